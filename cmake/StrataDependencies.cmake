@@ -1,0 +1,27 @@
+# Every library that strata uses; scripts/lib/packages.sh installs them (Debian 12).
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+
+# LLVM is used through its shared library: one libLLVM-19.so, no static archives.
+find_package(LLVM 19 REQUIRED CONFIG)
+add_library(strata_llvm INTERFACE)
+target_include_directories(strata_llvm SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS})
+target_compile_definitions(strata_llvm INTERFACE ${LLVM_DEFINITIONS_LIST})
+target_link_libraries(strata_llvm INTERFACE LLVM)
+
+if(STRATA_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(STRATA_BUILD_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,76 @@
+# The only way targets are declared. Each names every source and every dependency itself.
+#
+#   strata_library(NAME formats SRCS gguf.cc safetensors.cc DEPS strata::base strata::tensor PCRE2...)
+#   strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)          # GoogleTest, label "unit"
+#   strata_benchmark(NAME gemm_bench SRCS gemm_bench.cc DEPS strata::kernels)   # google-benchmark, not a test
+#   strata_fuzzer(NAME gguf_fuzz SRCS gguf_fuzz.cc DEPS strata::formats)        # with STRATA_BUILD_FUZZERS
+#   strata_isa_sources(TARGET strata_kernels FLAGS -mavx2 -mfma SRCS gemm_avx2.cc)
+
+set(STRATA_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+    -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
+
+function(_strata_common target)
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_compile_options(${target} PRIVATE ${STRATA_WARNINGS})
+  if(STRATA_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${STRATA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    target_link_options(${target} PRIVATE -fsanitize=${STRATA_SANITIZE})
+  endif()
+endfunction()
+
+function(strata_library)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  add_library(strata_${ARG_NAME} STATIC ${ARG_SRCS})
+  add_library(strata::${ARG_NAME} ALIAS strata_${ARG_NAME})
+  _strata_common(strata_${ARG_NAME})
+  target_link_libraries(strata_${ARG_NAME} PUBLIC ${ARG_DEPS})
+  if(STRATA_BUILD_FUZZERS)
+    target_compile_options(strata_${ARG_NAME} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
+
+function(strata_executable)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SRCS})
+  _strata_common(${ARG_NAME})
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS})
+endfunction()
+
+function(strata_test)
+  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT" "SRCS;DEPS" ${ARGN})
+  if(NOT STRATA_BUILD_TESTS)
+    return()
+  endif()
+  strata_executable(NAME ${ARG_NAME} SRCS ${ARG_SRCS} DEPS ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${ARG_NAME} PRIVATE STRATA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} --gtest_brief=1)
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set_tests_properties(${ARG_NAME} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+function(strata_benchmark)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  if(STRATA_BUILD_BENCHMARKS)
+    strata_executable(NAME ${ARG_NAME} SRCS ${ARG_SRCS} DEPS ${ARG_DEPS} benchmark::benchmark)
+  endif()
+endfunction()
+
+function(strata_fuzzer)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  if(STRATA_BUILD_FUZZERS)
+    strata_executable(NAME ${ARG_NAME} SRCS ${ARG_SRCS} DEPS ${ARG_DEPS})
+    target_compile_options(${ARG_NAME} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${ARG_NAME} PRIVATE -fsanitize=fuzzer)
+  endif()
+endfunction()
+
+# Compiles the given sources of a target for one instruction set; nothing else in the target may use it.
+function(strata_isa_sources)
+  cmake_parse_arguments(ARG "" "TARGET" "FLAGS;SRCS" ${ARGN})
+  set_property(SOURCE ${ARG_SRCS} APPEND PROPERTY COMPILE_OPTIONS ${ARG_FLAGS})
+endfunction()
