@@ -13,7 +13,7 @@ pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 
 # LLVM is used through its shared library: one libLLVM-19.so, no static archives.
-find_package(LLVM 19 REQUIRED CONFIG)
+find_package(LLVM 19.1 REQUIRED CONFIG)
 add_library(strata_llvm INTERFACE)
 target_include_directories(strata_llvm SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS})
 target_compile_definitions(strata_llvm INTERFACE ${LLVM_DEFINITIONS_LIST})

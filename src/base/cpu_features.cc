@@ -1,0 +1,57 @@
+#include "base/cpu_features.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "base/log.h"
+
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+namespace strata {
+
+CpuFeatures DetectCpu(const char* isa_limit) {
+  CpuFeatures features;
+  const std::string_view limit = isa_limit == nullptr ? "" : isa_limit;
+  if (limit == "ref") return features;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  features.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  features.avx_vnni = features.avx2 && __builtin_cpu_supports("avxvnni");
+  if (limit == "avx2") return features;
+  features.avx512 = features.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  features.avx512_vnni = features.avx512 && __builtin_cpu_supports("avx512vnni");
+  features.avx512_bf16 = features.avx512 && __builtin_cpu_supports("avx512bf16");
+  features.avx512_vbmi = features.avx512 && __builtin_cpu_supports("avx512vbmi");
+#elif defined(__aarch64__)
+  features.neon_dotprod = (::getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#endif
+  return features;
+}
+
+const CpuFeatures& Cpu() {
+  static const CpuFeatures features = [] {
+    const char* limit = std::getenv("STRATA_ISA");
+    const std::string_view name = limit == nullptr ? "" : limit;
+    if (!name.empty() && name != "ref" && name != "avx2" && name != "avx512") {
+      LogWarning("STRATA_ISA={} is not one of ref, avx2, avx512; using all that the processor has", name);
+    }
+    return DetectCpu(limit);
+  }();
+  return features;
+}
+
+std::string CpuFeatures::ToString() const {
+  std::string text = avx512 ? "avx512" : avx2 ? "avx2" : neon_dotprod ? "neon" : "ref";
+  if (avx512_vnni) text += "+vnni";
+  if (avx512_bf16) text += "+bf16";
+  if (avx512_vbmi) text += "+vbmi";
+  if (avx_vnni) text += "+avxvnni";
+  if (neon_dotprod) text += "+dotprod";
+  return text;
+}
+
+}  // namespace strata

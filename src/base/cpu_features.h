@@ -1,0 +1,27 @@
+// What the processor can do, asked once. STRATA_ISA=ref|avx2|avx512 (the environment) lowers it, to force a kernel path.
+#pragma once
+
+#include <string>
+
+namespace strata {
+
+struct CpuFeatures {
+  bool avx2 = false;         ///< AVX2 + FMA + F16C
+  bool avx512 = false;       ///< F, BW, DQ, VL
+  bool avx512_vnni = false;  ///< vpdpbusd on zmm
+  bool avx512_bf16 = false;  ///< vdpbf16ps
+  bool avx512_vbmi = false;
+  bool avx_vnni = false;  ///< vpdpbusd on ymm, VEX encoded
+  bool neon_dotprod = false;
+
+  /// "avx512+vnni+bf16+vbmi" or "ref": for logs, `strata doctor` and cache keys.
+  std::string ToString() const;
+};
+
+/// The features of this machine after STRATA_ISA. The first call reads the environment; later calls return the same.
+const CpuFeatures& Cpu();
+
+/// As Cpu(), for an explicit limit ("" = none). An unknown limit is treated as none by Cpu() after a logged warning.
+CpuFeatures DetectCpu(const char* isa_limit);
+
+}  // namespace strata

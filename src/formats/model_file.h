@@ -1,0 +1,54 @@
+// A model on disk, whatever its format: one GGUF file, or a Hugging Face folder (config.json + *.safetensors +
+// tokenizer.json + tokenizer_config.json + generation_config.json).
+//
+//   STRATA_TRY(auto model, ModelFile::Open(path));
+//   const TensorView* weight = model->FindTensor("blk.0.attn_q.weight");
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/model_config.h"
+#include "formats/tokenizer.h"
+#include "tensor/tensor_view.h"
+
+namespace strata {
+
+struct ModelTensor {
+  std::string name;  ///< canonical
+  TensorView view;
+};
+
+class ModelFile {
+ public:
+  /// Errors name the file and the offset, tensor or field: kNotFound, kIo, kCorrupt, kUnsupported.
+  static Result<std::unique_ptr<ModelFile>> Open(const std::string& path);
+
+  virtual ~ModelFile() = default;
+
+  virtual const std::string& path() const = 0;
+  virtual const ModelConfig& config() const = 0;
+  virtual const GenerationDefaults& generation_defaults() const = 0;
+
+  /// Tensors by canonical name, which is GGUF's: token_embd.weight, output_norm.weight, output.weight,
+  /// blk.N.{attn_norm,attn_q,attn_k,attn_v,attn_output,ffn_norm,ffn_gate,ffn_up,ffn_down}.{weight,bias}.
+  /// Hugging Face names (model.layers.N.self_attn.q_proj.weight, ...) are translated; the data is not touched, so
+  /// config().rope_layout differs. Views live as long as the ModelFile.
+  virtual const std::vector<ModelTensor>& tensors() const = 0;
+  const TensorView* FindTensor(std::string_view name) const;
+
+  /// The Jinja source of the chat template; empty when the model has none. Named templates ("tool_use", ...) by name,
+  /// the unnamed one is "default".
+  virtual const std::map<std::string, std::string>& chat_templates() const = 0;
+
+  /// What the tokenizer is made from (see TokenizerSource).
+  virtual Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const = 0;
+
+  /// A 32-digit key of the content that caches may use: header bytes, size, and a sample of the data.
+  virtual std::string ContentKey() const = 0;
+};
+
+}  // namespace strata

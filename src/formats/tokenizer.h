@@ -1,0 +1,101 @@
+// Text <-> token ids, for the tokenizers people have: byte-level BPE, SentencePiece BPE and unigram, WordPiece.
+//
+//   STRATA_TRY(auto tokenizer, LoadTokenizerJson(ReadFile("tokenizer.json")...));
+//   auto ids = tokenizer->Encode("Hello", {.add_special_tokens = true});
+//   Detokenizer stream(*tokenizer);
+//   for (auto id : ids) std::cout << stream.Push(id);   // never half a character
+//   std::cout << stream.Finish();
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace strata {
+
+using TokenId = std::int32_t;
+
+struct EncodeOptions {
+  /// Apply the post-processor / add_bos, add_eos of the model (BOS, [CLS] ... [SEP]).
+  bool add_special_tokens = true;
+  /// Recognise special tokens ("<|im_start|>") written in the text. User content that must stay text is encoded with
+  /// false: they are then encoded as ordinary characters. Non-special added tokens are always recognised.
+  bool parse_special = true;
+};
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// Never fails: any bytes are encodable (invalid UTF-8 as U+FFFD where the model has no byte tokens).
+  virtual std::vector<TokenId> Encode(std::string_view text, const EncodeOptions& options = {}) const = 0;
+
+  /// The bytes that a token adds to the text, without context (a SentencePiece "▁" is a space; byte tokens are a byte).
+  /// Special tokens give their written form. Unknown ids give "".
+  virtual std::string_view TokenBytes(TokenId id) const = 0;
+
+  /// The entry as the vocabulary writes it ("Ġthe", "▁the", "<0x0A>"); "" for an unknown id.
+  virtual std::string_view TokenText(TokenId id) const = 0;
+  virtual std::optional<TokenId> FindToken(std::string_view token_text) const = 0;
+
+  /// Ids are 0 .. vocab_size()-1, added tokens included.
+  virtual std::int32_t vocab_size() const = 0;
+  virtual bool IsSpecial(TokenId id) const = 0;
+
+  virtual std::optional<TokenId> bos() const = 0;
+  virtual std::optional<TokenId> eos() const = 0;
+  /// Whether Encode with add_special_tokens puts bos first (chat templates that write it themselves must not get two).
+  virtual bool adds_bos() const = 0;
+
+  /// Decodes as the `tokenizers` package does, decoder's clean-up (leading space strip of SentencePiece) included.
+  virtual std::string Decode(std::span<const TokenId> ids, bool skip_special_tokens = false) const = 0;
+
+  /// True where the decoder strips the first space of a text (SentencePiece with a dummy prefix).
+  virtual bool strips_leading_space() const = 0;
+};
+
+/// Turns a stream of ids into text pieces: what Push and Finish return, put together, equals Decode of all ids, and no
+/// piece ends inside a UTF-8 character.
+class Detokenizer {
+ public:
+  explicit Detokenizer(const Tokenizer& tokenizer, bool skip_special_tokens = true);
+
+  /// Text that this token completes; may be empty.
+  std::string Push(TokenId id);
+  /// What is still held back (an incomplete character, as U+FFFD).
+  std::string Finish();
+
+ private:
+  const Tokenizer* tokenizer_;
+  bool skip_special_tokens_;
+  bool at_start_ = true;
+  std::string held_;
+};
+
+/// Hugging Face tokenizer.json, with tokenizer_config.json's text for bos/eos and add_bos_token ("" when there is none).
+/// Errors: kCorrupt, kUnsupported with a JSON pointer.
+Result<std::unique_ptr<Tokenizer>> LoadTokenizerJson(std::string_view tokenizer_json, std::string_view tokenizer_config_json = {});
+
+/// The tokenizer.ggml.* metadata of a GGUF file, as plain data (so that the tokenizer does not know GGUF).
+struct GgufVocabulary {
+  std::string model;  ///< tokenizer.ggml.model: "gpt2", "llama", "bert", "t5"
+  std::string pre;    ///< tokenizer.ggml.pre: "llama-bpe", "qwen2", "smollm", "deepseek-v3", ...
+  std::vector<std::string_view> tokens;
+  std::span<const float> scores;             ///< may be empty
+  std::span<const std::int32_t> token_types; ///< 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; may be empty
+  std::vector<std::string_view> merges;
+  std::optional<TokenId> bos, eos, unk, sep, pad, cls, mask, eot;
+  std::optional<bool> add_bos, add_eos, add_space_prefix, remove_extra_whitespaces;
+  std::span<const std::byte> precompiled_charsmap;  ///< SentencePiece normaliser; may be empty
+};
+
+/// Errors: kUnsupported (unknown model or pre-tokenizer, by name), kCorrupt. Everything is copied.
+Result<std::unique_ptr<Tokenizer>> MakeGgufTokenizer(const GgufVocabulary& vocabulary);
+
+}  // namespace strata
