@@ -1,0 +1,135 @@
+// The engine: takes requests, gives tokens. One thread owns every sequence and runs the steps; requests come by a
+// queue, tokens leave by the callback that the request carries.
+//
+//   Engine engine(std::move(runner), tokenizer, {});
+//   STRATA_TRY(RequestId id, engine.Submit({.prompt = ids, .sampling = {.temperature = 0}, .on_event = ...}));
+//   engine.Cancel(id);
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/tokenizer.h"
+#include "runtime/model_runner.h"
+
+namespace strata {
+
+using RequestId = std::uint64_t;
+
+/// Semantics and ranges as vLLM documents them; Validate checks the ranges.
+struct SamplingParams {
+  double temperature = 1;                             ///< [0, 2]; 0 = greedy
+  std::int64_t top_k = 0;                             ///< 0 or -1 = off
+  double top_p = 1;                                   ///< (0, 1]
+  double min_p = 0;                                   ///< [0, 1]
+  double repetition_penalty = 1;                      ///< > 0, over prompt and output
+  double presence_penalty = 0;                        ///< [-2, 2], over output
+  double frequency_penalty = 0;                       ///< [-2, 2], over output
+  std::vector<std::pair<TokenId, float>> logit_bias;  ///< added before everything else; [-100, 100]
+  std::optional<std::uint64_t> seed;
+  std::int64_t max_tokens = 16;  ///< >= 0; 0 only with prompt_logprobs
+  std::int64_t min_tokens = 0;   ///< no end of answer before
+  std::vector<TokenId> stop_token_ids;
+  bool ignore_eos = false;
+  std::optional<int> logprobs;             ///< k alternatives for each output token (0 = only the chosen one's)
+  std::optional<int> prompt_logprobs;      ///< the same for prompt tokens
+  std::vector<TokenId> allowed_token_ids;  ///< empty = all
+
+  /// Errors: kInvalidArgument with param set to the field's name ("top_p").
+  Status Validate(std::int64_t vocab) const;
+};
+
+struct TokenLogprob {
+  TokenId token;
+  float logprob;      ///< natural log, of the distribution before temperature and penalties (as OpenAI and vLLM report)
+  std::int32_t rank;  ///< 1 = the most likely
+};
+struct TokenLogprobs {
+  TokenLogprob chosen;
+  std::vector<TokenLogprob> top;  ///< k most likely, descending
+};
+
+enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kError };
+
+/// What the engine says of a request. Events of one request come in order, from the engine thread; `finish` is the
+/// last.
+struct EngineEvent {
+  std::vector<TokenId> tokens;          ///< new output tokens; the stopping token is the last one when finish == kStop
+  std::vector<TokenLogprobs> logprobs;  ///< as many as tokens, when asked for
+  std::vector<TokenLogprobs> prompt_logprobs;  ///< once, when asked for: one per prompt token but the first
+  std::optional<FinishReason> finish;
+  std::optional<TokenId> stop_token;  ///< the eos or stop id that ended it; it is in tokens as well
+  std::optional<Error> error;         ///< when finish == kError
+  std::int64_t prompt_tokens = 0;
+  std::int64_t cached_tokens = 0;
+};
+
+struct EngineRequest {
+  std::vector<TokenId> prompt;
+  SamplingParams sampling;
+  std::function<void(EngineEvent&&)> on_event;  ///< must not block and must not call the engine but for Cancel
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  int priority = 0;  ///< lower is served first
+};
+
+struct EngineOptions {
+  std::int64_t max_sequences = 64;     ///< running at once
+  std::int64_t max_step_tokens = 512;  ///< token budget of a step: decode rows first, then prefill chunks
+  std::int64_t max_queued = 1024;      ///< then kResourceExhausted
+};
+
+/// Counters since the start; gauges of now. Times in seconds by the monotonic clock.
+struct EngineStats {
+  std::int64_t running = 0, waiting = 0;
+  std::int64_t kv_blocks = 0, kv_blocks_used = 0;
+  std::int64_t prompt_tokens = 0, generated_tokens = 0;
+  std::int64_t steps = 0, preemptions = 0;
+};
+
+/// One finished step, for metrics (vllm:iteration_tokens_total and friends).
+struct EngineObserver {
+  virtual ~EngineObserver() = default;
+  virtual void OnStep(std::int64_t tokens) = 0;
+  /// Times are steady_clock seconds: when it was queued, first scheduled, gave its first token, ended.
+  struct RequestTimes {
+    double queued, scheduled, first_token, finished;
+    std::int64_t prompt_tokens, output_tokens;
+    FinishReason reason;
+  };
+  virtual void OnFinished(const RequestTimes& times) = 0;
+};
+
+class Engine {
+ public:
+  Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
+         std::shared_ptr<EngineObserver> observer = nullptr);
+  ~Engine();  ///< cancels everything and joins the engine thread
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Errors at once, before any event: kInvalidArgument (param named: prompt empty or longer than the context or than
+  /// the whole KV pool, token out of range, sampling), kResourceExhausted (queue full), kUnavailable (draining).
+  Result<RequestId> Submit(EngineRequest request);
+  /// Unknown or finished ids are ignored. The request gets finish = kCancelled.
+  void Cancel(RequestId id);
+
+  /// No new requests; returns true when all running ones ended before the deadline.
+  bool Drain(std::chrono::steady_clock::time_point deadline);
+
+  EngineStats stats() const;
+  const ModelRunner& runner() const;
+  const Tokenizer& tokenizer() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace strata

@@ -1,0 +1,103 @@
+// The typed SSA graph that a model becomes: built by src/models, rewritten by passes, lowered by src/compiler.
+//
+//   graph llama {
+//     %tokens = input {name="tokens"} : i32[T]
+//     %w0 = weight {name="token_embd.weight"} : q4_1[49152, 576]
+//     %0 = embed %tokens, %w0 : f32[T, 576]
+//     ...
+//     return %logits
+//   }
+//
+// Activations are f32 and row-major with the rows symbolic: T tokens in the step, R rows whose logits are wanted.
+// Weights keep their stored dtype. Elementwise work is `map` with an expression over its inputs, so that chains fuse by
+// substitution and one code generator serves all.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "tensor/dtype.h"
+
+namespace strata::graph {
+
+/// A dimension: a number, or one of the step's symbols.
+struct Dim {
+  std::int64_t value = 0;  ///< used when symbol == 0
+  char symbol = 0;         ///< 'T' (tokens), 'R' (rows with logits)
+  bool operator==(const Dim&) const = default;
+};
+
+struct Type {
+  DType dtype = DType::kF32;
+  std::vector<Dim> dims;
+  bool operator==(const Type&) const = default;
+};
+
+enum class Op : std::uint8_t {
+  kInput,      ///< {name}: tokens i32[T], positions i32[T], logit_rows i32[R]
+  kWeight,     ///< {name}: a tensor of the model file, [n, k] or [n]
+  kConstant,   ///< {name, values}: f32[n] made by the model builder (rope frequencies)
+  kEmbed,      ///< tokens, table[v, h] -> f32[T, h]
+  kRmsNorm,    ///< x, weight[h] {eps}: x * rsqrt(mean(x^2) + eps) * weight
+  kLinear,     ///< x[rows, k], weight[n, k] (, bias[n]) -> f32[rows, n] = x W^T + b
+  kRope,       ///< x[T, heads*head_dim], positions, inv_freq[rotary/2] {heads, head_dim, layout="interleaved"|"halves",
+               ///< scale}: rotates each head
+  kAttention,  ///< q, k, v {layer, heads, kv_heads, head_dim, scale}: writes k, v to the paged cache of `layer`,
+               ///< attends causally -> f32[T, heads*head_dim]
+  kMap,        ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
+  kSlice,      ///< x {offset, length}: columns
+  kGatherRows,  ///< x[T, h], rows[R] -> [R, h]
+  // Made by passes:
+  kFusedLinear,  ///< x (, norm weight), weights..., extras... {norm_eps?, weights, combine="concat"|"map", expr?}: see
+                 ///< passes.h
+  kFusedAttention,  ///< qkv, positions, inv_freq {as rope and attention}: rope of q and k, cache write and attention in
+                    ///< one
+};
+
+std::string_view ToString(Op op);
+
+using Attribute = std::variant<std::int64_t, double, std::string, std::vector<double>>;
+using Attributes = std::map<std::string, Attribute, std::less<>>;
+using ValueId = std::int32_t;
+
+struct Node {
+  Op op;
+  std::vector<ValueId> inputs;
+  Attributes attributes;
+  Type type;         ///< of the one value it defines
+  std::string name;  ///< without '%'; unique in the graph
+};
+
+/// Nodes are in topological order, a node's id is its position: inputs always have smaller ids.
+class Graph {
+ public:
+  std::string name;
+  std::vector<Node> nodes;
+  std::vector<ValueId> results;
+
+  ValueId Add(Op op, std::vector<ValueId> inputs, Attributes attributes, Type type, std::string value_name = {});
+
+  const Node& node(ValueId id) const { return nodes[static_cast<std::size_t>(id)]; }
+  Node& node(ValueId id) { return nodes[static_cast<std::size_t>(id)]; }
+  /// uses[id] = how many inputs and results refer to id.
+  std::vector<int> UseCounts() const;
+};
+
+std::int64_t IntAttribute(const Node& node, std::string_view key);           ///< assert: present
+double FloatAttribute(const Node& node, std::string_view key);               ///< assert: present
+const std::string& StringAttribute(const Node& node, std::string_view key);  ///< assert: present
+bool HasAttribute(const Node& node, std::string_view key);
+
+/// Types, operand counts, attribute presence, topological order, name uniqueness. The error names the node.
+Status Verify(const Graph& graph);
+
+std::string Print(const Graph& graph);
+/// Inverse of Print. Errors: kInvalidArgument with line and column.
+Result<Graph> Parse(std::string_view text);
+
+}  // namespace strata::graph

@@ -1,0 +1,51 @@
+// Rewrites of the graph: each is Graph -> Graph with a name and a record of what it did and what it declined, and why.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+
+namespace strata::graph {
+
+/// One decision of a pass, for `strata graph --explain`.
+struct PassNote {
+  std::string pass;
+  std::string node;  ///< the value it is about
+  bool applied;
+  std::string reason;  ///< "norm+linear: saves 1 phase and 2.3 KB a row", "q and v differ in dtype (q4_k, q6_k)"
+};
+
+/// What fusing saves or costs on this machine (design.md section 6).
+struct CostModel {
+  double bytes_per_second = 25e9;  ///< one thread, out of L2
+  double barrier_seconds = 0.4e-6;
+  int threads = 2;
+};
+
+struct Pass {
+  std::string name;
+  std::function<Graph(const Graph&, const CostModel&, std::vector<PassNote>&)> run;
+};
+
+/// In the order they run:
+///  eliminate-dead-code   nodes that no result needs
+///  fuse-elementwise      map into map
+///  concat-linear         linears of one input and one weight dtype -> one kFusedLinear, combine="concat" (QKV),
+///  followed by kSlice fuse-attention        slices of that + rope + attention -> kFusedAttention fuse-linear-map gate
+///  and up linears + map -> one kFusedLinear, combine="map" (panel-interleaved); linear + map (residual) -> epilogue
+///  fuse-norm-linear      rms_norm with one consumer -> prologue of kFusedLinear
+///
+/// kFusedLinear: inputs x, [norm weight if attribute norm_eps is present], `weights` weights, extras. With
+/// combine="concat" the value is [rows, n0 + n1 + ...]; `expr` (optional) is applied to a0 = the linear's value, a1.. =
+/// extras. With combine="map" all n are equal, the value is [rows, n], a0..a(w-1) = each weight's value, then extras.
+/// An extra is [rows, n] or a bias [n]. A plain kLinear left over becomes a kFusedLinear with one weight, so lowering
+/// sees one op.
+const std::vector<Pass>& DefaultPasses();
+
+/// Runs all passes, verifying after each. Errors: kInternal naming the pass.
+Result<Graph> RunPasses(Graph graph, const CostModel& cost, std::vector<PassNote>* notes);
+
+}  // namespace strata::graph

@@ -1,0 +1,78 @@
+// A loaded model that computes: weights packed, plan compiled, KV pool sized. One caller at a time (the engine thread).
+//
+//   STRATA_TRY(auto runner, ModelRunner::Load(model_file, {.threads = 2}));
+//   STRATA_TRY(BlockTable table, ...runner->kv().Allocate...);
+//   STRATA_TRY(LogitsView logits, runner->Run(slices));     // slices: what each sequence computes this step
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/model_file.h"
+#include "graph/passes.h"
+#include "kernels/kernels.h"
+#include "runtime/kv_pool.h"
+
+namespace strata {
+
+struct RunnerOptions {
+  int threads = 0;               ///< 0 = AvailableCpus()
+  std::int64_t max_context = 0;  ///< tokens of one sequence; 0 = the model's
+  std::uint64_t kv_bytes = 0;    ///< 0 = from the memory limit, at most enough for max_sequences * max_context
+  std::int64_t max_sequences = 64;
+  std::int64_t max_step_tokens = 512;  ///< T of the largest step: sizes the arena
+  std::string cache_directory;         ///< packed weights and objects; "" = no cache
+  /// Called with 0..1 while loading, from the loading thread.
+  std::function<void(double fraction, std::string_view stage)> progress;
+};
+
+enum class WantLogits : std::uint8_t { kNone, kLast, kAll };
+
+/// What one sequence does in a step: its next tokens, which start at position `start`.
+struct SequenceSlice {
+  std::span<const std::int32_t> tokens;       ///< not empty; each in [0, vocab)
+  std::int64_t start = 0;                     ///< tokens already in the cache
+  std::span<const std::int32_t> block_table;  ///< covers start + tokens.size() positions
+  WantLogits logits = WantLogits::kLast;
+};
+
+/// Logits of the wanted rows, in the order of the slices: [rows, vocab], valid until the next Run.
+struct LogitsView {
+  const float* data = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t vocab = 0;
+  std::span<const float> row(std::int64_t r) const { return {data + r * vocab, static_cast<std::size_t>(vocab)}; }
+};
+
+class ModelRunner {
+ public:
+  static Result<std::unique_ptr<ModelRunner>> Load(std::shared_ptr<const ModelFile> model,
+                                                   const RunnerOptions& options);
+  virtual ~ModelRunner() = default;
+
+  virtual const ModelConfig& config() const = 0;
+  virtual const RunnerOptions& options() const = 0;  ///< with every 0 replaced by what was chosen
+  virtual KvPool& kv() = 0;
+
+  /// One step. sum of tokens <= max_step_tokens and wanted rows <= max_step_tokens (assert). Errors: none today on CPU;
+  /// a device may fail.
+  virtual Result<LogitsView> Run(std::span<const SequenceSlice> slices) = 0;
+
+  /// For `strata graph`, `strata doctor`: IR text at a stage ("model", a pass's name, "final", "plan") and the
+  /// decisions.
+  virtual Result<std::string> Describe(std::string_view stage) const = 0;
+  virtual const std::vector<graph::PassNote>& pass_notes() const = 0;
+  virtual const std::vector<kernels::Choice>& kernel_choices() const = 0;
+
+  struct MemoryUse {
+    std::uint64_t packed_weights, arena, kv;
+  };
+  virtual MemoryUse memory() const = 0;
+};
+
+}  // namespace strata
