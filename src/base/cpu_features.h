@@ -1,4 +1,5 @@
-// What the processor can do, asked once. STRATA_ISA=ref|avx2|avx512 (the environment) lowers it, to force a kernel path.
+// What the processor can do, asked once. STRATA_ISA=ref|avx2|avx512 (the environment) lowers it, to force a kernel
+// path.
 #pragma once
 
 #include <string>

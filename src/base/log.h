@@ -12,7 +12,8 @@ namespace strata {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
 
-/// Messages below `level` are dropped before they are formatted. Default kInfo; STRATA_LOG=debug|info|warning|error|off sets it.
+/// Messages below `level` are dropped before they are formatted. Default kInfo; STRATA_LOG=debug|info|warning|error|off
+/// sets it.
 void SetLogLevel(LogLevel level);
 bool LogEnabled(LogLevel level);
 void LogText(LogLevel level, std::string_view text);

@@ -1,14 +1,14 @@
 #include "base/mapped_file.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace strata {
 namespace {
@@ -38,7 +38,7 @@ std::unexpected<Error> SystemError(std::string_view what, const std::string& pat
 Result<MappedFile> MappedFile::Open(const std::string& path) {
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return SystemError("open", path);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return SystemError("stat", path);
   if (!S_ISREG(info.st_mode)) return Fail(ErrorCode::kIo, "cannot map {}: not a regular file", path);
   MappedFile file;

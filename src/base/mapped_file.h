@@ -39,7 +39,8 @@ class MappedFile {
 /// The whole file as a string. Errors: kNotFound, kIo.
 Result<std::string> ReadFile(const std::string& path);
 
-/// Replaces `path` by `content` so that readers see the old or the new file, never a part (write, fsync, rename). Errors: kIo.
+/// Replaces `path` by `content` so that readers see the old or the new file, never a part (write, fsync, rename).
+/// Errors: kIo.
 Status WriteFileAtomically(const std::string& path, std::string_view content);
 
 }  // namespace strata

@@ -32,8 +32,8 @@ std::uint64_t ReadField(const std::string& path, std::string_view name) {
 }
 
 struct Hierarchy {
-  std::string mount;         ///< where the controller's files are
-  std::string path;          ///< of this process below it
+  std::string mount;  ///< where the controller's files are
+  std::string path;   ///< of this process below it
   const char* limit_file;
   const char* usage_file;
   const char* cache_field;  ///< of memory.stat: pages the kernel gives back for the asking

@@ -2,8 +2,8 @@
 //
 //   Result<Model> Load(const std::string& path) {
 //     STRATA_TRY(MappedFile file, MappedFile::Open(path));
-//     if (file.size() < 8) return Fail(ErrorCode::kCorrupt, "{}: {} bytes is too short for a model", path, file.size());
-//     STRATA_CHECK(Verify(file), "while reading {}", path);
+//     if (file.size() < 8) return Fail(ErrorCode::kCorrupt, "{}: {} bytes is too short for a model", path,
+//     file.size()); STRATA_CHECK(Verify(file), "while reading {}", path);
 //     ...
 //   }
 //
@@ -82,7 +82,8 @@ Error Context(Error error, fmt::format_string<Args...> format, Args&&... args) {
 #define STRATA_CONCAT_INNER(a, b) a##b
 #define STRATA_CONCAT(a, b) STRATA_CONCAT_INNER(a, b)
 
-/// STRATA_TRY(auto x, Expression()) or STRATA_TRY(auto x, Expression(), "while loading {}", path): declares x or returns the error.
+/// STRATA_TRY(auto x, Expression()) or STRATA_TRY(auto x, Expression(), "while loading {}", path): declares x or
+/// returns the error.
 #define STRATA_TRY(declaration, expression, ...) \
   STRATA_TRY_INNER(STRATA_CONCAT(strata_result_, __LINE__), declaration, expression __VA_OPT__(, ) __VA_ARGS__)
 #define STRATA_TRY_INNER(result, declaration, expression, ...)                                                 \
@@ -92,10 +93,11 @@ Error Context(Error error, fmt::format_string<Args...> format, Args&&... args) {
   declaration = std::move(result).value()
 
 /// STRATA_CHECK(StatusExpression()) returns the error, if any, with optional context.
-#define STRATA_CHECK(expression, ...)                                                                                  \
-  do {                                                                                                                 \
-    if (auto strata_status = (expression); !strata_status)                                                             \
-      return std::unexpected(::strata::internal::Context(std::move(strata_status).error() __VA_OPT__(, ) __VA_ARGS__)); \
+#define STRATA_CHECK(expression, ...)                                                                \
+  do {                                                                                               \
+    if (auto strata_status = (expression); !strata_status)                                           \
+      return std::unexpected(                                                                        \
+          ::strata::internal::Context(std::move(strata_status).error() __VA_OPT__(, ) __VA_ARGS__)); \
   } while (0)
 
 }  // namespace strata

@@ -1,15 +1,15 @@
 #include "base/thread_team.h"
 
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <fstream>
+
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cassert>
-#include <cmath>
-#include <fstream>
 
 #include "base/clock.h"
 
@@ -63,9 +63,7 @@ int AvailableCpus() {
 }
 
 ThreadTeam::ThreadTeam(int threads, ThreadTeamOptions options)
-    : size_(threads),
-      options_(std::move(options)),
-      spin_ns_(static_cast<std::int64_t>(options_.spin_us) * 1000) {
+    : size_(threads), options_(std::move(options)), spin_ns_(static_cast<std::int64_t>(options_.spin_us) * 1000) {
   assert(threads >= 1);
   const std::vector<int> cpus = AllowedCpus();
   const bool pin = options_.pin && static_cast<int>(cpus.size()) >= threads;

@@ -37,7 +37,8 @@ class ThreadTeam {
 
   int size() const { return size_; }
 
-  /// Runs work(rank) on every rank and returns when all are done. Not reentrant; one caller at a time. work must not throw.
+  /// Runs work(rank) on every rank and returns when all are done. Not reentrant; one caller at a time. work must not
+  /// throw.
   void Run(const std::function<void(int rank)>& work);
 
   /// Inside Run: returns once every rank has called it.

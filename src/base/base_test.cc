@@ -1,0 +1,212 @@
+// Result, hashing, files, memory limits: the small pieces of base.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/cpu_features.h"
+#include "base/hash.h"
+#include "base/mapped_file.h"
+#include "base/memory_limit.h"
+#include "base/result.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = (fs::temp_directory_path() / "strata-base-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~TemporaryDirectory() { fs::remove_all(path_); }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  std::string operator/(const std::string& name) const { return (fs::path(path_) / name).string(); }
+  void Write(const std::string& name, const std::string& content) const {
+    const fs::path path = fs::path(path_) / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path) << content;
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+Result<int> Half(int n) {
+  if (n % 2 != 0) return Fail(ErrorCode::kInvalidArgument, "{} is odd", n);
+  return n / 2;
+}
+Result<int> Quarter(int n) {
+  STRATA_TRY(const int half, Half(n), "while halving {}", n);
+  STRATA_TRY(const int quarter, Half(half));
+  return quarter;
+}
+Status CheckEven(int n) {
+  STRATA_CHECK(Half(n), "checking {}", n);
+  return {};
+}
+
+TEST(Result, TryPassesValuesThrough) { EXPECT_EQ(Quarter(8).value(), 2); }
+
+TEST(Result, TryAddsContextAndKeepsTheCode) {
+  const auto result = Quarter(3);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(result.error().message(), "while halving 3");
+  EXPECT_EQ(result.error().ToString(), "while halving 3: 3 is odd");
+}
+
+TEST(Result, TryWithoutContextReturnsTheErrorItself) { EXPECT_EQ(Quarter(6).error().ToString(), "3 is odd"); }
+
+TEST(Result, CheckReturnsOnError) {
+  EXPECT_TRUE(CheckEven(2));
+  EXPECT_EQ(CheckEven(1).error().ToString(), "checking 1: 1 is odd");
+}
+
+TEST(Result, WrapKeepsParam) {
+  Error error = Error(ErrorCode::kInvalidArgument, "inner").WithParam("top_p").Wrap("outer").Wrap("outermost");
+  EXPECT_EQ(error.param(), "top_p");
+  EXPECT_EQ(error.ToString(), "outermost: outer: inner");
+}
+
+TEST(Result, EveryCodeHasAName) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kInternal); ++code) {
+    EXPECT_NE(ToString(static_cast<ErrorCode>(code)), "unknown") << code;
+  }
+}
+
+TEST(Hash, IsStableAcrossRunsAndMachines) {
+  // Cache keys on disk depend on these values (XXH3's published test vector for the empty input).
+  EXPECT_EQ(Hash64(std::string_view("")), 0x2d06800538d394c2ULL);
+  EXPECT_EQ(HashOf(std::string_view("")).ToHex(), "99aa06d3014798d86001c324468d497f");
+  EXPECT_NE(Hash64(std::string_view("a"), 1), Hash64(std::string_view("a"), 2));
+}
+
+TEST(MappedFile, ReadsWhatWasWritten) {
+  TemporaryDirectory directory;
+  directory.Write("f", "hello");
+  const auto file = MappedFile::Open(directory / "f");
+  ASSERT_TRUE(file) << file.error().ToString();
+  EXPECT_EQ(file->text(), "hello");
+  EXPECT_EQ(file->path(), directory / "f");
+}
+
+TEST(MappedFile, EmptyFileIsAnEmptySpan) {
+  TemporaryDirectory directory;
+  directory.Write("f", "");
+  const auto file = MappedFile::Open(directory / "f");
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(file->bytes().empty());
+}
+
+TEST(MappedFile, MissingFileIsNotFoundAndNamed) {
+  const auto file = MappedFile::Open("/nonexistent/model.gguf");
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().code(), ErrorCode::kNotFound);
+  EXPECT_NE(file.error().message().find("/nonexistent/model.gguf"), std::string::npos);
+}
+
+TEST(MappedFile, DirectoryIsRefused) { EXPECT_EQ(MappedFile::Open("/tmp").error().code(), ErrorCode::kIo); }
+
+TEST(MappedFile, MoveLeavesTheSourceEmpty) {
+  TemporaryDirectory directory;
+  directory.Write("f", "x");
+  MappedFile first = MappedFile::Open(directory / "f").value();
+  MappedFile second = std::move(first);
+  EXPECT_EQ(second.text(), "x");
+  first = std::move(second);
+  EXPECT_EQ(first.text(), "x");
+}
+
+TEST(WriteFileAtomically, ReplacesAndLeavesNothingBehind) {
+  TemporaryDirectory directory;
+  ASSERT_TRUE(WriteFileAtomically(directory / "f", "one"));
+  ASSERT_TRUE(WriteFileAtomically(directory / "f", "two"));
+  EXPECT_EQ(ReadFile(directory / "f").value(), "two");
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory.path()), fs::directory_iterator()), 1);
+}
+
+TEST(WriteFileAtomically, SaysWhyItCannot) {
+  const auto status = WriteFileAtomically("/nonexistent/f", "x");
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message().find("/nonexistent/f"), std::string::npos);
+}
+
+TEST(ReadFile, MissingIsNotFound) { EXPECT_EQ(ReadFile("/nonexistent").error().code(), ErrorCode::kNotFound); }
+
+constexpr const char* kMeminfo = "MemTotal: 1000 kB\nMemFree: 10 kB\nMemAvailable: 800 kB\n";
+
+TEST(MemoryLimit, MachineWithoutCgroups) {
+  TemporaryDirectory root;
+  root.Write("proc/meminfo", kMeminfo);
+  const MemoryLimit limit = ReadMemoryLimit(root.path());
+  EXPECT_EQ(limit.total_bytes, 1000u * 1024);
+  EXPECT_EQ(limit.available_bytes, 800u * 1024);
+  EXPECT_EQ(limit.source, "machine");
+}
+
+TEST(MemoryLimit, CgroupV2BindsAtAnyLevel) {
+  TemporaryDirectory root;
+  root.Write("proc/meminfo", kMeminfo);
+  root.Write("proc/self/cgroup", "0::/outer/inner\n");
+  root.Write("sys/fs/cgroup/outer/inner/memory.max", "max\n");
+  root.Write("sys/fs/cgroup/outer/memory.max", "512000\n");
+  root.Write("sys/fs/cgroup/outer/memory.current", "112000\n");
+  root.Write("sys/fs/cgroup/outer/memory.stat", "anon 1\ninactive_file 12000\n");
+  const MemoryLimit limit = ReadMemoryLimit(root.path());
+  EXPECT_EQ(limit.total_bytes, 512000u);
+  EXPECT_EQ(limit.available_bytes, 412000u);
+  EXPECT_TRUE(limit.source.starts_with("cgroup v2")) << limit.source;
+}
+
+TEST(MemoryLimit, CgroupV1) {
+  TemporaryDirectory root;
+  root.Write("proc/meminfo", kMeminfo);
+  root.Write("proc/self/cgroup", "3:cpu,cpuacct:/x\n2:memory:/docker/abc\n");
+  root.Write("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "400000\n");
+  root.Write("sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes", "100000\n");
+  root.Write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  const MemoryLimit limit = ReadMemoryLimit(root.path());
+  EXPECT_EQ(limit.total_bytes, 400000u);
+  EXPECT_EQ(limit.available_bytes, 300000u);
+  EXPECT_TRUE(limit.source.starts_with("cgroup v1")) << limit.source;
+}
+
+TEST(MemoryLimit, ContainerThatSeesItsOwnCgroupAsTheRoot) {
+  TemporaryDirectory root;
+  root.Write("proc/meminfo", kMeminfo);
+  root.Write("proc/self/cgroup", "0::/not/visible/here\n");
+  root.Write("sys/fs/cgroup/memory.max", "300000\n");
+  EXPECT_EQ(ReadMemoryLimit(root.path()).total_bytes, 300000u);
+}
+
+TEST(MemoryLimit, UsageAboveTheLimitLeavesNothing) {
+  TemporaryDirectory root;
+  root.Write("proc/meminfo", kMeminfo);
+  root.Write("proc/self/cgroup", "0::/\n");
+  root.Write("sys/fs/cgroup/memory.max", "1000\n");
+  root.Write("sys/fs/cgroup/memory.current", "5000\n");
+  EXPECT_EQ(ReadMemoryLimit(root.path()).available_bytes, 0u);
+}
+
+TEST(MemoryLimit, ThisMachineHasSome) {
+  const MemoryLimit limit = ReadMemoryLimit();
+  EXPECT_GT(limit.total_bytes, 0u);
+  EXPECT_LE(limit.available_bytes, limit.total_bytes);
+}
+
+TEST(CpuFeatures, LimitsLowerWhatIsUsed) {
+  EXPECT_EQ(DetectCpu("ref").ToString(), "ref");
+  EXPECT_FALSE(DetectCpu("avx2").avx512);
+  EXPECT_FALSE(DetectCpu("avx2").avx512_vnni);
+}
+
+}  // namespace
+}  // namespace strata
