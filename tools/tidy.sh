@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# clang-tidy on the sources that differ from BASE (default: the previous commit), or all with --all.
+#   tools/tidy.sh [--all | BASE]        needs build/release/compile_commands.json
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ "${1:-}" = --all ]; then
+  files=$(git ls-files 'src/**.cc')
+else
+  base=${1:-HEAD~1}
+  git rev-parse -q --verify "$base^{commit}" >/dev/null || base=$(git rev-list --max-parents=0 HEAD | tail -n 1)
+  files=$(git diff --name-only --diff-filter=d "$base" -- 'src/**.cc')
+fi
+[ -n "$files" ] || { echo "no changed sources"; exit 0; }
+echo "$files" | xargs -P 2 -n 4 clang-tidy-19 -p build/release --quiet
