@@ -54,7 +54,7 @@ struct Epilogue {
 };
 
 /// A weight as it is stored: `parts` matrices [n_i, k] of one dtype, concatenated over n, or interleaved by panels
-/// (then all n_i are equal).
+/// (then all n_i are equal and multiples of kPanel: only whole panels interleave).
 struct PackSource {
   std::span<const TensorView> parts;
   bool interleaved = false;

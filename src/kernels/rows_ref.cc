@@ -1,0 +1,36 @@
+#include <cassert>
+#include <cmath>
+
+#include "kernels/kernel_list.h"
+#include "tensor/convert.h"
+
+namespace strata::kernels {
+namespace {
+
+void Embed(const TensorView& table, std::int32_t token, float* out) {
+  const Status status =
+      Dequantize(table.dtype, table.row(token), std::span(out, static_cast<std::size_t>(table.shape.cols())));
+  assert(status.has_value() && "the graph admits only float tables");
+  static_cast<void>(status);
+}
+
+void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, float* out) {
+  double squares = 0.0;
+  for (std::int64_t i = 0; i < n; ++i) squares += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  const auto factor = static_cast<float>(1.0 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(eps)));
+  for (std::int64_t i = 0; i < n; ++i) out[i] = x[i] * factor * weight[i];
+}
+
+std::int64_t ArgMax(const float* x, std::int64_t n) {
+  std::int64_t best = 0;
+  for (std::int64_t i = 1; i < n; ++i) {
+    if (x[i] > x[best]) best = i;
+  }
+  return best;
+}
+
+}  // namespace
+
+const RowKernels kRowsRef = {"rows_ref", Embed, RmsNorm, ArgMax};
+
+}  // namespace strata::kernels
