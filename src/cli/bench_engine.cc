@@ -1,0 +1,132 @@
+#include "cli/bench_engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/cpu_features.h"
+
+namespace strata::cli {
+namespace {
+
+/// A sequence with its own KV blocks, which go back when it ends.
+class Sequence {
+ public:
+  static Result<Sequence> Make(ModelRunner& runner, std::int64_t tokens) {
+    Sequence sequence(runner);
+    STRATA_CHECK(runner.kv().Allocate(KvPool::BlocksFor(tokens), sequence.table_), "while reserving KV for {} tokens", tokens);
+    return sequence;
+  }
+  Sequence(Sequence&& other) noexcept : runner_(other.runner_), table_(std::exchange(other.table_, {})), length_(other.length_) {}
+  Sequence& operator=(Sequence&&) = delete;
+  ~Sequence() { runner_->kv().Release(table_); }
+
+  SequenceSlice Next(std::span<const TokenId> tokens, WantLogits want) {
+    SequenceSlice slice{tokens, length_, table_, want};
+    length_ += static_cast<std::int64_t>(tokens.size());
+    return slice;
+  }
+
+ private:
+  explicit Sequence(ModelRunner& runner) : runner_(&runner) {}
+  ModelRunner* runner_;
+  std::vector<std::int32_t> table_;
+  std::int64_t length_ = 0;
+};
+
+/// Reproducible tokens, different for each stream: what they are does not change the work.
+std::vector<TokenId> SomeTokens(std::int64_t count, std::int64_t vocab, std::uint64_t seed) {
+  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
+  std::uint64_t state = seed * 2654435761u + 12345;
+  for (TokenId& token : tokens) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    token = static_cast<TokenId>((state >> 33) % static_cast<std::uint64_t>(vocab));
+  }
+  return tokens;
+}
+
+Status Prefill(ModelRunner& runner, Sequence& sequence, std::span<const TokenId> tokens) {
+  const auto step = static_cast<std::size_t>(runner.options().max_step_tokens);
+  for (std::size_t begin = 0; begin < tokens.size(); begin += step) {
+    const std::size_t count = std::min(step, tokens.size() - begin);
+    const bool last = begin + count == tokens.size();
+    const SequenceSlice slice = sequence.Next(tokens.subspan(begin, count), last ? WantLogits::kLast : WantLogits::kNone);
+    STRATA_CHECK(runner.Run({&slice, 1}));
+  }
+  return {};
+}
+
+}  // namespace
+
+double Measurement::Median() const {
+  std::vector<double> sorted = values;
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t n = sorted.size();
+  return n == 0 ? 0 : (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
+Result<double> MeasurePrefill(ModelRunner& runner, std::int64_t tokens) {
+  STRATA_TRY(Sequence sequence, Sequence::Make(runner, tokens));
+  const std::vector<TokenId> prompt = SomeTokens(tokens, runner.config().vocab, 1);
+  const double begin = MonotonicSeconds();
+  STRATA_CHECK(Prefill(runner, sequence, prompt));
+  return static_cast<double>(tokens) / (MonotonicSeconds() - begin);
+}
+
+Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int64_t prompt, std::int64_t tokens) {
+  std::vector<Sequence> sequences;
+  for (std::int64_t stream = 0; stream < streams; ++stream) {
+    STRATA_TRY(Sequence sequence, Sequence::Make(runner, prompt + tokens));
+    STRATA_CHECK(Prefill(runner, sequence, SomeTokens(prompt, runner.config().vocab, static_cast<std::uint64_t>(stream))));
+    sequences.push_back(std::move(sequence));
+  }
+  const kernels::RowKernels& rows = kernels::SelectRowKernels(Cpu());
+  std::vector<TokenId> next(static_cast<std::size_t>(streams), 1);
+  std::vector<SequenceSlice> slices;
+  const double begin = MonotonicSeconds();
+  for (std::int64_t step = 0; step < tokens; ++step) {
+    slices.clear();
+    for (std::size_t i = 0; i < sequences.size(); ++i) slices.push_back(sequences[i].Next({&next[i], 1}, WantLogits::kLast));
+    STRATA_TRY(const LogitsView logits, runner.Run(slices));
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      next[i] = static_cast<TokenId>(rows.argmax(logits.row(static_cast<std::int64_t>(i)).data(), logits.vocab));
+    }
+  }
+  return static_cast<double>(streams * tokens) / (MonotonicSeconds() - begin);
+}
+
+Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context, std::optional<TokenId> bos) {
+  const auto window = static_cast<std::size_t>(context);
+  if (ids.size() < 2 * window) {
+    return Fail(ErrorCode::kInvalidArgument, "the text has {} tokens; perplexity over windows of {} needs at least {}", ids.size(),
+                context, 2 * window);
+  }
+  double sum = 0;
+  std::size_t count = 0;
+  const auto step = static_cast<std::size_t>(runner.options().max_step_tokens);
+  for (std::size_t start = 0; start + window <= ids.size(); start += window) {
+    std::vector<TokenId> tokens(ids.begin() + static_cast<std::ptrdiff_t>(start), ids.begin() + static_cast<std::ptrdiff_t>(start + window));
+    if (bos) tokens[0] = *bos;
+    STRATA_TRY(Sequence sequence, Sequence::Make(runner, context));
+    for (std::size_t begin = 0; begin < window; begin += step) {
+      const std::size_t chunk = std::min(step, window - begin);
+      const SequenceSlice slice = sequence.Next(std::span(tokens).subspan(begin, chunk), WantLogits::kAll);
+      STRATA_TRY(const LogitsView logits, runner.Run({&slice, 1}));
+      for (std::size_t row = 0; row < chunk; ++row) {
+        const std::size_t position = begin + row;
+        if (position < window / 2 || position + 1 >= window) continue;
+        const std::span<const float> values = logits.row(static_cast<std::int64_t>(row));
+        const float highest = *std::max_element(values.begin(), values.end());
+        double total = 0;
+        for (const float value : values) total += std::exp(static_cast<double>(value - highest));
+        sum += std::log(total) + highest - values[static_cast<std::size_t>(tokens[position + 1])];
+        ++count;
+      }
+    }
+  }
+  return std::exp(sum / static_cast<double>(count));
+}
+
+}  // namespace strata::cli

@@ -1,0 +1,38 @@
+// Measurements behind `strata bench`: each returns one figure a repetition, so that the caller can show the spread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/tokenizer.h"
+#include "runtime/model_runner.h"
+
+namespace strata::cli {
+
+/// One row of the table: a measure and its repetitions.
+struct Measurement {
+  std::string name;  ///< "prefill 512"
+  std::string unit;  ///< "tok/s", "ppl"
+  std::vector<double> values;
+  double Median() const;
+};
+
+/// Tokens a second of computing `tokens` prompt tokens in steps of max_step_tokens, logits of the last one.
+Result<double> MeasurePrefill(ModelRunner& runner, std::int64_t tokens);
+
+/// Tokens a second over all `streams`, each decoding `tokens` greedily after a prompt of `prompt` tokens.
+Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int64_t prompt, std::int64_t tokens);
+
+/// Perplexity as llama.cpp's perplexity tool defines it: non-overlapping windows of `context` tokens, the first half of
+/// each is only context. `ids` is the whole text; `bos` replaces the first token of each window when given.
+/// Errors: kInvalidArgument when the text is shorter than two windows.
+Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context, std::optional<TokenId> bos);
+
+/// Tokens a second received by `clients` concurrent SSE streams of `tokens` tokens each from a server on loopback.
+Result<double> MeasureHttp(std::uint16_t port, const std::string& model, std::int64_t clients, std::int64_t tokens);
+
+}  // namespace strata::cli

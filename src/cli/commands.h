@@ -1,0 +1,33 @@
+// One function a subcommand: it declares its options on `app` and leaves the work in the callback. The work's Status is
+// what the process reports and exits with.
+#pragma once
+
+#include <functional>
+
+#include "base/result.h"
+
+namespace CLI {
+class App;
+}
+
+namespace strata::cli {
+
+struct LoadOptions;
+
+/// Set by the chosen subcommand; main runs it after parsing.
+using Action = std::function<Status()>;
+
+void AddRun(CLI::App& app, Action& action);
+void AddChat(CLI::App& app, Action& action);
+void AddServe(CLI::App& app, Action& action);
+void AddModel(CLI::App& app, Action& action);
+void AddTokenize(CLI::App& app, Action& action);
+void AddGraph(CLI::App& app, Action& action);
+void AddDoctor(CLI::App& app, Action& action);
+void AddBench(CLI::App& app, Action& action);
+void AddCompletion(CLI::App& app, Action& action);
+
+/// --threads, --max-context, --kv-gib, --max-sequences, --max-step-tokens, --no-cache.
+void AddLoadOptions(CLI::App& app, LoadOptions& options);
+
+}  // namespace strata::cli

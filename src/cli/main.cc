@@ -1,0 +1,59 @@
+// The `strata` command: argument parsing only; the work is in the libraries.
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+
+namespace strata::cli {
+
+void AddLoadOptions(CLI::App& app, LoadOptions& options) {
+  app.add_option("--threads", options.threads, "Compute threads (default: every CPU this process may use)")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--max-context", options.max_context, "Longest prompt + answer, tokens (default: the model's)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--kv-gib", options.kv_gib, "KV cache size in GiB (default: from the memory limit)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--max-sequences", options.max_sequences, "Sequences that run at once")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--max-step-tokens", options.max_step_tokens, "Token budget of one engine step")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_flag("--no-cache", options.no_cache, "Neither read nor write packed weights and compiled kernels on disk");
+}
+
+}  // namespace strata::cli
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "strata runs large language models on this machine.\n\n"
+      "  strata model pull smollm2                   fetch the default model\n"
+      "  strata run smollm2 \"Why is the sky blue?\"   answer once\n"
+      "  strata chat smollm2                         talk in the terminal\n"
+      "  strata serve smollm2                        OpenAI-compatible server on 127.0.0.1:8000\n",
+      "strata");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "strata " STRATA_VERSION);
+  strata::cli::Action action;
+  strata::cli::AddServe(app, action);
+  strata::cli::AddRun(app, action);
+  strata::cli::AddChat(app, action);
+  strata::cli::AddModel(app, action);
+  strata::cli::AddTokenize(app, action);
+  strata::cli::AddGraph(app, action);
+  strata::cli::AddDoctor(app, action);
+  strata::cli::AddBench(app, action);
+  strata::cli::AddCompletion(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  if (const strata::Status status = action(); !status) {
+    std::fprintf(stderr, "strata: %s\n", status.error().ToString().c_str());
+    return 1;
+  }
+  return 0;
+}

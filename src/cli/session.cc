@@ -1,0 +1,181 @@
+#include "cli/session.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <mutex>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "engine/text_stream.h"
+
+namespace strata::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+std::string HomeDirectory() {
+  const char* home = std::getenv("HOME");
+  return home == nullptr || *home == '\0' ? "/tmp" : home;
+}
+
+/// A bar that redraws itself on a terminal and stays silent elsewhere.
+class ProgressBar {
+ public:
+  void Update(double fraction, std::string_view stage) {
+    if (!terminal_) return;
+    constexpr int kWidth = 30;
+    const int filled = static_cast<int>(fraction * kWidth);
+    std::fprintf(stderr, "\r\033[K[%.*s%.*s] %3.0f%% %.*s", filled, "##############################", kWidth - filled,
+                 "..............................", fraction * 100, static_cast<int>(stage.size()), stage.data());
+    shown_ = true;
+  }
+  ~ProgressBar() {
+    if (shown_) std::fputs("\r\033[K", stderr);
+  }
+
+ private:
+  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  bool shown_ = false;
+};
+
+}  // namespace
+
+std::string CacheDirectory() {
+  const char* xdg = std::getenv("XDG_CACHE_HOME");
+  const std::string base = xdg != nullptr && *xdg != '\0' ? xdg : HomeDirectory() + "/.cache";
+  const std::string directory = base + "/strata";
+  std::error_code ignored;  // whoever writes there gets the error, with the path
+  fs::create_directories(directory, ignored);
+  return directory;
+}
+
+Result<std::string> ResolveModel(const std::string& name) {
+  std::error_code error;
+  if (fs::exists(name, error)) return name;
+  const std::string models = CacheDirectory() + "/models";
+  for (const std::string& candidate : {models + "/" + name, models + "/" + name + ".gguf"}) {
+    if (fs::exists(candidate, error)) return candidate;
+  }
+  return Fail(ErrorCode::kNotFound,
+              "no model {}: neither a file or folder here nor in {} (strata model ls shows those, strata model pull fetches one)",
+              name, models);
+}
+
+RunnerOptions ToRunnerOptions(const LoadOptions& options) {
+  RunnerOptions runner;
+  runner.threads = options.threads;
+  runner.max_context = options.max_context;
+  runner.kv_bytes = static_cast<std::uint64_t>(options.kv_gib * (1ULL << 30));
+  runner.max_sequences = options.max_sequences;
+  runner.max_step_tokens = options.max_step_tokens;
+  if (!options.no_cache) runner.cache_directory = CacheDirectory();
+  return runner;
+}
+
+Result<Session> OpenSession(const std::string& path) {
+  Session session;
+  STRATA_TRY(std::unique_ptr<ModelFile> file, ModelFile::Open(path));
+  session.file = std::move(file);
+  STRATA_TRY(std::unique_ptr<Tokenizer> tokenizer, session.file->LoadTokenizer(), "while loading the tokenizer of {}", path);
+  session.tokenizer = std::move(tokenizer);
+  const auto& templates = session.file->chat_templates();
+  if (const auto found = templates.find("default"); found != templates.end()) {
+    STRATA_TRY(ChatTemplate parsed, ChatTemplate::Parse(found->second), "in the chat template of {}", path);
+    session.chat_template = std::move(parsed);
+  }
+  return session;
+}
+
+Result<std::unique_ptr<ModelRunner>> LoadRunner(const Session& session, const LoadOptions& options) {
+  ProgressBar bar;
+  RunnerOptions runner_options = ToRunnerOptions(options);
+  runner_options.progress = [&](double fraction, std::string_view stage) { bar.Update(fraction, stage); };
+  return ModelRunner::Load(session.file, runner_options);
+}
+
+Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOptions& options,
+                                            std::shared_ptr<EngineObserver> observer) {
+  STRATA_TRY(std::unique_ptr<ModelRunner> runner, LoadRunner(session, options));
+  EngineOptions engine_options;
+  engine_options.max_sequences = runner->options().max_sequences;
+  engine_options.max_step_tokens = runner->options().max_step_tokens;
+  return std::make_unique<Engine>(std::move(runner), session.tokenizer, engine_options, std::move(observer));
+}
+
+Result<std::vector<TokenId>> EncodeChat(const Session& session, const nlohmann::ordered_json& messages) {
+  if (!session.chat_template) {
+    return session.tokenizer->Encode(messages.back().at("content").get<std::string>());
+  }
+  nlohmann::ordered_json variables = {{"messages", messages}, {"add_generation_prompt", true}};
+  const auto text_of = [&](std::optional<TokenId> id) {
+    return id ? std::string(session.tokenizer->TokenText(*id)) : std::string();
+  };
+  variables["bos_token"] = text_of(session.tokenizer->bos());
+  variables["eos_token"] = text_of(session.tokenizer->eos());
+  STRATA_TRY(const std::string prompt, session.chat_template->Render(variables, UnixSeconds()));
+  return session.tokenizer->Encode(prompt, {.add_special_tokens = false, .parse_special = true});
+}
+
+Result<std::int64_t> Generate(Engine& engine, std::vector<TokenId> prompt, const SamplingParams& sampling,
+                              const std::function<void(std::string_view)>& on_text) {
+  std::mutex mutex;
+  std::condition_variable ready;
+  std::deque<EngineEvent> events;
+  EngineRequest request;
+  request.prompt = std::move(prompt);
+  request.sampling = sampling;
+  request.on_event = [&](EngineEvent&& event) {
+    const std::lock_guard lock(mutex);
+    events.push_back(std::move(event));
+    ready.notify_one();
+  };
+  STRATA_TRY(const RequestId id, engine.Submit(std::move(request)));
+
+  TextStream text(engine.tokenizer(), {});
+  std::int64_t count = 0;
+  for (;;) {
+    EngineEvent event;
+    {
+      std::unique_lock lock(mutex);
+      // The engine never calls back after `finish`, so leaving this function then is safe; a signal only cancels.
+      while (!ready.wait_for(lock, std::chrono::milliseconds(50), [&] { return !events.empty(); })) {
+        if (StopRequested()) engine.Cancel(id);
+      }
+      event = std::move(events.front());
+      events.pop_front();
+    }
+    for (const TokenId token : event.tokens) {
+      ++count;
+      if (event.stop_token && token == *event.stop_token) continue;
+      on_text(text.Push(token));
+    }
+    if (StopRequested()) engine.Cancel(id);
+    if (!event.finish) continue;
+    on_text(text.Finish());
+    if (event.error) return std::unexpected(*event.error);
+    return count;
+  }
+}
+
+void InstallStopSignals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop_requested = 1; };
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+bool StopRequested() { return stop_requested != 0; }
+void ClearStop() { stop_requested = 0; }
+
+}  // namespace strata::cli

@@ -1,0 +1,62 @@
+// What most commands need: where the user's cache is, which file a model's name means, and the model loaded.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "formats/chat_template.h"
+#include "formats/model_file.h"
+
+namespace strata::cli {
+
+/// $XDG_CACHE_HOME/strata or ~/.cache/strata; created.
+std::string CacheDirectory();
+
+/// A path that exists, else a name in the cache ("smollm2", a file's stem). Errors: kNotFound saying what was tried.
+Result<std::string> ResolveModel(const std::string& name_or_path);
+
+/// Options that every command with an engine shares.
+struct LoadOptions {
+  int threads = 0;
+  std::int64_t max_context = 0;
+  double kv_gib = 0;
+  std::int64_t max_sequences = 64;
+  std::int64_t max_step_tokens = 512;
+  bool no_cache = false;
+};
+
+RunnerOptions ToRunnerOptions(const LoadOptions& options);
+
+struct Session {
+  std::shared_ptr<const ModelFile> file;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::optional<ChatTemplate> chat_template;
+};
+
+/// File, tokenizer and template; no weights.
+Result<Session> OpenSession(const std::string& path);
+
+/// The runner with a progress bar on stderr (only when that is a terminal).
+Result<std::unique_ptr<ModelRunner>> LoadRunner(const Session& session, const LoadOptions& options);
+
+Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOptions& options,
+                                            std::shared_ptr<EngineObserver> observer = nullptr);
+
+/// The prompt of a conversation: the model's template, or the bare text of the last message when it has none.
+Result<std::vector<TokenId>> EncodeChat(const Session& session, const nlohmann::ordered_json& messages);
+
+/// Generates until the end, giving text pieces to `on_text`. Returns the number of tokens.
+Result<std::int64_t> Generate(Engine& engine, std::vector<TokenId> prompt, const SamplingParams& sampling,
+                              const std::function<void(std::string_view)>& on_text);
+
+/// True once SIGINT or SIGTERM arrived; InstallStopSignals makes them set it instead of killing the process.
+void InstallStopSignals();
+bool StopRequested();
+void ClearStop();
+
+}  // namespace strata::cli
