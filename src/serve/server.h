@@ -1,0 +1,87 @@
+// The HTTP server: binds at once, answers /health with 503 while the model loads, serves the OpenAI API when it is set.
+//
+//   STRATA_TRY(auto server, serve::Server::Start({.port = 8000, .model_name = "smollm2"}));
+//   auto engine = std::make_shared<Engine>(std::move(runner), tokenizer, EngineOptions{}, server->observer());
+//   server->SetModel(std::make_shared<serve::ServedModel>(...));
+//   ... on SIGTERM: server->Drain();
+//
+// docs/api.md is the list of endpoints and fields.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "formats/model_file.h"
+#include "formats/tokenizer.h"
+
+namespace strata {
+class ChatTemplate;
+}
+
+namespace strata::serve {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8000;  ///< 0 = any free one
+  int io_threads = 1;
+  std::string model_name;                    ///< the id that clients name
+  std::vector<std::string> model_aliases;    ///< further ids of the same model
+  std::vector<std::string> api_keys;         ///< empty = open to all
+  std::vector<std::string> allowed_origins;  ///< CORS; "*" = any; empty = no browser may call
+  std::size_t max_body_bytes = 8 << 20;
+  std::chrono::seconds request_timeout{600};  ///< then 408, or an error event in a stream
+  std::chrono::seconds idle_timeout{75};      ///< of a kept-alive connection between requests
+  std::chrono::seconds read_timeout{30};      ///< for a request's header and body to arrive
+  std::chrono::seconds write_timeout{
+      30};  ///< a client that takes nothing for so long is dropped, its request cancelled
+  std::chrono::seconds drain_timeout{30};
+};
+
+/// What is served. The engine must have been made with Server::observer() for the latency metrics to move.
+struct ServedModel {
+  std::shared_ptr<const ModelFile> file;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const ChatTemplate> chat_template;  ///< null when the model has none: chat is then a 400
+  std::shared_ptr<Engine> engine;
+  std::int64_t created = 0;  ///< Unix seconds; /v1/models reports it
+};
+
+class Server {
+ public:
+  /// Binds and starts the I/O threads. Errors: kInvalidArgument (host), kIo (address in use, named).
+  static Result<std::unique_ptr<Server>> Start(ServerOptions options);
+  /// Closes every connection and cancels what runs; Drain first to be polite.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Makes the server ready (/health 200). Once only.
+  void SetModel(std::shared_ptr<ServedModel> model);
+  /// Loading failed: every request gets 500 with this error.
+  void SetFailed(Error error);
+
+  std::uint16_t port() const;
+  /// For the engine: feeds the metrics. Outlives the server if the engine does.
+  std::shared_ptr<EngineObserver> observer() const;
+
+  /// From any thread: new requests get 503 with Retry-After from now on; those that run go on.
+  void RequestDrain();
+  /// RequestDrain, then waits until all responses are written or drain_timeout passed, then stops.
+  /// True when nothing had to be cut off.
+  bool Drain();
+  /// Blocks until the server has stopped (Drain finished, in whichever thread).
+  void Wait();
+
+ private:
+  struct Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace strata::serve
