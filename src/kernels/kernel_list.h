@@ -6,6 +6,25 @@
 namespace strata::kernels {
 
 extern const LinearKernel kLinearRef;
+#if defined(STRATA_KERNELS_X86)
+extern const LinearKernel kLinearQ4_0Avx512Vnni;
+extern const LinearKernel kLinearQ4_1Avx512Vnni;
+extern const LinearKernel kLinearQ5_0Avx512Vnni;
+extern const LinearKernel kLinearQ5_1Avx512Vnni;
+extern const LinearKernel kLinearQ8_0Avx512Vnni;
+extern const LinearKernel kLinearQ4_KAvx512Vnni;
+extern const LinearKernel kLinearQ5_KAvx512Vnni;
+extern const LinearKernel kLinearF32Avx512;
+extern const LinearKernel kLinearF16Avx512;
+extern const LinearKernel kLinearBF16Avx512;
+extern const AttentionKernel kAttentionAvx512;
+
+/// The vector attention kernels keep a head's rotary angles on the stack.
+inline constexpr std::int64_t kMaxHeadDim = 512;
+
+std::string RefusesAttentionAvx512(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                   const CpuFeatures& cpu);
+#endif
 extern const AttentionKernel kAttentionRef;
 extern const RowKernels kRowsRef;
 

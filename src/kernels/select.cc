@@ -20,7 +20,21 @@ const Kernel* SelectFirst(std::span<const Kernel* const> kernels, std::vector<Ch
 }  // namespace
 
 std::span<const LinearKernel* const> LinearKernels() {
-  static constexpr std::array<const LinearKernel*, 1> kList = {&kLinearRef};
+  static constexpr auto kList = std::to_array<const LinearKernel*>({
+#if defined(STRATA_KERNELS_X86)
+      &kLinearQ4_0Avx512Vnni,
+      &kLinearQ4_1Avx512Vnni,
+      &kLinearQ5_0Avx512Vnni,
+      &kLinearQ5_1Avx512Vnni,
+      &kLinearQ8_0Avx512Vnni,
+      &kLinearQ4_KAvx512Vnni,
+      &kLinearQ5_KAvx512Vnni,
+      &kLinearF32Avx512,
+      &kLinearF16Avx512,
+      &kLinearBF16Avx512,
+#endif
+      &kLinearRef,
+  });
   return kList;
 }
 
@@ -30,7 +44,12 @@ const LinearKernel* SelectLinear(const LinearProblem& problem, const CpuFeatures
 }
 
 std::span<const AttentionKernel* const> AttentionKernels() {
-  static constexpr std::array<const AttentionKernel*, 1> kList = {&kAttentionRef};
+  static constexpr auto kList = std::to_array<const AttentionKernel*>({
+#if defined(STRATA_KERNELS_X86)
+      &kAttentionAvx512,
+#endif
+      &kAttentionRef,
+  });
   return kList;
 }
 

@@ -1,0 +1,24 @@
+// When the vector attention kernels apply; apart from their files, which are compiled for one instruction set.
+#include <fmt/format.h>
+
+#include "kernels/kernel_list.h"
+
+namespace strata::kernels {
+namespace {
+
+std::string RefusesShape(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim) {
+  if (heads % kv_heads != 0) return fmt::format("{} heads do not share {} KV heads evenly", heads, kv_heads);
+  if (head_dim % 16 != 0) return fmt::format("head_dim = {} is not a multiple of 16", head_dim);
+  if (head_dim > kMaxHeadDim) return fmt::format("head_dim = {} is over {}", head_dim, kMaxHeadDim);
+  return "";
+}
+
+}  // namespace
+
+std::string RefusesAttentionAvx512(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                   const CpuFeatures& cpu) {
+  if (!cpu.avx512) return "needs avx512";
+  return RefusesShape(heads, kv_heads, head_dim);
+}
+
+}  // namespace strata::kernels

@@ -1,0 +1,65 @@
+// Attention of a 135M model's layer (9 query heads, 3 KV heads, head_dim 64): decode at a context, and prefill.
+//   flock /tmp/bench.lock chrt -f 50 taskset -c 1 attention_bench --benchmark_min_time=0.05
+#include <numeric>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "kernels/kernels.h"
+
+namespace strata::kernels {
+namespace {
+
+constexpr std::int64_t kHeads = 9;
+constexpr std::int64_t kKvHeads = 3;
+constexpr std::int64_t kDim = 64;
+
+// range(0): tokens before the step; range(1): rows of the step. One layer, all heads, one thread.
+void Attention(benchmark::State& state, bool rope) {
+  const std::int64_t before = state.range(0);
+  const std::int64_t rows = state.range(1);
+  const AttentionKernel& kernel = *SelectAttention(kHeads, kKvHeads, kDim, Cpu());
+  std::vector<std::int32_t> blocks(static_cast<std::size_t>((before + rows + kKvBlock - 1) / kKvBlock));
+  std::iota(blocks.begin(), blocks.end(), 0);
+  constexpr std::int64_t kWidth = (kHeads + 2 * kKvHeads) * kDim;
+  std::vector<float> cache(blocks.size() * static_cast<std::size_t>(KvLayer::BlockFloats(kKvHeads, kDim)), 0.1f);
+  std::vector<float> qkv(static_cast<std::size_t>(rows * kWidth), 0.1f);
+  std::vector<float> out(static_cast<std::size_t>(rows * kHeads * kDim));
+  const std::vector<float> inv_freq(kDim / 2, 0.01f);
+  const AttentionArgs args{.qkv = qkv.data(),
+                           .qkv_stride = kWidth,
+                           .out = out.data(),
+                           .out_stride = kHeads * kDim,
+                           .heads = kHeads,
+                           .kv_heads = kKvHeads,
+                           .head_dim = kDim,
+                           .scale = 0.125f,
+                           .rope = {inv_freq.data(), kDim, 1.0f, RopeStyle::kHalves},
+                           .kv = {cache.data(), kKvHeads, kDim}};
+  const SequenceRows sequence{0, rows, before, blocks.data()};
+  for (auto _ : state) {
+    for (std::int64_t head = 0; head < kKvHeads; ++head) {
+      (rope ? kernel.rope_store : kernel.attend)(args, sequence, head, 0, rows);
+    }
+    benchmark::ClobberMemory();
+  }
+  if (rope) return;
+  const auto pairs = static_cast<double>(rows * before + rows * (rows + 1) / 2);
+  state.counters["GFLOPS"] =
+      benchmark::Counter(4e-9 * pairs * kHeads * kDim, benchmark::Counter::kIsIterationInvariantRate);
+  state.SetLabel(std::string(kernel.name));
+}
+BENCHMARK_CAPTURE(Attention, attend, false)
+    ->Args({16, 1})
+    ->Args({256, 1})
+    ->Args({1024, 1})
+    ->Args({4096, 1})
+    ->Args({0, 64})
+    ->Args({0, 512})
+    ->Args({1024, 512});
+BENCHMARK_CAPTURE(Attention, rope_store, true)->Args({256, 1})->Args({0, 512});
+
+}  // namespace
+}  // namespace strata::kernels
+
+BENCHMARK_MAIN();

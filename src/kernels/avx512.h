@@ -1,0 +1,53 @@
+// Inside the kernels only: what the AVX-512 files share. Each file that includes this gets its own copies.
+#pragma once
+
+#include <immintrin.h>
+
+#include "kernels/kernels.h"
+
+namespace strata::kernels {
+namespace {
+
+// The first `count` lanes; all for 16 and more, none for 0 and fewer.
+inline __mmask16 Lanes(std::int64_t count) {
+  if (count >= 16) return 0xffff;
+  return static_cast<__mmask16>(count <= 0 ? 0 : (1 << count) - 1);
+}
+
+// ApplyEpilogue with the plain store inlined: a call of memcpy per row and tile costs as much as the tile.
+[[maybe_unused]] void Finish(const Epilogue& epilogue, const float* acc, std::int64_t acc_stride, std::int64_t row0,
+                             std::int64_t rows, std::int64_t panel0, std::int64_t panels) {
+  if (epilogue.map != nullptr) return ApplyEpilogue(epilogue, acc, acc_stride, row0, rows, panel0, panels);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float* out = epilogue.out + (row0 + r) * epilogue.out_stride + panel0 * kPanel;
+    for (std::int64_t p = 0; p < panels; ++p) {
+      _mm512_mask_storeu_ps(out + p * kPanel, Lanes(epilogue.out_cols - (panel0 + p) * kPanel),
+                            _mm512_load_ps(acc + r * acc_stride + p * kPanel));
+    }
+  }
+}
+
+// 1 / sqrt(mean(x^2) + eps), in an order that depends on k alone.
+[[maybe_unused]] float RmsFactor(const float* x, std::int64_t k, float eps) {
+  __m512 even = _mm512_setzero_ps();
+  __m512 odd = _mm512_setzero_ps();
+  for (std::int64_t i = 0; i < k; i += 32) {
+    const __m512 a = _mm512_maskz_loadu_ps(Lanes(k - i), x + i);
+    const __m512 b = _mm512_maskz_loadu_ps(Lanes(k - i - 16), x + i + 16);
+    even = _mm512_fmadd_ps(a, a, even);
+    odd = _mm512_fmadd_ps(b, b, odd);
+  }
+  return 1.0f / __builtin_sqrtf(_mm512_reduce_add_ps(_mm512_add_ps(even, odd)) / static_cast<float>(k) + eps);
+}
+
+// out = x * factor * weight.
+[[maybe_unused]] void ScaleBy(const float* x, float factor, const float* weight, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; i += 16) {
+    const __mmask16 lanes = Lanes(n - i);
+    const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(factor));
+    _mm512_mask_storeu_ps(out + i, lanes, _mm512_mul_ps(scaled, _mm512_maskz_loadu_ps(lanes, weight + i)));
+  }
+}
+
+}  // namespace
+}  // namespace strata::kernels

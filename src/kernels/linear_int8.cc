@@ -1,0 +1,99 @@
+// What the int8 linears share whatever the instruction set: when they apply, and the packed layout.
+#include "kernels/linear_int8.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "kernels/group_unpack.h"
+#include "kernels/kernel_list.h"
+#include "kernels/pack_source.h"
+
+namespace strata::kernels {
+namespace {
+
+std::string RefusesShape(DType type, const LinearProblem& problem) {
+  if (problem.weight_dtype != type) return fmt::format("packs {} only", Info(type).name);
+  if (problem.k % kGroup != 0) return fmt::format("k = {} is not a multiple of {}", problem.k, kGroup);
+  return "";
+}
+
+template <DType kType>
+std::string RefusesAvx512Vnni(const LinearProblem& problem, const CpuFeatures& cpu) {
+  if (!cpu.avx512 || !cpu.avx512_vnni) return "needs avx512 vnni";
+  return RefusesShape(kType, problem);
+}
+
+template <Int8Format kFormat>
+std::size_t PackedBytes(const LinearProblem& problem) {
+  return static_cast<std::size_t>(Panels(problem.n) * PanelLayout(kFormat, problem.k).bytes);
+}
+
+void PutQuants(bool nibbles, const std::uint8_t* quants, std::int64_t column, std::uint8_t* group) {
+  if (nibbles) {
+    for (int j = 0; j < 4; ++j) {
+      for (int i = 0; i < 4; ++i) {
+        group[64 * j + 4 * column + i] = static_cast<std::uint8_t>(quants[4 * j + i] | quants[4 * j + 16 + i] << 4);
+      }
+    }
+  } else {
+    for (int j = 0; j < 8; ++j) std::memcpy(group + 64 * j + 4 * column, quants + 4 * j, 4);
+  }
+}
+
+template <Int8Format kFormat>
+void PackPanel(const LinearProblem& problem, const PackSource& source, std::int64_t panel, std::byte* out) {
+  const Int8Panel layout = PanelLayout(kFormat, problem.k);
+  std::memset(out, 0, static_cast<std::size_t>(layout.bytes));
+  for (std::int64_t column = 0; column < kPanel; ++column) {
+    const auto row = StoredRow(source, panel, column);
+    if (!row) continue;  // zero scales make the padding's columns zero
+    for (std::int64_t g = 0; g < problem.k / kGroup; ++g) {
+      UnpackedGroup group{};
+      UnpackGroup(problem.weight_dtype, row->data(), g, group);
+      PutQuants(kFormat.nibbles, group.quants, column, reinterpret_cast<std::uint8_t*>(out) + g * layout.quant_bytes);
+      std::byte* scales = out + layout.scales + g * layout.scale_bytes;
+      std::byte* mins = out + layout.mins + g * layout.scale_bytes;
+      if (kFormat.wide_scales) {
+        std::memcpy(scales + 4 * column, &group.scale, 4);
+        if (kFormat.stored_min) std::memcpy(mins + 4 * column, &group.min, 4);
+      } else {
+        std::memcpy(scales + 2 * column, &group.scale_f16, 2);
+        if (kFormat.stored_min) std::memcpy(mins + 2 * column, &group.min_f16, 2);
+      }
+    }
+  }
+}
+
+template <Int8Format kFormat>
+void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin, std::int64_t panel_end,
+          std::byte* packed) {
+  for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
+    PackPanel<kFormat>(problem, source, panel, packed + panel * PanelLayout(kFormat, problem.k).bytes);
+  }
+}
+
+std::size_t PreparedRowBytes(std::int64_t k) { return static_cast<std::size_t>(Int8RowBytes(k)); }
+
+template <DType kType, Int8Format kFormat>
+constexpr LinearKernel Avx512Vnni(std::string_view name) {
+  return {name,
+          RefusesAvx512Vnni<kType>,
+          PackedBytes<kFormat>,
+          Pack<kFormat>,
+          PreparedRowBytes,
+          PrepareInt8Avx512,
+          RunInt8Avx512Vnni<kFormat>};
+}
+
+}  // namespace
+
+constinit const LinearKernel kLinearQ4_0Avx512Vnni = Avx512Vnni<DType::kQ4_0, kFormatQ4_0>("linear_q4_0_avx512vnni");
+constinit const LinearKernel kLinearQ4_1Avx512Vnni = Avx512Vnni<DType::kQ4_1, kFormatQ4_1>("linear_q4_1_avx512vnni");
+constinit const LinearKernel kLinearQ5_0Avx512Vnni = Avx512Vnni<DType::kQ5_0, kFormatQ5_0>("linear_q5_0_avx512vnni");
+constinit const LinearKernel kLinearQ5_1Avx512Vnni = Avx512Vnni<DType::kQ5_1, kFormatQ5_1>("linear_q5_1_avx512vnni");
+constinit const LinearKernel kLinearQ8_0Avx512Vnni = Avx512Vnni<DType::kQ8_0, kFormatQ8_0>("linear_q8_0_avx512vnni");
+constinit const LinearKernel kLinearQ4_KAvx512Vnni = Avx512Vnni<DType::kQ4_K, kFormatQ4_K>("linear_q4_k_avx512vnni");
+constinit const LinearKernel kLinearQ5_KAvx512Vnni = Avx512Vnni<DType::kQ5_K, kFormatQ5_K>("linear_q5_k_avx512vnni");
+
+}  // namespace strata::kernels

@@ -1,0 +1,75 @@
+// Inside the kernels only: linears over group-32 integer weights times int8 activations. One packed layout and one
+// prepared row serve every instruction set; a format differs in how wide its integers are and where its zero lies.
+//
+// A panel of 16 columns over k = 32 G is three arrays in a row, padded to 64 bytes:
+//   quants  G x [4][16][4] bytes of two nibbles (quad j in the low ones, quad j+4 in the high ones; a quad is four
+//           successive k, as vpdpbusd wants them), or G x [8][16][4] unsigned bytes
+//   scales  G x [16] f16 or f32
+//   mins    G x [16] likewise, when the format stores them; otherwise the zero point is a constant
+// A prepared row is s8 quants [k], f32 scales [G], f32 scale * (sum of the quants) [G], i32 sums of the quants [G].
+//
+//   y = sum over groups of d_w * d_a * (sum of q_w q_a) + min_w * (d_a * sum of q_a)
+//
+// The integer sums are exact; the float sums go group by group in every loop, two fused multiply-adds each, so a row's
+// bits do not depend on its batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernels.h"
+
+namespace strata::kernels {
+
+inline constexpr std::int64_t kGroup = 32;
+
+struct Int8Format {
+  bool nibbles;      ///< quants are 0..15, two a byte
+  bool stored_min;   ///< w = d q + min; otherwise w = d (q - zero)
+  bool wide_scales;  ///< scales and mins are f32 (products that f16 cannot hold), otherwise f16
+  int zero;
+};
+
+inline constexpr Int8Format kFormatQ4_0 = {true, false, false, 8};
+inline constexpr Int8Format kFormatQ4_1 = {true, true, false, 0};
+inline constexpr Int8Format kFormatQ5_0 = {false, false, false, 16};
+inline constexpr Int8Format kFormatQ5_1 = {false, true, false, 0};
+inline constexpr Int8Format kFormatQ8_0 = {false, false, false, 128};
+inline constexpr Int8Format kFormatQ4_K = {true, true, true, 0};
+inline constexpr Int8Format kFormatQ5_K = {false, true, true, 0};
+
+// Own copies for each instruction set's file.
+namespace {
+
+struct Int8Panel {
+  std::int64_t quant_bytes, scale_bytes, scales, mins, bytes;  // of a group; of a group; offsets; of the panel
+};
+
+[[maybe_unused]] constexpr Int8Panel PanelLayout(const Int8Format& format, std::int64_t k) {
+  const std::int64_t groups = k / kGroup;
+  Int8Panel panel{};
+  panel.quant_bytes = format.nibbles ? 256 : 512;
+  panel.scale_bytes = format.wide_scales ? 64 : 32;
+  panel.scales = groups * panel.quant_bytes;
+  panel.mins = panel.scales + groups * panel.scale_bytes;
+  panel.bytes = panel.mins + (format.stored_min ? groups * panel.scale_bytes : 0);
+  panel.bytes = (panel.bytes + 63) / 64 * 64;
+  return panel;
+}
+
+[[maybe_unused]] constexpr std::int64_t Int8RowBytes(std::int64_t k) { return (k + k / kGroup * 12 + 63) / 64 * 64; }
+
+}  // namespace
+
+// Defined and instantiated for every format above in linear_int8_avx512vnni.cc and linear_int8_avx2.cc.
+void PrepareInt8Avx512(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
+                       const float* norm_weight, float norm_eps, std::byte* out);
+template <Int8Format kFormat>
+void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+
+void PrepareInt8Avx2(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k, const float* norm_weight,
+                     float norm_eps, std::byte* out);
+template <Int8Format kFormat>
+void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+
+}  // namespace strata::kernels

@@ -1,0 +1,392 @@
+// Every linear against the oracle, over the same list of shapes; and each against itself: a row's bits must not depend
+// on its batch or on how the panels are split.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "kernels/kernels.h"
+#include "kernels/linear_int8.h"
+#include "tensor/convert.h"
+
+namespace strata::kernels {
+namespace {
+
+constexpr std::int64_t kRowCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 33, 64, 65, 130};
+
+bool IsKQuant(DType type) { return Info(type).block_elements == 256; }
+
+std::vector<float> Normal(std::size_t count, unsigned seed, float deviation = 1.0f) {
+  std::minstd_rand random(seed);
+  std::normal_distribution<float> normal(0.0f, deviation);
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+// A stored matrix: quantised normal values, or for the K-quants random blocks with small f16 scales.
+struct Stored {
+  Stored(DType type, std::int64_t n, std::int64_t k, unsigned seed) {
+    const auto count = static_cast<std::size_t>(n * k);
+    if (IsKQuant(type)) {
+      std::minstd_rand random(seed);
+      bytes.resize(BytesOf(type, count));
+      for (std::byte& b : bytes) b = static_cast<std::byte>(random() >> 8);
+      for (std::size_t i = 0; i < bytes.size(); i += Info(type).block_bytes) {
+        const std::size_t at = type == DType::kQ6_K ? Info(type).block_bytes - 2 : 0;
+        const std::uint16_t halves[2] = {F32ToF16(0.01f), F32ToF16(0.05f)};
+        std::memcpy(bytes.data() + i + at, halves, type == DType::kQ6_K ? 2 : 4);
+      }
+    } else {
+      bytes = Quantize(type, Normal(count, seed, 0.5f)).value();
+    }
+    view = {type, {n, k}, bytes};
+  }
+  std::vector<std::byte> bytes;
+  TensorView view;
+};
+
+struct AlignedBytes {
+  explicit AlignedBytes(std::size_t size) : storage(size + 64) {}
+  std::byte* get() { return storage.data() + (64 - reinterpret_cast<std::uintptr_t>(storage.data()) % 64) % 64; }
+  std::vector<std::byte> storage;
+};
+
+// A kernel with a packed weight, ready to be given rows.
+class Packed {
+ public:
+  Packed(const LinearKernel& kernel, DType type, std::span<const TensorView> parts, bool interleaved)
+      : kernel_(kernel),
+        problem_{type, Total(parts), parts[0].shape.cols()},
+        parts_(interleaved ? static_cast<int>(parts.size()) : 1),
+        packed_(kernel.packed_bytes(problem_)) {
+    EXPECT_EQ(kernel.packed_bytes(problem_) % 64, 0u);
+    // Out of order and one at a time: packing must be independent by panel.
+    for (std::int64_t panel = Panels(problem_.n) - 1; panel >= 0; --panel) {
+      kernel.pack(problem_, {parts, interleaved}, panel, panel + 1, packed_.get());
+    }
+  }
+
+  std::vector<float> Run(const std::vector<float>& x, std::int64_t rows, const float* norm = nullptr,
+                         Epilogue epilogue = {}, std::int64_t panels_a_call = 1 << 30) {
+    const std::int64_t k = problem_.k;
+    AlignedBytes activations(kernel_.prepared_row_bytes(k) * static_cast<std::size_t>(rows));
+    kernel_.prepare(x.data(), k, rows, k, norm, 1e-5f, activations.get());
+    const std::int64_t columns = problem_.n / parts_;
+    std::vector<float> out(static_cast<std::size_t>(rows * columns + 16), kCanary);
+    epilogue.parts = parts_;
+    epilogue.out = out.data();
+    epilogue.out_stride = columns;
+    epilogue.out_cols = columns;
+    const LinearArgs args{activations.get(), packed_.get(), rows, problem_.n, k, &epilogue};
+    for (std::int64_t begin = 0; begin < Panels(problem_.n); begin += panels_a_call) {
+      kernel_.run(args, begin, std::min(Panels(problem_.n), begin + panels_a_call));
+    }
+    for (std::size_t i = static_cast<std::size_t>(rows * columns); i < out.size(); ++i) {
+      EXPECT_EQ(out[i], kCanary) << "written past the end";
+    }
+    out.resize(static_cast<std::size_t>(rows * columns));
+    return out;
+  }
+
+  std::byte* packed() { return packed_.get(); }
+
+ private:
+  static constexpr float kCanary = 12345.0f;
+  static std::int64_t Total(std::span<const TensorView> parts) {
+    std::int64_t n = 0;
+    for (const TensorView& part : parts) n += part.shape.rows();
+    return n;
+  }
+  const LinearKernel& kernel_;
+  LinearProblem problem_;
+  int parts_;
+  AlignedBytes packed_;
+};
+
+const LinearKernel& Ref() { return *LinearKernels().back(); }
+
+double RelativeRms(const std::vector<float>& got, const std::vector<float>& want) {
+  double error = 0;
+  double norm = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    error += std::pow(static_cast<double>(got[i]) - static_cast<double>(want[i]), 2);
+    norm += std::pow(static_cast<double>(want[i]), 2);
+  }
+  return std::sqrt(error / norm);
+}
+
+struct Case {
+  DType type;
+  std::int64_t n, k;
+};
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16}) {
+    for (const auto& [n, k] : {std::pair{16, 32}, {24, 7}, {100, 100}, {160, 576}, {33, 1536}, {1, 64}}) {
+      cases.push_back({type, n, k});
+    }
+  }
+  for (const DType type : {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0}) {
+    for (const auto& [n, k] : {std::pair{16, 32}, {24, 64}, {100, 96}, {160, 576}, {33, 1536}, {1, 64}}) {
+      cases.push_back({type, n, k});
+    }
+  }
+  for (const DType type : {DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+    for (const auto& [n, k] : {std::pair{16, 256}, {100, 768}, {33, 1536}}) cases.push_back({type, n, k});
+  }
+  return cases;
+}
+
+struct KernelCase {
+  const LinearKernel* kernel;
+  Case shape;
+};
+
+std::vector<KernelCase> KernelCases() {
+  std::vector<KernelCase> cases;
+  for (const LinearKernel* kernel : LinearKernels()) {
+    for (const Case& shape : Cases()) {
+      if (kernel->refuses({shape.type, shape.n, shape.k}, DetectCpu("")).empty()) cases.push_back({kernel, shape});
+    }
+  }
+  return cases;
+}
+
+std::string Name(const testing::TestParamInfo<KernelCase>& info) {
+  const auto& [kernel, shape] = info.param;
+  return std::string(kernel->name) + "_" + std::string(Info(shape.type).name) + "_n" + std::to_string(shape.n) + "_k" +
+         std::to_string(shape.k);
+}
+
+bool IsInt8(const LinearKernel& kernel) { return kernel.name.starts_with("linear_q"); }
+
+std::vector<float> NearOne(std::int64_t k) {
+  std::vector<float> values = Normal(static_cast<std::size_t>(k), 3, 0.2f);
+  for (float& value : values) value += 1.0f;
+  return values;
+}
+
+class LinearTest : public testing::TestWithParam<KernelCase> {
+ protected:
+  const LinearKernel& kernel_ = *GetParam().kernel;
+  const Case shape_ = GetParam().shape;
+  Stored stored_{shape_.type, shape_.n, shape_.k, 7};
+  // Relative RMS against f32. An int8 activation errs by max/127/sqrt(12) of its group of 32: 0.6 % of a normal value.
+  // The K-quants' random blocks are not centred, so their sums cancel more.
+  const double tolerance_ = !IsInt8(kernel_) ? 1e-5 : IsKQuant(shape_.type) ? 3e-2 : 1e-2;
+  const std::vector<float> norm_ = NearOne(shape_.k);
+};
+
+TEST_P(LinearTest, MatchesRef) {
+  Packed packed(kernel_, shape_.type, {&stored_.view, 1}, false);
+  Packed oracle(Ref(), shape_.type, {&stored_.view, 1}, false);
+  for (const std::int64_t rows : kRowCounts) {
+    const std::vector<float> x = Normal(static_cast<std::size_t>(rows * shape_.k), static_cast<unsigned>(rows));
+    const double few = rows * shape_.n < 64 ? 10.0 : 1.0;  // a few elements may all be unlucky cancellations
+    EXPECT_LT(RelativeRms(packed.Run(x, rows), oracle.Run(x, rows)), few * tolerance_) << rows;
+    EXPECT_LT(RelativeRms(packed.Run(x, rows, norm_.data()), oracle.Run(x, rows, norm_.data())), few * tolerance_)
+        << rows << " normed";
+  }
+}
+
+TEST_P(LinearTest, RowsDoNotDependOnTheBatch) {
+  Packed packed(kernel_, shape_.type, {&stored_.view, 1}, false);
+  constexpr std::int64_t kRows = 130;
+  const std::vector<float> x = Normal(static_cast<std::size_t>(kRows * shape_.k), 11);
+  const std::vector<float> all = packed.Run(x, kRows, norm_.data());
+  for (const std::int64_t rows : kRowCounts) {
+    for (const std::int64_t panels_a_call : {std::int64_t{1}, std::int64_t{3}, std::int64_t{1} << 30}) {
+      const std::int64_t first = kRows - rows;
+      const std::vector<float> slice(x.begin() + first * shape_.k, x.end());
+      const std::vector<float> some = packed.Run(slice, rows, norm_.data(), {}, panels_a_call);
+      ASSERT_EQ(std::memcmp(some.data(), all.data() + first * shape_.n, some.size() * sizeof(float)), 0)
+          << rows << " rows, " << panels_a_call << " panels a call";
+    }
+  }
+}
+
+TEST_P(LinearTest, ZeroRowsAndZeroInputsGiveZero) {
+  Packed packed(kernel_, shape_.type, {&stored_.view, 1}, false);
+  EXPECT_TRUE(packed.Run({}, 0).empty());
+  const std::vector<float> zeros(static_cast<std::size_t>(3 * shape_.k), 0.0f);
+  for (const float value : packed.Run(zeros, 3)) ASSERT_EQ(value, 0.0f);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LinearTest, testing::ValuesIn(KernelCases()), Name);
+
+// out = part0 * part1 + residual + bias, checked against the same from plain runs of the same kernel.
+void GateMap(const float* const* in, const std::int64_t* strides, float* out, std::int64_t out_stride,
+             std::int64_t rows, std::int64_t cols) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < cols; ++c) {
+      out[r * out_stride + c] =
+          in[0][r * strides[0] + c] * in[1][r * strides[1] + c] + in[2][r * strides[2] + c] + in[3][r * strides[3] + c];
+    }
+  }
+}
+
+void SumMap(const float* const* in, const std::int64_t* strides, float* out, std::int64_t out_stride, std::int64_t rows,
+            std::int64_t cols) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < cols; ++c) {
+      out[r * out_stride + c] = in[0][r * strides[0] + c] + in[1][r * strides[1] + c] + in[2][r * strides[2] + c];
+    }
+  }
+}
+
+class EpilogueTest : public testing::TestWithParam<DType> {};
+
+TEST_P(EpilogueTest, InterleavedPartsWithResidualAndBias) {
+  constexpr std::int64_t kN = 160;
+  constexpr std::int64_t kK = 256;
+  const DType type = GetParam();
+  const Stored gate(type, kN, kK, 1);
+  const Stored up(type, kN, kK, 2);
+  const TensorView parts[] = {gate.view, up.view};
+  const std::vector<float> bias = Normal(kN, 5);
+  for (const LinearKernel* kernel : LinearKernels()) {
+    if (!kernel->refuses({type, 2 * kN, kK}, DetectCpu("")).empty()) continue;
+    Packed both(*kernel, type, parts, true);
+    Packed only_gate(*kernel, type, {parts, 1}, false);
+    Packed only_up(*kernel, type, {parts + 1, 1}, false);
+    for (const std::int64_t rows : {1, 3, 8, 9, 65}) {
+      const std::vector<float> x = Normal(static_cast<std::size_t>(rows * kK), 9);
+      const std::vector<float> residual = Normal(static_cast<std::size_t>(rows * kN), 4);
+      Epilogue epilogue{.map = GateMap, .extras = 2};
+      epilogue.extra[0] = residual.data();
+      epilogue.extra_stride[0] = kN;
+      epilogue.extra[1] = bias.data();
+      const std::vector<float> a = only_gate.Run(x, rows);
+      const std::vector<float> b = only_up.Run(x, rows);
+      for (const std::int64_t panels_a_call : {2, 6, 1 << 30}) {
+        const std::vector<float> got = both.Run(x, rows, nullptr, epilogue, panels_a_call);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+          ASSERT_EQ(got[i], a[i] * b[i] + residual[i] + bias[i % kN]) << kernel->name << " " << rows << " at " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EpilogueTest, ConcatenatedPartsWithAMapAndACutPanel) {
+  constexpr std::int64_t kK = 256;
+  const DType type = GetParam();
+  const Stored q(type, 40, kK, 1);
+  const Stored k(type, 13, kK, 2);
+  const TensorView parts[] = {q.view, k.view};
+  constexpr std::int64_t kN = 53;
+  const std::vector<float> bias = Normal(kN, 5);
+  for (const LinearKernel* kernel : LinearKernels()) {
+    if (!kernel->refuses({type, kN, kK}, DetectCpu("")).empty()) continue;
+    Packed both(*kernel, type, parts, false);
+    Packed only_q(*kernel, type, {parts, 1}, false);
+    Packed only_k(*kernel, type, {parts + 1, 1}, false);
+    for (const std::int64_t rows : {1, 9, 33}) {
+      const std::vector<float> x = Normal(static_cast<std::size_t>(rows * kK), 9);
+      const std::vector<float> residual = Normal(static_cast<std::size_t>(rows * kN), 4);
+      Epilogue epilogue{.map = SumMap, .extras = 2};
+      epilogue.extra[0] = residual.data();
+      epilogue.extra_stride[0] = kN;
+      epilogue.extra[1] = bias.data();
+      const std::vector<float> a = only_q.Run(x, rows);
+      const std::vector<float> b = only_k.Run(x, rows);
+      const std::vector<float> got = both.Run(x, rows, nullptr, epilogue, 1);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t c = 0; c < kN; ++c) {
+          const auto i = static_cast<std::size_t>(r * kN + c);
+          const float sum =
+              c < 40 ? a[static_cast<std::size_t>(r * 40 + c)] : b[static_cast<std::size_t>(r * 13 + c - 40)];
+          ASSERT_EQ(got[i], sum + residual[i] + bias[static_cast<std::size_t>(c)]) << kernel->name;
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, EpilogueTest,
+                         testing::Values(DType::kF32, DType::kF16, DType::kBF16, DType::kQ4_0, DType::kQ4_1,
+                                         DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K),
+                         [](const auto& info) { return std::string(Info(info.param).name); });
+
+// The integer dot products are exact: against the prepared row taken back to numbers, only f32 rounding remains.
+TEST(LinearInt8Test, ComputesWhatItsPreparedRowSays) {
+  constexpr std::int64_t kN = 48;
+  constexpr std::int64_t kK = 768;
+  int checked = 0;
+  for (const DType type :
+       {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K}) {
+    const Stored stored(type, kN, kK, 3);
+    const std::vector<float> weights = DequantizeTensor(stored.view).value();
+    const std::vector<float> x = Normal(kK, 5);
+    for (const LinearKernel* kernel : LinearKernels()) {
+      if (!IsInt8(*kernel) || !kernel->refuses({type, kN, kK}, DetectCpu("")).empty()) continue;
+      AlignedBytes row(kernel->prepared_row_bytes(kK));
+      kernel->prepare(x.data(), kK, 1, kK, nullptr, 0, row.get());
+      const auto* quants = reinterpret_cast<const std::int8_t*>(row.get());
+      const auto* scales = reinterpret_cast<const float*>(row.get() + kK);
+      const std::vector<float> got = Packed(*kernel, type, {&stored.view, 1}, false).Run(x, 1);
+      for (std::int64_t n = 0; n < kN; ++n) {
+        double sum = 0;
+        double size = 0;
+        for (std::int64_t k = 0; k < kK; ++k) {
+          const double term = static_cast<double>(weights[static_cast<std::size_t>(n * kK + k)]) *
+                              static_cast<double>(scales[k / kGroup]) * quants[k];
+          sum += term;
+          size += std::abs(term);
+        }
+        ASSERT_NEAR(static_cast<double>(got[static_cast<std::size_t>(n)]), sum, 1e-5 * size)
+            << kernel->name << " column " << n;
+      }
+      ++checked;
+    }
+  }
+  if (DetectCpu("").avx2) EXPECT_GT(checked, 0);
+}
+
+TEST(LinearInt8Test, TinyAndHugeGroupsPrepareSafely) {
+  for (const LinearKernel* kernel : LinearKernels()) {
+    if (!IsInt8(*kernel) || !kernel->refuses({DType::kQ8_0, 16, 64}, DetectCpu("")).empty()) continue;
+    const Stored stored(DType::kQ8_0, 16, 64, 3);
+    Packed packed(*kernel, DType::kQ8_0, {&stored.view, 1}, false);
+    std::vector<float> x(64, 1e-40f);
+    for (const float y : packed.Run(x, 1)) EXPECT_NEAR(y, 0.0f, 1e-30f) << kernel->name;
+    std::fill(x.begin() + 32, x.end(), 1e30f);
+    for (const float y : packed.Run(x, 1)) EXPECT_TRUE(std::isfinite(y)) << kernel->name;
+  }
+}
+
+TEST(SelectLinearTest, LastResortTakesEverything) {
+  std::vector<Choice> log;
+  const LinearKernel* kernel = SelectLinear({DType::kQ4_1, 100, 64}, CpuFeatures{}, &log);
+  ASSERT_NE(kernel, nullptr);
+  EXPECT_EQ(kernel->name, "linear_ref");
+  EXPECT_TRUE(log.back().taken);
+  EXPECT_EQ(log.size(), LinearKernels().size());
+  for (const Choice& choice : log) EXPECT_EQ(choice.taken, choice.reason.empty()) << choice.kernel;
+}
+
+#if defined(__x86_64__)
+std::string ReasonOf(std::string_view name, const LinearProblem& problem, const CpuFeatures& cpu) {
+  for (const LinearKernel* kernel : LinearKernels()) {
+    if (kernel->name == name) return kernel->refuses(problem, cpu);
+  }
+  return "no such kernel";
+}
+
+TEST(SelectLinearTest, RefusalsSayWhy) {
+  const CpuFeatures vnni{.avx2 = true, .avx512 = true, .avx512_vnni = true};
+  const CpuFeatures plain512{.avx2 = true, .avx512 = true};
+  EXPECT_EQ(ReasonOf("linear_q4_1_avx512vnni", {DType::kQ4_1, 64, 64}, vnni), "");
+  EXPECT_EQ(ReasonOf("linear_q4_1_avx512vnni", {DType::kQ4_1, 64, 64}, plain512), "needs avx512 vnni");
+  EXPECT_EQ(ReasonOf("linear_q4_1_avx512vnni", {DType::kQ8_0, 64, 64}, vnni), "packs q4_1 only");
+  EXPECT_EQ(ReasonOf("linear_q8_0_avx512vnni", {DType::kQ8_0, 64, 100}, vnni), "k = 100 is not a multiple of 32");
+  EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64}, vnni)->name, "linear_q4_1_avx512vnni");
+}
+#endif
+
+}  // namespace
+}  // namespace strata::kernels
