@@ -31,18 +31,23 @@ struct Pass {
 };
 
 /// In the order they run:
-///  eliminate-dead-code   nodes that no result needs
-///  fuse-elementwise      map into map
-///  concat-linear         linears of one input and one weight dtype -> one kFusedLinear, combine="concat" (QKV),
-///  followed by kSlice fuse-attention        slices of that + rope + attention -> kFusedAttention fuse-linear-map gate
-///  and up linears + map -> one kFusedLinear, combine="map" (panel-interleaved); linear + map (residual) -> epilogue
-///  fuse-norm-linear      rms_norm with one consumer -> prologue of kFusedLinear
+///  - eliminate-dead-code: nodes that no result needs
+///  - fuse-elementwise: map into map
+///  - concat-linear: linears of one input and one weight dtype -> one kFusedLinear, combine="concat" (QKV), and slices
+///  of it
+///  - fuse-attention: (slices of that,) rope and attention -> kFusedAttention
+///  - fuse-linear-map: gate, up and their map -> one kFusedLinear, combine="map" (interleaved by panels); linear and
+///  map
+///    (residual) -> epilogue
+///  - fuse-norm-linear: rms_norm with one consumer -> prologue of kFusedLinear
 ///
-/// kFusedLinear: inputs x, [norm weight if attribute norm_eps is present], `weights` weights, extras. With
-/// combine="concat" the value is [rows, n0 + n1 + ...]; `expr` (optional) is applied to a0 = the linear's value, a1.. =
-/// extras. With combine="map" all n are equal, the value is [rows, n], a0..a(w-1) = each weight's value, then extras.
-/// An extra is [rows, n] or a bias [n]. A plain kLinear left over becomes a kFusedLinear with one weight, so lowering
-/// sees one op.
+/// kFusedLinear takes x, [the norm's weight if attribute norm_eps is present], `weights` weights [n_i, k], `biases` (0
+/// or `weights`) biases [n_i], extras ([rows, n] or [n]). With combine="concat" the value is [rows, n_0 + n_1 + ...],
+/// and `expr` (optional) is applied to a0 = that, a1... = extras. With combine="map" all n_i are equal, the value is
+/// [rows, n], and `expr` is applied to a0..a(weights-1) = each weight's value, then extras. Biases are added first.
+/// Every linear ends as a kFusedLinear, if only of one weight, so that lowering sees one operation.
+///
+/// kFusedAttention takes qkv[T, (heads + 2 kv_heads) * head_dim] or q, k, v; then positions and inv_freq.
 const std::vector<Pass>& DefaultPasses();
 
 /// Runs all passes, verifying after each. Errors: kInternal naming the pass.

@@ -1,0 +1,278 @@
+// What must hold of every graph, checked after it was built, parsed or rewritten.
+#include <set>
+
+#include "graph/expression.h"
+#include "graph/graph.h"
+
+namespace strata::graph {
+namespace {
+
+enum class AttributeKind { kInt, kFloat, kString, kFloats };
+struct AttributeRule {
+  std::string_view key;
+  AttributeKind kind;
+};
+
+/// Operand counts and attributes of an operation; max_inputs -1 = any number.
+struct OpRule {
+  int min_inputs, max_inputs;
+  std::vector<AttributeRule> required;
+};
+
+const OpRule& RuleOf(Op op) {
+  using enum AttributeKind;
+  static const OpRule input{0, 0, {{"name", kString}}};
+  static const OpRule constant{0, 0, {{"name", kString}, {"values", kFloats}}};
+  static const OpRule embed{2, 2, {}};
+  static const OpRule rms_norm{2, 2, {{"eps", kFloat}}};
+  static const OpRule linear{2, 3, {}};
+  static const OpRule rope{3, 3, {{"heads", kInt}, {"head_dim", kInt}, {"layout", kString}, {"scale", kFloat}}};
+  static const OpRule attention{
+      3, 3, {{"layer", kInt}, {"heads", kInt}, {"kv_heads", kInt}, {"head_dim", kInt}, {"scale", kFloat}}};
+  static const OpRule map{1, -1, {{"expr", kString}}};
+  static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
+  static const OpRule gather{2, 2, {}};
+  static const OpRule fused_linear{2, -1, {{"weights", kInt}, {"biases", kInt}, {"combine", kString}}};
+  static const OpRule fused_attention{3,
+                                      5,
+                                      {{"layer", kInt},
+                                       {"heads", kInt},
+                                       {"kv_heads", kInt},
+                                       {"head_dim", kInt},
+                                       {"scale", kFloat},
+                                       {"layout", kString},
+                                       {"rope_scale", kFloat}}};
+  switch (op) {
+    case Op::kInput:
+    case Op::kWeight:
+      return input;
+    case Op::kConstant:
+      return constant;
+    case Op::kEmbed:
+      return embed;
+    case Op::kRmsNorm:
+      return rms_norm;
+    case Op::kLinear:
+      return linear;
+    case Op::kRope:
+      return rope;
+    case Op::kAttention:
+      return attention;
+    case Op::kMap:
+      return map;
+    case Op::kSlice:
+      return slice;
+    case Op::kGatherRows:
+      return gather;
+    case Op::kFusedLinear:
+      return fused_linear;
+    case Op::kFusedAttention:
+      return fused_attention;
+  }
+  return input;
+}
+
+class Verifier {
+ public:
+  explicit Verifier(const Graph& graph) : graph_(graph) {}
+
+  Status Run() {
+    std::set<std::string_view> names;
+    for (std::size_t id = 0; id < graph_.nodes.size(); ++id) {
+      const Node& node = graph_.nodes[id];
+      if (!names.insert(node.name).second) return Bad(node, "the name is used twice");
+      for (const ValueId input : node.inputs) {
+        if (input < 0 || static_cast<std::size_t>(input) >= id) return Bad(node, "an input is not defined before it");
+      }
+      STRATA_CHECK(CheckForm(node));
+      STRATA_CHECK(CheckTypes(node));
+    }
+    if (graph_.results.empty()) return Fail(ErrorCode::kInvalidArgument, "graph {}: returns nothing", graph_.name);
+    for (const ValueId result : graph_.results) {
+      if (result < 0 || static_cast<std::size_t>(result) >= graph_.nodes.size()) {
+        return Fail(ErrorCode::kInvalidArgument, "graph {}: returns a value that does not exist", graph_.name);
+      }
+    }
+    return {};
+  }
+
+ private:
+  std::unexpected<Error> Bad(const Node& node, std::string_view what) const {
+    return Fail(ErrorCode::kInvalidArgument, "graph {}: %{} = {}: {}", graph_.name, node.name, ToString(node.op), what);
+  }
+  const Type& In(const Node& node, std::size_t i) const { return graph_.node(node.inputs[i]).type; }
+
+  Status CheckForm(const Node& node) const {
+    const OpRule& rule = RuleOf(node.op);
+    const int count = static_cast<int>(node.inputs.size());
+    if (count < rule.min_inputs || (rule.max_inputs >= 0 && count > rule.max_inputs)) {
+      return Bad(node, fmt::format("takes {} inputs, has {}",
+                                   rule.min_inputs == rule.max_inputs ? fmt::format("{}", rule.min_inputs)
+                                                                      : fmt::format("{} or more", rule.min_inputs),
+                                   count));
+    }
+    for (const AttributeRule& attribute : rule.required) {
+      const auto found = node.attributes.find(attribute.key);
+      if (found == node.attributes.end()) return Bad(node, fmt::format("attribute {} is missing", attribute.key));
+      if (found->second.index() != static_cast<std::size_t>(attribute.kind))
+        return Bad(node, fmt::format("attribute {} has the wrong kind", attribute.key));
+    }
+    if (node.type.dims.empty()) return Bad(node, "has no dimensions");
+    for (const Dim& dim : node.type.dims) {
+      if (dim.symbol == 0 && dim.value <= 0) return Bad(node, fmt::format("dimension {}", dim.value));
+    }
+    if (node.type.dims.back().symbol != 0 && node.type.dims.size() > 1) return Bad(node, "only rows may be symbolic");
+    return {};
+  }
+
+  Status Expect(const Node& node, bool holds, std::string_view what) const {
+    if (!holds) return Bad(node, what);
+    return {};
+  }
+
+  bool IsActivation(const Type& type) const { return type.dtype == DType::kF32 && type.dims.size() == 2; }
+  bool IsVector(const Type& type, std::int64_t n) const { return type.dims.size() == 1 && type.dims[0] == Dim{n, 0}; }
+  static std::int64_t Cols(const Type& type) { return type.dims.back().value; }
+
+  Status CheckTypes(const Node& node) const {
+    switch (node.op) {
+      case Op::kInput:
+        return Expect(node, node.type.dtype == DType::kI32, "inputs are i32");
+      case Op::kWeight:
+        return Expect(node, node.type.dims.size() <= 2, "weights have one or two dimensions");
+      case Op::kConstant:
+        return Expect(
+            node,
+            IsVector(node.type, static_cast<std::int64_t>(
+                                    std::get<std::vector<double>>(node.attributes.find("values")->second).size())),
+            "the type does not fit the values");
+      case Op::kEmbed:
+        STRATA_CHECK(Expect(node, In(node, 0).dims.size() == 1 && In(node, 1).dims.size() == 2,
+                            "wants tokens [T] and a table [v, h]"));
+        return Expect(
+            node,
+            IsActivation(node.type) && node.type.dims[0] == In(node, 0).dims[0] && Cols(node.type) == Cols(In(node, 1)),
+            "the result is f32[T, h]");
+      case Op::kRmsNorm:
+        return Expect(node,
+                      IsActivation(node.type) && node.type == In(node, 0) && IsVector(In(node, 1), Cols(node.type)),
+                      "wants x[rows, h], weight [h] -> f32[rows, h]");
+      case Op::kLinear:
+        STRATA_CHECK(CheckLinear(node, node.inputs[1], Cols(node.type)));
+        return Expect(node, node.inputs.size() < 3 || IsVector(In(node, 2), Cols(node.type)), "the bias is [n]");
+      case Op::kRope:
+        return Expect(node,
+                      node.type == In(node, 0) &&
+                          Cols(node.type) == IntAttribute(node, "heads") * IntAttribute(node, "head_dim") &&
+                          In(node, 2).dims.size() == 1 &&
+                          2 * In(node, 2).dims[0].value <= IntAttribute(node, "head_dim"),
+                      "wants x[T, heads * head_dim], positions, inv_freq[rotary / 2]");
+      case Op::kAttention:
+        return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
+      case Op::kMap:
+        return CheckMap(node);
+      case Op::kSlice:
+        return Expect(node,
+                      IntAttribute(node, "offset") >= 0 && IntAttribute(node, "length") == Cols(node.type) &&
+                          IntAttribute(node, "offset") + IntAttribute(node, "length") <= Cols(In(node, 0)),
+                      "is outside of its input");
+      case Op::kGatherRows:
+        return Expect(node,
+                      IsActivation(node.type) && IsActivation(In(node, 0)) && In(node, 1).dims.size() == 1 &&
+                          node.type.dims[0] == In(node, 1).dims[0] && Cols(node.type) == Cols(In(node, 0)),
+                      "wants x[T, h], rows[R] -> [R, h]");
+      case Op::kFusedLinear:
+        return CheckFusedLinear(node);
+      case Op::kFusedAttention:
+        if (node.inputs.size() == 3) {
+          const std::int64_t head_dim = IntAttribute(node, "head_dim");
+          const std::int64_t q = IntAttribute(node, "heads") * head_dim;
+          const std::int64_t kv = IntAttribute(node, "kv_heads") * head_dim;
+          STRATA_CHECK(Expect(node, Cols(In(node, 0)) == q + 2 * kv, "qkv is [T, (heads + 2 kv_heads) * head_dim]"));
+          return CheckHeads(node, q, kv, kv);
+        }
+        STRATA_CHECK(Expect(node, node.inputs.size() == 5, "takes qkv or q, k, v, then positions and inv_freq"));
+        return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
+    }
+    return {};
+  }
+
+  Status CheckLinear(const Node& node, ValueId weight, std::int64_t n) const {
+    const Type& type = graph_.node(weight).type;
+    STRATA_CHECK(
+        Expect(node, IsActivation(node.type) && IsActivation(In(node, 0)) && node.type.dims[0] == In(node, 0).dims[0],
+               "activations are f32[rows, k] -> f32[rows, n]"));
+    return Expect(node, type.dims.size() == 2 && Cols(type) == Cols(In(node, 0)) && type.dims[0] == Dim{n, 0},
+                  fmt::format("weight %{} is not [n, k]", graph_.node(weight).name));
+  }
+
+  Status CheckHeads(const Node& node, std::int64_t q, std::int64_t k, std::int64_t v) const {
+    const std::int64_t heads = IntAttribute(node, "heads");
+    const std::int64_t kv_heads = IntAttribute(node, "kv_heads");
+    const std::int64_t head_dim = IntAttribute(node, "head_dim");
+    STRATA_CHECK(
+        Expect(node, heads > 0 && kv_heads > 0 && heads % kv_heads == 0, "heads must be a multiple of kv_heads"));
+    return Expect(node, q == heads * head_dim && k == kv_heads * head_dim && v == k && Cols(node.type) == q,
+                  "q, k, v do not fit heads * head_dim");
+  }
+
+  Status CheckMap(const Node& node) const {
+    const Result<Expression> expression = ParseExpression(StringAttribute(node, "expr"));
+    if (!expression) return Bad(node, expression.error().message());
+    STRATA_CHECK(Expect(node, expression->inputs <= static_cast<int>(node.inputs.size()),
+                        "the expression names an input that is not there"));
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      STRATA_CHECK(Expect(node, In(node, i) == node.type || IsVector(In(node, i), Cols(node.type)),
+                          fmt::format("input {} is neither of the result's type nor a row of it", i)));
+    }
+    return {};
+  }
+
+  Status CheckFusedLinear(const Node& node) const {
+    const std::int64_t weights = IntAttribute(node, "weights");
+    const std::int64_t biases = IntAttribute(node, "biases");
+    const std::size_t first = HasAttribute(node, "norm_eps") ? 2 : 1;
+    STRATA_CHECK(Expect(node,
+                        weights >= 1 && (biases == 0 || biases == weights) &&
+                            first + static_cast<std::size_t>(weights + biases) <= node.inputs.size(),
+                        "weights and biases do not fit the inputs"));
+    STRATA_CHECK(Expect(node, first == 1 || IsVector(In(node, 1), Cols(In(node, 0))), "the norm's weight is [k]"));
+    const bool combined = StringAttribute(node, "combine") == "map";
+    STRATA_CHECK(Expect(node, combined || StringAttribute(node, "combine") == "concat", "combine is map or concat"));
+    STRATA_CHECK(Expect(node, !combined || HasAttribute(node, "expr"), "combine=map needs an expression"));
+    std::int64_t total = 0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(weights); ++i) {
+      const ValueId weight = node.inputs[first + i];
+      const std::int64_t n = graph_.node(weight).type.dims[0].value;
+      STRATA_CHECK(CheckLinear(node, weight, n));
+      STRATA_CHECK(Expect(node, graph_.node(weight).type.dtype == graph_.node(node.inputs[first]).type.dtype,
+                          "the weights' dtypes differ"));
+      STRATA_CHECK(Expect(node, !combined || n == Cols(node.type), "combined weights have the result's columns"));
+      if (biases != 0)
+        STRATA_CHECK(
+            Expect(node, IsVector(In(node, first + static_cast<std::size_t>(weights) + i), n), "a bias is [n]"));
+      total += n;
+    }
+    STRATA_CHECK(
+        Expect(node, combined || total == Cols(node.type), "the weights' rows do not add up to the result's columns"));
+    const std::size_t extras = node.inputs.size() - first - static_cast<std::size_t>(weights + biases);
+    for (std::size_t i = node.inputs.size() - extras; i < node.inputs.size(); ++i) {
+      STRATA_CHECK(Expect(node, In(node, i) == node.type || IsVector(In(node, i), Cols(node.type)),
+                          "an extra is neither of the result's type nor a row of it"));
+    }
+    if (!HasAttribute(node, "expr")) return Expect(node, extras == 0, "extras without an expression");
+    const Result<Expression> expression = ParseExpression(StringAttribute(node, "expr"));
+    if (!expression) return Bad(node, expression.error().message());
+    const std::size_t values = combined ? static_cast<std::size_t>(weights) : 1;
+    return Expect(node, expression->inputs <= static_cast<int>(values + extras),
+                  "the expression names an input that is not there");
+  }
+
+  const Graph& graph_;
+};
+
+}  // namespace
+
+Status Verify(const Graph& graph) { return Verifier(graph).Run(); }
+
+}  // namespace strata::graph

@@ -1,0 +1,12 @@
+// One function a family: config and tensors -> graph.
+#pragma once
+
+#include "base/result.h"
+#include "formats/model_file.h"
+#include "graph/graph.h"
+
+namespace strata::models {
+
+Result<graph::Graph> BuildLlama(const ModelFile& model);
+
+}  // namespace strata::models
