@@ -14,10 +14,22 @@ extern const LinearKernel kLinearQ5_1Avx512Vnni;
 extern const LinearKernel kLinearQ8_0Avx512Vnni;
 extern const LinearKernel kLinearQ4_KAvx512Vnni;
 extern const LinearKernel kLinearQ5_KAvx512Vnni;
+extern const LinearKernel kLinearQ4_0Avx2;
+extern const LinearKernel kLinearQ4_1Avx2;
+extern const LinearKernel kLinearQ5_0Avx2;
+extern const LinearKernel kLinearQ5_1Avx2;
+extern const LinearKernel kLinearQ8_0Avx2;
+extern const LinearKernel kLinearQ4_KAvx2;
+extern const LinearKernel kLinearQ5_KAvx2;
 extern const LinearKernel kLinearF32Avx512;
 extern const LinearKernel kLinearF16Avx512;
 extern const LinearKernel kLinearBF16Avx512;
+extern const LinearKernel kLinearF32Avx2;
+extern const LinearKernel kLinearF16Avx2;
+extern const LinearKernel kLinearBF16Avx2;
 extern const AttentionKernel kAttentionAvx512;
+extern const RowKernels kRowsAvx512;
+extern const RowKernels kRowsAvx2;
 
 /// The vector attention kernels keep a head's rotary angles on the stack.
 inline constexpr std::int64_t kMaxHeadDim = 512;
@@ -27,5 +39,8 @@ std::string RefusesAttentionAvx512(std::int64_t heads, std::int64_t kv_heads, st
 #endif
 extern const AttentionKernel kAttentionRef;
 extern const RowKernels kRowsRef;
+
+/// RowKernels::embed for every instruction set: a row is unpacked once a token, which Dequantize does fast enough.
+void EmbedRow(const TensorView& table, std::int32_t token, float* out);
 
 }  // namespace strata::kernels

@@ -28,10 +28,18 @@ bool Holds(PanelFloat panel, DType type) {
 }
 
 template <PanelFloat kType>
+std::string RefusesType(const LinearProblem& problem) {
+  return Holds(kType, problem.weight_dtype) ? "" : fmt::format("does not pack {}", Info(problem.weight_dtype).name);
+}
+
+template <PanelFloat kType>
 std::string RefusesAvx512(const LinearProblem& problem, const CpuFeatures& cpu) {
-  if (!cpu.avx512) return "needs avx512";
-  if (!Holds(kType, problem.weight_dtype)) return fmt::format("does not pack {}", Info(problem.weight_dtype).name);
-  return "";
+  return cpu.avx512 ? RefusesType<kType>(problem) : "needs avx512";
+}
+
+template <PanelFloat kType>
+std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
+  return cpu.avx2 ? RefusesType<kType>(problem) : "needs avx2";
 }
 
 template <PanelFloat kType>
@@ -93,10 +101,25 @@ constexpr LinearKernel Avx512(std::string_view name) {
           RunFloatAvx512<kType>};
 }
 
+template <PanelFloat kType>
+constexpr LinearKernel Avx2(std::string_view name) {
+  return {name,
+          RefusesAvx2<kType>,
+          PackedBytes<kType>,
+          Pack<kType>,
+          PreparedRowBytes,
+          PrepareFloatAvx2,
+          RunFloatAvx2<kType>};
+}
+
 }  // namespace
 
 constinit const LinearKernel kLinearF32Avx512 = Avx512<PanelFloat::kF32>("linear_f32_avx512");
 constinit const LinearKernel kLinearF16Avx512 = Avx512<PanelFloat::kF16>("linear_f16_avx512");
 constinit const LinearKernel kLinearBF16Avx512 = Avx512<PanelFloat::kBF16>("linear_bf16_avx512");
+
+constinit const LinearKernel kLinearF32Avx2 = Avx2<PanelFloat::kF32>("linear_f32_avx2");
+constinit const LinearKernel kLinearF16Avx2 = Avx2<PanelFloat::kF16>("linear_f16_avx2");
+constinit const LinearKernel kLinearBF16Avx2 = Avx2<PanelFloat::kBF16>("linear_bf16_avx2");
 
 }  // namespace strata::kernels

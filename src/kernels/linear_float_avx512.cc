@@ -35,7 +35,8 @@ void Tile(const LinearArgs& args, std::int64_t row0, const std::byte* weights, f
     for (int p = 0; p < kPanels; ++p) {
       const std::byte* panel = weights + p * panel_bytes;
       if constexpr (kRows <= 2) {
-        if (k % 4 == 0) _mm_prefetch(panel + 4096 + k * (kType == PanelFloat::kF32 ? 64 : 32), _MM_HINT_T0);
+        constexpr std::int64_t kBytes = kType == PanelFloat::kF32 ? 64 : 32;
+        if (k * kBytes % 64 == 0) _mm_prefetch(panel + 2048 + k * kBytes, _MM_HINT_T0);
       }
       w[p] = LoadWeights<kType>(panel, k);
     }

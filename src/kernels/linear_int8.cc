@@ -24,6 +24,12 @@ std::string RefusesAvx512Vnni(const LinearProblem& problem, const CpuFeatures& c
   return RefusesShape(kType, problem);
 }
 
+template <DType kType>
+std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
+  if (!cpu.avx2) return "needs avx2";
+  return RefusesShape(kType, problem);
+}
+
 template <Int8Format kFormat>
 std::size_t PackedBytes(const LinearProblem& problem) {
   return static_cast<std::size_t>(Panels(problem.n) * PanelLayout(kFormat, problem.k).bytes);
@@ -86,6 +92,17 @@ constexpr LinearKernel Avx512Vnni(std::string_view name) {
           RunInt8Avx512Vnni<kFormat>};
 }
 
+template <DType kType, Int8Format kFormat>
+constexpr LinearKernel Avx2(std::string_view name) {
+  return {name,
+          RefusesAvx2<kType>,
+          PackedBytes<kFormat>,
+          Pack<kFormat>,
+          PreparedRowBytes,
+          PrepareInt8Avx2,
+          RunInt8Avx2<kFormat>};
+}
+
 }  // namespace
 
 constinit const LinearKernel kLinearQ4_0Avx512Vnni = Avx512Vnni<DType::kQ4_0, kFormatQ4_0>("linear_q4_0_avx512vnni");
@@ -95,5 +112,13 @@ constinit const LinearKernel kLinearQ5_1Avx512Vnni = Avx512Vnni<DType::kQ5_1, kF
 constinit const LinearKernel kLinearQ8_0Avx512Vnni = Avx512Vnni<DType::kQ8_0, kFormatQ8_0>("linear_q8_0_avx512vnni");
 constinit const LinearKernel kLinearQ4_KAvx512Vnni = Avx512Vnni<DType::kQ4_K, kFormatQ4_K>("linear_q4_k_avx512vnni");
 constinit const LinearKernel kLinearQ5_KAvx512Vnni = Avx512Vnni<DType::kQ5_K, kFormatQ5_K>("linear_q5_k_avx512vnni");
+
+constinit const LinearKernel kLinearQ4_0Avx2 = Avx2<DType::kQ4_0, kFormatQ4_0>("linear_q4_0_avx2");
+constinit const LinearKernel kLinearQ4_1Avx2 = Avx2<DType::kQ4_1, kFormatQ4_1>("linear_q4_1_avx2");
+constinit const LinearKernel kLinearQ5_0Avx2 = Avx2<DType::kQ5_0, kFormatQ5_0>("linear_q5_0_avx2");
+constinit const LinearKernel kLinearQ5_1Avx2 = Avx2<DType::kQ5_1, kFormatQ5_1>("linear_q5_1_avx2");
+constinit const LinearKernel kLinearQ8_0Avx2 = Avx2<DType::kQ8_0, kFormatQ8_0>("linear_q8_0_avx2");
+constinit const LinearKernel kLinearQ4_KAvx2 = Avx2<DType::kQ4_K, kFormatQ4_K>("linear_q4_k_avx2");
+constinit const LinearKernel kLinearQ5_KAvx2 = Avx2<DType::kQ5_K, kFormatQ5_K>("linear_q5_k_avx2");
 
 }  // namespace strata::kernels

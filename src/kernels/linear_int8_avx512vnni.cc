@@ -206,8 +206,9 @@ void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::in
   for (std::int64_t row0 = 0; row0 < args.rows; row0 += kTileRows) {
     const std::int64_t rows = args.rows - row0 < kTileRows ? args.rows - row0 : kTileRows;
     const bool few = rows <= kFewRows;
-    // Few rows: long stretches, to call the epilogue seldom. Many: two panels at a time, to stay in L1.
-    const std::int64_t want = few ? kMaxTilePanels : 2;
+    // Few rows: long stretches, to call the epilogue seldom. Many: 512 bytes of each output row at once, since rows a
+    // large power of two apart share one set of the cache (two panels at once cost the output layer a quarter).
+    const std::int64_t want = few ? kMaxTilePanels : 8;
     const std::int64_t step = want / parts > 0 ? want / parts * parts : parts;
     for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
       const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;

@@ -5,14 +5,15 @@
 #include "tensor/convert.h"
 
 namespace strata::kernels {
-namespace {
 
-void Embed(const TensorView& table, std::int32_t token, float* out) {
+void EmbedRow(const TensorView& table, std::int32_t token, float* out) {
   const Status status =
       Dequantize(table.dtype, table.row(token), std::span(out, static_cast<std::size_t>(table.shape.cols())));
   assert(status.has_value() && "the graph admits only float tables");
   static_cast<void>(status);
 }
+
+namespace {
 
 void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, float* out) {
   double squares = 0.0;
@@ -31,6 +32,6 @@ std::int64_t ArgMax(const float* x, std::int64_t n) {
 
 }  // namespace
 
-const RowKernels kRowsRef = {"rows_ref", Embed, RmsNorm, ArgMax};
+const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, ArgMax};
 
 }  // namespace strata::kernels

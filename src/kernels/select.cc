@@ -29,9 +29,19 @@ std::span<const LinearKernel* const> LinearKernels() {
       &kLinearQ8_0Avx512Vnni,
       &kLinearQ4_KAvx512Vnni,
       &kLinearQ5_KAvx512Vnni,
+      &kLinearQ4_0Avx2,
+      &kLinearQ4_1Avx2,
+      &kLinearQ5_0Avx2,
+      &kLinearQ5_1Avx2,
+      &kLinearQ8_0Avx2,
+      &kLinearQ4_KAvx2,
+      &kLinearQ5_KAvx2,
       &kLinearF32Avx512,
       &kLinearF16Avx512,
       &kLinearBF16Avx512,
+      &kLinearF32Avx2,
+      &kLinearF16Avx2,
+      &kLinearBF16Avx2,
 #endif
       &kLinearRef,
   });
@@ -60,8 +70,26 @@ const AttentionKernel* SelectAttention(std::int64_t heads, std::int64_t kv_heads
   });
 }
 
-const RowKernels& SelectRowKernels(const CpuFeatures&, std::vector<Choice>* log) {
-  if (log != nullptr) log->push_back({std::string(kRowsRef.name), true, ""});
+const RowKernels& SelectRowKernels(const CpuFeatures& cpu, std::vector<Choice>* log) {
+  struct Candidate {
+    const RowKernels* kernels;
+    bool able;
+    std::string_view needs;
+  };
+  const Candidate candidates[] = {
+#if defined(STRATA_KERNELS_X86)
+      {&kRowsAvx512, cpu.avx512, "needs avx512"},
+      {&kRowsAvx2, cpu.avx2, "needs avx2"},
+#endif
+      {&kRowsRef, true, ""},
+  };
+  for (const Candidate& candidate : candidates) {
+    if (log != nullptr) {
+      log->push_back(
+          {std::string(candidate.kernels->name), candidate.able, std::string(candidate.able ? "" : candidate.needs)});
+    }
+    if (candidate.able) return *candidate.kernels;
+  }
   return kRowsRef;
 }
 

@@ -1,0 +1,87 @@
+// Float linears on ymm: tiles of four rows and one panel, eight sums in registers (as many as hide the FMA's latency).
+#include <immintrin.h>
+
+#include "kernels/avx2.h"
+#include "kernels/linear_float.h"
+
+namespace strata::kernels {
+namespace {
+
+constexpr std::int64_t kTileRows = 64;
+constexpr std::int64_t kMaxTilePanels = 8;
+
+// Columns [8 half, 8 half + 8) at k.
+template <PanelFloat kType>
+inline __m256 LoadWeights(const std::byte* panel, std::int64_t k, int half) {
+  if constexpr (kType == PanelFloat::kF32) {
+    return _mm256_load_ps(reinterpret_cast<const float*>(panel + k * 64) + 8 * half);
+  } else {
+    const __m128i halves = _mm_load_si128(reinterpret_cast<const __m128i*>(panel + k * 32) + half);
+    if constexpr (kType == PanelFloat::kF16) return _mm256_cvtph_ps(halves);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+  }
+}
+
+template <PanelFloat kType, int kRows>
+void Tile(const LinearArgs& args, std::int64_t row0, const std::byte* panel, float* acc, std::int64_t acc_stride) {
+  const auto* x = reinterpret_cast<const float*>(args.activations + row0 * FloatRowBytes(args.k));
+  const std::int64_t x_stride = FloatRowBytes(args.k) / 4;
+  __m256 sums[kRows][2];
+  for (auto& row : sums) row[0] = row[1] = _mm256_setzero_ps();
+  for (std::int64_t k = 0; k < args.k; ++k) {
+    const __m256 left = LoadWeights<kType>(panel, k, 0);
+    const __m256 right = LoadWeights<kType>(panel, k, 1);
+    for (int r = 0; r < kRows; ++r) {
+      const __m256 value = _mm256_broadcast_ss(x + r * x_stride + k);
+      sums[r][0] = _mm256_fmadd_ps(value, left, sums[r][0]);
+      sums[r][1] = _mm256_fmadd_ps(value, right, sums[r][1]);
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    _mm256_store_ps(acc + r * acc_stride, sums[r][0]);
+    _mm256_store_ps(acc + r * acc_stride + 8, sums[r][1]);
+  }
+}
+
+}  // namespace
+
+void PrepareFloatAvx2(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
+                      const float* norm_weight, float norm_eps, std::byte* out) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* in = x + r * x_stride;
+    auto* row = reinterpret_cast<float*>(out + r * FloatRowBytes(k));
+    if (norm_weight != nullptr) {
+      ScaleBy(in, RmsFactor(in, k, norm_eps), norm_weight, k, row);
+    } else {
+      for (std::int64_t i = 0; i < k; ++i) row[i] = in[i];
+    }
+  }
+}
+
+template <PanelFloat kType>
+void RunFloatAvx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
+  alignas(64) float acc[kTileRows * kMaxTilePanels * kPanel];
+  const std::int64_t panel_bytes = FloatPanelBytes(kType, args.k);
+  const std::int64_t parts = args.epilogue->parts;
+  for (std::int64_t row0 = 0; row0 < args.rows; row0 += kTileRows) {
+    const std::int64_t rows = args.rows - row0 < kTileRows ? args.rows - row0 : kTileRows;
+    const std::int64_t step = kMaxTilePanels / parts * parts;
+    for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
+      const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
+      const std::int64_t stride = panels * kPanel;
+      for (std::int64_t p = 0; p < panels; ++p) {
+        const std::byte* panel = args.weights + (panel0 + p) * panel_bytes;
+        std::int64_t r = 0;
+        for (; r + 4 <= rows; r += 4) Tile<kType, 4>(args, row0 + r, panel, acc + r * stride + p * kPanel, stride);
+        for (; r < rows; ++r) Tile<kType, 1>(args, row0 + r, panel, acc + r * stride + p * kPanel, stride);
+      }
+      ApplyEpilogue(*args.epilogue, acc, stride, row0, rows, panel0, panels);
+    }
+  }
+}
+
+template void RunFloatAvx2<PanelFloat::kF32>(const LinearArgs&, std::int64_t, std::int64_t);
+template void RunFloatAvx2<PanelFloat::kF16>(const LinearArgs&, std::int64_t, std::int64_t);
+template void RunFloatAvx2<PanelFloat::kBF16>(const LinearArgs&, std::int64_t, std::int64_t);
+
+}  // namespace strata::kernels

@@ -1,0 +1,194 @@
+// Int8 linears with vpmaddubsw: half a panel (eight columns) of a group stays unpacked in registers while up to 64 rows
+// pass, their f32 sums in L1. The sums are exact: vpmaddubsw's 16-bit pairs are widened before they can saturate.
+#include <cstring>
+
+#include <immintrin.h>
+
+#include "kernels/avx2.h"
+#include "kernels/linear_int8.h"
+
+namespace strata::kernels {
+namespace {
+
+constexpr std::int64_t kTileRows = 64;
+constexpr std::int64_t kMaxTilePanels = 8;
+
+struct Row {
+  const std::int8_t* quants;
+  const float* scales;
+  const float* scaled_sums;
+  const std::int32_t* sums;
+};
+
+inline Row RowAt(const std::byte* activations, std::int64_t row, std::int64_t k) {
+  const std::byte* base = activations + row * Int8RowBytes(k);
+  const auto* floats = reinterpret_cast<const float*>(base + k);
+  const std::int64_t groups = k / kGroup;
+  return {reinterpret_cast<const std::int8_t*>(base), floats, floats + groups,
+          reinterpret_cast<const std::int32_t*>(floats + 2 * groups)};
+}
+
+inline __m256i Quad(const std::int8_t* quants) {
+  std::int32_t four;
+  std::memcpy(&four, quants, sizeof(four));
+  return _mm256_set1_epi32(four);
+}
+
+// Eight columns of one group. Bytes with zero point 128 are kept signed: |w| * (sign(w) a) fits vpmaddubsw, w * a not.
+template <Int8Format kFormat>
+struct HalfGroup {
+  static constexpr bool kSigned = kFormat.zero == 128;
+  __m256i quads[8];
+  __m256 scale;
+  __m256 min;
+
+  inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
+    const std::byte* quants = panel + g * layout.quant_bytes + 32 * half;
+    if constexpr (kFormat.nibbles) {
+      const __m256i low = _mm256_set1_epi8(15);
+      for (int j = 0; j < 4; ++j) {
+        const __m256i packed = _mm256_load_si256(reinterpret_cast<const __m256i*>(quants + 64 * j));
+        quads[j] = _mm256_and_si256(packed, low);
+        quads[j + 4] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), low);
+      }
+    } else {
+      for (int j = 0; j < 8; ++j) {
+        quads[j] = _mm256_load_si256(reinterpret_cast<const __m256i*>(quants + 64 * j));
+        if constexpr (kSigned) quads[j] = _mm256_xor_si256(quads[j], _mm256_set1_epi8(-128));
+      }
+    }
+    scale = Widen(panel + layout.scales + g * layout.scale_bytes, half);
+    if constexpr (kFormat.stored_min) min = Widen(panel + layout.mins + g * layout.scale_bytes, half);
+  }
+
+  static inline __m256 Widen(const std::byte* values, int half) {
+    if constexpr (kFormat.wide_scales) return _mm256_loadu_ps(reinterpret_cast<const float*>(values) + 8 * half);
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values) + half));
+  }
+
+  inline __m256i Dot(const Row& row, std::int64_t g) const {
+    const std::int8_t* quants = row.quants + g * kGroup;
+    const __m256i ones = _mm256_set1_epi16(1);
+    if constexpr (kSigned) {
+      __m256i dot = _mm256_setzero_si256();
+      for (int j = 0; j < 8; ++j) {
+        const __m256i value = _mm256_sign_epi8(Quad(quants + 4 * j), quads[j]);
+        dot = _mm256_add_epi32(dot, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(quads[j]), value), ones));
+      }
+      return dot;
+    } else {
+      // Four pairs of 31 * 127 stay under 2^15.
+      __m256i first = _mm256_maddubs_epi16(quads[0], Quad(quants));
+      __m256i second = _mm256_maddubs_epi16(quads[4], Quad(quants + 16));
+      for (int j = 1; j < 4; ++j) {
+        first = _mm256_add_epi16(first, _mm256_maddubs_epi16(quads[j], Quad(quants + 4 * j)));
+        second = _mm256_add_epi16(second, _mm256_maddubs_epi16(quads[j + 4], Quad(quants + 16 + 4 * j)));
+      }
+      const __m256i dot = _mm256_add_epi32(_mm256_madd_epi16(first, ones), _mm256_madd_epi16(second, ones));
+      if constexpr (kFormat.stored_min) return dot;
+      return _mm256_sub_epi32(dot, _mm256_set1_epi32(kFormat.zero * row.sums[g]));
+    }
+  }
+
+  inline __m256 Accumulate(const Row& row, std::int64_t g, __m256 sum) const {
+    const __m256 dot = _mm256_cvtepi32_ps(Dot(row, g));
+    sum = _mm256_fmadd_ps(dot, _mm256_mul_ps(scale, _mm256_set1_ps(row.scales[g])), sum);
+    if constexpr (kFormat.stored_min) sum = _mm256_fmadd_ps(min, _mm256_set1_ps(row.scaled_sums[g]), sum);
+    return sum;
+  }
+};
+
+template <Int8Format kFormat>
+void Rows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc,
+          std::int64_t acc_stride) {
+  const Int8Panel layout = PanelLayout(kFormat, args.k);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (int half = 0; half < 2; ++half) _mm256_store_ps(acc + r * acc_stride + 8 * half, _mm256_setzero_ps());
+  }
+  for (std::int64_t g = 0; g < args.k / kGroup; ++g) {
+    for (int half = 0; half < 2; ++half) {
+      HalfGroup<kFormat> weights;
+      weights.Load(panel, layout, g, half);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        float* sums = acc + r * acc_stride + 8 * half;
+        _mm256_store_ps(sums, weights.Accumulate(RowAt(args.activations, row0 + r, args.k), g, _mm256_load_ps(sums)));
+      }
+    }
+  }
+}
+
+inline __m256 Abs(__m256 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
+
+inline std::int32_t SumOf(__m256i v) {
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
+}
+
+}  // namespace
+
+void PrepareInt8Avx2(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k, const float* norm_weight,
+                     float norm_eps, std::byte* out) {
+  constexpr float kTiny = 1e-30f;  // below it 127 / max overflows; such a group is zero
+  const std::int64_t groups = k / kGroup;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* in = x + r * x_stride;
+    std::byte* row = out + r * Int8RowBytes(k);
+    auto* scales = reinterpret_cast<float*>(row + k);
+    auto* sums = reinterpret_cast<std::int32_t*>(scales + 2 * groups);
+    const float factor = norm_weight != nullptr ? RmsFactor(in, k, norm_eps) : 1.0f;
+    for (std::int64_t g = 0; g < groups; ++g) {
+      __m256 values[4];
+      __m256 max = _mm256_setzero_ps();
+      for (int i = 0; i < 4; ++i) {
+        values[i] = _mm256_loadu_ps(in + g * kGroup + 8 * i);
+        if (norm_weight != nullptr) {
+          values[i] = _mm256_mul_ps(_mm256_mul_ps(values[i], _mm256_set1_ps(factor)),
+                                    _mm256_loadu_ps(norm_weight + g * kGroup + 8 * i));
+        }
+        max = _mm256_max_ps(max, Abs(values[i]));
+      }
+      const float greatest = Max(max);
+      const __m256 inverse = _mm256_set1_ps(greatest > kTiny ? 127.0f / greatest : 0.0f);
+      __m256i sum = _mm256_setzero_si256();
+      for (int i = 0; i < 4; ++i) {
+        const __m256i quants = _mm256_cvtps_epi32(_mm256_mul_ps(values[i], inverse));
+        sum = _mm256_add_epi32(sum, quants);
+        const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(quants), _mm256_extracti128_si256(quants, 1));
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(row + g * kGroup + 8 * i), _mm_packs_epi16(words, words));
+      }
+      scales[g] = greatest / 127.0f;
+      sums[g] = SumOf(sum);
+      scales[groups + g] = scales[g] * static_cast<float>(sums[g]);
+    }
+  }
+}
+
+template <Int8Format kFormat>
+void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
+  alignas(64) float acc[kTileRows * kMaxTilePanels * kPanel];
+  const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
+  const std::int64_t parts = args.epilogue->parts;
+  for (std::int64_t row0 = 0; row0 < args.rows; row0 += kTileRows) {
+    const std::int64_t rows = args.rows - row0 < kTileRows ? args.rows - row0 : kTileRows;
+    const std::int64_t step = kMaxTilePanels / parts * parts;
+    for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
+      const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
+      const std::int64_t stride = panels * kPanel;
+      for (std::int64_t p = 0; p < panels; ++p) {
+        Rows<kFormat>(args, row0, rows, args.weights + (panel0 + p) * panel_bytes, acc + p * kPanel, stride);
+      }
+      ApplyEpilogue(*args.epilogue, acc, stride, row0, rows, panel0, panels);
+    }
+  }
+}
+
+template void RunInt8Avx2<kFormatQ4_0>(const LinearArgs&, std::int64_t, std::int64_t);
+template void RunInt8Avx2<kFormatQ4_1>(const LinearArgs&, std::int64_t, std::int64_t);
+template void RunInt8Avx2<kFormatQ5_0>(const LinearArgs&, std::int64_t, std::int64_t);
+template void RunInt8Avx2<kFormatQ5_1>(const LinearArgs&, std::int64_t, std::int64_t);
+template void RunInt8Avx2<kFormatQ8_0>(const LinearArgs&, std::int64_t, std::int64_t);
+template void RunInt8Avx2<kFormatQ4_K>(const LinearArgs&, std::int64_t, std::int64_t);
+template void RunInt8Avx2<kFormatQ5_K>(const LinearArgs&, std::int64_t, std::int64_t);
+
+}  // namespace strata::kernels

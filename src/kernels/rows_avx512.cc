@@ -1,0 +1,35 @@
+#include <immintrin.h>
+
+#include "kernels/avx512.h"
+#include "kernels/kernel_list.h"
+
+namespace strata::kernels {
+namespace {
+
+void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, float* out) {
+  ScaleBy(x, RmsFactor(x, n, eps), weight, n, out);
+}
+
+// The greatest value first, then where it stands: two loads an element, but no index vectors to carry.
+std::int64_t ArgMax(const float* x, std::int64_t n) {
+  const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
+  __m512 even = lowest;
+  __m512 odd = lowest;
+  for (std::int64_t i = 0; i < n; i += 32) {
+    even = _mm512_max_ps(_mm512_mask_loadu_ps(lowest, Lanes(n - i), x + i), even);
+    odd = _mm512_max_ps(_mm512_mask_loadu_ps(lowest, Lanes(n - i - 16), x + i + 16), odd);
+  }
+  const __m512 greatest = _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_max_ps(even, odd)));
+  for (std::int64_t i = 0; i < n; i += 16) {
+    const __mmask16 lanes = Lanes(n - i);
+    const __mmask16 equal = _mm512_mask_cmp_ps_mask(lanes, _mm512_maskz_loadu_ps(lanes, x + i), greatest, _CMP_EQ_OQ);
+    if (equal != 0) return i + __builtin_ctz(equal);
+  }
+  return 0;
+}
+
+}  // namespace
+
+constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, ArgMax};
+
+}  // namespace strata::kernels

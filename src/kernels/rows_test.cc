@@ -1,0 +1,91 @@
+#include <cmath>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "kernels/kernels.h"
+#include "tensor/convert.h"
+
+namespace strata::kernels {
+namespace {
+
+// Every implementation that this machine has.
+std::vector<const RowKernels*> Kernels() {
+  const CpuFeatures here = DetectCpu("");
+  return {&SelectRowKernels(here), &SelectRowKernels({.avx2 = here.avx2}), &SelectRowKernels({})};
+}
+
+std::vector<float> Normal(std::size_t count, unsigned seed) {
+  std::minstd_rand random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+class RowsTest : public testing::TestWithParam<std::int64_t> {};
+
+TEST_P(RowsTest, RmsNormMatchesDouble) {
+  const std::int64_t n = GetParam();
+  const auto size = static_cast<std::size_t>(n);
+  const std::vector<float> x = Normal(size, 1);
+  const std::vector<float> weight = Normal(size, 2);
+  double squares = 0;
+  for (const float value : x) squares += static_cast<double>(value) * static_cast<double>(value);
+  const double factor = 1.0 / std::sqrt(squares / static_cast<double>(n) + 1e-5);
+  for (const RowKernels* kernels : Kernels()) {
+    std::vector<float> out(size);
+    kernels->rms_norm(x.data(), weight.data(), 1e-5f, n, out.data());
+    std::vector<float> in_place = x;
+    kernels->rms_norm(in_place.data(), weight.data(), 1e-5f, n, in_place.data());
+    EXPECT_EQ(in_place, out) << kernels->name;
+    for (std::size_t i = 0; i < size; ++i) {
+      const double want = static_cast<double>(x[i]) * factor * static_cast<double>(weight[i]);
+      ASSERT_NEAR(static_cast<double>(out[i]), want, 1e-6 * (1 + std::abs(want))) << kernels->name;
+    }
+  }
+}
+
+TEST_P(RowsTest, ArgMaxFindsTheFirstOfEquals) {
+  const std::int64_t n = GetParam();
+  for (const RowKernels* kernels : Kernels()) {
+    std::vector<float> x(static_cast<std::size_t>(n), -5.0f);
+    EXPECT_EQ(kernels->argmax(x.data(), n), 0) << kernels->name;
+    for (std::int64_t at = n - 1; at >= 0; at -= 1 + n / 50) {
+      x[static_cast<std::size_t>(at)] = -1.0f;  // equal to those set before, and earlier
+      ASSERT_EQ(kernels->argmax(x.data(), n), at) << kernels->name;
+    }
+    const std::vector<float> lowest(static_cast<std::size_t>(n), -std::numeric_limits<float>::infinity());
+    EXPECT_EQ(kernels->argmax(lowest.data(), n), 0) << kernels->name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, RowsTest, testing::Values(1, 7, 8, 15, 16, 17, 31, 32, 33, 63, 576, 1000, 49152));
+
+TEST(EmbedTest, GivesTheStoredRowOfEveryFormat) {
+  constexpr std::int64_t kRows = 5;
+  constexpr std::int64_t kCols = 64;
+  const std::vector<float> values = Normal(kRows * kCols, 3);
+  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ4_0, DType::kQ4_1, DType::kQ8_0}) {
+    const std::vector<std::byte> bytes = Quantize(type, values).value();
+    const TensorView table{type, {kRows, kCols}, bytes};
+    const std::vector<float> want = DequantizeTensor(table).value();
+    for (const RowKernels* kernels : Kernels()) {
+      std::vector<float> out(kCols);
+      for (std::int32_t token = 0; token < kRows; ++token) {
+        kernels->embed(table, token, out.data());
+        EXPECT_TRUE(std::equal(out.begin(), out.end(), want.begin() + token * kCols)) << Info(type).name;
+      }
+    }
+  }
+}
+
+TEST(SelectRowKernelsTest, SaysWhyNot) {
+  std::vector<Choice> log;
+  EXPECT_EQ(SelectRowKernels({}, &log).name, "rows_ref");
+  EXPECT_TRUE(log.back().taken);
+  for (std::size_t i = 0; i + 1 < log.size(); ++i) EXPECT_TRUE(log[i].reason.starts_with("needs ")) << log[i].kernel;
+}
+
+}  // namespace
+}  // namespace strata::kernels
