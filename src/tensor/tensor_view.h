@@ -39,7 +39,8 @@ class Shape {
 struct TensorView {
   DType dtype = DType::kF32;
   Shape shape;
-  std::span<const std::byte> data;  ///< BytesOf(dtype, shape.elements()) bytes, row-major blocks along the innermost dimension
+  std::span<const std::byte>
+      data;  ///< BytesOf(dtype, shape.elements()) bytes, row-major blocks along the innermost dimension
 
   std::span<const std::byte> row(std::int64_t r) const {
     const std::size_t bytes = BytesOf(dtype, static_cast<std::size_t>(shape.cols()));

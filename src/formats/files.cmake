@@ -1,0 +1,1 @@
+target_sources(strata_formats PRIVATE model_file.cc)

@@ -1,0 +1,89 @@
+#include "tensor/convert.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+
+#include "tensor/blocks.h"
+
+namespace strata {
+namespace {
+
+/// Loops over whole blocks: `decode(block bytes, out)` writes block_elements values.
+template <class Decode>
+void ForEachBlock(DType type, std::span<const std::byte> blocks, std::span<float> out, Decode decode) {
+  const DTypeInfo& info = Info(type);
+  const auto* in = reinterpret_cast<const std::uint8_t*>(blocks.data());
+  for (std::size_t at = 0; at < out.size(); at += info.block_elements, in += info.block_bytes) decode(in, out.data() + at);
+}
+
+template <class T>
+T Load(const void* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+float F16ToF32(std::uint16_t bits) { return static_cast<float>(__builtin_bit_cast(_Float16, bits)); }
+std::uint16_t F32ToF16(float value) { return __builtin_bit_cast(std::uint16_t, static_cast<_Float16>(value)); }
+
+std::uint16_t F32ToBF16(float value) {
+  const auto bits = __builtin_bit_cast(std::uint32_t, value);
+  if (std::isnan(value)) return static_cast<std::uint16_t>((bits >> 16) | 0x40);
+  return static_cast<std::uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+}
+
+Status Dequantize(DType type, std::span<const std::byte> blocks, std::span<float> out) {
+  assert(blocks.size() == BytesOf(type, out.size()));
+  switch (type) {
+    case DType::kF32: std::memcpy(out.data(), blocks.data(), blocks.size()); return {};
+    case DType::kF16: ForEachBlock(type, blocks, out, [](const auto* in, float* y) { *y = F16ToF32(Load<std::uint16_t>(in)); }); return {};
+    case DType::kBF16: ForEachBlock(type, blocks, out, [](const auto* in, float* y) { *y = BF16ToF32(Load<std::uint16_t>(in)); }); return {};
+    case DType::kF64: ForEachBlock(type, blocks, out, [](const auto* in, float* y) { *y = static_cast<float>(Load<double>(in)); }); return {};
+    case DType::kQ4_0: ForEachBlock(type, blocks, out, blocks::DecodeQ4_0); return {};
+    case DType::kQ4_1: ForEachBlock(type, blocks, out, blocks::DecodeQ4_1); return {};
+    case DType::kQ5_0: ForEachBlock(type, blocks, out, blocks::DecodeQ5_0); return {};
+    case DType::kQ5_1: ForEachBlock(type, blocks, out, blocks::DecodeQ5_1); return {};
+    case DType::kQ8_0: ForEachBlock(type, blocks, out, blocks::DecodeQ8_0); return {};
+    case DType::kQ2_K: ForEachBlock(type, blocks, out, blocks::DecodeQ2_K); return {};
+    case DType::kQ3_K: ForEachBlock(type, blocks, out, blocks::DecodeQ3_K); return {};
+    case DType::kQ4_K: ForEachBlock(type, blocks, out, blocks::DecodeQ4_K); return {};
+    case DType::kQ5_K: ForEachBlock(type, blocks, out, blocks::DecodeQ5_K); return {};
+    case DType::kQ6_K: ForEachBlock(type, blocks, out, blocks::DecodeQ6_K); return {};
+    case DType::kIQ4_NL: ForEachBlock(type, blocks, out, blocks::DecodeIQ4_NL); return {};
+    default: return Fail(ErrorCode::kUnsupported, "{} values cannot be read as f32", Info(type).name);
+  }
+}
+
+Result<std::vector<float>> DequantizeTensor(const TensorView& tensor) {
+  std::vector<float> values(static_cast<std::size_t>(tensor.shape.elements()));
+  STRATA_CHECK(Dequantize(tensor.dtype, tensor.data, values));
+  return values;
+}
+
+Result<std::vector<std::byte>> Quantize(DType type, std::span<const float> values) {
+  std::vector<std::byte> out(BytesOf(type, values.size()));
+  auto* to = reinterpret_cast<std::uint8_t*>(out.data());
+  const DTypeInfo& info = Info(type);
+  const auto encode = [&](auto&& block) {
+    for (std::size_t at = 0; at < values.size(); at += info.block_elements, to += info.block_bytes) block(values.data() + at, to);
+    return std::move(out);
+  };
+  const auto store16 = [](std::uint8_t* at, std::uint16_t bits) { std::memcpy(at, &bits, 2); };
+  switch (type) {
+    case DType::kF32: return encode([](const float* x, std::uint8_t* y) { std::memcpy(y, x, 4); });
+    case DType::kF16: return encode([&](const float* x, std::uint8_t* y) { store16(y, F32ToF16(*x)); });
+    case DType::kBF16: return encode([&](const float* x, std::uint8_t* y) { store16(y, F32ToBF16(*x)); });
+    case DType::kQ4_0: return encode(blocks::EncodeQ4_0);
+    case DType::kQ4_1: return encode(blocks::EncodeQ4_1);
+    case DType::kQ5_0: return encode(blocks::EncodeQ5_0);
+    case DType::kQ5_1: return encode(blocks::EncodeQ5_1);
+    case DType::kQ8_0: return encode(blocks::EncodeQ8_0);
+    default: return Fail(ErrorCode::kUnsupported, "values cannot be rounded to {}", info.name);
+  }
+}
+
+}  // namespace strata
