@@ -51,10 +51,14 @@ float Extreme(const float* x) {
   return extreme;
 }
 
-std::uint8_t Clamped(float value, int highest) { return static_cast<std::uint8_t>(std::clamp(static_cast<int>(value), 0, highest)); }
+std::uint8_t Clamped(float value, int highest) {
+  return static_cast<std::uint8_t>(std::clamp(static_cast<int>(value), 0, highest));
+}
 
-/// Codes q = x * inverse + offset rounded half up, at most `highest`; nibbles go to `nibbles`, fifth bits to `fifth` if not null.
-void EncodeNibbles(const float* x, float inverse, float base, float offset, int highest, std::uint8_t* fifth, std::uint8_t* nibbles) {
+/// Codes q = x * inverse + offset rounded half up, at most `highest`; nibbles go to `nibbles`, fifth bits to `fifth` if
+/// not null.
+void EncodeNibbles(const float* x, float inverse, float base, float offset, int highest, std::uint8_t* fifth,
+                   std::uint8_t* nibbles) {
   std::uint32_t fifth_bits = 0;
   for (int i = 0; i < kBlock / 2; ++i) {
     const std::uint8_t low = Clamped((x[i] - base) * inverse + offset, highest);
@@ -134,7 +138,8 @@ void DecodeQ2_K(const std::uint8_t* in, float* y) {
     const int plane = (i % 128) / 32;
     const int q = (quants[half * 32 + i % 32] >> (2 * plane)) & 3;
     const std::uint8_t scale = scales[i / 16];
-    y[i] = d * static_cast<float>(LowNibble(scale)) * static_cast<float>(q) - dmin * static_cast<float>(HighNibble(scale));
+    y[i] =
+        d * static_cast<float>(LowNibble(scale)) * static_cast<float>(q) - dmin * static_cast<float>(HighNibble(scale));
   }
 }
 
@@ -246,7 +251,8 @@ void EncodeQ8_0(const float* x, std::uint8_t* out) {
   const float d = std::fabs(Extreme(x)) / 127;
   StoreHalf(out, d);
   const float inverse = Inverse(d);
-  for (int i = 0; i < kBlock; ++i) out[2 + i] = static_cast<std::uint8_t>(static_cast<std::int8_t>(std::round(x[i] * inverse)));
+  for (int i = 0; i < kBlock; ++i)
+    out[2 + i] = static_cast<std::uint8_t>(static_cast<std::int8_t>(std::round(x[i] * inverse)));
 }
 
 }  // namespace strata::blocks

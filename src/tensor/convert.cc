@@ -15,7 +15,8 @@ template <class Decode>
 void ForEachBlock(DType type, std::span<const std::byte> blocks, std::span<float> out, Decode decode) {
   const DTypeInfo& info = Info(type);
   const auto* in = reinterpret_cast<const std::uint8_t*>(blocks.data());
-  for (std::size_t at = 0; at < out.size(); at += info.block_elements, in += info.block_bytes) decode(in, out.data() + at);
+  for (std::size_t at = 0; at < out.size(); at += info.block_elements, in += info.block_bytes)
+    decode(in, out.data() + at);
 }
 
 template <class T>
@@ -39,22 +40,53 @@ std::uint16_t F32ToBF16(float value) {
 Status Dequantize(DType type, std::span<const std::byte> blocks, std::span<float> out) {
   assert(blocks.size() == BytesOf(type, out.size()));
   switch (type) {
-    case DType::kF32: std::memcpy(out.data(), blocks.data(), blocks.size()); return {};
-    case DType::kF16: ForEachBlock(type, blocks, out, [](const auto* in, float* y) { *y = F16ToF32(Load<std::uint16_t>(in)); }); return {};
-    case DType::kBF16: ForEachBlock(type, blocks, out, [](const auto* in, float* y) { *y = BF16ToF32(Load<std::uint16_t>(in)); }); return {};
-    case DType::kF64: ForEachBlock(type, blocks, out, [](const auto* in, float* y) { *y = static_cast<float>(Load<double>(in)); }); return {};
-    case DType::kQ4_0: ForEachBlock(type, blocks, out, blocks::DecodeQ4_0); return {};
-    case DType::kQ4_1: ForEachBlock(type, blocks, out, blocks::DecodeQ4_1); return {};
-    case DType::kQ5_0: ForEachBlock(type, blocks, out, blocks::DecodeQ5_0); return {};
-    case DType::kQ5_1: ForEachBlock(type, blocks, out, blocks::DecodeQ5_1); return {};
-    case DType::kQ8_0: ForEachBlock(type, blocks, out, blocks::DecodeQ8_0); return {};
-    case DType::kQ2_K: ForEachBlock(type, blocks, out, blocks::DecodeQ2_K); return {};
-    case DType::kQ3_K: ForEachBlock(type, blocks, out, blocks::DecodeQ3_K); return {};
-    case DType::kQ4_K: ForEachBlock(type, blocks, out, blocks::DecodeQ4_K); return {};
-    case DType::kQ5_K: ForEachBlock(type, blocks, out, blocks::DecodeQ5_K); return {};
-    case DType::kQ6_K: ForEachBlock(type, blocks, out, blocks::DecodeQ6_K); return {};
-    case DType::kIQ4_NL: ForEachBlock(type, blocks, out, blocks::DecodeIQ4_NL); return {};
-    default: return Fail(ErrorCode::kUnsupported, "{} values cannot be read as f32", Info(type).name);
+    case DType::kF32:
+      std::memcpy(out.data(), blocks.data(), blocks.size());
+      return {};
+    case DType::kF16:
+      ForEachBlock(type, blocks, out, [](const auto* in, float* y) { *y = F16ToF32(Load<std::uint16_t>(in)); });
+      return {};
+    case DType::kBF16:
+      ForEachBlock(type, blocks, out, [](const auto* in, float* y) { *y = BF16ToF32(Load<std::uint16_t>(in)); });
+      return {};
+    case DType::kF64:
+      ForEachBlock(type, blocks, out, [](const auto* in, float* y) { *y = static_cast<float>(Load<double>(in)); });
+      return {};
+    case DType::kQ4_0:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ4_0);
+      return {};
+    case DType::kQ4_1:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ4_1);
+      return {};
+    case DType::kQ5_0:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ5_0);
+      return {};
+    case DType::kQ5_1:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ5_1);
+      return {};
+    case DType::kQ8_0:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ8_0);
+      return {};
+    case DType::kQ2_K:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ2_K);
+      return {};
+    case DType::kQ3_K:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ3_K);
+      return {};
+    case DType::kQ4_K:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ4_K);
+      return {};
+    case DType::kQ5_K:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ5_K);
+      return {};
+    case DType::kQ6_K:
+      ForEachBlock(type, blocks, out, blocks::DecodeQ6_K);
+      return {};
+    case DType::kIQ4_NL:
+      ForEachBlock(type, blocks, out, blocks::DecodeIQ4_NL);
+      return {};
+    default:
+      return Fail(ErrorCode::kUnsupported, "{} values cannot be read as f32", Info(type).name);
   }
 }
 
@@ -69,20 +101,30 @@ Result<std::vector<std::byte>> Quantize(DType type, std::span<const float> value
   auto* to = reinterpret_cast<std::uint8_t*>(out.data());
   const DTypeInfo& info = Info(type);
   const auto encode = [&](auto&& block) {
-    for (std::size_t at = 0; at < values.size(); at += info.block_elements, to += info.block_bytes) block(values.data() + at, to);
+    for (std::size_t at = 0; at < values.size(); at += info.block_elements, to += info.block_bytes)
+      block(values.data() + at, to);
     return std::move(out);
   };
   const auto store16 = [](std::uint8_t* at, std::uint16_t bits) { std::memcpy(at, &bits, 2); };
   switch (type) {
-    case DType::kF32: return encode([](const float* x, std::uint8_t* y) { std::memcpy(y, x, 4); });
-    case DType::kF16: return encode([&](const float* x, std::uint8_t* y) { store16(y, F32ToF16(*x)); });
-    case DType::kBF16: return encode([&](const float* x, std::uint8_t* y) { store16(y, F32ToBF16(*x)); });
-    case DType::kQ4_0: return encode(blocks::EncodeQ4_0);
-    case DType::kQ4_1: return encode(blocks::EncodeQ4_1);
-    case DType::kQ5_0: return encode(blocks::EncodeQ5_0);
-    case DType::kQ5_1: return encode(blocks::EncodeQ5_1);
-    case DType::kQ8_0: return encode(blocks::EncodeQ8_0);
-    default: return Fail(ErrorCode::kUnsupported, "values cannot be rounded to {}", info.name);
+    case DType::kF32:
+      return encode([](const float* x, std::uint8_t* y) { std::memcpy(y, x, 4); });
+    case DType::kF16:
+      return encode([&](const float* x, std::uint8_t* y) { store16(y, F32ToF16(*x)); });
+    case DType::kBF16:
+      return encode([&](const float* x, std::uint8_t* y) { store16(y, F32ToBF16(*x)); });
+    case DType::kQ4_0:
+      return encode(blocks::EncodeQ4_0);
+    case DType::kQ4_1:
+      return encode(blocks::EncodeQ4_1);
+    case DType::kQ5_0:
+      return encode(blocks::EncodeQ5_0);
+    case DType::kQ5_1:
+      return encode(blocks::EncodeQ5_1);
+    case DType::kQ8_0:
+      return encode(blocks::EncodeQ8_0);
+    default:
+      return Fail(ErrorCode::kUnsupported, "values cannot be rounded to {}", info.name);
   }
 }
 

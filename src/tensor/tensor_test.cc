@@ -1,0 +1,133 @@
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "tensor/convert.h"
+#include "tensor/dtype.h"
+#include "tensor/tensor_view.h"
+
+namespace strata {
+namespace {
+
+class Golden : public testing::TestWithParam<DType> {};
+
+TEST_P(Golden, DequantizeEqualsTheGgufPackage) {
+  const DTypeInfo& info = Info(GetParam());
+  std::ifstream file(std::string(STRATA_SOURCE_DIR "/src/tensor/testdata/") + std::string(info.name) + ".bin",
+                     std::ios::binary);
+  const std::vector<char> content((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t elements = 4 * info.block_elements;
+  const std::size_t bytes = BytesOf(GetParam(), elements);
+  ASSERT_EQ(content.size(), bytes + elements * sizeof(float)) << "make it by tools/golden/tensor_blocks.py";
+  std::vector<float> expected(elements);
+  std::memcpy(expected.data(), content.data() + bytes, elements * sizeof(float));
+  std::vector<float> values(elements);
+  ASSERT_TRUE(Dequantize(GetParam(), std::as_bytes(std::span(content.data(), bytes)), values));
+  for (std::size_t i = 0; i < elements; ++i) ASSERT_NEAR(values[i], expected[i], 1e-6F * std::fabs(expected[i])) << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Golden,
+                         testing::Values(DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
+                                         DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K,
+                                         DType::kIQ4_NL),
+                         [](const auto& info) { return std::string(Info(info.param).name); });
+
+struct RoundTrip {
+  DType type;
+  double relative_rms;  ///< what the format's step allows on normal data
+};
+class Quantized : public testing::TestWithParam<RoundTrip> {};
+
+TEST_P(Quantized, ValuesComeBackWithinTheStep) {
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(32 * 64);
+  for (float& value : values) value = normal(random);
+  const auto blocks = Quantize(GetParam().type, values);
+  ASSERT_TRUE(blocks) << blocks.error().ToString();
+  std::vector<float> back(values.size());
+  ASSERT_TRUE(Dequantize(GetParam().type, *blocks, back));
+  double error = 0;
+  double total = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    error += std::pow(back[i] - values[i], 2);
+    total += std::pow(values[i], 2);
+  }
+  EXPECT_LT(std::sqrt(error / total), GetParam().relative_rms);
+}
+
+TEST_P(Quantized, ZerosStayZeros) {
+  const std::vector<float> zeros(64, 0.0F);
+  std::vector<float> back(64, 1.0F);
+  ASSERT_TRUE(Dequantize(GetParam().type, *Quantize(GetParam().type, zeros), back));
+  EXPECT_EQ(back, zeros);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Quantized,
+                         testing::Values(RoundTrip{DType::kF32, 1e-9}, RoundTrip{DType::kF16, 3e-4},
+                                         RoundTrip{DType::kBF16, 3e-3}, RoundTrip{DType::kQ8_0, 6e-3},
+                                         RoundTrip{DType::kQ5_1, 4.5e-2}, RoundTrip{DType::kQ5_0, 5e-2},
+                                         RoundTrip{DType::kQ4_1, 9e-2}, RoundTrip{DType::kQ4_0, 1e-1}),
+                         [](const auto& info) { return std::string(Info(info.param.type).name); });
+
+TEST(Convert, EveryHalfRoundTrips) {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const float value = F16ToF32(static_cast<std::uint16_t>(bits));
+    if (std::isnan(value)) continue;
+    ASSERT_EQ(F32ToF16(value), bits);
+  }
+}
+
+TEST(Convert, BFloat16RoundsToNearestEvenAndKeepsNan) {
+  EXPECT_EQ(F32ToBF16(1.0F), 0x3F80);
+  EXPECT_EQ(F32ToBF16(__builtin_bit_cast(float, 0x3F808000U)), 0x3F80);  // tie to even
+  EXPECT_EQ(F32ToBF16(__builtin_bit_cast(float, 0x3F818000U)), 0x3F82);
+  EXPECT_EQ(F32ToBF16(__builtin_bit_cast(float, 0x3F808001U)), 0x3F81);
+  EXPECT_TRUE(std::isnan(BF16ToF32(F32ToBF16(NAN))));
+  EXPECT_TRUE(std::isinf(BF16ToF32(F32ToBF16(INFINITY))));
+}
+
+TEST(Convert, HalfOverflowIsInfinite) { EXPECT_TRUE(std::isinf(F16ToF32(F32ToF16(1e6F)))); }
+
+TEST(Convert, TypesWithoutAReadingAreRefusedByName) {
+  std::vector<std::byte> bytes(4);
+  std::vector<float> out(1);
+  const auto status = Dequantize(DType::kI32, bytes, out);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message().find("i32"), std::string::npos);
+  EXPECT_FALSE(Quantize(DType::kQ6_K, std::vector<float>(256)));
+}
+
+TEST(DType, NamesRoundTrip) {
+  for (int i = 0; i <= static_cast<int>(DType::kIQ4_NL); ++i) {
+    const auto type = static_cast<DType>(i);
+    EXPECT_EQ(DTypeFromName(Info(type).name), type);
+  }
+  EXPECT_FALSE(DTypeFromName("q9_9"));
+}
+
+TEST(Shape, RowsAndColumns) {
+  const Shape shape{4, 3, 32};
+  EXPECT_EQ(shape.elements(), 384);
+  EXPECT_EQ(shape.rows(), 12);
+  EXPECT_EQ(shape.cols(), 32);
+  EXPECT_EQ(shape.ToString(), "[4, 3, 32]");
+  EXPECT_EQ(Shape{}.elements(), 1);
+  EXPECT_NE(shape, (Shape{4, 3, 31}));
+}
+
+TEST(TensorView, RowsAreBlocksOfBytes) {
+  const std::vector<float> values(64, 1.0F);
+  const auto data = Quantize(DType::kQ8_0, values).value();
+  const TensorView view{DType::kQ8_0, {2, 32}, data};
+  EXPECT_EQ(view.row(1).data(), data.data() + 34);
+  EXPECT_EQ(view.row(1).size(), 34u);
+  EXPECT_EQ(DequantizeTensor(view).value().size(), 64u);
+}
+
+}  // namespace
+}  // namespace strata
