@@ -42,17 +42,19 @@ void PrintTable(const std::vector<Measurement>& rows) {
 }
 
 void PrintJson(const BenchOptions& options, const ModelRunner& runner, const std::vector<Measurement>& rows) {
-  nlohmann::ordered_json out = {{"model", options.model}, {"cpu", Cpu().ToString()}, {"threads", runner.options().threads}};
+  nlohmann::ordered_json out = {
+      {"model", options.model}, {"cpu", Cpu().ToString()}, {"threads", runner.options().threads}};
   for (const Measurement& row : rows) {
-    out["results"].push_back({{"name", row.name}, {"unit", row.unit}, {"median", row.Median()}, {"values", row.values}});
+    out["results"].push_back(
+        {{"name", row.name}, {"unit", row.unit}, {"median", row.Median()}, {"values", row.values}});
   }
   fmt::print("{}\n", out.dump(2));
 }
 
 /// Runs `measure` once to warm up (only where asked) and then as often as the user wants.
 template <class Measure>
-Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::string name, std::string unit, bool warm_up,
-              Measure&& measure) {
+Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::string name, std::string unit,
+              bool warm_up, Measure&& measure) {
   if (!options.json) fmt::print(stderr, "{} ...\n", name);
   Measurement row{std::move(name), std::move(unit), {}};
   for (int i = warm_up ? -1 : 0; i < options.repetitions; ++i) {
@@ -66,9 +68,8 @@ Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::
 Status BenchHttp(const BenchOptions& options, const std::string& path, std::vector<Measurement>& rows) {
   STRATA_TRY(const std::unique_ptr<RunningServer> server, RunningServer::Start(path, options.load));
   for (const std::int64_t clients : options.http) {
-    STRATA_CHECK(Repeat(options, rows, fmt::format("http {} streams", clients), "tok/s", true, [&] {
-      return MeasureHttp(server->port(), server->model_name(), clients, options.tokens);
-    }));
+    STRATA_CHECK(Repeat(options, rows, fmt::format("http {} streams", clients), "tok/s", true,
+                        [&] { return MeasureHttp(server->port(), server->model_name(), clients, options.tokens); }));
   }
   return {};
 }
@@ -82,7 +83,8 @@ Status Bench(const BenchOptions& options) {
     for (const std::int64_t streams : options.streams) load.max_sequences = std::max(load.max_sequences, streams);
     STRATA_TRY(const std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
     for (const std::int64_t tokens : options.prefill) {
-      STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), "tok/s", true, [&] { return MeasurePrefill(*runner, tokens); }));
+      STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), "tok/s", true,
+                          [&] { return MeasurePrefill(*runner, tokens); }));
     }
     for (const std::int64_t streams : options.streams) {
       STRATA_CHECK(Repeat(options, rows, fmt::format("decode {} streams", streams), "tok/s", true,
@@ -111,12 +113,18 @@ Status Bench(const BenchOptions& options) {
 }  // namespace
 
 void AddBench(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("bench", "Measure a model on this machine: prefill, decode, streams, HTTP, perplexity");
+  CLI::App* command =
+      app.add_subcommand("bench", "Measure a model on this machine: prefill, decode, streams, HTTP, perplexity");
   auto options = std::make_shared<BenchOptions>();
   command->add_option("model", options->model, "Model file, folder or name")->required();
-  command->add_option("--prefill", options->prefill, "Prompt lengths, comma separated")->delimiter(',')->capture_default_str();
-  command->add_option("--streams", options->streams, "Numbers of streams that decode together")->delimiter(',')->capture_default_str();
-  command->add_option("--http", options->http, "Also through the server: numbers of concurrent SSE clients")->delimiter(',');
+  command->add_option("--prefill", options->prefill, "Prompt lengths, comma separated")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--streams", options->streams, "Numbers of streams that decode together")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--http", options->http, "Also through the server: numbers of concurrent SSE clients")
+      ->delimiter(',');
   command->add_option("--prompt", options->prompt, "Prompt tokens before decoding")->capture_default_str();
   command->add_option("--tokens", options->tokens, "Tokens to decode per stream")->capture_default_str();
   command->add_option("--perplexity", options->perplexity_file, "Also the perplexity of this text file");

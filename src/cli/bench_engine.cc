@@ -16,10 +16,12 @@ class Sequence {
  public:
   static Result<Sequence> Make(ModelRunner& runner, std::int64_t tokens) {
     Sequence sequence(runner);
-    STRATA_CHECK(runner.kv().Allocate(KvPool::BlocksFor(tokens), sequence.table_), "while reserving KV for {} tokens", tokens);
+    STRATA_CHECK(runner.kv().Allocate(KvPool::BlocksFor(tokens), sequence.table_), "while reserving KV for {} tokens",
+                 tokens);
     return sequence;
   }
-  Sequence(Sequence&& other) noexcept : runner_(other.runner_), table_(std::exchange(other.table_, {})), length_(other.length_) {}
+  Sequence(Sequence&& other) noexcept
+      : runner_(other.runner_), table_(std::exchange(other.table_, {})), length_(other.length_) {}
   Sequence& operator=(Sequence&&) = delete;
   ~Sequence() { runner_->kv().Release(table_); }
 
@@ -52,7 +54,8 @@ Status Prefill(ModelRunner& runner, Sequence& sequence, std::span<const TokenId>
   for (std::size_t begin = 0; begin < tokens.size(); begin += step) {
     const std::size_t count = std::min(step, tokens.size() - begin);
     const bool last = begin + count == tokens.size();
-    const SequenceSlice slice = sequence.Next(tokens.subspan(begin, count), last ? WantLogits::kLast : WantLogits::kNone);
+    const SequenceSlice slice =
+        sequence.Next(tokens.subspan(begin, count), last ? WantLogits::kLast : WantLogits::kNone);
     STRATA_CHECK(runner.Run({&slice, 1}));
   }
   return {};
@@ -79,7 +82,8 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
   std::vector<Sequence> sequences;
   for (std::int64_t stream = 0; stream < streams; ++stream) {
     STRATA_TRY(Sequence sequence, Sequence::Make(runner, prompt + tokens));
-    STRATA_CHECK(Prefill(runner, sequence, SomeTokens(prompt, runner.config().vocab, static_cast<std::uint64_t>(stream))));
+    STRATA_CHECK(
+        Prefill(runner, sequence, SomeTokens(prompt, runner.config().vocab, static_cast<std::uint64_t>(stream))));
     sequences.push_back(std::move(sequence));
   }
   const kernels::RowKernels& rows = kernels::SelectRowKernels(Cpu());
@@ -88,7 +92,8 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
   const double begin = MonotonicSeconds();
   for (std::int64_t step = 0; step < tokens; ++step) {
     slices.clear();
-    for (std::size_t i = 0; i < sequences.size(); ++i) slices.push_back(sequences[i].Next({&next[i], 1}, WantLogits::kLast));
+    for (std::size_t i = 0; i < sequences.size(); ++i)
+      slices.push_back(sequences[i].Next({&next[i], 1}, WantLogits::kLast));
     STRATA_TRY(const LogitsView logits, runner.Run(slices));
     for (std::size_t i = 0; i < sequences.size(); ++i) {
       next[i] = static_cast<TokenId>(rows.argmax(logits.row(static_cast<std::int64_t>(i)).data(), logits.vocab));
@@ -97,17 +102,19 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
   return static_cast<double>(streams * tokens) / (MonotonicSeconds() - begin);
 }
 
-Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context, std::optional<TokenId> bos) {
+Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context,
+                                 std::optional<TokenId> bos) {
   const auto window = static_cast<std::size_t>(context);
   if (ids.size() < 2 * window) {
-    return Fail(ErrorCode::kInvalidArgument, "the text has {} tokens; perplexity over windows of {} needs at least {}", ids.size(),
-                context, 2 * window);
+    return Fail(ErrorCode::kInvalidArgument, "the text has {} tokens; perplexity over windows of {} needs at least {}",
+                ids.size(), context, 2 * window);
   }
   double sum = 0;
   std::size_t count = 0;
   const auto step = static_cast<std::size_t>(runner.options().max_step_tokens);
   for (std::size_t start = 0; start + window <= ids.size(); start += window) {
-    std::vector<TokenId> tokens(ids.begin() + static_cast<std::ptrdiff_t>(start), ids.begin() + static_cast<std::ptrdiff_t>(start + window));
+    std::vector<TokenId> tokens(ids.begin() + static_cast<std::ptrdiff_t>(start),
+                                ids.begin() + static_cast<std::ptrdiff_t>(start + window));
     if (bos) tokens[0] = *bos;
     STRATA_TRY(Sequence sequence, Sequence::Make(runner, context));
     for (std::size_t begin = 0; begin < window; begin += step) {

@@ -30,7 +30,8 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
 /// Perplexity as llama.cpp's perplexity tool defines it: non-overlapping windows of `context` tokens, the first half of
 /// each is only context. `ids` is the whole text; `bos` replaces the first token of each window when given.
 /// Errors: kInvalidArgument when the text is shorter than two windows.
-Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context, std::optional<TokenId> bos);
+Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context,
+                                 std::optional<TokenId> bos);
 
 /// Tokens a second received by `clients` concurrent SSE streams of `tokens` tokens each from a server on loopback.
 Result<double> MeasureHttp(std::uint16_t port, const std::string& model, std::int64_t clients, std::int64_t tokens);

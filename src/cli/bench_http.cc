@@ -1,9 +1,4 @@
 // The load side of `strata bench --http`: plain blocking sockets, one thread a client, tokens counted as SSE events.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -12,7 +7,11 @@
 #include <thread>
 #include <vector>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/bench_engine.h"
@@ -46,13 +45,15 @@ class Connection {
 };
 
 /// Streams one completion and returns the number of data events but [DONE].
-Result<std::int64_t> StreamCompletion(std::uint16_t port, const std::string& model, std::int64_t client, std::int64_t tokens) {
+Result<std::int64_t> StreamCompletion(std::uint16_t port, const std::string& model, std::int64_t client,
+                                      std::int64_t tokens) {
   STRATA_TRY(const Connection connection, Connection::Open(port));
   const std::string body = fmt::format(
       R"({{"model":"{}","prompt":"{} The quick brown fox jumps over the lazy dog and","max_tokens":{},"temperature":0,"ignore_eos":true,"stream":true}})",
       model, client, tokens);
   const std::string request = fmt::format(
-      "POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: "
+      "POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
+      "{}\r\nConnection: "
       "close\r\n\r\n{}",
       body.size(), body);
   if (::send(connection.fd(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
@@ -69,7 +70,8 @@ Result<std::int64_t> StreamCompletion(std::uint16_t port, const std::string& mod
     if (n < 0) return Fail(ErrorCode::kIo, "cannot receive: {}", std::strerror(errno));
     if (n == 0) break;
     received.append(buffer, static_cast<std::size_t>(n));
-    for (std::size_t at; (at = received.find(kEvent, scanned)) != std::string::npos; scanned = at + kEvent.size()) ++events;
+    for (std::size_t at; (at = received.find(kEvent, scanned)) != std::string::npos; scanned = at + kEvent.size())
+      ++events;
   }
   if (!received.starts_with("HTTP/1.1 200")) {
     return Fail(ErrorCode::kIo, "the server answered {}", received.substr(0, received.find("\r\n")));

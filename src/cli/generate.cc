@@ -1,6 +1,4 @@
 // `strata run` and `strata chat`: an answer on the terminal, streamed.
-#include <unistd.h>
-
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -9,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/commands.h"
@@ -42,7 +41,8 @@ void AddSamplingOptions(CLI::App& app, GenerateOptions& options) {
 }
 
 /// The user's choice, else the publisher's (generation_config.json), else the neutral value.
-SamplingParams Sampling(const GenerateOptions& options, const Session& session, std::size_t prompt_tokens, std::int64_t context) {
+SamplingParams Sampling(const GenerateOptions& options, const Session& session, std::size_t prompt_tokens,
+                        std::int64_t context) {
   SamplingParams sampling = options.sampling;
   const GenerationDefaults& defaults = session.file->generation_defaults();
   const auto choose = [](auto& target, const auto& user, const auto& published) {
@@ -122,7 +122,9 @@ Status Chat(const GenerateOptions& options) {
   };
   nlohmann::ordered_json messages = fresh();
   const bool terminal = ::isatty(STDIN_FILENO) == 1;
-  if (terminal) WriteText("Type a message; /clear forgets the conversation, /exit ends (so does Ctrl-D), Ctrl-C stops an answer.\n");
+  if (terminal)
+    WriteText(
+        "Type a message; /clear forgets the conversation, /exit ends (so does Ctrl-D), Ctrl-C stops an answer.\n");
   for (std::string line;;) {
     if (terminal) WriteText("\n> ");
     if (!std::getline(std::cin, line)) {
@@ -161,7 +163,8 @@ Status Chat(const GenerateOptions& options) {
 void AddRun(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("run", "Answer one prompt on the terminal");
   auto options = std::make_shared<GenerateOptions>();
-  command->add_option("model", options->model, "A GGUF file, a Hugging Face folder, or a name of `strata model ls`")->required();
+  command->add_option("model", options->model, "A GGUF file, a Hugging Face folder, or a name of `strata model ls`")
+      ->required();
   command->add_option("prompt", options->prompt, "The user's message; - reads it from standard input")->required();
   command->add_flag("--raw", options->raw, "Complete the text as it is, without the chat template");
   command->add_flag("--stats", options->stats, "Print times to stderr");
@@ -173,7 +176,8 @@ void AddRun(CLI::App& app, Action& action) {
 void AddChat(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("chat", "Talk with a model in the terminal");
   auto options = std::make_shared<GenerateOptions>();
-  command->add_option("model", options->model, "A GGUF file, a Hugging Face folder, or a name of `strata model ls`")->required();
+  command->add_option("model", options->model, "A GGUF file, a Hugging Face folder, or a name of `strata model ls`")
+      ->required();
   command->add_flag("--stats", options->stats, "Print times to stderr after each answer");
   AddSamplingOptions(*command, *options);
   AddLoadOptions(*command, options->load);

@@ -50,8 +50,10 @@ Status ShowGraph(const std::string& model, const std::string& stage, bool explai
 
 Status Doctor(const std::string& model, const LoadOptions& load) {
   const MemoryLimit memory = ReadMemoryLimit();
-  fmt::print("processor   {}, {} usable CPUs of {}\n", Cpu().ToString(), AvailableCpus(), std::thread::hardware_concurrency());
-  fmt::print("memory      {:.1f} GiB, {:.1f} GiB available (limit: {})\n", static_cast<double>(memory.total_bytes) / (1 << 30),
+  fmt::print("processor   {}, {} usable CPUs of {}\n", Cpu().ToString(), AvailableCpus(),
+             std::thread::hardware_concurrency());
+  fmt::print("memory      {:.1f} GiB, {:.1f} GiB available (limit: {})\n",
+             static_cast<double>(memory.total_bytes) / (1 << 30),
              static_cast<double>(memory.available_bytes) / (1 << 30), memory.source);
   fmt::print("cache       {}\n", CacheDirectory());
   if (model.empty()) return {};
@@ -98,7 +100,9 @@ void AddGraph(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("graph", "Print the model's graph at a stage of compilation");
   auto options = std::make_shared<Options>();
   command->add_option("model", options->model, "Model file, folder or name")->required();
-  command->add_option("--stage", options->stage, "model (as built), a pass's name (after it), final, or plan (what the executor runs)")
+  command
+      ->add_option("--stage", options->stage,
+                   "model (as built), a pass's name (after it), final, or plan (what the executor runs)")
       ->capture_default_str();
   command->add_flag("--explain", options->explain, "Also print what was fused (+), what was not (-), and why");
   AddLoadOptions(*command, options->load);

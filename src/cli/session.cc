@@ -1,7 +1,5 @@
 #include "cli/session.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <csignal>
@@ -13,6 +11,7 @@
 #include <system_error>
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "engine/text_stream.h"
@@ -68,7 +67,8 @@ Result<std::string> ResolveModel(const std::string& name) {
     if (fs::exists(candidate, error)) return candidate;
   }
   return Fail(ErrorCode::kNotFound,
-              "no model {}: neither a file or folder here nor in {} (strata model ls shows those, strata model pull fetches one)",
+              "no model {}: neither a file or folder here nor in {} (strata model ls shows those, strata model pull "
+              "fetches one)",
               name, models);
 }
 
@@ -87,7 +87,8 @@ Result<Session> OpenSession(const std::string& path) {
   Session session;
   STRATA_TRY(std::unique_ptr<ModelFile> file, ModelFile::Open(path));
   session.file = std::move(file);
-  STRATA_TRY(std::unique_ptr<Tokenizer> tokenizer, session.file->LoadTokenizer(), "while loading the tokenizer of {}", path);
+  STRATA_TRY(std::unique_ptr<Tokenizer> tokenizer, session.file->LoadTokenizer(), "while loading the tokenizer of {}",
+             path);
   session.tokenizer = std::move(tokenizer);
   const auto& templates = session.file->chat_templates();
   if (const auto found = templates.find("default"); found != templates.end()) {
@@ -169,7 +170,7 @@ Result<std::int64_t> Generate(Engine& engine, std::vector<TokenId> prompt, const
 }
 
 void InstallStopSignals() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) { stop_requested = 1; };
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);

@@ -4,7 +4,8 @@
 //   STRATA_TRY(std::string prompt, chat.Render({{"messages", messages}, {"add_generation_prompt", true}}));
 //
 // Renders equal those of jinja2's ImmutableSandboxedEnvironment(trim_blocks, lstrip_blocks) with the extensions of
-// transformers' chat templates (raise_exception, strftime_now, tojson without HTML escapes, {% generation %}, break/continue).
+// transformers' chat templates (raise_exception, strftime_now, tojson without HTML escapes, {% generation %},
+// break/continue).
 #pragma once
 
 #include <cstddef>
@@ -32,8 +33,8 @@ class ChatTemplate {
 
   /// `variables` is an object; its members are the globals (messages, tools, bos_token, add_generation_prompt, ...).
   /// Object order is kept: a model's prompt depends on the order of its tools' fields.
-  /// Errors: kInvalidArgument with the text of raise_exception or the line of a run-time error; kResourceExhausted when a
-  /// limit was hit. `now_unix_seconds` is what strftime_now sees (UTC).
+  /// Errors: kInvalidArgument with the text of raise_exception or the line of a run-time error; kResourceExhausted when
+  /// a limit was hit. `now_unix_seconds` is what strftime_now sees (UTC).
   Result<std::string> Render(const nlohmann::ordered_json& variables, std::int64_t now_unix_seconds,
                              const TemplateLimits& limits = {}) const;
 

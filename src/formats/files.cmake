@@ -1,1 +1,1 @@
-target_sources(strata_formats PRIVATE model_file.cc)
+target_sources(strata_formats PRIVATE gguf.cc gguf_model.cc model_file.cc)

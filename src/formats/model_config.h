@@ -21,12 +21,12 @@ struct RopeScaling {
   enum class Kind { kNone, kLinear, kDynamic, kYarn, kLlama3, kLongRope };
   Kind kind = Kind::kNone;
   double factor = 1;
-  double low_freq_factor = 1;                  ///< llama3
-  double high_freq_factor = 4;                 ///< llama3
-  std::int64_t original_max_positions = 0;     ///< llama3, yarn
-  double attention_factor = 0;                 ///< yarn; 0 = derive from factor
-  double beta_fast = 32;                       ///< yarn
-  double beta_slow = 1;                        ///< yarn
+  double low_freq_factor = 1;               ///< llama3
+  double high_freq_factor = 4;              ///< llama3
+  std::int64_t original_max_positions = 0;  ///< llama3, yarn
+  double attention_factor = 0;              ///< yarn; 0 = derive from factor
+  double beta_fast = 32;                    ///< yarn
+  double beta_slow = 1;                     ///< yarn
   /// GGUF's rope_freqs.weight: divisors of the inverse frequencies, [rotary_dim/2]; empty when absent. They already
   /// contain llama3's rule, so when they are present, kind is kNone.
   std::vector<float> frequency_divisors;
@@ -36,22 +36,22 @@ struct ModelConfig {
   std::string architecture;  ///< GGUF's name: "llama", "qwen3", "gemma3", ...
   std::string name;          ///< for people; may be empty
   std::int64_t layers = 0;
-  std::int64_t hidden = 0;        ///< model width
-  std::int64_t heads = 0;         ///< query heads
-  std::int64_t kv_heads = 0;      ///< divides heads
-  std::int64_t head_dim = 0;      ///< of Q and K
-  std::int64_t ffn = 0;           ///< inner width of the gated MLP
+  std::int64_t hidden = 0;    ///< model width
+  std::int64_t heads = 0;     ///< query heads
+  std::int64_t kv_heads = 0;  ///< divides heads
+  std::int64_t head_dim = 0;  ///< of Q and K
+  std::int64_t ffn = 0;       ///< inner width of the gated MLP
   std::int64_t vocab = 0;
-  std::int64_t max_positions = 0; ///< trained context length, tokens
+  std::int64_t max_positions = 0;  ///< trained context length, tokens
   double norm_eps = 1e-5;
   double rope_theta = 10000;
-  std::int64_t rotary_dim = 0;    ///< elements of a head that rotate; usually head_dim
+  std::int64_t rotary_dim = 0;  ///< elements of a head that rotate; usually head_dim
   RopeLayout rope_layout = RopeLayout::kInterleaved;
   RopeScaling rope_scaling;
-  double attention_scale = 0;     ///< 0 = 1/sqrt(head_dim)
+  double attention_scale = 0;       ///< 0 = 1/sqrt(head_dim)
   std::string activation = "silu";  ///< of the gated MLP, as in config.json's hidden_act
-  bool tied_embeddings = false;   ///< the head is token_embd.weight
-  bool attention_bias = false;    ///< Q, K, V (and O when present) have biases
+  bool tied_embeddings = false;     ///< the head is token_embd.weight
+  bool attention_bias = false;      ///< Q, K, V (and O when present) have biases
   bool mlp_bias = false;
   std::vector<std::int32_t> eos_token_ids;  ///< any of them ends the answer
   std::optional<std::int32_t> bos_token_id;

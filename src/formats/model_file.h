@@ -33,7 +33,7 @@ class ModelFile {
   virtual const ModelConfig& config() const = 0;
   virtual const GenerationDefaults& generation_defaults() const = 0;
 
-  /// Tensors by canonical name, which is GGUF's: token_embd.weight, output_norm.weight, output.weight,
+  /// Tensors sorted by canonical name, which is GGUF's: token_embd.weight, output_norm.weight, output.weight,
   /// blk.N.{attn_norm,attn_q,attn_k,attn_v,attn_output,ffn_norm,ffn_gate,ffn_up,ffn_down}.{weight,bias}.
   /// Hugging Face names (model.layers.N.self_attn.q_proj.weight, ...) are translated; the data is not touched, so
   /// config().rope_layout differs. Views live as long as the ModelFile.

@@ -78,17 +78,19 @@ class Detokenizer {
   std::string held_;
 };
 
-/// Hugging Face tokenizer.json, with tokenizer_config.json's text for bos/eos and add_bos_token ("" when there is none).
-/// Errors: kCorrupt, kUnsupported with a JSON pointer.
-Result<std::unique_ptr<Tokenizer>> LoadTokenizerJson(std::string_view tokenizer_json, std::string_view tokenizer_config_json = {});
+/// Hugging Face tokenizer.json, with tokenizer_config.json's text for bos/eos and add_bos_token ("" when there is
+/// none). Errors: kCorrupt, kUnsupported with a JSON pointer.
+Result<std::unique_ptr<Tokenizer>> LoadTokenizerJson(std::string_view tokenizer_json,
+                                                     std::string_view tokenizer_config_json = {});
 
 /// The tokenizer.ggml.* metadata of a GGUF file, as plain data (so that the tokenizer does not know GGUF).
 struct GgufVocabulary {
   std::string model;  ///< tokenizer.ggml.model: "gpt2", "llama", "bert", "t5"
   std::string pre;    ///< tokenizer.ggml.pre: "llama-bpe", "qwen2", "smollm", "deepseek-v3", ...
   std::vector<std::string_view> tokens;
-  std::span<const float> scores;             ///< may be empty
-  std::span<const std::int32_t> token_types; ///< 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; may be empty
+  std::span<const float> scores;  ///< may be empty
+  std::span<const std::int32_t>
+      token_types;  ///< 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; may be empty
   std::vector<std::string_view> merges;
   std::optional<TokenId> bos, eos, unk, sep, pad, cls, mask, eot;
   std::optional<bool> add_bos, add_eos, add_space_prefix, remove_extra_whitespaces;

@@ -1,0 +1,142 @@
+#include "serve/http.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <random>
+
+#include <fmt/format.h>
+
+namespace strata::serve {
+namespace {
+
+struct Entry {
+  std::string_view method;
+  std::string_view path;  ///< a trailing "/*" takes the rest as the argument
+  Route route;
+};
+
+constexpr std::array kRoutes = {
+    Entry{"POST", "/v1/chat/completions", Route::kChatCompletions},
+    Entry{"POST", "/v1/completions", Route::kCompletions},
+    Entry{"GET", "/v1/models", Route::kModels},
+    Entry{"GET", "/v1/models/*", Route::kModel},
+    Entry{"POST", "/tokenize", Route::kTokenize},
+    Entry{"POST", "/detokenize", Route::kDetokenize},
+    Entry{"GET", "/health", Route::kHealth},
+    Entry{"GET", "/v1/health", Route::kHealth},
+    Entry{"GET", "/ping", Route::kHealth},
+    Entry{"GET", "/version", Route::kVersion},
+    Entry{"GET", "/metrics", Route::kMetrics},
+};
+
+/// Compares without leaving early: the time depends on the lengths only.
+bool ConstantTimeEqual(std::string_view given, std::string_view key) {
+  unsigned difference = given.size() == key.size() ? 0U : 1U;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    const char other = given.empty() ? '\0' : given[i % given.size()];
+    difference |= static_cast<unsigned char>(static_cast<unsigned char>(key[i]) ^ static_cast<unsigned char>(other));
+  }
+  return difference == 0;
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+RouteMatch FindRoute(std::string_view method, std::string_view path) {
+  RouteMatch match;
+  for (const Entry& entry : kRoutes) {
+    std::string argument;
+    if (entry.path.ends_with("/*")) {
+      const std::string_view prefix = entry.path.substr(0, entry.path.size() - 1);
+      if (!path.starts_with(prefix) || path.size() == prefix.size()) continue;
+      argument = path.substr(prefix.size());
+    } else if (path != entry.path) {
+      continue;
+    }
+    match.handler = entry.path;
+    match.allow = entry.method == "GET" ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+    match.argument = std::move(argument);
+    match.route = entry.route;
+    if (method == entry.method || (method == "HEAD" && entry.method == "GET")) {
+      match.kind = RouteMatch::Kind::kFound;
+    } else {
+      match.kind = method == "OPTIONS" ? RouteMatch::Kind::kOptions : RouteMatch::Kind::kWrongMethod;
+    }
+    return match;
+  }
+  match.handler = "none";
+  return match;
+}
+
+std::string DecodePath(std::string_view target) {
+  target = target.substr(0, target.find('?'));
+  std::string path;
+  path.reserve(target.size());
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    if (target[i] == '%' && i + 2 < target.size()) {
+      const int high = HexDigit(target[i + 1]), low = HexDigit(target[i + 2]);
+      if (high >= 0 && low >= 0) {
+        path += static_cast<char>(high * 16 + low);
+        i += 2;
+        continue;
+      }
+    }
+    path += target[i];
+  }
+  return path;
+}
+
+bool IsAuthorized(const ServerOptions& options, Route route, std::string_view authorization) {
+  if (options.api_keys.empty()) return true;
+  if (route == Route::kHealth || route == Route::kVersion || route == Route::kMetrics) return true;
+  constexpr std::string_view kScheme = "bearer ";
+  if (authorization.size() < kScheme.size()) return false;
+  for (std::size_t i = 0; i < kScheme.size(); ++i) {
+    const char c = authorization[i];
+    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) != kScheme[i]) return false;
+  }
+  const std::string_view given = authorization.substr(kScheme.size());
+  bool found = false;
+  for (const std::string& key : options.api_keys) found = ConstantTimeEqual(given, key) || found;
+  return found;
+}
+
+std::vector<std::pair<std::string, std::string>> CorsHeaders(const ServerOptions& options, const HttpRequest& request,
+                                                             bool preflight) {
+  if (request.origin.empty() || options.allowed_origins.empty()) return {};
+  const bool any = std::ranges::find(options.allowed_origins, "*") != options.allowed_origins.end();
+  if (!any && std::ranges::find(options.allowed_origins, request.origin) == options.allowed_origins.end()) return {};
+  std::vector<std::pair<std::string, std::string>> headers = {
+      {"Access-Control-Allow-Origin", any ? "*" : request.origin}, {"Access-Control-Expose-Headers", "X-Request-Id"}};
+  if (!any) headers.emplace_back("Vary", "Origin");
+  if (preflight) {
+    headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS");
+    headers.emplace_back("Access-Control-Allow-Headers", request.preflight_headers.empty()
+                                                             ? "Authorization, Content-Type, X-Request-Id"
+                                                             : request.preflight_headers);
+    headers.emplace_back("Access-Control-Max-Age", "600");
+  }
+  return headers;
+}
+
+std::string MakeId(std::string_view prefix) {
+  // Ids need to be unique, not secret: one generator a thread, seeded by the system.
+  thread_local std::mt19937_64 generator{(static_cast<std::uint64_t>(std::random_device{}()) << 32) ^
+                                         std::random_device{}()};
+  return fmt::format("{}{:016x}{:016x}", prefix, generator(), generator());
+}
+
+std::string RequestIdFor(std::string_view wanted) {
+  const bool fit = !wanted.empty() && wanted.size() <= 128 &&
+                   std::ranges::all_of(wanted, [](char c) { return c > ' ' && c < '\x7f'; });
+  return fit ? std::string(wanted) : MakeId("req-");
+}
+
+}  // namespace strata::serve

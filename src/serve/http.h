@@ -1,0 +1,68 @@
+// HTTP as plain data: what routing, authorisation and the handlers see, so that they run without sockets.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "serve/server.h"
+
+namespace strata::serve {
+
+struct HttpRequest {
+  std::string method;  ///< "GET"
+  std::string path;    ///< percent-decoded, without query
+  std::string authorization;
+  std::string origin;
+  std::string request_id;         ///< X-Request-Id; only printable ASCII survives
+  std::string preflight_headers;  ///< Access-Control-Request-Headers
+  std::string body;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+enum class Route {
+  kChatCompletions,
+  kCompletions,
+  kModels,
+  kModel,  ///< /v1/models/{id}: RouteMatch::argument
+  kTokenize,
+  kDetokenize,
+  kHealth,
+  kVersion,
+  kMetrics,
+};
+
+struct RouteMatch {
+  enum class Kind { kFound, kNoSuchPath, kWrongMethod, kOptions } kind = Kind::kNoSuchPath;
+  Route route = Route::kHealth;
+  std::string_view handler;  ///< the pattern, for the label of http_requests_total
+  std::string argument;
+  std::string allow;  ///< value of Allow, for kWrongMethod and kOptions
+};
+
+/// HEAD matches where GET does.
+RouteMatch FindRoute(std::string_view method, std::string_view path);
+/// The target of a request line without its query, percent-decoded ("%2F" too: model ids contain slashes).
+std::string DecodePath(std::string_view target);
+
+/// Health, version and metrics are open; everything else needs a key when there are any. The comparison takes the same
+/// time whichever byte differs.
+bool IsAuthorized(const ServerOptions& options, Route route, std::string_view authorization);
+
+/// The headers that let a browser of this origin read the answer; none when it may not.
+std::vector<std::pair<std::string, std::string>> CorsHeaders(const ServerOptions& options, const HttpRequest& request,
+                                                             bool preflight);
+
+/// The client's id when it is fit to be echoed (1 to 128 printable ASCII characters), else a fresh one.
+std::string RequestIdFor(std::string_view wanted);
+/// "chatcmpl-" + 32 hexadecimal digits.
+std::string MakeId(std::string_view prefix);
+
+}  // namespace strata::serve

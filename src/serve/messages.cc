@@ -1,0 +1,95 @@
+#include <algorithm>
+#include <array>
+
+#include "serve/field_table.h"
+#include "serve/request.h"
+
+namespace strata::serve {
+namespace {
+
+constexpr std::array<std::string_view, 5> kRoles = {"system", "developer", "user", "assistant", "tool"};
+constexpr std::array<std::string_view, 9> kMessageFields = {"role",       "content",           "name",
+                                                            "tool_calls", "tool_call_id",      "refusal",
+                                                            "reasoning",  "reasoning_content", "annotations"};
+
+Status CheckPart(const Json& part, const std::string& path) {
+  if (!part.is_object()) return BadField(path, "must be an object, not {}", part.type_name());
+  const auto type = part.find("type");
+  if (type == part.end()) return BadField(path + ".type", "is missing");
+  if (!type->is_string()) return BadField(path + ".type", "must be a string, not {}", type->type_name());
+  if (*type != "text" && *type != "refusal") {
+    return std::unexpected(
+        Error(ErrorCode::kUnsupported,
+              fmt::format("{}.type: content of type {} is not supported by this model, only text", path, type->dump()))
+            .WithParam(path + ".type"));
+  }
+  const std::string field = type->get<std::string>();
+  const auto text = part.find(field);
+  if (text == part.end() || !text->is_string()) return BadField(path + "." + field, "must be a string");
+  return {};
+}
+
+Status CheckToolCalls(const Json& calls, const std::string& path) {
+  if (!calls.is_array()) return BadField(path, "must be an array, not {}", calls.type_name());
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const std::string call_path = fmt::format("{}[{}]", path, i);
+    if (!calls[i].is_object()) return BadField(call_path, "must be an object");
+    const auto function = calls[i].find("function");
+    if (function == calls[i].end() || !function->is_object())
+      return BadField(call_path + ".function", "must be an object");
+    const auto name = function->find("name");
+    if (name == function->end() || !name->is_string())
+      return BadField(call_path + ".function.name", "must be a string");
+  }
+  return {};
+}
+
+Status CheckContent(const Json& message, const std::string& role, const std::string& path) {
+  const auto content = message.find("content");
+  const bool absent = content == message.end() || content->is_null();
+  if (absent) {
+    if (role == "assistant" && (message.contains("tool_calls") || message.contains("refusal"))) return {};
+    return BadField(path, "is missing");
+  }
+  if (content->is_string()) return {};
+  if (!content->is_array())
+    return BadField(path, "must be a string or an array of parts, not {}", content->type_name());
+  if (content->empty()) return BadField(path, "must not be an empty array");
+  for (std::size_t i = 0; i < content->size(); ++i)
+    STRATA_CHECK(CheckPart((*content)[i], fmt::format("{}[{}]", path, i)));
+  return {};
+}
+
+Status CheckMessage(const Json& message, const std::string& path) {
+  if (!message.is_object()) return BadField(path, "must be an object, not {}", message.type_name());
+  const auto role = message.find("role");
+  if (role == message.end()) return BadField(path + ".role", "is missing");
+  if (!role->is_string() || std::ranges::find(kRoles, role->get<std::string>()) == kRoles.end()) {
+    return BadField(path + ".role", "must be one of {}, not {}", fmt::join(kRoles, ", "), role->dump());
+  }
+  for (const auto& [name, value] : message.items()) {
+    if (std::ranges::find(kMessageFields, name) == kMessageFields.end()) {
+      return BadField(path + "." + name.substr(0, 100), "unknown field");
+    }
+    if ((name == "name" || name == "tool_call_id") && !value.is_string() && !value.is_null()) {
+      return BadField(path + "." + name, "must be a string, not {}", value.type_name());
+    }
+  }
+  STRATA_CHECK(CheckContent(message, role->get<std::string>(), path + ".content"));
+  if (const auto calls = message.find("tool_calls"); calls != message.end() && !calls->is_null()) {
+    STRATA_CHECK(CheckToolCalls(*calls, path + ".tool_calls"));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status CheckMessages(const nlohmann::ordered_json& messages) {
+  if (!messages.is_array()) return BadField("messages", "must be an array, not {}", messages.type_name());
+  if (messages.empty()) return BadField("messages", "must not be empty");
+  for (std::size_t i = 0; i < messages.size(); ++i)
+    STRATA_CHECK(CheckMessage(messages[i], fmt::format("messages[{}]", i)));
+  return {};
+}
+
+}  // namespace strata::serve

@@ -1,0 +1,83 @@
+// Request bodies as plain data, and the strict parsers that make them. Every field a client may send is in a table
+// (request_fields.cc; docs/api.md lists them): implemented, accepted because it cannot change the answer, or refused by
+// name. Errors: kInvalidArgument or kUnsupported with the field's path as param ("messages[2].content[0].type").
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "engine/text_stream.h"
+#include "formats/model_config.h"
+
+namespace strata::serve {
+
+/// What the chat template gets.
+struct ChatInput {
+  std::shared_ptr<nlohmann::ordered_json>
+      variables;  ///< object: messages, tools, documents, chat_template_kwargs' members
+  bool add_generation_prompt = true;
+  bool continue_final_message = false;
+  bool add_special_tokens = false;  ///< the template writes them
+};
+
+using PromptInput = std::variant<std::string, std::vector<TokenId>>;
+
+struct GenerateRequest {
+  bool chat = false;
+  std::string model;
+  ChatInput chat_input;              ///< chat
+  std::vector<PromptInput> prompts;  ///< completions; not empty
+  bool add_special_tokens = true;    ///< completions
+
+  SamplingParams sampling;  ///< max_tokens is filled in when the prompt's length is known
+  std::optional<std::int64_t> max_tokens;
+  std::optional<std::int64_t> truncate_prompt_tokens;  ///< keep the last so many; -1 = as many as fit
+  int n = 1;
+  int priority = 0;
+  std::optional<int> logprobs;         ///< alternatives shown for each token
+  std::optional<int> prompt_logprobs;  ///< vLLM's field of its own
+  TextStreamOptions text;
+  bool echo = false;
+  bool stream = false;
+  bool include_usage = false;
+  bool continuous_usage = false;
+  bool return_token_ids = false;
+  bool tokens_as_ids = false;  ///< "token_id:123" in the place of a token's text
+  std::string request_id;
+};
+
+struct TokenizeRequest {
+  std::string model;
+  std::optional<std::string> prompt;
+  std::optional<ChatInput> chat_input;
+  bool add_special_tokens = true;
+  bool return_token_strs = false;
+};
+
+struct DetokenizeRequest {
+  std::string model;
+  std::vector<TokenId> tokens;
+};
+
+/// `defaults` are the model's; the request's own fields win.
+Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults = {});
+Result<GenerateRequest> ParseCompletionRequest(std::string_view body, const GenerationDefaults& defaults = {});
+Result<TokenizeRequest> ParseTokenizeRequest(std::string_view body);
+Result<DetokenizeRequest> ParseDetokenizeRequest(std::string_view body);
+
+/// A JSON object from the outside: depth and members are bounded before anything is built (an object of 10^6 members
+/// costs 10^12 comparisons where order is kept). Errors: kInvalidArgument with line and column.
+Result<nlohmann::ordered_json> ParseJsonObject(std::string_view body);
+
+/// messages: roles, contents and parts, checked; text parts stay parts (templates know them).
+Status CheckMessages(const nlohmann::ordered_json& messages);
+
+}  // namespace strata::serve

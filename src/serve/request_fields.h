@@ -1,0 +1,56 @@
+// Rows that the endpoints share. Internal to the request parsers.
+#pragma once
+
+#include <vector>
+
+#include "serve/field_table.h"
+#include "serve/request.h"
+
+namespace strata::serve {
+
+/// Sampling, stopping, streaming and housekeeping: the same in chat and completions.
+void AppendCommonFields(std::vector<Field<GenerateRequest>>& table);
+
+/// messages, tools, documents and the template's switches, for a request with a ChatInput.
+template <class Request, class Get>
+void AppendChatInputFields(std::vector<Field<Request>>& table, Get input);
+
+Status ReadTokenIds(const Json& value, const std::string& path, std::vector<TokenId>& out);
+
+/// What no single field can tell: n against seeds, stream_options without stream, echo, max_tokens 0.
+Status CheckTogether(const Json& body, const GenerateRequest& request);
+
+inline Json& Variables(ChatInput& input) {
+  if (!input.variables) input.variables = std::make_shared<Json>(Json::object());
+  return *input.variables;
+}
+
+template <class Request, class Get>
+void AppendChatInputFields(std::vector<Field<Request>>& table, Get input) {
+  table.push_back({"messages", [input](const Json& v, const std::string&, Request& r) -> Status {
+                     STRATA_CHECK(CheckMessages(v));
+                     Variables(input(r))["messages"] = v;
+                     return {};
+                   }});
+  table.push_back({"chat_template_kwargs", [input](const Json& v, const std::string& path, Request& r) -> Status {
+                     if (!v.is_object()) return BadField(path, "must be an object, not {}", v.type_name());
+                     for (const auto& [name, value] : v.items()) {
+                       if (name == "messages" || name == "tools" || name == "add_generation_prompt") {
+                         return BadField(path + "." + name, "has a field of its own");
+                       }
+                       Variables(input(r))[name] = value;
+                     }
+                     return {};
+                   }});
+  table.push_back({"documents", [input](const Json& v, const std::string& path, Request& r) -> Status {
+                     if (!v.is_array()) return BadField(path, "must be an array, not {}", v.type_name());
+                     Variables(input(r))["documents"] = v;
+                     return {};
+                   }});
+  table.push_back(BoolField<Request>("add_generation_prompt",
+                                     [input](Request& r) -> bool& { return input(r).add_generation_prompt; }));
+  table.push_back(BoolField<Request>("continue_final_message",
+                                     [input](Request& r) -> bool& { return input(r).continue_final_message; }));
+}
+
+}  // namespace strata::serve
