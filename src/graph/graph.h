@@ -53,8 +53,8 @@ enum class Op : std::uint8_t {
   kSlice,      ///< x {offset, length}: columns
   kGatherRows,  ///< x[T, h], rows[R] -> [R, h]
   // Made by passes:
-  kFusedLinear,  ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,
-                 ///< combine="concat"|"map", expr?}: see passes.h
+  kFusedLinear,     ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,
+                    ///< combine="concat"|"map", expr?}: see passes.h
   kFusedAttention,  ///< qkv, positions, inv_freq {as rope and attention}: rope of q and k, cache write and attention in
                     ///< one
 };
