@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "kernels/kernels.h"
+#include "runtime/mapped_memory.h"
 
 namespace strata {
 
@@ -17,11 +18,10 @@ class KvPool {
   /// Errors: kResourceExhausted naming the bytes when the memory cannot be reserved.
   static Result<std::unique_ptr<KvPool>> Create(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim,
                                                 std::int64_t blocks);
-  ~KvPool();
 
   std::int64_t blocks() const { return blocks_; }
   std::int64_t free_blocks() const { return static_cast<std::int64_t>(free_.size()); }
-  std::uint64_t bytes() const;
+  std::uint64_t bytes() const { return memory_.size(); }
 
   /// Appends `count` blocks (each with one reference) to `table`, or none. Errors: kResourceExhausted.
   Status Allocate(std::int64_t count, std::vector<std::int32_t>& table);
@@ -38,7 +38,7 @@ class KvPool {
  private:
   KvPool() = default;
   std::int64_t layers_ = 0, kv_heads_ = 0, head_dim_ = 0, blocks_ = 0;
-  float* memory_ = nullptr;  ///< mapped: [layers][blocks][BlockFloats]
+  MappedMemory memory_;  ///< f32 [layers][blocks][BlockFloats]
   std::vector<std::int32_t> free_;
   std::vector<std::int32_t> references_;
 };

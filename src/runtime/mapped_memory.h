@@ -1,0 +1,34 @@
+// Anonymous memory from the kernel: zeroed, page-aligned, backed by huge pages where it can be, touched when first used.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "base/result.h"
+
+namespace strata {
+
+class MappedMemory {
+ public:
+  /// Errors: kResourceExhausted naming `purpose` and the bytes.
+  static Result<MappedMemory> Map(std::size_t bytes, std::string_view purpose);
+
+  MappedMemory() = default;
+  MappedMemory(MappedMemory&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  MappedMemory& operator=(MappedMemory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~MappedMemory();
+
+  std::byte* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace strata
