@@ -7,10 +7,8 @@ namespace strata {
 Result<std::unique_ptr<KvPool>> KvPool::Create(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim,
                                                std::int64_t blocks) {
   std::unique_ptr<KvPool> pool(new KvPool);
-  const auto block_bytes =
-      static_cast<std::size_t>(kernels::KvLayer::BlockFloats(kv_heads, head_dim)) * sizeof(float);
-  STRATA_TRY(pool->memory_,
-             MappedMemory::Map(static_cast<std::size_t>(layers * blocks) * block_bytes, "the KV cache"));
+  const auto block_bytes = static_cast<std::size_t>(kernels::KvLayer::BlockFloats(kv_heads, head_dim)) * sizeof(float);
+  STRATA_TRY(pool->memory_, MappedMemory::Map(static_cast<std::size_t>(layers * blocks) * block_bytes, "the KV cache"));
   pool->layers_ = layers;
   pool->kv_heads_ = kv_heads;
   pool->head_dim_ = head_dim;

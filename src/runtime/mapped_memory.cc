@@ -10,8 +10,7 @@ namespace strata {
 Result<MappedMemory> MappedMemory::Map(std::size_t bytes, std::string_view purpose) {
   MappedMemory memory;
   if (bytes == 0) return memory;
-  void* address =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) {
     return Fail(ErrorCode::kResourceExhausted, "{}: cannot map {} bytes: {}", purpose, bytes, std::strerror(errno));
   }

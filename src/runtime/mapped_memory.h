@@ -1,4 +1,5 @@
-// Anonymous memory from the kernel: zeroed, page-aligned, backed by huge pages where it can be, touched when first used.
+// Anonymous memory from the kernel: zeroed, page-aligned, backed by huge pages where it can be, touched when first
+// used.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,148 @@
+#include "runtime/model_runner.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "base/log.h"
+#include "base/memory_limit.h"
+#include "base/thread_team.h"
+#include "compiler/map_compiler.h"
+#include "models/models.h"
+#include "runtime/plan.h"
+
+namespace strata {
+namespace {
+
+/// Rows of attention that one rank takes at once: long prompts are shared, and late rows (which see more) spread out.
+constexpr std::int64_t kAttendRows = 32;
+
+class CpuModelRunner : public ModelRunner {
+ public:
+  CpuModelRunner(std::shared_ptr<const ModelFile> model, const RunnerOptions& options)
+      : model_(std::move(model)), options_(options) {}
+
+  Status Load() {
+    STRATA_CHECK(ChooseOptions());
+    STRATA_TRY(const graph::Graph built, models::BuildGraph(*model_));
+    cost_.threads = options_.threads;
+    STRATA_TRY(graph_, graph::RunPasses(built, cost_, &notes_));
+    team_ = std::make_unique<ThreadTeam>(options_.threads);
+    STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
+    STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_));
+    STRATA_TRY(kv_, KvPool::Create(config().layers, config().kv_heads, config().head_dim, KvBlocks()));
+    step_.team = team_.get();
+    step_.kv = kv_.get();
+    return {};
+  }
+
+  const ModelConfig& config() const override { return model_->config(); }
+  const RunnerOptions& options() const override { return options_; }
+  KvPool& kv() override { return *kv_; }
+  const std::vector<graph::PassNote>& pass_notes() const override { return notes_; }
+  const std::vector<kernels::Choice>& kernel_choices() const override { return plan_.choices; }
+  MemoryUse memory() const override { return {plan_.weights.size(), plan_.arena.size(), kv_->bytes()}; }
+
+  Result<LogitsView> Run(std::span<const SequenceSlice> slices) override {
+    SetStep(slices);
+    for (const auto& operation : plan_.operations) operation->Reset();
+    team_->Run([this](int rank) {
+      for (const auto& operation : plan_.operations) {
+        if (step_.Count(operation->rows) == 0) continue;
+        operation->Run(rank, step_);
+        team_->Barrier(rank);
+      }
+    });
+    return LogitsView{plan_.logits.data, step_.Count(Rows::kLogits), config().vocab};
+  }
+
+  Result<std::string> Describe(std::string_view stage) const override {
+    if (stage == "plan") return plan_.Describe();
+    if (stage == "final") return graph::Print(graph_);
+    STRATA_TRY(graph::Graph graph, models::BuildGraph(*model_));
+    if (stage == "model") return graph::Print(graph);
+    std::string names = "model";
+    std::vector<graph::PassNote> ignored;
+    for (const graph::Pass& pass : graph::DefaultPasses()) {
+      graph = pass.run(graph, cost_, ignored);
+      if (pass.name == stage) return graph::Print(graph);
+      names += ", " + pass.name;
+    }
+    return Fail(ErrorCode::kInvalidArgument, "no stage {} (stages: {}, final, plan)", stage, names);
+  }
+
+ private:
+  Status ChooseOptions() {
+    if (options_.threads <= 0) options_.threads = AvailableCpus();
+    const std::int64_t trained = config().max_positions;
+    if (options_.max_context <= 0) options_.max_context = trained;
+    if (options_.max_context > trained) {
+      return Fail(ErrorCode::kInvalidArgument, "a context of {} tokens: the model was trained for {}",
+                  options_.max_context, trained);
+    }
+    if (options_.max_sequences < 1 || options_.max_step_tokens < options_.max_sequences) {
+      return Fail(ErrorCode::kInvalidArgument, "max_step_tokens {} must be at least max_sequences {}, and that 1",
+                  options_.max_step_tokens, options_.max_sequences);
+    }
+    return {};
+  }
+
+  std::int64_t KvBlocks() {
+    const auto block_bytes = static_cast<std::uint64_t>(
+        kernels::KvLayer::BlockFloats(config().kv_heads, config().head_dim) * config().layers * 4);
+    const auto wanted = static_cast<std::uint64_t>(options_.max_sequences * KvPool::BlocksFor(options_.max_context));
+    // Half of what is free: the other half is for everything else that the machine does.
+    const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : ReadMemoryLimit().available_bytes / 2;
+    const std::uint64_t blocks = std::clamp<std::uint64_t>(bytes / block_bytes, 1, wanted);
+    options_.kv_bytes = blocks * block_bytes;
+    return static_cast<std::int64_t>(blocks);
+  }
+
+  void SetStep(std::span<const SequenceSlice> slices) {
+    step_.tokens.clear();
+    step_.logit_rows.clear();
+    step_.sequences.clear();
+    step_.chunks.clear();
+    step_.decode = true;
+    for (const SequenceSlice& slice : slices) {
+      const auto row = static_cast<std::int64_t>(step_.tokens.size());
+      const auto count = static_cast<std::int64_t>(slice.tokens.size());
+      assert(count > 0 &&
+             KvPool::BlocksFor(slice.start + count) <= static_cast<std::int64_t>(slice.block_table.size()));
+      step_.tokens.insert(step_.tokens.end(), slice.tokens.begin(), slice.tokens.end());
+      const auto sequence = static_cast<std::int32_t>(step_.sequences.size());
+      step_.sequences.push_back({row, count, slice.start, slice.block_table.data()});
+      // The last rows first: they cost most, so that no rank is left with a long one at the end.
+      for (std::int64_t begin = (count - 1) / kAttendRows * kAttendRows; begin >= 0; begin -= kAttendRows) {
+        step_.chunks.push_back({sequence, begin, std::min(begin + kAttendRows, count)});
+      }
+      step_.decode = step_.decode && count == 1;
+      const std::int64_t first = slice.logits == WantLogits::kAll    ? 0
+                                 : slice.logits == WantLogits::kLast ? count - 1
+                                                                     : count;
+      for (std::int64_t r = first; r < count; ++r) step_.logit_rows.push_back(static_cast<std::int32_t>(row + r));
+    }
+    assert(step_.Count(Rows::kTokens) <= options_.max_step_tokens);
+  }
+
+  std::shared_ptr<const ModelFile> model_;
+  RunnerOptions options_;
+  graph::CostModel cost_;
+  graph::Graph graph_;
+  std::vector<graph::PassNote> notes_;
+  std::unique_ptr<ThreadTeam> team_;
+  std::unique_ptr<compiler::MapCompiler> compiler_;
+  Plan plan_;
+  std::unique_ptr<KvPool> kv_;
+  Step step_{};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ModelRunner>> ModelRunner::Load(std::shared_ptr<const ModelFile> model,
+                                                       const RunnerOptions& options) {
+  auto runner = std::make_unique<CpuModelRunner>(std::move(model), options);
+  STRATA_CHECK(runner->Load());
+  return runner;
+}
+
+}  // namespace strata

@@ -1,0 +1,130 @@
+#include "runtime/operation.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace strata {
+namespace {
+
+struct Range {
+  std::int64_t begin, end;
+};
+
+/// The rank's share of [0, count), in order.
+Range Share(std::int64_t count, int rank, int ranks) { return {count * rank / ranks, count * (rank + 1) / ranks}; }
+
+float* Row(const Buffer& buffer, std::int64_t row) { return buffer.data + row * buffer.stride; }
+
+}  // namespace
+
+void EmbedOperation::Run(int rank, const Step& step) {
+  const Range share = Share(step.Count(rows), rank, step.team->size());
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    kernels->embed(table, step.tokens[static_cast<std::size_t>(r)], Row(out, r));
+  }
+}
+
+std::string EmbedOperation::Describe() const {
+  return fmt::format("embed          {} {} {}", kernels->name, Info(table.dtype).name, table.shape.ToString());
+}
+
+void GatherRowsOperation::Run(int rank, const Step& step) {
+  const Range share = Share(step.Count(rows), rank, step.team->size());
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    std::memcpy(Row(out, r), Row(in, step.logit_rows[static_cast<std::size_t>(r)]),
+                static_cast<std::size_t>(cols) * sizeof(float));
+  }
+}
+
+std::string GatherRowsOperation::Describe() const { return fmt::format("gather_rows    {} columns", cols); }
+
+void RmsNormOperation::Run(int rank, const Step& step) {
+  const Range share = Share(step.Count(rows), rank, step.team->size());
+  for (std::int64_t r = share.begin; r < share.end; ++r) kernels->rms_norm(Row(in, r), weight, eps, cols, Row(out, r));
+}
+
+std::string RmsNormOperation::Describe() const { return fmt::format("rms_norm       {} columns", cols); }
+
+void MapOperation::Run(int rank, const Step& step) {
+  const Range share = Share(step.Count(rows), rank, step.team->size());
+  std::vector<const float*> data;
+  std::vector<std::int64_t> strides;
+  for (const Buffer& input : inputs) {
+    data.push_back(Row(input, share.begin));
+    strides.push_back(input.stride);
+  }
+  map(data.data(), strides.data(), Row(out, share.begin), out.stride, share.end - share.begin, cols);
+}
+
+std::string MapOperation::Describe() const { return fmt::format("map            {}", expression); }
+
+void LinearOperation::Run(int rank, const Step& step) {
+  const std::int64_t count = step.Count(rows);
+  const auto prepare = [&](std::int64_t begin, std::int64_t end, std::byte* to) {
+    if (begin < end) {
+      kernel->prepare(Row(in, begin), in.stride, end - begin, problem.k, norm_weight, norm_eps,
+                      to + static_cast<std::size_t>(begin) * kernel->prepared_row_bytes(problem.k));
+    }
+  };
+  const std::byte* activations = shared;
+  if (count <= kOwnRows) {
+    prepare(0, count, own[static_cast<std::size_t>(rank)]);
+    activations = own[static_cast<std::size_t>(rank)];
+  } else {
+    const Range share = Share(count, rank, step.team->size());
+    prepare(share.begin, share.end, shared);
+    step.team->Barrier(rank);
+  }
+  const kernels::LinearArgs args{activations, weights, count, problem.n, problem.k, &epilogue};
+  const std::int64_t all = kernels::Panels(problem.n);
+  // Eight chunks for each rank even out a disturbed core; whole groups of four panels are what kernels block by.
+  const std::int64_t group = 4 * epilogue.parts;
+  const std::int64_t chunk = std::max<std::int64_t>(1, all / (8 * step.team->size() * group)) * group;
+  panels.Drain(all, chunk, [&](std::int64_t begin, std::int64_t end) { kernel->run(args, begin, end); });
+}
+
+std::string LinearOperation::Describe() const {
+  return fmt::format("linear         {} n={} k={}{}{}", kernel->name, problem.n, problem.k,
+                     norm_weight != nullptr ? " norm" : "", expression.empty() ? "" : " epilogue " + expression);
+}
+
+void AttentionOperation::Run(int rank, const Step& step) {
+  kernels::AttentionArgs now = args;
+  now.rope.inv_freq = inv_freq.data();
+  now.kv = step.kv->layer(layer);
+  const auto for_units = [&](WorkQueue& queue, std::int64_t at_once, const auto& work) {
+    const auto units = static_cast<std::int64_t>(step.chunks.size()) * now.kv_heads;
+    queue.Drain(units, at_once, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t unit = begin; unit < end; ++unit) {
+        const Step::AttendChunk& chunk = step.chunks[static_cast<std::size_t>(unit / now.kv_heads)];
+        work(step.sequences[static_cast<std::size_t>(chunk.sequence)], unit % now.kv_heads, chunk);
+      }
+    });
+  };
+  const auto store = [&](const kernels::SequenceRows& sequence, std::int64_t head, const Step::AttendChunk& chunk) {
+    kernel->rope_store(now, sequence, head, chunk.row_begin, chunk.row_end);
+  };
+  const auto attend = [&](const kernels::SequenceRows& sequence, std::int64_t head, const Step::AttendChunk& chunk) {
+    kernel->attend(now, sequence, head, chunk.row_begin, chunk.row_end);
+  };
+  if (step.decode) {  // a row needs nobody else's: rotate, store and attend in one go
+    for_units(attends, 2,
+              [&](const kernels::SequenceRows& sequence, std::int64_t head, const Step::AttendChunk& chunk) {
+                store(sequence, head, chunk);
+                attend(sequence, head, chunk);
+              });
+    return;
+  }
+  for_units(stores, 2, store);
+  step.team->Barrier(rank);
+  for_units(attends, 1, attend);
+}
+
+std::string AttentionOperation::Describe() const {
+  return fmt::format("attention      {} layer={} heads={} kv_heads={} head_dim={}", kernel->name, layer, args.heads,
+                     args.kv_heads, args.head_dim);
+}
+
+}  // namespace strata

@@ -1,0 +1,154 @@
+// The executor's instructions. A plan is a list of operations; every rank of the thread team runs each one, with a
+// barrier in between.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/thread_team.h"
+#include "kernels/kernels.h"
+#include "runtime/kv_pool.h"
+#include "tensor/tensor_view.h"
+
+namespace strata {
+
+/// Where a value lives: row r, column c is at data[r * stride + c].
+struct Buffer {
+  float* data = nullptr;
+  std::int64_t stride = 0;  ///< floats
+};
+
+/// 'T' or 'R' rows: which count of the step applies.
+enum class Rows : std::uint8_t { kTokens, kLogits };
+
+/// Hands out units of work to whichever rank is free; one per loop of an operation, reset before each step.
+class WorkQueue {
+ public:
+  void Reset() { next_.store(0, std::memory_order_relaxed); }
+  /// Calls work(begin, end) with disjoint chunks of [0, count) until none is left.
+  template <class Work>
+  void Drain(std::int64_t count, std::int64_t chunk, const Work& work) {
+    for (;;) {
+      const std::int64_t begin = next_.fetch_add(chunk, std::memory_order_relaxed);
+      if (begin >= count) return;
+      work(begin, std::min(begin + chunk, count));
+    }
+  }
+
+ private:
+  alignas(64) std::atomic<std::int64_t> next_{0};
+};
+
+/// What the current step computes.
+struct Step {
+  ThreadTeam* team;
+  KvPool* kv;
+  std::vector<std::int32_t> tokens;      ///< [T]
+  std::vector<std::int32_t> logit_rows;  ///< [R], indices into the T rows
+  std::vector<kernels::SequenceRows> sequences;
+  bool decode = false;  ///< every sequence has one row
+
+  /// A share of attention's work: rows of one sequence; times kv_heads, the units that ranks take.
+  struct AttendChunk {
+    std::int32_t sequence;
+    std::int64_t row_begin, row_end;
+  };
+  std::vector<AttendChunk> chunks;
+
+  std::int64_t Count(Rows rows) const {
+    return static_cast<std::int64_t>(rows == Rows::kTokens ? tokens.size() : logit_rows.size());
+  }
+};
+
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  virtual void Run(int rank, const Step& step) = 0;
+  /// One line for `strata graph --stage plan`.
+  virtual std::string Describe() const = 0;
+  /// Before a step, by one thread.
+  virtual void Reset() {}
+
+  Rows rows = Rows::kTokens;  ///< the operation is skipped when the step has none of them
+  std::string value;          ///< the graph's name for what it computes
+};
+
+struct EmbedOperation : Operation {
+  TensorView table;
+  const kernels::RowKernels* kernels = nullptr;
+  Buffer out;
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+};
+
+struct GatherRowsOperation : Operation {
+  Buffer in, out;
+  std::int64_t cols = 0;
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+};
+
+struct RmsNormOperation : Operation {
+  const kernels::RowKernels* kernels = nullptr;
+  const float* weight = nullptr;
+  float eps = 0;
+  Buffer in, out;
+  std::int64_t cols = 0;
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+};
+
+struct MapOperation : Operation {
+  kernels::MapFn map = nullptr;
+  std::string expression;
+  std::vector<Buffer> inputs;  ///< stride 0 broadcasts a row
+  Buffer out;
+  std::int64_t cols = 0;
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+};
+
+/// [norm,] conversion of the activations, then panels of the weight with their epilogue.
+struct LinearOperation : Operation {
+  const kernels::LinearKernel* kernel = nullptr;
+  kernels::LinearProblem problem{};
+  const std::byte* weights = nullptr;  ///< packed
+  const float* norm_weight = nullptr;  ///< null = no prologue
+  float norm_eps = 0;
+  Buffer in;
+  kernels::Epilogue epilogue;
+  std::string expression;  ///< of the epilogue; "" = plain store
+  /// Scratch for prepared activations: one area that all ranks share, and a small one for each rank.
+  std::byte* shared = nullptr;
+  std::vector<std::byte*> own;
+  WorkQueue panels;
+
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+  void Reset() override { panels.Reset(); }
+
+  /// Up to so many rows every rank prepares all of them for itself, which is cheaper than a barrier.
+  static constexpr std::int64_t kOwnRows = 4;
+};
+
+struct AttentionOperation : Operation {
+  const kernels::AttentionKernel* kernel = nullptr;
+  kernels::AttentionArgs args{};  ///< kv is filled in for each step
+  std::int64_t layer = 0;
+  std::vector<float> inv_freq;
+  WorkQueue stores, attends;
+
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+  void Reset() override {
+    stores.Reset();
+    attends.Reset();
+  }
+};
+
+}  // namespace strata

@@ -1,0 +1,37 @@
+// Lowering: a fused graph becomes operations on one arena and packed weights.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_team.h"
+#include "compiler/map_compiler.h"
+#include "formats/model_file.h"
+#include "graph/graph.h"
+#include "runtime/mapped_memory.h"
+#include "runtime/model_runner.h"
+#include "runtime/operation.h"
+
+namespace strata {
+
+struct Plan {
+  std::vector<std::unique_ptr<Operation>> operations;
+  Buffer logits;  ///< [R, vocab], dense
+  MappedMemory arena;
+  MappedMemory weights;                   ///< packed, 64-byte aligned areas
+  std::list<std::vector<float>> vectors;  ///< norm weights and biases, as f32
+  std::vector<kernels::Choice> choices;
+
+  std::string Describe() const;
+};
+
+/// `options` with its zeros replaced. Errors: kUnsupported naming an operation that lowering does not know;
+/// kResourceExhausted; what the compiler says.
+Result<Plan> Lower(const graph::Graph& graph, const ModelFile& model, const RunnerOptions& options, ThreadTeam& team,
+                   compiler::MapCompiler& compiler);
+
+}  // namespace strata
