@@ -81,7 +81,7 @@ TEST(Compiler, ExpOfExtremes) {
   EXPECT_EQ(out[1], 0);
   EXPECT_TRUE(std::isnan(out[2]));
   EXPECT_EQ(out[3], 1);
-  EXPECT_NEAR(out[4] / std::exp(88.7), 1, 1e-6);
+  EXPECT_NEAR(out[4] / std::exp(static_cast<double>(88.7F)), 1, 1e-6);
   EXPECT_EQ(out[5], infinity);
   EXPECT_EQ(out[6], 0);
   EXPECT_NEAR(out[7] / std::exp(-87.0), 1, 1e-6);

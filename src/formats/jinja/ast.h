@@ -99,7 +99,6 @@ struct Stmt {
   int id = -1;
   std::vector<std::pair<std::string, int>> parameters;
   std::vector<ExprPtr> defaults;  ///< of the last parameters
-  bool uses_varargs = false, uses_kwargs = false, uses_caller = false;
 };
 
 struct Program {

@@ -203,13 +203,8 @@ class Parser : public ExpressionParser {
     }
   }
 
-  // The body decides whether a macro takes *varargs, **kwargs and a caller: whether it names them.
   void ParseMacroBody(Stmt& stmt, std::string_view end) {
-    const bool varargs = std::exchange(names_varargs_, false);
-    const std::size_t before = names_.size();
-    (void)varargs;
-    (void)before;
-    const int loops = std::exchange(loops_, 0);
+    const int loops = std::exchange(loops_, 0);  // a macro's break cannot leave the loop around it
     stmt.blocks.push_back(ParseBody(end));
     loops_ = loops;
   }

@@ -1,0 +1,382 @@
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+#include "kernels/kernels.h"
+#include "models/models.h"
+#include "models/rope_frequencies.h"
+#include "runtime/arena_layout.h"
+#include "runtime/model_runner.h"
+#include "runtime/tiny_model.h"
+
+namespace strata {
+namespace {
+
+TEST(ArenaLayout, ReusesWhatWasFreed) {
+  ArenaLayout layout;
+  const std::size_t a = layout.Allocate(100), b = layout.Allocate(64);
+  EXPECT_EQ(a, 0U);
+  EXPECT_EQ(b, 128U);
+  layout.Free(a);
+  EXPECT_EQ(layout.Allocate(128), 0U);
+  EXPECT_EQ(layout.Allocate(1), 192U);
+  EXPECT_EQ(layout.size(), 256U);
+}
+
+TEST(ArenaLayout, SkipsHolesThatAreTooSmall) {
+  ArenaLayout layout;
+  const std::size_t a = layout.Allocate(64);
+  layout.Allocate(64);
+  layout.Free(a);
+  EXPECT_EQ(layout.Allocate(128), 128U);
+  EXPECT_EQ(layout.Allocate(64), 0U);
+}
+
+TEST(KvPool, AllocatesAllOrNothing) {
+  auto pool = KvPool::Create(1, 1, 16, 4);
+  ASSERT_TRUE(pool);
+  std::vector<std::int32_t> table;
+  EXPECT_TRUE((*pool)->Allocate(3, table));
+  EXPECT_EQ(table.size(), 3U);
+  const Status refused = (*pool)->Allocate(2, table);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(table.size(), 3U);
+  EXPECT_EQ((*pool)->free_blocks(), 1);
+  (*pool)->Release(table);
+  EXPECT_EQ((*pool)->free_blocks(), 4);
+}
+
+TEST(KvPool, SharedBlocksAreFreedByTheLastOwner) {
+  auto pool = KvPool::Create(2, 1, 16, 2);
+  ASSERT_TRUE(pool);
+  std::vector<std::int32_t> table;
+  ASSERT_TRUE((*pool)->Allocate(1, table));
+  (*pool)->AddReference(table[0]);
+  (*pool)->Release(table[0]);
+  EXPECT_EQ((*pool)->free_blocks(), 1);
+  (*pool)->Release(table[0]);
+  EXPECT_EQ((*pool)->free_blocks(), 2);
+}
+
+TEST(KvPool, LayersDoNotOverlap) {
+  auto pool = KvPool::Create(3, 2, 16, 5);
+  ASSERT_TRUE(pool);
+  const std::int64_t floats = kernels::KvLayer::BlockFloats(2, 16);
+  EXPECT_EQ((*pool)->layer(1).base - (*pool)->layer(0).base, 5 * floats);
+  EXPECT_EQ((*pool)->bytes(), static_cast<std::uint64_t>(3 * 5 * floats) * sizeof(float));
+}
+
+std::unique_ptr<ModelRunner> Load(const TinyModel::Options& options, int threads = 2) {
+  auto runner = ModelRunner::Load(std::make_shared<TinyModel>(options),
+                                  {.threads = threads, .max_sequences = 8, .max_step_tokens = 96});
+  EXPECT_TRUE(runner) << (runner ? "" : runner.error().ToString());
+  return runner ? std::move(*runner) : nullptr;
+}
+
+std::vector<std::int32_t> SomeTokens(int count, int seed = 1) {
+  std::vector<std::int32_t> tokens;
+  for (int i = 0; i < count; ++i) tokens.push_back((i * 37 + seed * 11) % 131);
+  return tokens;
+}
+
+std::vector<std::int32_t> Table(ModelRunner& runner, std::int64_t tokens) {
+  std::vector<std::int32_t> table;
+  EXPECT_TRUE(runner.kv().Allocate(KvPool::BlocksFor(tokens), table));
+  return table;
+}
+
+std::vector<float> Copy(const LogitsView& logits) { return {logits.data, logits.data + logits.rows * logits.vocab}; }
+
+/// All logits of one prompt, in one step.
+std::vector<float> Whole(ModelRunner& runner, const std::vector<std::int32_t>& tokens) {
+  const auto table = Table(runner, static_cast<std::int64_t>(tokens.size()));
+  const SequenceSlice slice{tokens, 0, table, WantLogits::kAll};
+  const auto logits = runner.Run({&slice, 1});
+  EXPECT_TRUE(logits);
+  runner.kv().Release(table);
+  return Copy(*logits);
+}
+
+/// A forward pass in double, straight from the papers' formulas: nothing of the runtime's.
+class Oracle {
+ public:
+  explicit Oracle(const TinyModel& model) : model_(model), c_(model.config()) {}
+
+  std::vector<double> Run(const std::vector<std::int32_t>& tokens) {
+    const std::size_t rows = tokens.size();
+    const auto table = Tensor("token_embd.weight");
+    Matrix x(rows);
+    for (std::size_t r = 0; r < rows; ++r) {
+      x[r].assign(table.begin() + tokens[r] * c_.hidden, table.begin() + (tokens[r] + 1) * c_.hidden);
+    }
+    for (std::int64_t layer = 0; layer < c_.layers; ++layer) {
+      const std::string block = fmt::format("blk.{}.", layer);
+      const Matrix normed = Norm(x, block + "attn_norm.weight");
+      Matrix q = Linear(normed, block + "attn_q"), k = Linear(normed, block + "attn_k");
+      const Matrix v = Linear(normed, block + "attn_v");
+      Rotate(q);
+      Rotate(k);
+      Add(x, Linear(Attend(q, k, v), block + "attn_output"));
+      const Matrix ffn = Norm(x, block + "ffn_norm.weight");
+      Matrix gate = Linear(ffn, block + "ffn_gate");
+      const Matrix up = Linear(ffn, block + "ffn_up");
+      for (std::size_t r = 0; r < rows; ++r) {
+        for (std::size_t i = 0; i < gate[r].size(); ++i) gate[r][i] *= up[r][i] / (1 + std::exp(-gate[r][i]));
+      }
+      Add(x, Linear(gate, block + "ffn_down"));
+    }
+    const Matrix logits = Linear(Norm(x, "output_norm.weight"), c_.tied_embeddings ? "token_embd" : "output");
+    std::vector<double> all;
+    for (const auto& row : logits) all.insert(all.end(), row.begin(), row.end());
+    return all;
+  }
+
+ private:
+  using Matrix = std::vector<std::vector<double>>;
+
+  std::vector<float> Tensor(const std::string& name) const { return *DequantizeTensor(*model_.FindTensor(name)); }
+
+  Matrix Norm(const Matrix& x, const std::string& name) const {
+    const auto weight = Tensor(name);
+    Matrix out = x;
+    for (auto& row : out) {
+      double sum = 0;
+      for (const double value : row) sum += value * value;
+      const double scale = 1 / std::sqrt(sum / static_cast<double>(row.size()) + c_.norm_eps);
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] *= scale * static_cast<double>(weight[i]);
+    }
+    return out;
+  }
+
+  Matrix Linear(const Matrix& x, const std::string& name) const {
+    const auto weight = Tensor(name + ".weight");
+    const std::size_t k = x[0].size(), n = weight.size() / k;
+    const bool biased = model_.FindTensor(name + ".bias") != nullptr;
+    const auto bias = biased ? Tensor(name + ".bias") : std::vector<float>(n);
+    Matrix out(x.size(), std::vector<double>(n));
+    for (std::size_t r = 0; r < x.size(); ++r) {
+      for (std::size_t i = 0; i < n; ++i) {
+        double sum = static_cast<double>(bias[i]);
+        for (std::size_t j = 0; j < k; ++j) sum += x[r][j] * static_cast<double>(weight[i * k + j]);
+        out[r][i] = sum;
+      }
+    }
+    return out;
+  }
+
+  void Rotate(Matrix& x) const {
+    const auto frequencies = models::ComputeRopeFrequencies(c_);
+    const auto dim = static_cast<std::size_t>(c_.head_dim), half = dim / 2;
+    for (std::size_t r = 0; r < x.size(); ++r) {
+      for (std::size_t head = 0; head < x[r].size() / dim; ++head) {
+        for (std::size_t i = 0; i < half; ++i) {
+          const bool halves = c_.rope_layout == RopeLayout::kHalves;
+          double& a = x[r][head * dim + (halves ? i : 2 * i)];
+          double& b = x[r][head * dim + (halves ? i + half : 2 * i + 1)];
+          const double angle = static_cast<double>(r) * frequencies.inverse[i];
+          const double first = a * std::cos(angle) - b * std::sin(angle);
+          b = a * std::sin(angle) + b * std::cos(angle);
+          a = first;
+        }
+      }
+    }
+  }
+
+  Matrix Attend(const Matrix& q, const Matrix& k, const Matrix& v) const {
+    const auto dim = static_cast<std::size_t>(c_.head_dim), heads = static_cast<std::size_t>(c_.heads);
+    const std::size_t group = heads / static_cast<std::size_t>(c_.kv_heads);
+    Matrix out(q.size(), std::vector<double>(heads * dim));
+    for (std::size_t r = 0; r < q.size(); ++r) {
+      for (std::size_t head = 0; head < heads; ++head) {
+        const std::size_t kv = head / group * dim;
+        std::vector<double> weight(r + 1);
+        double total = 0;
+        for (std::size_t p = 0; p <= r; ++p) {
+          double dot = 0;
+          for (std::size_t i = 0; i < dim; ++i) dot += q[r][head * dim + i] * k[p][kv + i];
+          total += weight[p] = std::exp(dot / std::sqrt(static_cast<double>(dim)));
+        }
+        for (std::size_t p = 0; p <= r; ++p) {
+          for (std::size_t i = 0; i < dim; ++i) out[r][head * dim + i] += weight[p] / total * v[p][kv + i];
+        }
+      }
+    }
+    return out;
+  }
+
+  static void Add(Matrix& x, const Matrix& y) {
+    for (std::size_t r = 0; r < x.size(); ++r) {
+      for (std::size_t i = 0; i < x[r].size(); ++i) x[r][i] += y[r][i];
+    }
+  }
+
+  const TinyModel& model_;
+  const ModelConfig& c_;
+};
+
+struct Variant {
+  const char* name;
+  TinyModel::Options options;
+  double tolerance;  ///< relative, of the whole vector
+};
+
+class Variants : public testing::TestWithParam<Variant> {};
+
+TEST_P(Variants, EqualTheOracle) {
+  const TinyModel model(GetParam().options);
+  const auto runner = Load(GetParam().options);
+  ASSERT_NE(runner, nullptr);
+  const auto tokens = SomeTokens(40);
+  const auto got = Whole(*runner, tokens);
+  const auto want = Oracle(model).Run(tokens);
+  ASSERT_EQ(got.size(), want.size());
+  double error = 0, norm = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    error += (static_cast<double>(got[i]) - want[i]) * (static_cast<double>(got[i]) - want[i]);
+    norm += want[i] * want[i];
+  }
+  EXPECT_LT(std::sqrt(error / norm), GetParam().tolerance);
+}
+
+TEST_P(Variants, ChunkedPrefillAndDecodeGiveTheSameBits) {
+  const auto runner = Load(GetParam().options);
+  ASSERT_NE(runner, nullptr);
+  const auto tokens = SomeTokens(50);
+  const auto whole = Whole(*runner, tokens);
+  const auto table = Table(*runner, 50);
+  std::int64_t at = 0;
+  for (const int chunk : {7, 16, 1, 1, 20, 3, 1, 1}) {
+    const SequenceSlice slice{std::span(tokens).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(chunk)),
+                              at, table, WantLogits::kAll};
+    const auto logits = runner->Run({&slice, 1});
+    ASSERT_TRUE(logits);
+    for (std::int64_t i = 0; i < chunk * 131; ++i) {
+      ASSERT_EQ(logits->data[i], whole[static_cast<std::size_t>(at * 131 + i)]) << "chunk at " << at << ", value " << i;
+    }
+    at += chunk;
+  }
+  runner->kv().Release(table);
+}
+
+TEST_P(Variants, ABatchGivesEachWhatItGetsAlone) {
+  const auto runner = Load(GetParam().options);
+  ASSERT_NE(runner, nullptr);
+  std::vector<std::vector<std::int32_t>> prompts, tables;
+  std::vector<std::vector<float>> alone;
+  for (int i = 0; i < 5; ++i) {
+    prompts.push_back(SomeTokens(3 + 9 * i, i));
+    alone.push_back(Whole(*runner, prompts.back()));
+  }
+  std::vector<SequenceSlice> slices;
+  for (const auto& prompt : prompts) tables.push_back(Table(*runner, static_cast<std::int64_t>(prompt.size())));
+  for (std::size_t i = 0; i < 4; ++i) slices.push_back({prompts[i], 0, tables[i], WantLogits::kLast});
+  const auto logits = runner->Run(slices);
+  ASSERT_TRUE(logits);
+  ASSERT_EQ(logits->rows, 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto row = logits->row(static_cast<std::int64_t>(i));
+    const std::span<const float> want = std::span(alone[i]).last(131);
+    for (std::size_t j = 0; j < 131; ++j) ASSERT_EQ(row[j], want[j]) << "sequence " << i;
+  }
+}
+
+TEST_P(Variants, ThreadsDoNotChangeBits) {
+  const auto one = Load(GetParam().options, 1), two = Load(GetParam().options, 2);
+  ASSERT_TRUE(one && two);
+  const auto tokens = SomeTokens(33);
+  EXPECT_EQ(Whole(*one, tokens), Whole(*two, tokens));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Tiny, Variants,
+    testing::Values(Variant{"f32", {}, 1e-4}, Variant{"untied", {.tied = false}, 1e-4},
+                    Variant{"biases", {.biases = true}, 1e-4}, Variant{"halves", {.layout = RopeLayout::kHalves}, 1e-4},
+                    Variant{"mha", {.kv_heads = 4}, 1e-4}, Variant{"mqa", {.kv_heads = 1}, 1e-4},
+                    Variant{"bf16", {.dtype = DType::kBF16}, 2e-2}, Variant{"f16", {.dtype = DType::kF16}, 2e-2},
+                    Variant{"q8_0", {.dtype = DType::kQ8_0}, 3e-2}, Variant{"q4_1", {.dtype = DType::kQ4_1}, 3e-2},
+                    Variant{"q4_0", {.dtype = DType::kQ4_0, .tied = false}, 3e-2},
+                    Variant{"mixed", {.dtype = DType::kQ4_1, .value_dtype = DType::kQ8_0, .mixed = true}, 3e-2},
+                    Variant{"mixed_biases",
+                            {.dtype = DType::kF32, .biases = true, .value_dtype = DType::kBF16, .mixed = true},
+                            2e-2}),
+    [](const auto& variant) { return std::string(variant.param.name); });
+
+TEST(Runner, WantsNoLogitsGivesNone) {
+  const auto runner = Load({});
+  const auto tokens = SomeTokens(5);
+  const auto table = Table(*runner, 5);
+  const SequenceSlice slice{tokens, 0, table, WantLogits::kNone};
+  const auto logits = runner->Run({&slice, 1});
+  ASSERT_TRUE(logits);
+  EXPECT_EQ(logits->rows, 0);
+}
+
+TEST(Runner, DescribesItsStages) {
+  const auto runner = Load({});
+  for (const char* stage : {"model", "concat-linear", "fuse-attention", "final", "plan"}) {
+    const auto text = runner->Describe(stage);
+    ASSERT_TRUE(text) << stage;
+    EXPECT_FALSE(text->empty());
+  }
+  const auto unknown = runner->Describe("nonsense");
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().message().find("nonsense"), std::string::npos);
+  EXPECT_FALSE(runner->pass_notes().empty());
+  EXPECT_FALSE(runner->kernel_choices().empty());
+}
+
+TEST(Runner, RefusesAContextBeyondTheModels) {
+  const auto runner = ModelRunner::Load(std::make_shared<TinyModel>(TinyModel::Options{}),
+                                        {.threads = 1, .max_context = 1000, .max_sequences = 1});
+  ASSERT_FALSE(runner);
+  EXPECT_EQ(runner.error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(Runner, NamesTheTensorThatIsMissing) {
+  auto model = std::make_shared<TinyModel>(TinyModel::Options{});
+  model->mutable_config().layers = 3;
+  const auto runner = ModelRunner::Load(model, {.threads = 1, .max_sequences = 1});
+  ASSERT_FALSE(runner);
+  EXPECT_NE(runner.error().ToString().find("blk.2."), std::string::npos) << runner.error().ToString();
+}
+
+TEST(Runner, RefusesAnUnknownArchitecture) {
+  auto model = std::make_shared<TinyModel>(TinyModel::Options{});
+  model->mutable_config().architecture = "mystery";
+  const auto runner = ModelRunner::Load(model, {.threads = 1, .max_sequences = 1});
+  ASSERT_FALSE(runner);
+  EXPECT_EQ(runner.error().code(), ErrorCode::kUnsupported);
+}
+
+TEST(RealModel, SaysWhereFranceIsGoverned) {
+  const char* path = std::getenv("STRATA_TEST_MODEL");
+  if (path == nullptr) GTEST_SKIP() << "STRATA_TEST_MODEL is not set";
+  auto file = ModelFile::Open(path);
+  ASSERT_TRUE(file) << file.error().ToString();
+  const std::shared_ptr<const ModelFile> model = std::move(*file);
+  const auto tokenizer = model->LoadTokenizer();
+  ASSERT_TRUE(tokenizer) << tokenizer.error().ToString();
+  const auto runner = ModelRunner::Load(model, {.max_context = 256, .max_sequences = 1});
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  auto tokens = (*tokenizer)->Encode("The capital of France is");
+  const auto table = Table(**runner, 64);
+  std::string text;
+  std::int64_t start = 0;
+  for (int i = 0; i < 8; ++i) {
+    const SequenceSlice slice{std::span(tokens).subspan(static_cast<std::size_t>(start)), start, table,
+                              WantLogits::kLast};
+    const auto logits = (*runner)->Run({&slice, 1});
+    ASSERT_TRUE(logits);
+    start = static_cast<std::int64_t>(tokens.size());
+    const auto row = logits->row(0);
+    tokens.push_back(static_cast<std::int32_t>(std::ranges::max_element(row) - row.begin()));
+    text += (*tokenizer)->TokenBytes(tokens.back());
+  }
+  EXPECT_NE(text.find("Paris"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace strata
