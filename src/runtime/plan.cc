@@ -340,13 +340,15 @@ class Lowering {
   }
 
   Status PlaceArena() {
-    const std::size_t shared =
-        layout_.Allocate(prepared_row_bytes_ * static_cast<std::size_t>(options_.max_step_tokens));
+    // Scratch is in use beside every value, so it lies behind all of them. Prepared rows are whole cache lines.
+    const std::size_t shared = layout_.size();
+    std::size_t end = shared + prepared_row_bytes_ * static_cast<std::size_t>(options_.max_step_tokens);
     std::vector<std::size_t> own;
     for (int rank = 0; rank < team_.size(); ++rank) {
-      own.push_back(layout_.Allocate(prepared_row_bytes_ * LinearOperation::kOwnRows));
+      own.push_back(end);
+      end += prepared_row_bytes_ * LinearOperation::kOwnRows;
     }
-    STRATA_TRY(plan_.arena, MappedMemory::Map(layout_.size(), "the arena"));
+    STRATA_TRY(plan_.arena, MappedMemory::Map(end, "the arena"));
     std::byte* base = plan_.arena.data();
     const auto place = [&](Buffer buffer) {
       return reinterpret_cast<float*>(base + reinterpret_cast<std::uintptr_t>(buffer.data));
