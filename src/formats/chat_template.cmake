@@ -1,0 +1,6 @@
+target_sources(
+  strata_formats
+  PRIVATE chat_template.cc jinja/expression_parser.cc jinja/filters.cc jinja/format.cc jinja/interpreter.cc jinja/lexer.cc
+          jinja/methods.cc jinja/parser.cc jinja/tests.cc jinja/text.cc jinja/value.cc)
+
+strata_test(NAME chat_template_test SRCS chat_template_test.cc DEPS strata::formats OpenSSL::Crypto)
