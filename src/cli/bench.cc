@@ -13,7 +13,6 @@
 #include "base/mapped_file.h"
 #include "cli/bench_engine.h"
 #include "cli/commands.h"
-#include "cli/served_model.h"
 #include "cli/session.h"
 
 namespace strata::cli {
@@ -23,7 +22,6 @@ struct BenchOptions {
   std::string model;
   std::vector<std::int64_t> prefill = {512, 2048};
   std::vector<std::int64_t> streams = {1, 8, 32, 64};
-  std::vector<std::int64_t> http;
   std::int64_t prompt = 64;
   std::int64_t tokens = 128;
   std::string perplexity_file;
@@ -65,48 +63,31 @@ Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::
   return {};
 }
 
-Status BenchHttp(const BenchOptions& options, const std::string& path, std::vector<Measurement>& rows) {
-  STRATA_TRY(const std::unique_ptr<RunningServer> server, RunningServer::Start(path, options.load));
-  for (const std::int64_t clients : options.http) {
-    STRATA_CHECK(Repeat(options, rows, fmt::format("http {} streams", clients), "tok/s", true,
-                        [&] { return MeasureHttp(server->port(), server->model_name(), clients, options.tokens); }));
-  }
-  return {};
-}
-
 Status Bench(const BenchOptions& options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
   STRATA_TRY(const Session session, OpenSession(path));
   std::vector<Measurement> rows;
-  {
-    LoadOptions load = options.load;
-    for (const std::int64_t streams : options.streams) load.max_sequences = std::max(load.max_sequences, streams);
-    STRATA_TRY(const std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
-    for (const std::int64_t tokens : options.prefill) {
-      STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), "tok/s", true,
-                          [&] { return MeasurePrefill(*runner, tokens); }));
-    }
-    for (const std::int64_t streams : options.streams) {
-      STRATA_CHECK(Repeat(options, rows, fmt::format("decode {} streams", streams), "tok/s", true,
-                          [&] { return MeasureDecode(*runner, streams, options.prompt, options.tokens); }));
-    }
-    if (!options.perplexity_file.empty()) {
-      STRATA_TRY(const std::string text, ReadFile(options.perplexity_file));
-      const std::vector<TokenId> ids = session.tokenizer->Encode(text);
-      const std::optional<TokenId> bos = session.tokenizer->adds_bos() ? session.tokenizer->bos() : std::nullopt;
-      Measurement row{fmt::format("perplexity {}", options.perplexity_context), "ppl", {}};
-      STRATA_TRY(const double value, MeasurePerplexity(*runner, ids, options.perplexity_context, bos));
-      row.values = {value};
-      rows.push_back(std::move(row));
-    }
-    if (options.http.empty()) {
-      options.json ? PrintJson(options, *runner, rows) : PrintTable(rows);
-      return {};
-    }
+  LoadOptions load = options.load;
+  for (const std::int64_t streams : options.streams) load.max_sequences = std::max(load.max_sequences, streams);
+  STRATA_TRY(const std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
+  for (const std::int64_t tokens : options.prefill) {
+    STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), "tok/s", true,
+                        [&] { return MeasurePrefill(*runner, tokens); }));
   }
-  // The server loads its own runner, so the first one is gone by now: two would share the cores and the memory.
-  STRATA_CHECK(BenchHttp(options, path, rows));
-  PrintTable(rows);
+  for (const std::int64_t streams : options.streams) {
+    STRATA_CHECK(Repeat(options, rows, fmt::format("decode {} streams", streams), "tok/s", true,
+                        [&] { return MeasureDecode(*runner, streams, options.prompt, options.tokens); }));
+  }
+  if (!options.perplexity_file.empty()) {
+    STRATA_TRY(const std::string text, ReadFile(options.perplexity_file));
+    const std::vector<TokenId> ids = session.tokenizer->Encode(text);
+    const std::optional<TokenId> bos = session.tokenizer->adds_bos() ? session.tokenizer->bos() : std::nullopt;
+    Measurement row{fmt::format("perplexity {}", options.perplexity_context), "ppl", {}};
+    STRATA_TRY(const double value, MeasurePerplexity(*runner, ids, options.perplexity_context, bos));
+    row.values = {value};
+    rows.push_back(std::move(row));
+  }
+  options.json ? PrintJson(options, *runner, rows) : PrintTable(rows);
   return {};
 }
 
@@ -114,7 +95,7 @@ Status Bench(const BenchOptions& options) {
 
 void AddBench(CLI::App& app, Action& action) {
   CLI::App* command =
-      app.add_subcommand("bench", "Measure a model on this machine: prefill, decode, streams, HTTP, perplexity");
+      app.add_subcommand("bench", "Measure a model on this machine: prefill, decode, streams, perplexity");
   auto options = std::make_shared<BenchOptions>();
   command->add_option("model", options->model, "Model file, folder or name")->required();
   command->add_option("--prefill", options->prefill, "Prompt lengths, comma separated")
@@ -123,8 +104,6 @@ void AddBench(CLI::App& app, Action& action) {
   command->add_option("--streams", options->streams, "Numbers of streams that decode together")
       ->delimiter(',')
       ->capture_default_str();
-  command->add_option("--http", options->http, "Also through the server: numbers of concurrent SSE clients")
-      ->delimiter(',');
   command->add_option("--prompt", options->prompt, "Prompt tokens before decoding")->capture_default_str();
   command->add_option("--tokens", options->tokens, "Tokens to decode per stream")->capture_default_str();
   command->add_option("--perplexity", options->perplexity_file, "Also the perplexity of this text file");

@@ -33,7 +33,4 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
 Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context,
                                  std::optional<TokenId> bos);
 
-/// Tokens a second received by `clients` concurrent SSE streams of `tokens` tokens each from a server on loopback.
-Result<double> MeasureHttp(std::uint16_t port, const std::string& model, std::int64_t clients, std::int64_t tokens);
-
 }  // namespace strata::cli

@@ -492,13 +492,13 @@ Value Interpreter::EvaluateNode(const Expr& expr) {
     }
     case ExprKind::kCompare:
       return Compare(expr);
-    case ExprKind::kAnd: {
-      Value left = child(0);
-      return Truth(left) ? child(1) : left;
-    }
-    case ExprKind::kOr: {
-      Value left = child(0);
-      return Truth(left) ? left : child(1);
+    case ExprKind::kAnd:
+    case ExprKind::kOr: {  // chains are flat: the first operand that decides is the value, else the last
+      Value value = child(0);
+      for (std::size_t i = 1; i < expr.children.size() && Truth(value) == (expr.kind == ExprKind::kAnd); ++i) {
+        value = child(i);
+      }
+      return value;
     }
     case ExprKind::kConditional:
       if (Truth(child(1))) return child(0);
