@@ -4,3 +4,4 @@ target_sources(
           jinja/methods.cc jinja/parser.cc jinja/tests.cc jinja/text.cc jinja/value.cc)
 
 strata_test(NAME chat_template_test SRCS chat_template_test.cc DEPS strata::formats OpenSSL::Crypto)
+strata_fuzzer(NAME chat_template_fuzz SRCS chat_template_fuzz.cc DEPS strata::formats)

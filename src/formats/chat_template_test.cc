@@ -137,7 +137,10 @@ TEST(Golden, RealTemplatesRenderAsJinja2Does) {
     const auto source = ReadFile(folder + file);
     ASSERT_TRUE(source) << file;
     const auto parsed = ChatTemplate::Parse(*source);
-    ASSERT_TRUE(parsed) << file << ": " << parsed.error().ToString();
+    if (!parsed) {  // it needs a filter that transformers does not have either
+      for (const auto& [conversation, want] : row.items()) EXPECT_EQ(want, "error") << parsed.error().ToString();
+      continue;
+    }
     for (const auto& [conversation, want] : row.items()) {
       const auto text = parsed->Render(golden["conversations"][conversation], golden["now"].get<std::int64_t>());
       std::string got = "error";

@@ -1,1 +1,2 @@
 target_sources(strata_formats PRIVATE gguf.cc gguf_model.cc model_file.cc)
+strata_fuzzer(NAME gguf_fuzz SRCS gguf_fuzz.cc DEPS strata::formats)

@@ -1,0 +1,402 @@
+#include "engine/engine.h"
+
+#include <atomic>
+#include <cmath>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "engine/sampler.h"
+#include "engine/text_stream.h"
+#include "runtime/tiny_model.h"
+
+namespace strata {
+namespace {
+
+std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int64_t max_sequences = 8) {
+  auto runner =
+      ModelRunner::Load(std::make_shared<TinyModel>(TinyModel::Options{}),
+                        {.threads = 2, .kv_bytes = kv_bytes, .max_sequences = max_sequences, .max_step_tokens = 32});
+  EXPECT_TRUE(runner) << (runner ? "" : runner.error().ToString());
+  return std::move(*runner);
+}
+
+std::unique_ptr<Engine> MakeEngine(std::uint64_t kv_bytes = 0, EngineOptions options = {}) {
+  return std::make_unique<Engine>(Runner(kv_bytes), nullptr, options);
+}
+
+std::vector<TokenId> Prompt(int length, int seed) {
+  std::vector<TokenId> tokens;
+  for (int i = 0; i < length; ++i) tokens.push_back((i * 29 + seed * 7 + 3) % 131);
+  return tokens;
+}
+
+/// Everything that one request was told.
+struct Answer {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<EngineEvent> events;
+  bool done = false;
+
+  std::function<void(EngineEvent&&)> Listener() {
+    return [this](EngineEvent&& event) {
+      const std::lock_guard lock(mutex);
+      EXPECT_FALSE(done) << "an event after the last";
+      done = event.finish.has_value();
+      events.push_back(std::move(event));
+      changed.notify_all();
+    };
+  }
+  void Wait() {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(60), [&] { return done; }));
+  }
+  std::vector<TokenId> Tokens() const {
+    std::vector<TokenId> all;
+    for (const EngineEvent& event : events) all.insert(all.end(), event.tokens.begin(), event.tokens.end());
+    return all;
+  }
+  FinishReason reason() const { return *events.back().finish; }
+};
+
+SamplingParams Greedy(std::int64_t tokens) {
+  SamplingParams sampling;
+  sampling.temperature = 0;
+  sampling.max_tokens = tokens;
+  return sampling;
+}
+
+EngineRequest Request(std::vector<TokenId> prompt, const SamplingParams& sampling, Answer& answer) {
+  EngineRequest request;
+  request.prompt = std::move(prompt);
+  request.sampling = sampling;
+  request.on_event = answer.Listener();
+  return request;
+}
+
+std::vector<TokenId> Ask(Engine& engine, std::vector<TokenId> prompt, const SamplingParams& sampling) {
+  Answer answer;
+  EXPECT_TRUE(engine.Submit(Request(std::move(prompt), sampling, answer)));
+  answer.Wait();
+  return answer.Tokens();
+}
+
+void ExpectNoLeak(Engine& engine) {
+  // The engine thread publishes its gauges after the last event: give it a moment, not for ever.
+  for (int i = 0; i < 200 && engine.stats().kv_blocks_used != 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(engine.stats().kv_blocks_used, 0);
+}
+
+TEST(Engine, GivesAsManyTokensAsAsked) {
+  const auto engine = MakeEngine();
+  Answer answer;
+  ASSERT_TRUE(engine->Submit(Request(Prompt(10, 1), Greedy(12), answer)));
+  answer.Wait();
+  EXPECT_EQ(answer.Tokens().size(), 12U);
+  EXPECT_EQ(answer.reason(), FinishReason::kLength);
+  EXPECT_EQ(answer.events.back().prompt_tokens, 10);
+  ExpectNoLeak(*engine);
+}
+
+TEST(Engine, MixedStreamsGiveWhatEachGivesAlone) {
+  const auto engine = MakeEngine();
+  std::vector<std::vector<TokenId>> alone;
+  for (int i = 0; i < 32; ++i) alone.push_back(Ask(*engine, Prompt(1 + i * 3, i), Greedy(5 + i % 9)));
+  std::vector<Answer> answers(32);
+  for (int i = 0; i < 32; ++i) {
+    ASSERT_TRUE(engine->Submit(Request(Prompt(1 + i * 3, i), Greedy(5 + i % 9), answers[static_cast<std::size_t>(i)])));
+  }
+  for (std::size_t i = 0; i < 32; ++i) {
+    answers[i].Wait();
+    EXPECT_EQ(answers[i].Tokens(), alone[i]) << "stream " << i;
+  }
+  ExpectNoLeak(*engine);
+}
+
+TEST(Engine, PreemptionChangesNothing) {
+  std::vector<std::vector<TokenId>> roomy;
+  {
+    const auto engine = MakeEngine();
+    for (int i = 0; i < 6; ++i) roomy.push_back(Ask(*engine, Prompt(20, i), Greedy(60)));
+  }
+  // 16 blocks of 16 tokens: three of the six fit with their answers.
+  const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockFloats(2, 16)) * 2 * sizeof(float);
+  const auto engine = MakeEngine(16 * block);
+  std::vector<Answer> answers(6);
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(engine->Submit(Request(Prompt(20, i), Greedy(60), answers[static_cast<std::size_t>(i)])));
+  }
+  for (std::size_t i = 0; i < 6; ++i) {
+    answers[i].Wait();
+    EXPECT_EQ(answers[i].Tokens(), roomy[i]) << "stream " << i;
+  }
+  EXPECT_GT(engine->stats().preemptions, 0);
+  ExpectNoLeak(*engine);
+}
+
+TEST(Engine, AThousandAbortedStreamsLeakNothing) {
+  const auto engine = MakeEngine();
+  for (int round = 0; round < 50; ++round) {
+    std::vector<Answer> answers(20);
+    std::vector<RequestId> ids;
+    for (int i = 0; i < 20; ++i) {
+      const auto id = engine->Submit(Request(Prompt(5 + i, i), Greedy(100), answers[static_cast<std::size_t>(i)]));
+      ASSERT_TRUE(id);
+      ids.push_back(*id);
+    }
+    for (const RequestId id : ids) engine->Cancel(id);
+    for (Answer& answer : answers) {
+      answer.Wait();
+      EXPECT_EQ(answer.reason(), FinishReason::kCancelled);
+    }
+  }
+  ExpectNoLeak(*engine);
+}
+
+TEST(Engine, StopTokensEndTheAnswer) {
+  const auto engine = MakeEngine();
+  const auto free = Ask(*engine, Prompt(9, 4), Greedy(10));
+  SamplingParams sampling = Greedy(10);
+  sampling.stop_token_ids = {free[4]};
+  const auto stopped = Ask(*engine, Prompt(9, 4), sampling);
+  const auto first = std::ranges::find(free, free[4]) - free.begin();
+  EXPECT_EQ(stopped, std::vector<TokenId>(free.begin(), free.begin() + first + 1));
+  sampling.min_tokens = 10;
+  EXPECT_EQ(Ask(*engine, Prompt(9, 4), sampling).size(), 10U);
+}
+
+TEST(Engine, DeadlinesEndARequestAlone) {
+  const auto engine = MakeEngine();
+  Answer late, fine;
+  EngineRequest request = Request(Prompt(4, 1), Greedy(200), late);
+  request.deadline = std::chrono::steady_clock::now();
+  ASSERT_TRUE(engine->Submit(std::move(request)));
+  ASSERT_TRUE(engine->Submit(Request(Prompt(4, 2), Greedy(8), fine)));
+  late.Wait();
+  fine.Wait();
+  EXPECT_EQ(late.reason(), FinishReason::kError);
+  EXPECT_EQ(late.events.back().error->code(), ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(fine.Tokens().size(), 8U);
+}
+
+TEST(Engine, PromptLogprobsCoverThePrompt) {
+  const auto engine = MakeEngine();
+  SamplingParams sampling = Greedy(0);
+  sampling.prompt_logprobs = 2;
+  Answer answer;
+  ASSERT_TRUE(engine->Submit(Request(Prompt(50, 3), sampling, answer)));
+  answer.Wait();
+  ASSERT_EQ(answer.events.size(), 1U);
+  const auto& logprobs = answer.events[0].prompt_logprobs;
+  ASSERT_EQ(logprobs.size(), 49U);
+  for (std::size_t i = 0; i < logprobs.size(); ++i) {
+    EXPECT_EQ(logprobs[i].chosen.token, Prompt(50, 3)[i + 1]);
+    EXPECT_LE(logprobs[i].chosen.logprob, logprobs[i].top[0].logprob);
+    EXPECT_EQ(logprobs[i].top.size(), 2U);
+  }
+}
+
+TEST(Engine, LogprobsComeWithTheirTokens) {
+  const auto engine = MakeEngine();
+  SamplingParams sampling = Greedy(6);
+  sampling.logprobs = 3;
+  Answer answer;
+  ASSERT_TRUE(engine->Submit(Request(Prompt(7, 3), sampling, answer)));
+  answer.Wait();
+  for (const EngineEvent& event : answer.events) {
+    ASSERT_EQ(event.logprobs.size(), event.tokens.size());
+    for (std::size_t i = 0; i < event.tokens.size(); ++i) {
+      EXPECT_EQ(event.logprobs[i].chosen.token, event.tokens[i]);
+      EXPECT_EQ(event.logprobs[i].chosen.rank, 1);
+    }
+  }
+}
+
+TEST(Engine, DrainRefusesNewRequestsAndWaitsForOld) {
+  const auto engine = MakeEngine();
+  Answer answer, refused;
+  ASSERT_TRUE(engine->Submit(Request(Prompt(7, 3), Greedy(20), answer)));
+  EXPECT_TRUE(engine->Drain(std::chrono::steady_clock::now() + std::chrono::seconds(60)));
+  EXPECT_EQ(answer.Tokens().size(), 20U);
+  const auto id = engine->Submit(Request(Prompt(7, 3), Greedy(20), refused));
+  ASSERT_FALSE(id);
+  EXPECT_EQ(id.error().code(), ErrorCode::kUnavailable);
+}
+
+TEST(Engine, EndsWhatRunsWhenItIsDestroyed) {
+  Answer answer;
+  {
+    const auto engine = MakeEngine();
+    ASSERT_TRUE(engine->Submit(Request(Prompt(7, 3), Greedy(240), answer)));
+  }
+  EXPECT_TRUE(answer.done);
+}
+
+struct BadRequest {
+  const char* param;
+  std::function<void(EngineRequest&)> spoil;
+};
+void PrintTo(const BadRequest& bad, std::ostream* out) { *out << bad.param; }
+
+class BadRequests : public testing::TestWithParam<BadRequest> {};
+TEST_P(BadRequests, AreRefusedByName) {
+  static const auto engine = MakeEngine();
+  Answer answer;
+  EngineRequest request = Request(Prompt(7, 3), Greedy(4), answer);
+  GetParam().spoil(request);
+  const auto id = engine->Submit(std::move(request));
+  ASSERT_FALSE(id);
+  EXPECT_EQ(id.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(id.error().param(), GetParam().param);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Fields, BadRequests,
+    testing::Values(BadRequest{"prompt", [](EngineRequest& r) { r.prompt.clear(); }},
+                    BadRequest{"prompt", [](EngineRequest& r) { r.prompt = Prompt(256, 1); }},
+                    BadRequest{"prompt", [](EngineRequest& r) { r.prompt = {131}; }},
+                    BadRequest{"prompt", [](EngineRequest& r) { r.prompt = {-1}; }},
+                    BadRequest{"temperature", [](EngineRequest& r) { r.sampling.temperature = -0.1; }},
+                    BadRequest{"temperature", [](EngineRequest& r) { r.sampling.temperature = std::nan(""); }},
+                    BadRequest{"top_p", [](EngineRequest& r) { r.sampling.top_p = 0; }},
+                    BadRequest{"top_p", [](EngineRequest& r) { r.sampling.top_p = 1.1; }},
+                    BadRequest{"top_k", [](EngineRequest& r) { r.sampling.top_k = -2; }},
+                    BadRequest{"min_p", [](EngineRequest& r) { r.sampling.min_p = 2; }},
+                    BadRequest{"presence_penalty", [](EngineRequest& r) { r.sampling.presence_penalty = 3; }},
+                    BadRequest{"frequency_penalty", [](EngineRequest& r) { r.sampling.frequency_penalty = -3; }},
+                    BadRequest{"repetition_penalty", [](EngineRequest& r) { r.sampling.repetition_penalty = 0; }},
+                    BadRequest{"max_tokens", [](EngineRequest& r) { r.sampling.max_tokens = 0; }},
+                    BadRequest{"min_tokens", [](EngineRequest& r) { r.sampling.min_tokens = 5; }},
+                    BadRequest{"logit_bias", [](EngineRequest& r) { r.sampling.logit_bias = {{500, 1.0F}}; }},
+                    BadRequest{"logit_bias", [](EngineRequest& r) { r.sampling.logit_bias = {{5, 101.0F}}; }},
+                    BadRequest{"stop_token_ids", [](EngineRequest& r) { r.sampling.stop_token_ids = {131}; }},
+                    BadRequest{"allowed_token_ids", [](EngineRequest& r) { r.sampling.allowed_token_ids = {-1}; }}));
+
+TEST(Sampler, GreedyTakesTheFirstOfEquals) {
+  const std::vector<float> logits = {1, 3, 3, 2};
+  EXPECT_EQ(Sampler(Greedy(1), {}, 1).Sample(logits, {}), 1);
+  EXPECT_EQ(Sampler(Greedy(1), {}, 1).Sample(logits, std::vector<TokenId>{1}), 2);
+}
+
+/// How often each token comes in `count` draws.
+std::map<TokenId, int> Draw(const SamplingParams& params, const std::vector<float>& logits, int count = 20'000) {
+  std::map<TokenId, int> counts;
+  Sampler sampler(params, {}, 7);
+  for (int i = 0; i < count; ++i) ++counts[sampler.Sample(logits, {})];
+  return counts;
+}
+
+TEST(Sampler, FollowsTheDistribution) {
+  const auto counts = Draw({}, {std::log(0.5F), std::log(0.3F), std::log(0.2F)});
+  EXPECT_NEAR(counts.at(0) / 20'000.0, 0.5, 0.02);
+  EXPECT_NEAR(counts.at(1) / 20'000.0, 0.3, 0.02);
+}
+
+TEST(Sampler, TemperatureSharpens) {
+  SamplingParams params;
+  params.temperature = 0.5;  // squares the ratios
+  const auto counts = Draw(params, {std::log(0.5F), std::log(0.25F)});
+  EXPECT_NEAR(counts.at(0) / 20'000.0, 0.8, 0.02);
+}
+
+TEST(Sampler, TopKTopPAndMinPCut) {
+  const std::vector<float> logits = {std::log(0.4F), std::log(0.3F), std::log(0.2F), std::log(0.1F)};
+  SamplingParams params;
+  params.top_k = 2;
+  EXPECT_EQ(Draw(params, logits, 2000).size(), 2U);
+  params = {};
+  params.top_p = 0.65;
+  EXPECT_EQ(Draw(params, logits, 2000).size(), 2U);
+  params = {};
+  params.min_p = 0.45;
+  EXPECT_EQ(Draw(params, logits, 2000).size(), 3U);
+  params.min_p = 1;
+  EXPECT_EQ(Draw(params, logits, 2000).size(), 1U);
+}
+
+TEST(Sampler, ASeedRepeats) {
+  SamplingParams params;
+  params.seed = 11;
+  const std::vector<float> logits(100, 0.0F);
+  Sampler one(params, {}, 1), two(params, {}, 2);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(one.Sample(logits, {}), two.Sample(logits, {}));
+}
+
+TEST(Sampler, PenaltiesAndBias) {
+  SamplingParams params = Greedy(1);
+  params.presence_penalty = 1;
+  Sampler presence(params, {}, 1);
+  EXPECT_EQ(presence.Sample(std::vector<float>{2, 1.5F}, {}), 0);
+  EXPECT_EQ(presence.Sample(std::vector<float>{2, 1.5F}, {}), 1);
+  params = Greedy(1);
+  params.repetition_penalty = 2;
+  const std::vector<TokenId> prompt = {0};
+  EXPECT_EQ(Sampler(params, prompt, 1).Sample(std::vector<float>{2, 1.5F}, {}), 1);
+  EXPECT_EQ(Sampler(params, prompt, 1).Sample(std::vector<float>{-1, -1.5F}, {}), 1);
+  params = Greedy(1);
+  params.logit_bias = {{1, 5.0F}};
+  EXPECT_EQ(Sampler(params, {}, 1).Sample(std::vector<float>{2, 1}, {}), 1);
+  params = Greedy(1);
+  params.allowed_token_ids = {2};
+  EXPECT_EQ(Sampler(params, {}, 1).Sample(std::vector<float>{2, 1, 0}, {}), 2);
+}
+
+TEST(Sampler, LogprobsAreNormalised) {
+  const std::vector<float> logits = {0, std::log(2.0F), std::log(5.0F)};
+  const TokenLogprobs result = ComputeLogprobs(logits, 1, 5);
+  EXPECT_NEAR(result.chosen.logprob, std::log(2.0 / 8), 1e-6);
+  EXPECT_EQ(result.chosen.rank, 2);
+  ASSERT_EQ(result.top.size(), 3U);
+  EXPECT_EQ(result.top[0].token, 2);
+  EXPECT_NEAR(result.top[0].logprob, std::log(5.0 / 8), 1e-6);
+}
+
+/// Letters, and an emoji and an "é" in byte pieces.
+std::unique_ptr<Tokenizer> Letters() {
+  GgufVocabulary vocabulary;
+  vocabulary.model = "gpt2";
+  static const std::vector<std::string> tokens = {"a", "b", "c", "d", "ab", "Ã", "©", "ð", "Ł", "Ļ", "Ģ", "<|end|>"};
+  vocabulary.tokens.assign(tokens.begin(), tokens.end());
+  static const std::vector<std::int32_t> types = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3};
+  vocabulary.token_types = types;
+  auto made = MakeGgufTokenizer(vocabulary);
+  EXPECT_TRUE(made) << made.error().ToString();
+  return std::move(*made);
+}
+
+struct StreamCase {
+  std::vector<TokenId> tokens;
+  std::vector<std::string> stop;
+  bool include_stop;
+  std::vector<std::string> pieces;  ///< Push of each token, then Finish
+};
+
+class Streams : public testing::TestWithParam<StreamCase> {};
+TEST_P(Streams, ReleaseWhatIsCertain) {
+  const auto tokenizer = Letters();
+  TextStream stream(*tokenizer, {.stop = GetParam().stop, .include_stop = GetParam().include_stop});
+  std::vector<std::string> pieces;
+  for (const TokenId token : GetParam().tokens) pieces.push_back(stream.Push(token));
+  pieces.push_back(stream.Finish());
+  EXPECT_EQ(pieces, GetParam().pieces);
+}
+INSTANTIATE_TEST_SUITE_P(Cases, Streams,
+                         testing::Values(StreamCase{{0, 1, 2}, {}, false, {"a", "b", "c", ""}},
+                                         StreamCase{{5, 6}, {}, false, {"", "é", ""}},
+                                         StreamCase{{7, 8, 9, 10}, {}, false, {"", "", "", "\xF0\x9F\x99\x80", ""}},
+                                         StreamCase{{5}, {}, false, {"", "\xEF\xBF\xBD"}},
+                                         StreamCase{{0, 11, 1}, {}, false, {"a", "", "b", ""}},
+                                         StreamCase{{0, 1, 2, 3}, {"bc"}, false, {"a", "", "", "", ""}},
+                                         StreamCase{{0, 1, 2, 3}, {"bc"}, true, {"a", "", "bc", "", ""}},
+                                         StreamCase{{0, 1, 3}, {"bc"}, false, {"a", "", "bd", ""}},
+                                         StreamCase{{0, 1}, {"bc"}, false, {"a", "", "b"}},
+                                         StreamCase{{4, 2}, {"b"}, false, {"a", "", ""}},
+                                         StreamCase{{0, 0, 1}, {"aab", "ab"}, false, {"", "", "", ""}},
+                                         StreamCase{{0, 1, 2}, {""}, false, {"a", "b", "c", ""}}));
+
+}  // namespace
+}  // namespace strata
