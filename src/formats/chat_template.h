@@ -28,7 +28,8 @@ struct TemplateLimits {
 
 class ChatTemplate {
  public:
-  /// Errors: kInvalidArgument "line 12: ..." for a syntax error or an unknown filter, test or tag.
+  /// Errors: kInvalidArgument "line 12: ..." for a syntax error or an unknown tag. (Unknown filters and tests are
+  /// errors when they are reached, as in jinja2.)
   static Result<ChatTemplate> Parse(std::string_view source);
 
   /// `variables` is an object; its members are the globals (messages, tools, bos_token, add_generation_prompt, ...).

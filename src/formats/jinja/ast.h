@@ -56,6 +56,7 @@ struct Expr {
   std::vector<ExprPtr> args;
   std::vector<std::pair<std::string, ExprPtr>> named;
   ExprPtr star, double_star;
+  // As in jinja2, a branch that never runs may name filters and tests that do not exist: null, an error when reached.
   FilterFunction filter = nullptr;
   TestFunction test = nullptr;
 };

@@ -366,7 +366,6 @@ ExprPtr ExpressionParser::ParseFilters(ExprPtr node, bool start_inline) {
       filter->name = ExpectName();
       while (SkipOp(".")) filter->name += "." + ExpectName();
       filter->filter = FindFilter(filter->name);
-      if (!filter->filter) Error(fmt::format("no filter named '{}'", filter->name));
       filter->children.push_back(std::move(node));
       if (IsOp("(")) ParseArguments(*filter);
       node = std::move(filter);
@@ -389,7 +388,6 @@ ExprPtr ExpressionParser::ParseTest(ExprPtr node) {
   test->name = ExpectName();
   while (SkipOp(".")) test->name += "." + ExpectName();
   test->test = FindTest(test->name);
-  if (!test->test) Error(fmt::format("no test named '{}'", test->name));
   test->children.push_back(std::move(node));
   const TokenKind kind = Peek().kind;
   if (IsOp("(")) {

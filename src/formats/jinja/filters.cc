@@ -135,6 +135,7 @@ Value Select(Interpreter& it, const Value& value, CallArgs& args, bool by_attrib
   rest.positional.assign(args.positional.begin() + static_cast<std::ptrdiff_t>(at), args.positional.end());
   rest.named = args.named;
   std::vector<Value> kept;
+  if (!Truth(value)) return Value::Generator({});  // jinja2 looks into what is true only, so none is fine
   for (const Value& item : Iterate(value)) {
     it.Step();
     const Value subject = by_attribute ? Along(it, item, attribute) : item;
@@ -145,6 +146,7 @@ Value Select(Interpreter& it, const Value& value, CallArgs& args, bool by_attrib
 
 Value Map(Interpreter& it, const Value& value, CallArgs& args) {
   std::vector<Value> mapped;
+  if (!Truth(value)) return Value::Generator({});
   if (args.positional.empty()) {
     const Value* attribute = args.Get(99, "attribute");
     if (attribute == nullptr) Raise("map requires a filter argument");

@@ -463,6 +463,7 @@ Value Interpreter::EvaluateNode(const Expr& expr) {
       return Apply(expr, child(0));
     case ExprKind::kTest: {
       const Value value = child(0);
+      if (expr.test == nullptr) Raise(fmt::format("no test named '{}'", expr.name));
       CallArgs args = Arguments(expr);
       return Value::Bool(expr.test(*this, value, args));
     }
@@ -508,6 +509,7 @@ Value Interpreter::EvaluateNode(const Expr& expr) {
 }
 
 Value Interpreter::Apply(const Expr& filter, const Value& input) {
+  if (filter.filter == nullptr) Raise(fmt::format("no filter named '{}'", filter.name));
   CallArgs args = Arguments(filter);
   return filter.filter(*this, input, args);
 }
@@ -673,7 +675,12 @@ Value Interpreter::Binary(const Expr& expr) {
   }
   if (expr.op == Op::kAdd && a.IsString() && b.IsString()) {
     CheckSize(a.text().size() + b.text().size());
-    return MakeString(a.text() + b.text());
+    if (!a.markup() && !b.markup()) return MakeString(a.text() + b.text());
+    // markupsafe: what is added to a safe text is escaped first.
+    std::string joined =
+        (a.markup() ? a.text() : EscapeHtml(a.text())) + (b.markup() ? b.text() : EscapeHtml(b.text()));
+    CheckSize(joined.size());
+    return Value::String(std::move(joined), true);
   }
   if (expr.op == Op::kAdd && a.Is(Kind::kSequence) && b.Is(Kind::kSequence) && a.sequence().type == b.sequence().type) {
     std::vector<Value> items = a.sequence().items;
