@@ -30,6 +30,7 @@ std::unique_ptr<Engine> MakeEngine(std::uint64_t kv_bytes = 0, EngineOptions opt
 
 std::vector<TokenId> Prompt(int length, int seed) {
   std::vector<TokenId> tokens;
+  tokens.reserve(static_cast<std::size_t>(length));
   for (int i = 0; i < length; ++i) tokens.push_back((i * 29 + seed * 7 + 3) % 131);
   return tokens;
 }
@@ -106,6 +107,7 @@ TEST(Engine, GivesAsManyTokensAsAsked) {
 TEST(Engine, MixedStreamsGiveWhatEachGivesAlone) {
   const auto engine = MakeEngine();
   std::vector<std::vector<TokenId>> alone;
+  alone.reserve(32);
   for (int i = 0; i < 32; ++i) alone.push_back(Ask(*engine, Prompt(1 + i * 3, i), Greedy(5 + i % 9)));
   std::vector<Answer> answers(32);
   for (int i = 0; i < 32; ++i) {

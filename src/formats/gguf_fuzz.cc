@@ -18,8 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& tensor : (*model)->tensors()) {
       if (!tensor.view.data.empty()) sum += static_cast<unsigned>(tensor.view.data.back());
     }
-    if (sum == 1) (void)(*model)->ContentKey();
-    (void)(*model)->LoadTokenizer();
+    if (const auto tokenizer = (*model)->LoadTokenizer())
+      sum += static_cast<unsigned>((*tokenizer)->Encode("a b").size());
+    if (sum == 1) sum += static_cast<unsigned>((*model)->ContentKey().size());
   }
   return 0;
 }
