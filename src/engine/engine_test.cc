@@ -143,20 +143,24 @@ TEST(Engine, PreemptionChangesNothing) {
 
 TEST(Engine, AThousandAbortedStreamsLeakNothing) {
   const auto engine = MakeEngine();
+  int cancelled = 0;
   for (int round = 0; round < 50; ++round) {
     std::vector<Answer> answers(20);
     std::vector<RequestId> ids;
     for (int i = 0; i < 20; ++i) {
-      const auto id = engine->Submit(Request(Prompt(5 + i, i), Greedy(100), answers[static_cast<std::size_t>(i)]));
+      const auto id = engine->Submit(Request(Prompt(5 + i, i), Greedy(200), answers[static_cast<std::size_t>(i)]));
       ASSERT_TRUE(id);
       ids.push_back(*id);
     }
     for (const RequestId id : ids) engine->Cancel(id);
     for (Answer& answer : answers) {
       answer.Wait();
-      EXPECT_EQ(answer.reason(), FinishReason::kCancelled);
+      // On a disturbed machine an answer may be complete before its cancellation is sent.
+      EXPECT_TRUE(answer.reason() == FinishReason::kCancelled || answer.reason() == FinishReason::kLength);
+      cancelled += answer.reason() == FinishReason::kCancelled ? 1 : 0;
     }
   }
+  EXPECT_GT(cancelled, 0);
   ExpectNoLeak(*engine);
 }
 

@@ -122,7 +122,8 @@ class ByteLevelBpeTokenizer : public Tokenizer {
     }
     bos_ = vocabulary.bos;
     eos_ = vocabulary.eos;
-    adds_bos_ = vocabulary.add_bos.value_or(vocabulary.pre == "llama-bpe" || vocabulary.pre == "llama3");
+    whole_words_ = vocabulary.pre == "llama-bpe" || vocabulary.pre == "llama3" || vocabulary.pre == "llama-v3";
+    adds_bos_ = vocabulary.add_bos.value_or(whole_words_);  // Llama 3's files rely on both
     adds_eos_ = vocabulary.add_eos.value_or(false);
     return {};
   }
@@ -133,6 +134,12 @@ class ByteLevelBpeTokenizer : public Tokenizer {
 
   /// Words repeat: what a word became is remembered. The lock is held for the look-up alone.
   void EncodeWord(std::string_view word, std::vector<TokenId>& ids) const {
+    if (whole_words_) {  // tokenizer.json's ignore_merges: a word that is an entry is that entry
+      if (const auto id = FindToken(tokenizer::ByteLevelFromBytes(word)); id && !special_[Index(*id)]) {
+        ids.push_back(*id);
+        return;
+      }
+    }
     if (word.size() > kCachedBytes) {
       bpe_->Encode(word, ids);
       return;
@@ -163,7 +170,7 @@ class ByteLevelBpeTokenizer : public Tokenizer {
   std::vector<bool> special_;
   std::unordered_map<std::string, TokenId, TextHash, std::equal_to<>> ids_;
   std::optional<TokenId> bos_, eos_;
-  bool adds_bos_ = false, adds_eos_ = false;
+  bool adds_bos_ = false, adds_eos_ = false, whole_words_ = false;
   mutable std::mutex mutex_;
   mutable std::unordered_map<std::string, std::vector<TokenId>, TextHash, std::equal_to<>> cache_;
 };
