@@ -1,5 +1,7 @@
 // The `strata` command: argument parsing only; the work is in the libraries.
 #include <cstdio>
+#include <map>
+#include <string>
 
 #include <CLI/CLI.hpp>
 
@@ -21,6 +23,12 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
   app.add_option("--max-step-tokens", options.max_step_tokens, "Token budget of one engine step")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
+  app.add_option("--activations", options.activations,
+                 "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is "
+                 "faster where many tokens are computed at once")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, kernels::Activations>{
+          {"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}}))
+      ->default_str("int16");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor write packed weights and compiled kernels on disk");
 }
 

@@ -79,6 +79,7 @@ RunnerOptions ToRunnerOptions(const LoadOptions& options) {
   runner.kv_bytes = static_cast<std::uint64_t>(options.kv_gib * (1ULL << 30));
   runner.max_sequences = options.max_sequences;
   runner.max_step_tokens = options.max_step_tokens;
+  runner.activations = options.activations;
   if (!options.no_cache) runner.cache_directory = CacheDirectory();
   return runner;
 }

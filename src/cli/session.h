@@ -27,6 +27,7 @@ struct LoadOptions {
   double kv_gib = 0;
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;
+  kernels::Activations activations = kernels::Activations::kInt16;
   bool no_cache = false;
 };
 

@@ -7,20 +7,8 @@ namespace strata::kernels {
 
 extern const LinearKernel kLinearRef;
 #if defined(STRATA_KERNELS_X86)
-extern const LinearKernel kLinearQ4_0Avx512Vnni;
-extern const LinearKernel kLinearQ4_1Avx512Vnni;
-extern const LinearKernel kLinearQ5_0Avx512Vnni;
-extern const LinearKernel kLinearQ5_1Avx512Vnni;
-extern const LinearKernel kLinearQ8_0Avx512Vnni;
-extern const LinearKernel kLinearQ4_KAvx512Vnni;
-extern const LinearKernel kLinearQ5_KAvx512Vnni;
-extern const LinearKernel kLinearQ4_0Avx2;
-extern const LinearKernel kLinearQ4_1Avx2;
-extern const LinearKernel kLinearQ5_0Avx2;
-extern const LinearKernel kLinearQ5_1Avx2;
-extern const LinearKernel kLinearQ8_0Avx2;
-extern const LinearKernel kLinearQ4_KAvx2;
-extern const LinearKernel kLinearQ5_KAvx2;
+std::span<const LinearKernel> Int8LinearsAvx512Vnni();
+std::span<const LinearKernel> Int8LinearsAvx2();
 extern const LinearKernel kLinearF32Avx512;
 extern const LinearKernel kLinearF16Avx512;
 extern const LinearKernel kLinearBF16Avx512;

@@ -30,8 +30,8 @@ std::vector<std::byte> Blocks(DType type, std::int64_t n, std::int64_t k) {
   return bytes;
 }
 
-void Linear(benchmark::State& state, DType type, std::int64_t n, std::int64_t k, std::int64_t rows) {
-  const LinearProblem problem{type, n, k};
+void Linear(benchmark::State& state, const LinearProblem& problem, std::int64_t rows) {
+  const auto& [type, n, k, precision] = problem;
   const LinearKernel& kernel = *SelectLinear(problem, Cpu());
   const std::vector<std::byte> blocks = Blocks(type, n, k);
   const TensorView view{type, {n, k}, blocks};
@@ -107,10 +107,19 @@ const bool kRegistered = [] {
     for (const NK shape : {NK{960, 576}, NK{576, 576}, NK{3072, 576}, NK{576, 1536}, NK{49152, 576}}) {
       for (const std::int64_t rows : {1, 8, 32, 64, 512}) {
         if (shape.n * rows > 49152 * 64) continue;
-        const std::string name = std::string(Info(type).name) + "/n" + std::to_string(shape.n) + "/k" +
-                                 std::to_string(shape.k) + "/rows" + std::to_string(rows);
-        benchmark::RegisterBenchmark(name.c_str(),
-                                     [=](benchmark::State& state) { Linear(state, type, shape.n, shape.k, rows); });
+        for (const Activations activations : {Activations::kInt16, Activations::kInt8}) {
+          const bool quantised = Info(type).block_elements > 1;
+          if (!quantised && activations == Activations::kInt8) continue;  // the same kernel
+          const std::string name = std::string(Info(type).name) +
+                                   (!quantised                           ? ""
+                                    : activations == Activations::kInt16 ? "/int16"
+                                                                         : "/int8") +
+                                   "/n" + std::to_string(shape.n) + "/k" + std::to_string(shape.k) + "/rows" +
+                                   std::to_string(rows);
+          benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+            Linear(state, {type, shape.n, shape.k, activations}, rows);
+          });
+        }
       }
     }
   }

@@ -1,6 +1,7 @@
 // What the int8 linears share whatever the instruction set: when they apply, and the packed layout.
 #include "kernels/linear_int8.h"
 
+#include <array>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -12,23 +13,28 @@
 namespace strata::kernels {
 namespace {
 
-std::string RefusesShape(DType type, const LinearProblem& problem) {
+std::string RefusesProblem(DType type, Activations activations, const LinearProblem& problem) {
   if (problem.weight_dtype != type) return fmt::format("packs {} only", Info(type).name);
+  if (problem.activations != activations) {
+    return fmt::format("rounds activations to {}", activations == Activations::kInt8 ? "int8" : "int16");
+  }
   if (problem.k % kGroup != 0) return fmt::format("k = {} is not a multiple of {}", problem.k, kGroup);
   return "";
 }
 
-template <DType kType>
+template <DType kType, Activations kActivations>
 std::string RefusesAvx512Vnni(const LinearProblem& problem, const CpuFeatures& cpu) {
   if (!cpu.avx512 || !cpu.avx512_vnni) return "needs avx512 vnni";
-  return RefusesShape(kType, problem);
+  return RefusesProblem(kType, kActivations, problem);
 }
 
-template <DType kType>
+template <DType kType, Activations kActivations>
 std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
   if (!cpu.avx2) return "needs avx2";
-  return RefusesShape(kType, problem);
+  return RefusesProblem(kType, kActivations, problem);
 }
+
+constexpr int PlanesOf(Activations activations) { return activations == Activations::kInt16 ? 2 : 1; }
 
 template <Int8Format kFormat>
 std::size_t PackedBytes(const LinearProblem& problem) {
@@ -79,46 +85,75 @@ void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t p
   }
 }
 
-std::size_t PreparedRowBytes(std::int64_t k) { return static_cast<std::size_t>(Int8RowBytes(k)); }
+template <int kPlanes>
+std::size_t PreparedRowBytes(std::int64_t k) {
+  return static_cast<std::size_t>(Int8RowBytes(kPlanes, k));
+}
 
-template <DType kType, Int8Format kFormat>
+template <DType kType, Int8Format kFormat, Activations kActivations>
 constexpr LinearKernel Avx512Vnni(std::string_view name) {
+  constexpr int kPlanes = PlanesOf(kActivations);
   return {name,
-          RefusesAvx512Vnni<kType>,
+          RefusesAvx512Vnni<kType, kActivations>,
           PackedBytes<kFormat>,
           Pack<kFormat>,
-          PreparedRowBytes,
-          PrepareInt8Avx512,
-          RunInt8Avx512Vnni<kFormat>};
+          PreparedRowBytes<kPlanes>,
+          PrepareInt8Avx512<kPlanes>,
+          RunInt8Avx512Vnni<kFormat, kPlanes>};
 }
 
-template <DType kType, Int8Format kFormat>
+template <DType kType, Int8Format kFormat, Activations kActivations>
 constexpr LinearKernel Avx2(std::string_view name) {
+  constexpr int kPlanes = PlanesOf(kActivations);
   return {name,
-          RefusesAvx2<kType>,
+          RefusesAvx2<kType, kActivations>,
           PackedBytes<kFormat>,
           Pack<kFormat>,
-          PreparedRowBytes,
-          PrepareInt8Avx2,
-          RunInt8Avx2<kFormat>};
+          PreparedRowBytes<kPlanes>,
+          PrepareInt8Avx2<kPlanes>,
+          RunInt8Avx2<kFormat, kPlanes>};
 }
+
+using enum DType;
+using enum Activations;
+
+constinit const auto kAvx512Vnni = std::to_array<LinearKernel>({
+    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt16>("linear_q4_0_int16_avx512vnni"),
+    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt16>("linear_q4_1_int16_avx512vnni"),
+    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt16>("linear_q5_0_int16_avx512vnni"),
+    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt16>("linear_q5_1_int16_avx512vnni"),
+    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt16>("linear_q8_0_int16_avx512vnni"),
+    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt16>("linear_q4_k_int16_avx512vnni"),
+    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt16>("linear_q5_k_int16_avx512vnni"),
+    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt8>("linear_q4_0_int8_avx512vnni"),
+    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt8>("linear_q4_1_int8_avx512vnni"),
+    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt8>("linear_q5_0_int8_avx512vnni"),
+    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt8>("linear_q5_1_int8_avx512vnni"),
+    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt8>("linear_q8_0_int8_avx512vnni"),
+    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt8>("linear_q4_k_int8_avx512vnni"),
+    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt8>("linear_q5_k_int8_avx512vnni"),
+});
+
+constinit const auto kAvx2 = std::to_array<LinearKernel>({
+    Avx2<kQ4_0, kFormatQ4_0, kInt16>("linear_q4_0_int16_avx2"),
+    Avx2<kQ4_1, kFormatQ4_1, kInt16>("linear_q4_1_int16_avx2"),
+    Avx2<kQ5_0, kFormatQ5_0, kInt16>("linear_q5_0_int16_avx2"),
+    Avx2<kQ5_1, kFormatQ5_1, kInt16>("linear_q5_1_int16_avx2"),
+    Avx2<kQ8_0, kFormatQ8_0, kInt16>("linear_q8_0_int16_avx2"),
+    Avx2<kQ4_K, kFormatQ4_K, kInt16>("linear_q4_k_int16_avx2"),
+    Avx2<kQ5_K, kFormatQ5_K, kInt16>("linear_q5_k_int16_avx2"),
+    Avx2<kQ4_0, kFormatQ4_0, kInt8>("linear_q4_0_int8_avx2"),
+    Avx2<kQ4_1, kFormatQ4_1, kInt8>("linear_q4_1_int8_avx2"),
+    Avx2<kQ5_0, kFormatQ5_0, kInt8>("linear_q5_0_int8_avx2"),
+    Avx2<kQ5_1, kFormatQ5_1, kInt8>("linear_q5_1_int8_avx2"),
+    Avx2<kQ8_0, kFormatQ8_0, kInt8>("linear_q8_0_int8_avx2"),
+    Avx2<kQ4_K, kFormatQ4_K, kInt8>("linear_q4_k_int8_avx2"),
+    Avx2<kQ5_K, kFormatQ5_K, kInt8>("linear_q5_k_int8_avx2"),
+});
 
 }  // namespace
 
-constinit const LinearKernel kLinearQ4_0Avx512Vnni = Avx512Vnni<DType::kQ4_0, kFormatQ4_0>("linear_q4_0_avx512vnni");
-constinit const LinearKernel kLinearQ4_1Avx512Vnni = Avx512Vnni<DType::kQ4_1, kFormatQ4_1>("linear_q4_1_avx512vnni");
-constinit const LinearKernel kLinearQ5_0Avx512Vnni = Avx512Vnni<DType::kQ5_0, kFormatQ5_0>("linear_q5_0_avx512vnni");
-constinit const LinearKernel kLinearQ5_1Avx512Vnni = Avx512Vnni<DType::kQ5_1, kFormatQ5_1>("linear_q5_1_avx512vnni");
-constinit const LinearKernel kLinearQ8_0Avx512Vnni = Avx512Vnni<DType::kQ8_0, kFormatQ8_0>("linear_q8_0_avx512vnni");
-constinit const LinearKernel kLinearQ4_KAvx512Vnni = Avx512Vnni<DType::kQ4_K, kFormatQ4_K>("linear_q4_k_avx512vnni");
-constinit const LinearKernel kLinearQ5_KAvx512Vnni = Avx512Vnni<DType::kQ5_K, kFormatQ5_K>("linear_q5_k_avx512vnni");
-
-constinit const LinearKernel kLinearQ4_0Avx2 = Avx2<DType::kQ4_0, kFormatQ4_0>("linear_q4_0_avx2");
-constinit const LinearKernel kLinearQ4_1Avx2 = Avx2<DType::kQ4_1, kFormatQ4_1>("linear_q4_1_avx2");
-constinit const LinearKernel kLinearQ5_0Avx2 = Avx2<DType::kQ5_0, kFormatQ5_0>("linear_q5_0_avx2");
-constinit const LinearKernel kLinearQ5_1Avx2 = Avx2<DType::kQ5_1, kFormatQ5_1>("linear_q5_1_avx2");
-constinit const LinearKernel kLinearQ8_0Avx2 = Avx2<DType::kQ8_0, kFormatQ8_0>("linear_q8_0_avx2");
-constinit const LinearKernel kLinearQ4_KAvx2 = Avx2<DType::kQ4_K, kFormatQ4_K>("linear_q4_k_avx2");
-constinit const LinearKernel kLinearQ5_KAvx2 = Avx2<DType::kQ5_K, kFormatQ5_K>("linear_q5_k_avx2");
+std::span<const LinearKernel> Int8LinearsAvx512Vnni() { return kAvx512Vnni; }
+std::span<const LinearKernel> Int8LinearsAvx2() { return kAvx2; }
 
 }  // namespace strata::kernels

@@ -1,12 +1,14 @@
-// Inside the kernels only: linears over group-32 integer weights times int8 activations. One packed layout and one
-// prepared row serve every instruction set; a format differs in how wide its integers are and where its zero lies.
+// Inside the kernels only: linears over group-32 integer weights times activations in one or two planes of int8. One
+// packed layout and one prepared row serve every instruction set; a format differs in how wide its integers are and
+// where its zero lies.
 //
 // A panel of 16 columns over k = 32 G is three arrays in a row, padded to 64 bytes:
 //   quants  G x [4][16][4] bytes of two nibbles (quad j in the low ones, quad j+4 in the high ones; a quad is four
 //           successive k, as vpdpbusd wants them), or G x [8][16][4] unsigned bytes
 //   scales  G x [16] f16 or f32
 //   mins    G x [16] likewise, when the format stores them; otherwise the zero point is a constant
-// A prepared row is s8 quants [k], f32 scales [G], f32 scale * (sum of the quants) [G], i32 sums of the quants [G].
+// A prepared row is s8 planes [G][planes][32], f32 scales [G], f32 scale * (sum of the quants) [G], i32 sums of the
+// quants [G]. With one plane a quant is its byte; with two it is 254 high + low, sixteen bits less a little.
 //
 //   y = sum over groups of d_w * d_a * (sum of q_w q_a) + min_w * (d_a * sum of q_a)
 //
@@ -22,6 +24,9 @@
 namespace strata::kernels {
 
 inline constexpr std::int64_t kGroup = 32;
+/// What a high byte counts: low bytes then reach from -127 to 127, which a change of sign cannot overflow.
+inline constexpr int kHigh = 254;
+inline constexpr int kMaxQuant[] = {0, 127, 127 * kHigh};  ///< by the number of planes
 
 struct Int8Format {
   bool nibbles;      ///< quants are 0..15, two a byte
@@ -57,19 +62,39 @@ struct Int8Panel {
   return panel;
 }
 
-[[maybe_unused]] constexpr std::int64_t Int8RowBytes(std::int64_t k) { return (k + k / kGroup * 12 + 63) / 64 * 64; }
+[[maybe_unused]] constexpr std::int64_t Int8RowBytes(int planes, std::int64_t k) {
+  return (planes * k + k / kGroup * 12 + 63) / 64 * 64;
+}
+
+struct Int8Row {
+  const std::int8_t* quants;  ///< group g's plane p begins at (g * planes + p) * kGroup
+  const float* scales;
+  const float* scaled_sums;
+  const std::int32_t* sums;
+};
+
+[[maybe_unused]] inline Int8Row Int8RowAt(const std::byte* activations, int planes, std::int64_t row, std::int64_t k) {
+  const std::byte* base = activations + row * Int8RowBytes(planes, k);
+  const auto* floats = reinterpret_cast<const float*>(base + planes * k);
+  const std::int64_t groups = k / kGroup;
+  return {reinterpret_cast<const std::int8_t*>(base), floats, floats + groups,
+          reinterpret_cast<const std::int32_t*>(floats + 2 * groups)};
+}
 
 }  // namespace
 
-// Defined and instantiated for every format above in linear_int8_avx512vnni.cc and linear_int8_avx2.cc.
+// Defined and instantiated for every format above, for one and two planes, in linear_int8_avx512vnni.cc and
+// linear_int8_avx2.cc.
+template <int kPlanes>
 void PrepareInt8Avx512(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
                        const float* norm_weight, float norm_eps, std::byte* out);
-template <Int8Format kFormat>
+template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
+template <int kPlanes>
 void PrepareInt8Avx2(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k, const float* norm_weight,
                      float norm_eps, std::byte* out);
-template <Int8Format kFormat>
+template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 }  // namespace strata::kernels

@@ -13,21 +13,6 @@ namespace {
 constexpr std::int64_t kTileRows = 64;
 constexpr std::int64_t kMaxTilePanels = 8;
 
-struct Row {
-  const std::int8_t* quants;
-  const float* scales;
-  const float* scaled_sums;
-  const std::int32_t* sums;
-};
-
-inline Row RowAt(const std::byte* activations, std::int64_t row, std::int64_t k) {
-  const std::byte* base = activations + row * Int8RowBytes(k);
-  const auto* floats = reinterpret_cast<const float*>(base + k);
-  const std::int64_t groups = k / kGroup;
-  return {reinterpret_cast<const std::int8_t*>(base), floats, floats + groups,
-          reinterpret_cast<const std::int32_t*>(floats + 2 * groups)};
-}
-
 inline __m256i Quad(const std::int8_t* quants) {
   std::int32_t four;
   std::memcpy(&four, quants, sizeof(four));
@@ -66,8 +51,8 @@ struct HalfGroup {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values) + half));
   }
 
-  inline __m256i Dot(const Row& row, std::int64_t g) const {
-    const std::int8_t* quants = row.quants + g * kGroup;
+  // Of one plane of 32 quants, without the zero point.
+  inline __m256i PlaneDot(const std::int8_t* quants) const {
     const __m256i ones = _mm256_set1_epi16(1);
     if constexpr (kSigned) {
       __m256i dot = _mm256_setzero_si256();
@@ -84,21 +69,29 @@ struct HalfGroup {
         first = _mm256_add_epi16(first, _mm256_maddubs_epi16(quads[j], Quad(quants + 4 * j)));
         second = _mm256_add_epi16(second, _mm256_maddubs_epi16(quads[j + 4], Quad(quants + 16 + 4 * j)));
       }
-      const __m256i dot = _mm256_add_epi32(_mm256_madd_epi16(first, ones), _mm256_madd_epi16(second, ones));
-      if constexpr (kFormat.stored_min) return dot;
-      return _mm256_sub_epi32(dot, _mm256_set1_epi32(kFormat.zero * row.sums[g]));
+      return _mm256_add_epi32(_mm256_madd_epi16(first, ones), _mm256_madd_epi16(second, ones));
     }
   }
 
-  inline __m256 Accumulate(const Row& row, std::int64_t g, __m256 sum) const {
-    const __m256 dot = _mm256_cvtepi32_ps(Dot(row, g));
-    sum = _mm256_fmadd_ps(dot, _mm256_mul_ps(scale, _mm256_set1_ps(row.scales[g])), sum);
+  template <int kPlanes>
+  inline __m256i Dot(const Int8Row& row, std::int64_t g) const {
+    const std::int8_t* quants = row.quants + g * kPlanes * kGroup;
+    __m256i dot = PlaneDot(quants);
+    if constexpr (kPlanes == 2) {
+      dot = _mm256_add_epi32(_mm256_mullo_epi32(dot, _mm256_set1_epi32(kHigh)), PlaneDot(quants + kGroup));
+    }
+    if constexpr (kSigned || kFormat.stored_min) return dot;
+    return _mm256_sub_epi32(dot, _mm256_set1_epi32(kFormat.zero * row.sums[g]));
+  }
+
+  inline __m256 Accumulate(__m256i dot, const Int8Row& row, std::int64_t g, __m256 sum) const {
+    sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale, _mm256_set1_ps(row.scales[g])), sum);
     if constexpr (kFormat.stored_min) sum = _mm256_fmadd_ps(min, _mm256_set1_ps(row.scaled_sums[g]), sum);
     return sum;
   }
 };
 
-template <Int8Format kFormat>
+template <Int8Format kFormat, int kPlanes>
 void Rows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc,
           std::int64_t acc_stride) {
   const Int8Panel layout = PanelLayout(kFormat, args.k);
@@ -111,9 +104,27 @@ void Rows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const st
       weights.Load(panel, layout, g, half);
       for (std::int64_t r = 0; r < rows; ++r) {
         float* sums = acc + r * acc_stride + 8 * half;
-        _mm256_store_ps(sums, weights.Accumulate(RowAt(args.activations, row0 + r, args.k), g, _mm256_load_ps(sums)));
+        const Int8Row row = Int8RowAt(args.activations, kPlanes, row0 + r, args.k);
+        const __m256i dot = weights.template Dot<kPlanes>(row, g);
+        _mm256_store_ps(sums, weights.Accumulate(dot, row, g, _mm256_load_ps(sums)));
       }
     }
+  }
+}
+
+// Eight quants as the bytes of each plane, a group apart.
+template <int kPlanes>
+inline void StoreBytes(__m256i quants, std::byte* out) {
+  const auto store = [](__m256i eight, std::byte* to) {
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(words, words));
+  };
+  if constexpr (kPlanes == 2) {
+    const __m256i high = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(quants), _mm256_set1_ps(1.0f / kHigh)));
+    store(high, out);
+    store(_mm256_sub_epi32(quants, _mm256_mullo_epi32(high, _mm256_set1_epi32(kHigh))), out + kGroup);
+  } else {
+    store(quants, out);
   }
 }
 
@@ -127,14 +138,16 @@ inline std::int32_t SumOf(__m256i v) {
 
 }  // namespace
 
+template <int kPlanes>
 void PrepareInt8Avx2(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k, const float* norm_weight,
                      float norm_eps, std::byte* out) {
-  constexpr float kTiny = 1e-30f;  // below it 127 / max overflows; such a group is zero
+  constexpr float kTiny = 1e-30f;  // below it kMax / max may overflow; such a group is zero
+  constexpr auto kMax = static_cast<float>(kMaxQuant[kPlanes]);
   const std::int64_t groups = k / kGroup;
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* in = x + r * x_stride;
-    std::byte* row = out + r * Int8RowBytes(k);
-    auto* scales = reinterpret_cast<float*>(row + k);
+    std::byte* row = out + r * Int8RowBytes(kPlanes, k);
+    auto* scales = reinterpret_cast<float*>(row + kPlanes * k);
     auto* sums = reinterpret_cast<std::int32_t*>(scales + 2 * groups);
     const float factor = norm_weight != nullptr ? RmsFactor(in, k, norm_eps) : 1.0f;
     for (std::int64_t g = 0; g < groups; ++g) {
@@ -149,22 +162,21 @@ void PrepareInt8Avx2(const float* x, std::int64_t x_stride, std::int64_t rows, s
         max = _mm256_max_ps(max, Abs(values[i]));
       }
       const float greatest = Max(max);
-      const __m256 inverse = _mm256_set1_ps(greatest > kTiny ? 127.0f / greatest : 0.0f);
+      const __m256 inverse = _mm256_set1_ps(greatest > kTiny ? kMax / greatest : 0.0f);
       __m256i sum = _mm256_setzero_si256();
       for (int i = 0; i < 4; ++i) {
         const __m256i quants = _mm256_cvtps_epi32(_mm256_mul_ps(values[i], inverse));
         sum = _mm256_add_epi32(sum, quants);
-        const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(quants), _mm256_extracti128_si256(quants, 1));
-        _mm_storel_epi64(reinterpret_cast<__m128i*>(row + g * kGroup + 8 * i), _mm_packs_epi16(words, words));
+        StoreBytes<kPlanes>(quants, row + kPlanes * g * kGroup + 8 * i);
       }
-      scales[g] = greatest / 127.0f;
+      scales[g] = greatest / kMax;
       sums[g] = SumOf(sum);
       scales[groups + g] = scales[g] * static_cast<float>(sums[g]);
     }
   }
 }
 
-template <Int8Format kFormat>
+template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   alignas(64) float acc[kTileRows * kMaxTilePanels * kPanel];
   const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
@@ -176,19 +188,27 @@ void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
       const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
       const std::int64_t stride = panels * kPanel;
       for (std::int64_t p = 0; p < panels; ++p) {
-        Rows<kFormat>(args, row0, rows, args.weights + (panel0 + p) * panel_bytes, acc + p * kPanel, stride);
+        Rows<kFormat, kPlanes>(args, row0, rows, args.weights + (panel0 + p) * panel_bytes, acc + p * kPanel, stride);
       }
       ApplyEpilogue(*args.epilogue, acc, stride, row0, rows, panel0, panels);
     }
   }
 }
 
-template void RunInt8Avx2<kFormatQ4_0>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx2<kFormatQ4_1>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx2<kFormatQ5_0>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx2<kFormatQ5_1>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx2<kFormatQ8_0>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx2<kFormatQ4_K>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx2<kFormatQ5_K>(const LinearArgs&, std::int64_t, std::int64_t);
+template void PrepareInt8Avx2<1>(const float*, std::int64_t, std::int64_t, std::int64_t, const float*, float,
+                                 std::byte*);
+template void PrepareInt8Avx2<2>(const float*, std::int64_t, std::int64_t, std::int64_t, const float*, float,
+                                 std::byte*);
+#define STRATA_INSTANTIATE(format)                                                     \
+  template void RunInt8Avx2<format, 1>(const LinearArgs&, std::int64_t, std::int64_t); \
+  template void RunInt8Avx2<format, 2>(const LinearArgs&, std::int64_t, std::int64_t);
+STRATA_INSTANTIATE(kFormatQ4_0)
+STRATA_INSTANTIATE(kFormatQ4_1)
+STRATA_INSTANTIATE(kFormatQ5_0)
+STRATA_INSTANTIATE(kFormatQ5_1)
+STRATA_INSTANTIATE(kFormatQ8_0)
+STRATA_INSTANTIATE(kFormatQ4_K)
+STRATA_INSTANTIATE(kFormatQ5_K)
+#undef STRATA_INSTANTIATE
 
 }  // namespace strata::kernels

@@ -15,21 +15,6 @@ constexpr std::int64_t kTileRows = 64;
 constexpr std::int64_t kMaxTilePanels = 16;
 constexpr std::int64_t kPrefetchBytes = 3072;  // ahead of the group in use; measured, flat from 2 to 6 KiB
 
-struct Row {
-  const std::int8_t* quants;
-  const float* scales;
-  const float* scaled_sums;
-  const std::int32_t* sums;
-};
-
-inline Row RowAt(const std::byte* activations, std::int64_t row, std::int64_t k) {
-  const std::byte* base = activations + row * Int8RowBytes(k);
-  const auto* floats = reinterpret_cast<const float*>(base + k);
-  const std::int64_t groups = k / kGroup;
-  return {reinterpret_cast<const std::int8_t*>(base), floats, floats + groups,
-          reinterpret_cast<const std::int32_t*>(floats + 2 * groups)};
-}
-
 inline __m512i Quad(const std::int8_t* quants) {
   std::int32_t four;
   std::memcpy(&four, quants, sizeof(four));
@@ -65,27 +50,48 @@ struct WeightGroup {
   }
 
   // Exact: the constant zero point is taken off in integers.
-  static inline __m512i Start(const Row& row, std::int64_t g) {
+  static inline __m512i Start(const Int8Row& row, std::int64_t g) {
     if constexpr (kFormat.stored_min) return _mm512_setzero_si512();
     return _mm512_set1_epi32(-kFormat.zero * row.sums[g]);
   }
 
-  inline __m512 Accumulate(__m512i dot, const Row& row, std::int64_t g, __m512 sum) const {
+  inline __m512 Accumulate(__m512i dot, const Int8Row& row, std::int64_t g, __m512 sum) const {
     sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_mul_ps(scale, _mm512_set1_ps(row.scales[g])), sum);
     if constexpr (kFormat.stored_min) sum = _mm512_fmadd_ps(min, _mm512_set1_ps(row.scaled_sums[g]), sum);
     return sum;
   }
 };
 
+// A group's sum of products, for one row.
+template <Int8Format kFormat, int kPlanes>
+inline __m512i Dot(const WeightGroup<kFormat>& weights, const Int8Row& row, std::int64_t g) {
+  const std::int8_t* quants = row.quants + g * kPlanes * kGroup;
+  __m512i first = WeightGroup<kFormat>::Start(row, g);
+  __m512i second = _mm512_setzero_si512();
+  if constexpr (kPlanes == 1) {  // two chains, because few rows leave little else to overlap
+    for (int j = 0; j < 8; j += 2) {
+      first = _mm512_dpbusd_epi32(first, weights.quads[j], Quad(quants + 4 * j));
+      second = _mm512_dpbusd_epi32(second, weights.quads[j + 1], Quad(quants + 4 * j + 4));
+    }
+  } else {
+    for (int j = 0; j < 8; ++j) {
+      second = _mm512_dpbusd_epi32(second, weights.quads[j], Quad(quants + 4 * j));
+      first = _mm512_dpbusd_epi32(first, weights.quads[j], Quad(quants + kGroup + 4 * j));
+    }
+    second = _mm512_mullo_epi32(second, _mm512_set1_epi32(kHigh));
+  }
+  return _mm512_add_epi32(first, second);
+}
+
 // Rows [row0, row0 + kRows) of one panel; acc is [kRows][acc_stride].
-template <Int8Format kFormat, int kRows>
+template <Int8Format kFormat, int kPlanes, int kRows>
 void FewRows(const LinearArgs& args, std::int64_t row0, const std::byte* panel, float* acc, std::int64_t acc_stride) {
   const Int8Panel layout = PanelLayout(kFormat, args.k);
   const std::int64_t group_bytes = layout.quant_bytes + layout.scale_bytes * (kFormat.stored_min ? 2 : 1);
-  Row rows[kRows];
+  Int8Row rows[kRows];
   __m512 sums[kRows];
   for (int r = 0; r < kRows; ++r) {
-    rows[r] = RowAt(args.activations, row0 + r, args.k);
+    rows[r] = Int8RowAt(args.activations, kPlanes, row0 + r, args.k);
     sums[r] = _mm512_setzero_ps();
   }
   const std::int64_t groups = args.k / kGroup;
@@ -95,44 +101,37 @@ void FewRows(const LinearArgs& args, std::int64_t row0, const std::byte* panel, 
     WeightGroup<kFormat> weights;
     weights.Load(panel, layout, g);
     for (int r = 0; r < kRows; ++r) {
-      const std::int8_t* quants = rows[r].quants + g * kGroup;
-      __m512i even = WeightGroup<kFormat>::Start(rows[r], g);
-      __m512i odd = _mm512_setzero_si512();
-      for (int j = 0; j < 8; j += 2) {
-        even = _mm512_dpbusd_epi32(even, weights.quads[j], Quad(quants + 4 * j));
-        odd = _mm512_dpbusd_epi32(odd, weights.quads[j + 1], Quad(quants + 4 * j + 4));
-      }
-      sums[r] = weights.Accumulate(_mm512_add_epi32(even, odd), rows[r], g, sums[r]);
+      sums[r] = weights.Accumulate(Dot<kFormat, kPlanes>(weights, rows[r], g), rows[r], g, sums[r]);
     }
   }
   for (int r = 0; r < kRows; ++r) _mm512_storeu_ps(acc + r * acc_stride, sums[r]);
 }
 
-template <Int8Format kFormat>
+template <Int8Format kFormat, int kPlanes>
 void FewRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc,
              std::int64_t acc_stride) {
   switch (rows) {
     case 1:
-      return FewRows<kFormat, 1>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 1>(args, row0, panel, acc, acc_stride);
     case 2:
-      return FewRows<kFormat, 2>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 2>(args, row0, panel, acc, acc_stride);
     case 3:
-      return FewRows<kFormat, 3>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 3>(args, row0, panel, acc, acc_stride);
     case 4:
-      return FewRows<kFormat, 4>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 4>(args, row0, panel, acc, acc_stride);
     case 5:
-      return FewRows<kFormat, 5>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 5>(args, row0, panel, acc, acc_stride);
     case 6:
-      return FewRows<kFormat, 6>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 6>(args, row0, panel, acc, acc_stride);
     case 7:
-      return FewRows<kFormat, 7>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 7>(args, row0, panel, acc, acc_stride);
     default:
-      return FewRows<kFormat, 8>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 8>(args, row0, panel, acc, acc_stride);
   }
 }
 
 // Rows [row0, row0 + rows) of two neighbouring panels.
-template <Int8Format kFormat>
+template <Int8Format kFormat, int kPlanes>
 void ManyRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc,
               std::int64_t acc_stride) {
   const Int8Panel layout = PanelLayout(kFormat, args.k);
@@ -147,32 +146,41 @@ void ManyRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
     left.Load(panel, layout, g);
     right.Load(panel + layout.bytes, layout, g);
     for (std::int64_t r = 0; r < rows; ++r) {
-      const Row row = RowAt(args.activations, row0 + r, args.k);
-      const std::int8_t* quants = row.quants + g * kGroup;
-      __m512i left_dot = WeightGroup<kFormat>::Start(row, g);
-      __m512i right_dot = left_dot;
-      for (int j = 0; j < 8; ++j) {
-        const __m512i quad = Quad(quants + 4 * j);
-        left_dot = _mm512_dpbusd_epi32(left_dot, left.quads[j], quad);
-        right_dot = _mm512_dpbusd_epi32(right_dot, right.quads[j], quad);
-      }
+      const Int8Row row = Int8RowAt(args.activations, kPlanes, row0 + r, args.k);
       float* sums = acc + r * acc_stride;
+      const __m512i left_dot = Dot<kFormat, kPlanes>(left, row, g);
+      const __m512i right_dot = Dot<kFormat, kPlanes>(right, row, g);
       _mm512_store_ps(sums, left.Accumulate(left_dot, row, g, _mm512_load_ps(sums)));
       _mm512_store_ps(sums + 16, right.Accumulate(right_dot, row, g, _mm512_load_ps(sums + 16)));
     }
   }
 }
 
+// Sixteen quants as the bytes of each plane, a group apart.
+template <int kPlanes>
+inline void StoreBytes(__m512i quants, std::byte* out) {
+  __m512i last = quants;
+  if constexpr (kPlanes == 2) {
+    const __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(quants), _mm512_set1_ps(1.0f / kHigh)));
+    last = _mm512_sub_epi32(quants, _mm512_mullo_epi32(high, _mm512_set1_epi32(kHigh)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtsepi32_epi8(high));
+    out += kGroup;
+  }
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtsepi32_epi8(last));
+}
+
 }  // namespace
 
+template <int kPlanes>
 void PrepareInt8Avx512(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
                        const float* norm_weight, float norm_eps, std::byte* out) {
-  constexpr float kTiny = 1e-30f;  // below it 127 / max overflows; such a group is zero
+  constexpr float kTiny = 1e-30f;  // below it kMax / max may overflow; such a group is zero
+  constexpr auto kMax = static_cast<float>(kMaxQuant[kPlanes]);
   const std::int64_t groups = k / kGroup;
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* in = x + r * x_stride;
-    std::byte* row = out + r * Int8RowBytes(k);
-    auto* scales = reinterpret_cast<float*>(row + k);
+    std::byte* row = out + r * Int8RowBytes(kPlanes, k);
+    auto* scales = reinterpret_cast<float*>(row + kPlanes * k);
     auto* sums = reinterpret_cast<std::int32_t*>(scales + 2 * groups);
     const __m512 factor = _mm512_set1_ps(norm_weight != nullptr ? RmsFactor(in, k, norm_eps) : 1.0f);
     for (std::int64_t g = 0; g < groups; ++g) {
@@ -183,13 +191,12 @@ void PrepareInt8Avx512(const float* x, std::int64_t x_stride, std::int64_t rows,
         b = _mm512_mul_ps(_mm512_mul_ps(b, factor), _mm512_loadu_ps(norm_weight + g * kGroup + 16));
       }
       const float max = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
-      const float scale = max / 127.0f;
-      const __m512 inverse = _mm512_set1_ps(max > kTiny ? 127.0f / max : 0.0f);
+      const float scale = max / kMax;
+      const __m512 inverse = _mm512_set1_ps(max > kTiny ? kMax / max : 0.0f);
       const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse));
       const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
-      auto* quants = reinterpret_cast<__m128i*>(row + g * kGroup);
-      _mm_storeu_si128(quants, _mm512_cvtsepi32_epi8(qa));
-      _mm_storeu_si128(quants + 1, _mm512_cvtsepi32_epi8(qb));
+      StoreBytes<kPlanes>(qa, row + kPlanes * g * kGroup);
+      StoreBytes<kPlanes>(qb, row + kPlanes * g * kGroup + 16);
       const std::int32_t sum = _mm512_reduce_add_epi32(_mm512_add_epi32(qa, qb));
       scales[g] = scale;
       scales[groups + g] = scale * static_cast<float>(sum);
@@ -198,7 +205,7 @@ void PrepareInt8Avx512(const float* x, std::int64_t x_stride, std::int64_t rows,
   }
 }
 
-template <Int8Format kFormat>
+template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   alignas(64) float acc[kTileRows * kMaxTilePanels * kPanel];
   const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
@@ -217,13 +224,13 @@ void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::in
       std::int64_t p = 0;
       if (!few) {
         for (; p + 2 <= panels; p += 2) {
-          ManyRows<kFormat>(args, row0, rows, weights + p * panel_bytes, acc + p * kPanel, stride);
+          ManyRows<kFormat, kPlanes>(args, row0, rows, weights + p * panel_bytes, acc + p * kPanel, stride);
         }
       }
       for (; p < panels; ++p) {
         for (std::int64_t r = 0; r < rows; r += kFewRows) {
-          FewRows<kFormat>(args, row0 + r, rows - r < kFewRows ? rows - r : kFewRows, weights + p * panel_bytes,
-                           acc + r * stride + p * kPanel, stride);
+          FewRows<kFormat, kPlanes>(args, row0 + r, rows - r < kFewRows ? rows - r : kFewRows,
+                                    weights + p * panel_bytes, acc + r * stride + p * kPanel, stride);
         }
       }
       Finish(*args.epilogue, acc, stride, row0, rows, panel0, panels);
@@ -231,12 +238,20 @@ void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::in
   }
 }
 
-template void RunInt8Avx512Vnni<kFormatQ4_0>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx512Vnni<kFormatQ4_1>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx512Vnni<kFormatQ5_0>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx512Vnni<kFormatQ5_1>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx512Vnni<kFormatQ8_0>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx512Vnni<kFormatQ4_K>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunInt8Avx512Vnni<kFormatQ5_K>(const LinearArgs&, std::int64_t, std::int64_t);
+template void PrepareInt8Avx512<1>(const float*, std::int64_t, std::int64_t, std::int64_t, const float*, float,
+                                   std::byte*);
+template void PrepareInt8Avx512<2>(const float*, std::int64_t, std::int64_t, std::int64_t, const float*, float,
+                                   std::byte*);
+#define STRATA_INSTANTIATE(format)                                                           \
+  template void RunInt8Avx512Vnni<format, 1>(const LinearArgs&, std::int64_t, std::int64_t); \
+  template void RunInt8Avx512Vnni<format, 2>(const LinearArgs&, std::int64_t, std::int64_t);
+STRATA_INSTANTIATE(kFormatQ4_0)
+STRATA_INSTANTIATE(kFormatQ4_1)
+STRATA_INSTANTIATE(kFormatQ5_0)
+STRATA_INSTANTIATE(kFormatQ5_1)
+STRATA_INSTANTIATE(kFormatQ8_0)
+STRATA_INSTANTIATE(kFormatQ4_K)
+STRATA_INSTANTIATE(kFormatQ5_K)
+#undef STRATA_INSTANTIATE
 
 }  // namespace strata::kernels

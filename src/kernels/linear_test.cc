@@ -126,6 +126,19 @@ struct Case {
   std::int64_t n, k;
 };
 
+/// The kernels of this machine that take the weights, with int16 and with int8 activations.
+std::vector<const LinearKernel*> Able(DType type, std::int64_t n, std::int64_t k) {
+  std::vector<const LinearKernel*> able;
+  for (const LinearKernel* kernel : LinearKernels()) {
+    for (const Activations activations : {Activations::kInt16, Activations::kInt8}) {
+      if (!kernel->refuses({type, n, k, activations}, DetectCpu("")).empty()) continue;
+      able.push_back(kernel);
+      break;
+    }
+  }
+  return able;
+}
+
 std::vector<Case> Cases() {
   std::vector<Case> cases;
   for (const DType type : {DType::kF32, DType::kF16, DType::kBF16}) {
@@ -151,10 +164,8 @@ struct KernelCase {
 
 std::vector<KernelCase> KernelCases() {
   std::vector<KernelCase> cases;
-  for (const LinearKernel* kernel : LinearKernels()) {
-    for (const Case& shape : Cases()) {
-      if (kernel->refuses({shape.type, shape.n, shape.k}, DetectCpu("")).empty()) cases.push_back({kernel, shape});
-    }
+  for (const Case& shape : Cases()) {
+    for (const LinearKernel* kernel : Able(shape.type, shape.n, shape.k)) cases.push_back({kernel, shape});
   }
   return cases;
 }
@@ -165,7 +176,8 @@ std::string Name(const testing::TestParamInfo<KernelCase>& info) {
          std::to_string(shape.k);
 }
 
-bool IsInt8(const LinearKernel& kernel) { return kernel.name.starts_with("linear_q"); }
+bool HasInt16(const LinearKernel& kernel) { return kernel.name.find("_int16_") != kernel.name.npos; }
+bool HasInt8(const LinearKernel& kernel) { return kernel.name.find("_int8_") != kernel.name.npos; }
 
 std::vector<float> NearOne(std::int64_t k) {
   std::vector<float> values = Normal(static_cast<std::size_t>(k), 3, 0.2f);
@@ -178,9 +190,10 @@ class LinearTest : public testing::TestWithParam<KernelCase> {
   const LinearKernel& kernel_ = *GetParam().kernel;
   const Case shape_ = GetParam().shape;
   Stored stored_{shape_.type, shape_.n, shape_.k, 7};
-  // Relative RMS against f32. An int8 activation errs by max/127/sqrt(12) of its group of 32: 0.6 % of a normal value.
-  // The K-quants' random blocks are not centred, so their sums cancel more.
-  const double tolerance_ = !IsInt8(kernel_) ? 1e-5 : IsKQuant(shape_.type) ? 3e-2 : 1e-2;
+  // Relative RMS against f32. An int8 activation errs by max/127/sqrt(12) of its group of 32: 0.6 % of a normal value;
+  // an int16 one by 254 times less. The K-quants' random blocks are not centred, so their sums cancel more.
+  const double integer_tolerance_ = (IsKQuant(shape_.type) ? 3e-2 : 1e-2) / (HasInt16(kernel_) ? 254 : 1);
+  const double tolerance_ = HasInt16(kernel_) || HasInt8(kernel_) ? integer_tolerance_ : 1e-5;
   const std::vector<float> norm_ = NearOne(shape_.k);
 };
 
@@ -251,8 +264,7 @@ TEST_P(EpilogueTest, InterleavedPartsWithResidualAndBias) {
   const Stored up(type, kN, kK, 2);
   const TensorView parts[] = {gate.view, up.view};
   const std::vector<float> bias = Normal(kN, 5);
-  for (const LinearKernel* kernel : LinearKernels()) {
-    if (!kernel->refuses({type, 2 * kN, kK}, DetectCpu("")).empty()) continue;
+  for (const LinearKernel* kernel : Able(type, 2 * kN, kK)) {
     Packed both(*kernel, type, parts, true);
     Packed only_gate(*kernel, type, {parts, 1}, false);
     Packed only_up(*kernel, type, {parts + 1, 1}, false);
@@ -283,8 +295,7 @@ TEST_P(EpilogueTest, ConcatenatedPartsWithAMapAndACutPanel) {
   const TensorView parts[] = {q.view, k.view};
   constexpr std::int64_t kN = 53;
   const std::vector<float> bias = Normal(kN, 5);
-  for (const LinearKernel* kernel : LinearKernels()) {
-    if (!kernel->refuses({type, kN, kK}, DetectCpu("")).empty()) continue;
+  for (const LinearKernel* kernel : Able(type, kN, kK)) {
     Packed both(*kernel, type, parts, false);
     Packed only_q(*kernel, type, {parts, 1}, false);
     Packed only_k(*kernel, type, {parts + 1, 1}, false);
@@ -325,19 +336,22 @@ TEST(LinearInt8Test, ComputesWhatItsPreparedRowSays) {
     const Stored stored(type, kN, kK, 3);
     const std::vector<float> weights = DequantizeTensor(stored.view).value();
     const std::vector<float> x = Normal(kK, 5);
-    for (const LinearKernel* kernel : LinearKernels()) {
-      if (!IsInt8(*kernel) || !kernel->refuses({type, kN, kK}, DetectCpu("")).empty()) continue;
+    for (const LinearKernel* kernel : Able(type, kN, kK)) {
+      if (!HasInt16(*kernel) && !HasInt8(*kernel)) continue;
+      const std::int64_t planes = HasInt16(*kernel) ? 2 : 1;
       AlignedBytes row(kernel->prepared_row_bytes(kK));
       kernel->prepare(x.data(), kK, 1, kK, nullptr, 0, row.get());
       const auto* quants = reinterpret_cast<const std::int8_t*>(row.get());
-      const auto* scales = reinterpret_cast<const float*>(row.get() + kK);
+      const auto* scales = reinterpret_cast<const float*>(row.get() + planes * kK);
       const std::vector<float> got = Packed(*kernel, type, {&stored.view, 1}, false).Run(x, 1);
       for (std::int64_t n = 0; n < kN; ++n) {
         double sum = 0;
         double size = 0;
         for (std::int64_t k = 0; k < kK; ++k) {
+          const std::int8_t* group = quants + k / kGroup * planes * kGroup + k % kGroup;
+          const int quant = planes == 2 ? group[0] * kHigh + group[kGroup] : group[0];
           const double term = static_cast<double>(weights[static_cast<std::size_t>(n * kK + k)]) *
-                              static_cast<double>(scales[k / kGroup]) * quants[k];
+                              static_cast<double>(scales[k / kGroup]) * quant;
           sum += term;
           size += std::abs(term);
         }
@@ -351,8 +365,8 @@ TEST(LinearInt8Test, ComputesWhatItsPreparedRowSays) {
 }
 
 TEST(LinearInt8Test, TinyAndHugeGroupsPrepareSafely) {
-  for (const LinearKernel* kernel : LinearKernels()) {
-    if (!IsInt8(*kernel) || !kernel->refuses({DType::kQ8_0, 16, 64}, DetectCpu("")).empty()) continue;
+  for (const LinearKernel* kernel : Able(DType::kQ8_0, 16, 64)) {
+    if (!HasInt16(*kernel) && !HasInt8(*kernel)) continue;
     const Stored stored(DType::kQ8_0, 16, 64, 3);
     Packed packed(*kernel, DType::kQ8_0, {&stored.view, 1}, false);
     std::vector<float> x(64, 1e-40f);
@@ -383,11 +397,13 @@ std::string ReasonOf(std::string_view name, const LinearProblem& problem, const 
 TEST(SelectLinearTest, RefusalsSayWhy) {
   const CpuFeatures vnni{.avx2 = true, .avx512 = true, .avx512_vnni = true};
   const CpuFeatures plain512{.avx2 = true, .avx512 = true};
-  EXPECT_EQ(ReasonOf("linear_q4_1_avx512vnni", {DType::kQ4_1, 64, 64}, vnni), "");
-  EXPECT_EQ(ReasonOf("linear_q4_1_avx512vnni", {DType::kQ4_1, 64, 64}, plain512), "needs avx512 vnni");
-  EXPECT_EQ(ReasonOf("linear_q4_1_avx512vnni", {DType::kQ8_0, 64, 64}, vnni), "packs q4_1 only");
-  EXPECT_EQ(ReasonOf("linear_q8_0_avx512vnni", {DType::kQ8_0, 64, 100}, vnni), "k = 100 is not a multiple of 32");
-  EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64}, vnni)->name, "linear_q4_1_avx512vnni");
+  EXPECT_EQ(ReasonOf("linear_q4_1_int16_avx512vnni", {DType::kQ4_1, 64, 64}, vnni), "");
+  EXPECT_EQ(ReasonOf("linear_q4_1_int16_avx512vnni", {DType::kQ4_1, 64, 64}, plain512), "needs avx512 vnni");
+  EXPECT_EQ(ReasonOf("linear_q4_1_int16_avx512vnni", {DType::kQ8_0, 64, 64}, vnni), "packs q4_1 only");
+  EXPECT_EQ(ReasonOf("linear_q8_0_int16_avx512vnni", {DType::kQ8_0, 64, 100}, vnni), "k = 100 is not a multiple of 32");
+  EXPECT_EQ(ReasonOf("linear_q4_1_int8_avx512vnni", {DType::kQ4_1, 64, 64}, vnni), "rounds activations to int8");
+  EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64}, vnni)->name, "linear_q4_1_int16_avx512vnni");
+  EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64, Activations::kInt8}, vnni)->name, "linear_q4_1_int8_avx512vnni");
 }
 #endif
 

@@ -20,32 +20,18 @@ const Kernel* SelectFirst(std::span<const Kernel* const> kernels, std::vector<Ch
 }  // namespace
 
 std::span<const LinearKernel* const> LinearKernels() {
-  static constexpr auto kList = std::to_array<const LinearKernel*>({
+  static const std::vector<const LinearKernel*> list = [] {
+    std::vector<const LinearKernel*> kernels;
 #if defined(STRATA_KERNELS_X86)
-      &kLinearQ4_0Avx512Vnni,
-      &kLinearQ4_1Avx512Vnni,
-      &kLinearQ5_0Avx512Vnni,
-      &kLinearQ5_1Avx512Vnni,
-      &kLinearQ8_0Avx512Vnni,
-      &kLinearQ4_KAvx512Vnni,
-      &kLinearQ5_KAvx512Vnni,
-      &kLinearQ4_0Avx2,
-      &kLinearQ4_1Avx2,
-      &kLinearQ5_0Avx2,
-      &kLinearQ5_1Avx2,
-      &kLinearQ8_0Avx2,
-      &kLinearQ4_KAvx2,
-      &kLinearQ5_KAvx2,
-      &kLinearF32Avx512,
-      &kLinearF16Avx512,
-      &kLinearBF16Avx512,
-      &kLinearF32Avx2,
-      &kLinearF16Avx2,
-      &kLinearBF16Avx2,
+    for (const LinearKernel& kernel : Int8LinearsAvx512Vnni()) kernels.push_back(&kernel);
+    for (const LinearKernel& kernel : Int8LinearsAvx2()) kernels.push_back(&kernel);
+    kernels.insert(kernels.end(), {&kLinearF32Avx512, &kLinearF16Avx512, &kLinearBF16Avx512, &kLinearF32Avx2,
+                                   &kLinearF16Avx2, &kLinearBF16Avx2});
 #endif
-      &kLinearRef,
-  });
-  return kList;
+    kernels.push_back(&kLinearRef);
+    return kernels;
+  }();
+  return list;
 }
 
 const LinearKernel* SelectLinear(const LinearProblem& problem, const CpuFeatures& cpu, std::vector<Choice>* log) {

@@ -26,7 +26,8 @@ struct RunnerOptions {
   std::uint64_t kv_bytes = 0;    ///< 0 = from the memory limit, at most enough for max_sequences * max_context
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;  ///< T of the largest step: sizes the arena
-  std::string cache_directory = {};    ///< packed weights and objects; "" = no cache
+  kernels::Activations activations = kernels::Activations::kInt16;
+  std::string cache_directory = {};  ///< packed weights and objects; "" = no cache
   /// Called with 0..1 while loading, from the loading thread.
   std::function<void(double fraction, std::string_view stage)> progress = {};
 };

@@ -243,6 +243,7 @@ class Lowering {
       operation->problem.k = tensor->shape[1];
       operation->problem.weight_dtype = tensor->dtype;
     }
+    operation->problem.activations = options_.activations;
     // The decision is the same for every layer: it is logged once for each kind of weight.
     const bool seen = !logged_.emplace(operation->problem.weight_dtype, operation->problem.k).second;
     operation->kernel = kernels::SelectLinear(operation->problem, Cpu(), seen ? nullptr : &plan_.choices);

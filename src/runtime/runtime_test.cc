@@ -295,13 +295,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Variant{"f32", {}, 1e-4}, Variant{"untied", {.tied = false}, 1e-4},
                     Variant{"biases", {.biases = true}, 1e-4}, Variant{"halves", {.layout = RopeLayout::kHalves}, 1e-4},
                     Variant{"mha", {.kv_heads = 4}, 1e-4}, Variant{"mqa", {.kv_heads = 1}, 1e-4},
-                    Variant{"bf16", {.dtype = DType::kBF16}, 2e-2}, Variant{"f16", {.dtype = DType::kF16}, 2e-2},
-                    Variant{"q8_0", {.dtype = DType::kQ8_0}, 3e-2}, Variant{"q4_1", {.dtype = DType::kQ4_1}, 3e-2},
-                    Variant{"q4_0", {.dtype = DType::kQ4_0, .tied = false}, 3e-2},
-                    Variant{"mixed", {.dtype = DType::kQ4_1, .value_dtype = DType::kQ8_0, .mixed = true}, 3e-2},
+                    Variant{"bf16", {.dtype = DType::kBF16}, 1e-4}, Variant{"f16", {.dtype = DType::kF16}, 1e-4},
+                    Variant{"q8_0", {.dtype = DType::kQ8_0}, 3e-4}, Variant{"q4_1", {.dtype = DType::kQ4_1}, 3e-4},
+                    Variant{"q4_0", {.dtype = DType::kQ4_0, .tied = false}, 3e-4},
+                    Variant{"mixed", {.dtype = DType::kQ4_1, .value_dtype = DType::kQ8_0, .mixed = true}, 3e-4},
                     Variant{"mixed_biases",
                             {.dtype = DType::kF32, .biases = true, .value_dtype = DType::kBF16, .mixed = true},
-                            2e-2}),
+                            1e-4}),
     [](const auto& variant) { return std::string(variant.param.name); });
 
 TEST(Runner, WantsNoLogitsGivesNone) {
