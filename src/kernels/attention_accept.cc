@@ -21,4 +21,10 @@ std::string RefusesAttentionAvx512(std::int64_t heads, std::int64_t kv_heads, st
   return RefusesShape(heads, kv_heads, head_dim);
 }
 
+std::string RefusesAttentionAvx2(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                 const CpuFeatures& cpu) {
+  if (!cpu.avx2) return "needs avx2";
+  return RefusesShape(heads, kv_heads, head_dim);
+}
+
 }  // namespace strata::kernels

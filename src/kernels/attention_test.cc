@@ -217,6 +217,7 @@ TEST(SelectAttentionTest, RefusalsSayWhy) {
   EXPECT_EQ(kernel.refuses(9, 3, 100, cpu), "head_dim = 100 is not a multiple of 16");
   EXPECT_EQ(kernel.refuses(9, 2, 64, cpu), "9 heads do not share 2 KV heads evenly");
   EXPECT_EQ(kernel.refuses(9, 3, 1024, cpu), "head_dim = 1024 is over 512");
+  EXPECT_EQ(SelectAttention(9, 3, 64, {.avx2 = true})->name, "attention_avx2");
 }
 #endif
 

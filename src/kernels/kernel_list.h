@@ -16,6 +16,7 @@ extern const LinearKernel kLinearF32Avx2;
 extern const LinearKernel kLinearF16Avx2;
 extern const LinearKernel kLinearBF16Avx2;
 extern const AttentionKernel kAttentionAvx512;
+extern const AttentionKernel kAttentionAvx2;
 extern const RowKernels kRowsAvx512;
 extern const RowKernels kRowsAvx2;
 
@@ -24,6 +25,8 @@ inline constexpr std::int64_t kMaxHeadDim = 512;
 
 std::string RefusesAttentionAvx512(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                    const CpuFeatures& cpu);
+std::string RefusesAttentionAvx2(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                 const CpuFeatures& cpu);
 #endif
 extern const AttentionKernel kAttentionRef;
 extern const RowKernels kRowsRef;

@@ -43,6 +43,7 @@ std::span<const AttentionKernel* const> AttentionKernels() {
   static constexpr auto kList = std::to_array<const AttentionKernel*>({
 #if defined(STRATA_KERNELS_X86)
       &kAttentionAvx512,
+      &kAttentionAvx2,
 #endif
       &kAttentionRef,
   });

@@ -1,0 +1,118 @@
+// Flash attention over the paged cache on ymm. A tile is up to four (row, query head) pairs: eight ymm of scores share each
+// row of a block's K^T, then eight ymm of outputs share sixteen dimensions of each row of V.
+#include <immintrin.h>
+
+#include "kernels/attention_tile.h"
+#include "kernels/avx2.h"
+#include "kernels/kernel_list.h"
+
+namespace strata::kernels {
+namespace {
+
+// 2^x for x <= 0, by the polynomial of the AVX-512 kernel; the exponent is put in by hand.
+inline __m256 Exp2(__m256 x) {
+  x = _mm256_max_ps(x, _mm256_set1_ps(-126.0f));  // below, f32 has no normal numbers; 1e-38 of a maximum of 1 is nothing
+  const __m256 n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m256 f = _mm256_sub_ps(x, n);
+  __m256 y = _mm256_set1_ps(1.54035303933816e-4f);
+  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(1.33335581464284e-3f));
+  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(9.61812910762848e-3f));
+  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(5.55041086648216e-2f));
+  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(2.40226506959101e-1f));
+  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(6.93147180559945e-1f));
+  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(1.0f));
+  const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+  return _mm256_mul_ps(y, _mm256_castsi256_ps(exponent));
+}
+
+// All bits where the lane's position, counted from `first`, is under `visible`.
+inline __m256 Visible(std::int64_t first, std::int64_t visible) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(visible - first)), lanes));
+}
+
+class Avx2 {
+ public:
+  static constexpr int kTilePairs = 4;
+  using Tile = AttentionTile<kTilePairs>;
+
+  template <int kPairs>
+  static void Scores(const Span& span, std::int64_t head_dim, Tile& tile) {
+    for (std::int64_t b = 0; b < span.blocks; ++b) {
+      __m256 scores[kPairs][2];
+      for (auto& pair : scores) pair[0] = pair[1] = _mm256_setzero_ps();
+      for (std::int64_t d = 0; d < head_dim; ++d) {
+        const __m256 left = _mm256_loadu_ps(span.k[b] + d * kKvBlock);
+        const __m256 right = _mm256_loadu_ps(span.k[b] + d * kKvBlock + 8);
+        for (int i = 0; i < kPairs; ++i) {
+          const __m256 q = _mm256_set1_ps(tile.q[i][d]);
+          scores[i][0] = _mm256_fmadd_ps(q, left, scores[i][0]);
+          scores[i][1] = _mm256_fmadd_ps(q, right, scores[i][1]);
+        }
+      }
+      for (int i = 0; i < kPairs; ++i) {
+        for (int half = 0; half < 2; ++half) _mm256_store_ps(tile.weights[i] + b * kKvBlock + 8 * half, scores[i][half]);
+      }
+    }
+  }
+
+  template <int kPairs>
+  static void Softmax(const Span& span, float scale_log2, Tile& tile) {
+    const __m256 scale = _mm256_set1_ps(scale_log2);
+    const __m256 never = _mm256_set1_ps(kNever);
+    for (int i = 0; i < kPairs; ++i) {
+      float* weights = tile.weights[i];
+      const std::int64_t visible = tile.position[i] + 1 - span.begin;
+      __m256 max = never;
+      for (std::int64_t t = 0; t < kSpan; t += 8) {
+        const __m256 score = _mm256_mul_ps(_mm256_load_ps(weights + t), scale);
+        // A block that is not there holds what the last tile left: it is masked like a position to come.
+        const __m256 seen = _mm256_blendv_ps(never, score, Visible(t, visible));
+        _mm256_store_ps(weights + t, seen);
+        max = _mm256_max_ps(max, seen);
+      }
+      const float span_max = Max(max);
+      const float new_max = tile.max[i] > span_max ? tile.max[i] : span_max;
+      __m256 sum = _mm256_setzero_ps();
+      for (std::int64_t t = 0; t < kSpan; t += 8) {
+        const __m256 p = Exp2(_mm256_sub_ps(_mm256_load_ps(weights + t), _mm256_set1_ps(new_max)));
+        const __m256 seen = _mm256_and_ps(p, Visible(t, visible));
+        _mm256_store_ps(weights + t, seen);
+        sum = _mm256_add_ps(sum, seen);
+      }
+      tile.correction[i] = _mm256_cvtss_f32(Exp2(_mm256_set1_ps(tile.max[i] - new_max)));
+      tile.sum[i] = tile.sum[i] * tile.correction[i] + Sum(sum);
+      tile.max[i] = new_max;
+    }
+  }
+
+  template <int kPairs>
+  static void Values(const Span& span, std::int64_t head_dim, Tile& tile) {
+    for (std::int64_t d0 = 0; d0 < head_dim; d0 += 16) {
+      __m256 out[kPairs][2];
+      for (int i = 0; i < kPairs; ++i) {
+        const __m256 correction = _mm256_set1_ps(tile.correction[i]);
+        for (int c = 0; c < 2; ++c) out[i][c] = _mm256_mul_ps(_mm256_loadu_ps(tile.out[i] + d0 + 8 * c), correction);
+      }
+      for (std::int64_t t = 0; t < span.tokens; ++t) {
+        const float* v = span.v[t / kKvBlock] + t % kKvBlock * head_dim + d0;
+        const __m256 left = _mm256_loadu_ps(v);
+        const __m256 right = _mm256_loadu_ps(v + 8);
+        for (int i = 0; i < kPairs; ++i) {
+          const __m256 p = _mm256_set1_ps(tile.weights[i][t]);
+          out[i][0] = _mm256_fmadd_ps(p, left, out[i][0]);
+          out[i][1] = _mm256_fmadd_ps(p, right, out[i][1]);
+        }
+      }
+      for (int i = 0; i < kPairs; ++i) {
+        for (int c = 0; c < 2; ++c) _mm256_storeu_ps(tile.out[i] + d0 + 8 * c, out[i][c]);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+constinit const AttentionKernel kAttentionAvx2 = {"attention_avx2", RefusesAttentionAvx2, RopeStore, Attend<Avx2>};
+
+}  // namespace strata::kernels
