@@ -12,7 +12,7 @@ dir=$(cd "$dir" && pwd)
 chroot=$dir/debian12
 log=$dir/prove.log
 : >"$log"
-mirror=$(grep -rhoE '^(URIs: *|deb +)https?://[^ ]+' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | grep -oE 'https?://[^ ]+' | grep -v security | head -n 1)
+mirror=$(grep -rhoE --include='*.list' --include='*.sources' '^(URIs: *|deb +)https?://[^ ]+/debian/?$' /etc/apt | grep -oE 'https?://[^ ]+' | head -n 1)
 cleanup() { for m in proc sys dev; do mountpoint -q "$chroot/$m" && umount -l "$chroot/$m"; done; return 0; }
 trap cleanup EXIT
 if [ ! -x "$chroot/bin/bash" ]; then

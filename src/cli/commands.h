@@ -26,7 +26,7 @@ void AddDoctor(CLI::App& app, Action& action);
 void AddBench(CLI::App& app, Action& action);
 void AddCompletion(CLI::App& app, Action& action);
 
-/// --threads, --max-context, --kv-gib, --max-sequences, --max-step-tokens, --no-cache.
+/// --threads, --max-context, --kv-gib, --max-sequences, --max-step-tokens, --activations, --no-cache.
 void AddLoadOptions(CLI::App& app, LoadOptions& options);
 
 }  // namespace strata::cli

@@ -29,7 +29,7 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
       ->transform(CLI::CheckedTransformer(std::map<std::string, kernels::Activations>{
           {"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}}))
       ->default_str("int16");
-  app.add_flag("--no-cache", options.no_cache, "Neither read nor write packed weights and compiled kernels on disk");
+  app.add_flag("--no-cache", options.no_cache, "Neither read nor write compiled kernels on disk");
 }
 
 }  // namespace strata::cli

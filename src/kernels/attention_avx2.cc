@@ -1,5 +1,5 @@
-// Flash attention over the paged cache on ymm. A tile is up to four (row, query head) pairs: eight ymm of scores share each
-// row of a block's K^T, then eight ymm of outputs share sixteen dimensions of each row of V.
+// Flash attention over the paged cache on ymm. A tile is up to four (row, query head) pairs: eight ymm of scores share
+// each row of a block's K^T, then eight ymm of outputs share sixteen dimensions of each row of V.
 #include <immintrin.h>
 
 #include "kernels/attention_tile.h"
@@ -11,7 +11,8 @@ namespace {
 
 // 2^x for x <= 0, by the polynomial of the AVX-512 kernel; the exponent is put in by hand.
 inline __m256 Exp2(__m256 x) {
-  x = _mm256_max_ps(x, _mm256_set1_ps(-126.0f));  // below, f32 has no normal numbers; 1e-38 of a maximum of 1 is nothing
+  x = _mm256_max_ps(x,
+                    _mm256_set1_ps(-126.0f));  // below, f32 has no normal numbers; 1e-38 of a maximum of 1 is nothing
   const __m256 n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const __m256 f = _mm256_sub_ps(x, n);
   __m256 y = _mm256_set1_ps(1.54035303933816e-4f);
@@ -51,7 +52,8 @@ class Avx2 {
         }
       }
       for (int i = 0; i < kPairs; ++i) {
-        for (int half = 0; half < 2; ++half) _mm256_store_ps(tile.weights[i] + b * kKvBlock + 8 * half, scores[i][half]);
+        for (int half = 0; half < 2; ++half)
+          _mm256_store_ps(tile.weights[i] + b * kKvBlock + 8 * half, scores[i][half]);
       }
     }
   }

@@ -1,7 +1,7 @@
-// Inside the kernels only: flash attention over the paged cache, as every vector instruction set does it. A tile is a few
-// (row, query head) pairs of one KV head against a span of 64 tokens. The softmax runs from span to span of 64 positions
-// counted from 0, so a row's bits depend on its position alone. Each file that includes this gets its own copy, compiled
-// for its instruction set, which it passes as Isa:
+// Inside the kernels only: flash attention over the paged cache, as every vector instruction set does it. A tile is a
+// few (row, query head) pairs of one KV head against a span of 64 tokens. The softmax runs from span to span of 64
+// positions counted from 0, so a row's bits depend on its position alone. Each file that includes this gets its own
+// copy, compiled for its instruction set, which it passes as Isa:
 //
 //   struct Isa {
 //     static constexpr int kTilePairs;

@@ -27,7 +27,7 @@ struct RunnerOptions {
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;  ///< T of the largest step: sizes the arena
   kernels::Activations activations = kernels::Activations::kInt16;
-  std::string cache_directory = {};  ///< packed weights and objects; "" = no cache
+  std::string cache_directory = {};  ///< of compiled objects; "" = no cache
   /// Called with 0..1 while loading, from the loading thread.
   std::function<void(double fraction, std::string_view stage)> progress = {};
 };
