@@ -7,8 +7,10 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/strata
 BUILD_PACKAGES=(clang-19 lld-19 llvm-19-dev g++ cmake ninja-build ccache pkg-config git ca-certificates
   libboost1.81-dev libssl-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
   libpcre2-dev libutf8proc-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev
-  python3 python3-pip python3-venv)
-TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev nodejs npm curl)
+  python3 python3-pip python3-venv curl)
+TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev)
+# A node that did not come from Debian brings its own npm, which Debian's would conflict with.
+command -v npm >/dev/null || TEST_PACKAGES+=(nodejs npm)
 
 
 step() { printf '\033[1m==> %s\033[0m (%ss)\n' "$*" "$SECONDS"; }
@@ -24,7 +26,6 @@ install_packages() {
   if [ "$(id -u)" -ne 0 ]; then fail "missing packages: ${missing[*]} (run as root, or: sudo apt-get install ${missing[*]})"; fi
   step "Installing ${#missing[@]} packages: ${missing[*]}"
   apt-get update -qq
-  # A node that did not come from Debian brings its own npm; Debian's would conflict with it.
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >/tmp/strata-apt.log 2>&1 || {
     tail -n 20 /tmp/strata-apt.log >&2
     fail "apt-get install failed"

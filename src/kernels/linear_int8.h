@@ -8,7 +8,8 @@
 //   scales  G x [16] f16 or f32
 //   mins    G x [16] likewise, when the format stores them; otherwise the zero point is a constant
 // A prepared row is s8 planes [G][planes][32], f32 scales [G], f32 scale * (sum of the quants) [G], i32 sums of the
-// quants [G]. With one plane a quant is its byte; with two it is 254 high + low, sixteen bits less a little.
+// quants [G]. With one plane a quant is its byte; with two it is 256 high + low, where low is from -127 to 127 (a
+// change of sign must not overflow: -128 is rounded up).
 //
 //   y = sum over groups of d_w * d_a * (sum of q_w q_a) + min_w * (d_a * sum of q_a)
 //
@@ -24,9 +25,8 @@
 namespace strata::kernels {
 
 inline constexpr std::int64_t kGroup = 32;
-/// What a high byte counts: low bytes then reach from -127 to 127, which a change of sign cannot overflow.
-inline constexpr int kHigh = 254;
-inline constexpr int kMaxQuant[] = {0, 127, 127 * kHigh};  ///< by the number of planes
+inline constexpr int kHighShift = 8;
+inline constexpr int kMaxQuant[] = {0, 127, 127 << kHighShift};  ///< by the number of planes
 
 struct Int8Format {
   bool nibbles;      ///< quants are 0..15, two a byte

@@ -78,7 +78,7 @@ struct HalfGroup {
     const std::int8_t* quants = row.quants + g * kPlanes * kGroup;
     __m256i dot = PlaneDot(quants);
     if constexpr (kPlanes == 2) {
-      dot = _mm256_add_epi32(_mm256_mullo_epi32(dot, _mm256_set1_epi32(kHigh)), PlaneDot(quants + kGroup));
+      dot = _mm256_add_epi32(_mm256_slli_epi32(dot, kHighShift), PlaneDot(quants + kGroup));
     }
     if constexpr (kSigned || kFormat.stored_min) return dot;
     return _mm256_sub_epi32(dot, _mm256_set1_epi32(kFormat.zero * row.sums[g]));
@@ -112,20 +112,25 @@ void Rows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const st
   }
 }
 
-// Eight quants as the bytes of each plane, a group apart.
+// Stores eight quants as the bytes of each plane, a group apart; returns what the bytes mean.
 template <int kPlanes>
-inline void StoreBytes(__m256i quants, std::byte* out) {
+inline __m256i StoreBytes(__m256i quants, std::byte* out) {
   const auto store = [](__m256i eight, std::byte* to) {
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(words, words));
   };
+  __m256i low = quants;
   if constexpr (kPlanes == 2) {
-    const __m256i high = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(quants), _mm256_set1_ps(1.0f / kHigh)));
+    const __m256i half = _mm256_set1_epi32(1 << (kHighShift - 1));
+    const __m256i high = _mm256_srai_epi32(_mm256_add_epi32(quants, half), kHighShift);
+    const __m256i counted = _mm256_slli_epi32(high, kHighShift);
+    low = _mm256_max_epi32(_mm256_sub_epi32(quants, counted), _mm256_set1_epi32(-127));
+    quants = _mm256_add_epi32(counted, low);
     store(high, out);
-    store(_mm256_sub_epi32(quants, _mm256_mullo_epi32(high, _mm256_set1_epi32(kHigh))), out + kGroup);
-  } else {
-    store(quants, out);
+    out += kGroup;
   }
+  store(low, out);
+  return quants;
 }
 
 inline __m256 Abs(__m256 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
@@ -166,8 +171,7 @@ void PrepareInt8Avx2(const float* x, std::int64_t x_stride, std::int64_t rows, s
       __m256i sum = _mm256_setzero_si256();
       for (int i = 0; i < 4; ++i) {
         const __m256i quants = _mm256_cvtps_epi32(_mm256_mul_ps(values[i], inverse));
-        sum = _mm256_add_epi32(sum, quants);
-        StoreBytes<kPlanes>(quants, row + kPlanes * g * kGroup + 8 * i);
+        sum = _mm256_add_epi32(sum, StoreBytes<kPlanes>(quants, row + kPlanes * g * kGroup + 8 * i));
       }
       scales[g] = greatest / kMax;
       sums[g] = SumOf(sum);

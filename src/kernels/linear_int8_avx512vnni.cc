@@ -78,7 +78,7 @@ inline __m512i Dot(const WeightGroup<kFormat>& weights, const Int8Row& row, std:
       second = _mm512_dpbusd_epi32(second, weights.quads[j], Quad(quants + 4 * j));
       first = _mm512_dpbusd_epi32(first, weights.quads[j], Quad(quants + kGroup + 4 * j));
     }
-    second = _mm512_mullo_epi32(second, _mm512_set1_epi32(kHigh));
+    second = _mm512_slli_epi32(second, kHighShift);
   }
   return _mm512_add_epi32(first, second);
 }
@@ -156,17 +156,21 @@ void ManyRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
   }
 }
 
-// Sixteen quants as the bytes of each plane, a group apart.
+// Stores sixteen quants as the bytes of each plane, a group apart; returns what the bytes mean.
 template <int kPlanes>
-inline void StoreBytes(__m512i quants, std::byte* out) {
-  __m512i last = quants;
+inline __m512i StoreBytes(__m512i quants, std::byte* out) {
+  __m512i low = quants;
   if constexpr (kPlanes == 2) {
-    const __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(quants), _mm512_set1_ps(1.0f / kHigh)));
-    last = _mm512_sub_epi32(quants, _mm512_mullo_epi32(high, _mm512_set1_epi32(kHigh)));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtsepi32_epi8(high));
+    const __m512i half = _mm512_set1_epi32(1 << (kHighShift - 1));
+    const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(quants, half), kHighShift);
+    const __m512i counted = _mm512_slli_epi32(high, kHighShift);
+    low = _mm512_max_epi32(_mm512_sub_epi32(quants, counted), _mm512_set1_epi32(-127));
+    quants = _mm512_add_epi32(counted, low);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(high));
     out += kGroup;
   }
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtsepi32_epi8(last));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(low));
+  return quants;
 }
 
 }  // namespace
@@ -193,10 +197,9 @@ void PrepareInt8Avx512(const float* x, std::int64_t x_stride, std::int64_t rows,
       const float max = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
       const float scale = max / kMax;
       const __m512 inverse = _mm512_set1_ps(max > kTiny ? kMax / max : 0.0f);
-      const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse));
-      const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
-      StoreBytes<kPlanes>(qa, row + kPlanes * g * kGroup);
-      StoreBytes<kPlanes>(qb, row + kPlanes * g * kGroup + 16);
+      std::byte* quants = row + kPlanes * g * kGroup;
+      const __m512i qa = StoreBytes<kPlanes>(_mm512_cvtps_epi32(_mm512_mul_ps(a, inverse)), quants);
+      const __m512i qb = StoreBytes<kPlanes>(_mm512_cvtps_epi32(_mm512_mul_ps(b, inverse)), quants + 16);
       const std::int32_t sum = _mm512_reduce_add_epi32(_mm512_add_epi32(qa, qb));
       scales[g] = scale;
       scales[groups + g] = scale * static_cast<float>(sum);
