@@ -135,7 +135,7 @@ template std::vector<std::int32_t> GgufArray::Numbers<std::int32_t>() const;
 /// One pass over the header; `at_` is what errors report.
 class GgufParser {
  public:
-  explicit GgufParser(GgufFile& out) : out_(out), bytes_(out.file_.bytes()) {}
+  explicit GgufParser(GgufFile& out) : out_(out), bytes_(out.bytes_) {}
 
   Status Parse() {
     STRATA_TRY(const auto magic, Read<std::uint32_t>());
@@ -343,10 +343,18 @@ class GgufParser {
   std::vector<Pending> pending_;
 };
 
-Result<GgufFile> GgufFile::Open(const std::string& path) {
+Result<GgufFile> GgufFile::Parse(std::span<const std::byte> bytes, std::string name) {
   GgufFile out;
-  STRATA_TRY(out.file_, MappedFile::Open(path));
+  out.path_ = std::move(name);
+  out.bytes_ = bytes;
   STRATA_CHECK(GgufParser(out).Parse());
+  return out;
+}
+
+Result<GgufFile> GgufFile::Open(const std::string& path) {
+  STRATA_TRY(MappedFile file, MappedFile::Open(path));
+  STRATA_TRY(GgufFile out, Parse(file.bytes(), path));
+  out.file_ = std::move(file);
   return out;
 }
 
