@@ -8,3 +8,4 @@ target_sources(
           tokenizer/unicode_form.cc tokenizer/unigram.cc tokenizer/vocabulary.cc tokenizer/word_cache.cc tokenizer/wordpiece.cc)
 
 strata_test(NAME tokenizer_vocab_test SRCS tokenizer_vocab_test.cc DEPS strata::formats)
+strata_test(NAME tokenizer_golden_test SRCS tokenizer_golden_test.cc DEPS strata::formats)
