@@ -52,9 +52,7 @@ class GgufModel : public ModelFile {
   const std::vector<ModelTensor>& tensors() const override { return tensors_; }
   const std::map<std::string, std::string>& chat_templates() const override { return templates_; }
 
-  Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const override {
-    return LoadGgufTokenizer(file_);
-  }
+  Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const override { return LoadGgufTokenizer(file_); }
 
   std::string ContentKey() const override {
     const std::span<const std::byte> bytes = file_.bytes();

@@ -26,6 +26,8 @@ Result<nlohmann::json> ParseJsonFile(std::string_view text, const std::string& n
     document = nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
     return Fail(ErrorCode::kCorrupt, "{}: offset {}: {}", name, std::max<std::size_t>(error.byte, 1) - 1, error.what());
+  } catch (const nlohmann::json::exception& error) {  // a number beyond a double's range
+    return Fail(ErrorCode::kCorrupt, "{}: {}", name, error.what());
   }
   if (!document.is_object())
     return Fail(ErrorCode::kCorrupt, "{}: must be an object, it is {}", name, document.type_name());

@@ -193,6 +193,7 @@ TEST(HuggingFaceConfig, NamesTheOffsetOfBrokenJson) {
   ASSERT_FALSE(config);
   EXPECT_TRUE(config.error().ToString().starts_with("config.json: offset 15: ")) << config.error().ToString();
   EXPECT_FALSE(ParseHuggingFaceConfig("[]", "config.json"));
+  EXPECT_FALSE(ParseHuggingFaceConfig(R"({"rope_theta": 1e999999})", "config.json"));
   EXPECT_FALSE(ParseHuggingFaceConfig(std::string(200'000, '['), "config.json"));
 }
 
