@@ -329,6 +329,7 @@ class GgufParser {
       }
     }
     std::vector<std::string_view> names;
+    names.reserve(out_.tensors_.size());
     for (const GgufTensor& tensor : out_.tensors_) names.push_back(tensor.name);
     std::ranges::sort(names);
     if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
@@ -394,6 +395,7 @@ Result<T> GgufFile::Get(std::string_view key) const {
   return *value;
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): T is a type.
 #define STRATA_INSTANTIATE(T)                                  \
   template Result<T> GgufFile::Get<T>(std::string_view) const; \
   template Result<std::optional<T>> GgufFile::Find<T>(std::string_view) const;
@@ -403,5 +405,6 @@ STRATA_INSTANTIATE(bool)
 STRATA_INSTANTIATE(std::string_view)
 STRATA_INSTANTIATE(GgufArray)
 #undef STRATA_INSTANTIATE
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace strata

@@ -54,17 +54,20 @@ Status HuggingFaceWeights::OpenShards(const std::string& folder, const std::stri
     shard_of[tensor] = shard;
   }
   for (const auto& [shard, tensors] : tensors_of) {
-    STRATA_TRY(SafetensorsFile file, SafetensorsFile::Open(folder + "/" + shard), "{} names the shard {}", index,
-               shard);
+    STRATA_TRY(SafetensorsFile file, SafetensorsFile::Open(fmt::format("{}/{}", folder, shard)),
+               "{} names the shard {}", index, shard);
     files_.push_back(std::move(file));
   }
   for (const SafetensorsFile& file : files_) {
     const std::string shard = std::filesystem::path(file.path()).filename().string();
     for (const SafetensorsTensor& tensor : file.tensors()) {
       const auto said = shard_of.find(tensor.name);
-      if (said == shard_of.end() || said->second != shard) {
-        return Fail(ErrorCode::kCorrupt, "{}: tensor {} is in {}, the index {}", index, tensor.name, shard,
-                    said == shard_of.end() ? "does not list it" : "says it is in " + said->second);
+      if (said == shard_of.end())
+        return Fail(ErrorCode::kCorrupt, "{}: tensor {} is in {}, the index does not list it", index, tensor.name,
+                    shard);
+      if (said->second != shard) {
+        return Fail(ErrorCode::kCorrupt, "{}: tensor {} is in {}, the index says it is in {}", index, tensor.name,
+                    shard, said->second);
       }
     }
     for (const std::string& tensor : tensors_of[shard]) {

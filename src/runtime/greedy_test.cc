@@ -138,6 +138,7 @@ TEST_F(Greedy, RunningFreeTheRefPathWritesWhatTheReferenceWrites) {
     });
     if (running.empty()) break;
     std::vector<SequenceSlice> slices;
+    slices.reserve(running.size());
     for (const std::size_t i : running) slices.push_back({next[i], at[i], tables[i], WantLogits::kLast});
     const auto logits = runner_->Run(slices);
     ASSERT_TRUE(logits);
