@@ -2,6 +2,7 @@
 #
 #   strata_library(NAME formats SRCS gguf.cc safetensors.cc DEPS strata::base strata::tensor PCRE2...)
 #   strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)          # GoogleTest, label "unit"
+#   strata_test(NAME golden_test ... ISAS ref avx2)   # also golden_test_ref and golden_test_avx2, with STRATA_ISA set so
 #   strata_benchmark(NAME gemm_bench SRCS gemm_bench.cc DEPS strata::kernels)   # google-benchmark, not a test
 #   strata_fuzzer(NAME gguf_fuzz SRCS gguf_fuzz.cc DEPS strata::formats)        # with STRATA_BUILD_FUZZERS
 #   strata_isa_sources(TARGET strata_kernels FLAGS -mavx2 -mfma SRCS gemm_avx2.cc)
@@ -39,7 +40,7 @@ function(strata_executable)
 endfunction()
 
 function(strata_test)
-  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT" "SRCS;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT" "SRCS;DEPS;ISAS" ${ARGN})
   if(NOT STRATA_BUILD_TESTS)
     return()
   endif()
@@ -53,6 +54,11 @@ function(strata_test)
     set(ARG_TIMEOUT 300)
   endif()
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  foreach(isa IN LISTS ARG_ISAS)
+    add_test(NAME ${ARG_NAME}_${isa} COMMAND ${ARG_NAME} --gtest_brief=1)
+    set_tests_properties(${ARG_NAME}_${isa} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+                                                       ENVIRONMENT STRATA_ISA=${isa})
+  endforeach()
 endfunction()
 
 function(strata_benchmark)

@@ -1,3 +1,8 @@
-target_sources(strata_formats PRIVATE gguf.cc gguf_model.cc model_file.cc)
+target_sources(strata_formats PRIVATE gguf.cc gguf_model.cc hf_config.cc hf_json.cc hf_rope.cc hf_templates.cc hf_weights.cc
+                                      huggingface_model.cc model_file.cc safetensors.cc)
 strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)
+strata_test(NAME huggingface_model_test SRCS huggingface_model_test.cc DEPS strata::formats)
+strata_test(NAME safetensors_test SRCS safetensors_test.cc DEPS strata::formats)
 strata_fuzzer(NAME gguf_fuzz SRCS gguf_fuzz.cc DEPS strata::formats)
+strata_fuzzer(NAME safetensors_fuzz SRCS safetensors_fuzz.cc DEPS strata::formats)
+strata_fuzzer(NAME hf_config_fuzz SRCS hf_config_fuzz.cc DEPS strata::formats)

@@ -135,7 +135,7 @@ template std::vector<std::int32_t> GgufArray::Numbers<std::int32_t>() const;
 /// One pass over the header; `at_` is what errors report.
 class GgufParser {
  public:
-  explicit GgufParser(GgufFile& out) : out_(out), bytes_(out.file_.bytes()) {}
+  explicit GgufParser(GgufFile& out) : out_(out), bytes_(out.bytes_) {}
 
   Status Parse() {
     STRATA_TRY(const auto magic, Read<std::uint32_t>());
@@ -329,6 +329,7 @@ class GgufParser {
       }
     }
     std::vector<std::string_view> names;
+    names.reserve(out_.tensors_.size());
     for (const GgufTensor& tensor : out_.tensors_) names.push_back(tensor.name);
     std::ranges::sort(names);
     if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
@@ -343,10 +344,18 @@ class GgufParser {
   std::vector<Pending> pending_;
 };
 
-Result<GgufFile> GgufFile::Open(const std::string& path) {
+Result<GgufFile> GgufFile::Parse(std::span<const std::byte> bytes, std::string name) {
   GgufFile out;
-  STRATA_TRY(out.file_, MappedFile::Open(path));
+  out.path_ = std::move(name);
+  out.bytes_ = bytes;
   STRATA_CHECK(GgufParser(out).Parse());
+  return out;
+}
+
+Result<GgufFile> GgufFile::Open(const std::string& path) {
+  STRATA_TRY(MappedFile file, MappedFile::Open(path));
+  STRATA_TRY(GgufFile out, Parse(file.bytes(), path));
+  out.file_ = std::move(file);
   return out;
 }
 
@@ -386,6 +395,7 @@ Result<T> GgufFile::Get(std::string_view key) const {
   return *value;
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): T is a type.
 #define STRATA_INSTANTIATE(T)                                  \
   template Result<T> GgufFile::Get<T>(std::string_view) const; \
   template Result<std::optional<T>> GgufFile::Find<T>(std::string_view) const;
@@ -395,5 +405,6 @@ STRATA_INSTANTIATE(bool)
 STRATA_INSTANTIATE(std::string_view)
 STRATA_INSTANTIATE(GgufArray)
 #undef STRATA_INSTANTIATE
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace strata

@@ -48,12 +48,14 @@ class GgufFile {
   /// Errors: kNotFound, kIo; kCorrupt "PATH: offset N: ..." ; kUnsupported for big-endian files, other versions and
   /// tensor types.
   static Result<GgufFile> Open(const std::string& path);
+  /// The same from memory, which must outlive the result; `name` stands for the path in errors.
+  static Result<GgufFile> Parse(std::span<const std::byte> bytes, std::string name);
 
-  const std::string& path() const { return file_.path(); }
+  const std::string& path() const { return path_; }
+  std::span<const std::byte> bytes() const { return bytes_; }
   std::uint32_t version() const { return version_; }
   const std::map<std::string_view, GgufValue>& metadata() const { return metadata_; }
   const std::vector<GgufTensor>& tensors() const { return tensors_; }
-  const MappedFile& file() const { return file_; }
 
   bool Has(std::string_view key) const { return metadata_.contains(key); }
   /// T: std::int64_t, double, bool, std::string_view or GgufArray. Errors: kCorrupt naming the key when it is missing
@@ -66,7 +68,9 @@ class GgufFile {
 
  private:
   friend class GgufParser;
-  MappedFile file_;
+  MappedFile file_;  // empty when the bytes are someone else's
+  std::string path_;
+  std::span<const std::byte> bytes_;
   std::uint32_t version_ = 0;
   std::map<std::string_view, GgufValue> metadata_;
   std::vector<GgufTensor> tensors_;

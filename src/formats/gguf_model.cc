@@ -2,9 +2,11 @@
 #include "formats/gguf_model.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/hash.h"
 #include "formats/gguf.h"
+#include "formats/gguf_tokenizer.h"
 #include "tensor/convert.h"
 
 namespace strata {
@@ -19,6 +21,13 @@ class GgufModel : public ModelFile {
     config_.architecture = architecture;
     for (const GgufTensor& tensor : file_.tensors()) tensors_.push_back({std::string(tensor.name), tensor.view});
     std::ranges::sort(tensors_, {}, &ModelTensor::name);
+    STRATA_TRY(const auto parts, file_.Find<std::int64_t>("split.count"));
+    if (parts.value_or(1) > 1) {
+      return Fail(ErrorCode::kUnsupported,
+                  "{}: split.count is {}: a model split over several GGUF files is not supported (llama-gguf-split "
+                  "--merge makes one file of them)",
+                  path(), *parts);
+    }
     if (architecture != "llama") {
       return Fail(ErrorCode::kUnsupported, "{}: architecture {} is not supported (supported: llama)", path(),
                   architecture);
@@ -43,67 +52,16 @@ class GgufModel : public ModelFile {
   const std::vector<ModelTensor>& tensors() const override { return tensors_; }
   const std::map<std::string, std::string>& chat_templates() const override { return templates_; }
 
-  Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const override {
-    GgufVocabulary vocabulary;
-    STRATA_TRY(const std::string_view model, file_.Get<std::string_view>("tokenizer.ggml.model"));
-    vocabulary.model = model;
-    STRATA_TRY(const auto pre, file_.Find<std::string_view>("tokenizer.ggml.pre"));
-    vocabulary.pre = pre.value_or("default");
-    STRATA_TRY(const GgufArray tokens, file_.Get<GgufArray>("tokenizer.ggml.tokens"));
-    vocabulary.tokens = tokens.Strings();
-    const auto array = [&](std::string_view key) -> Result<GgufArray> {
-      STRATA_TRY(const auto found, file_.Find<GgufArray>(key));
-      return found.value_or(GgufArray{});
-    };
-    STRATA_TRY(const GgufArray scores, array("tokenizer.ggml.scores"));
-    STRATA_TRY(const GgufArray types, array("tokenizer.ggml.token_type"));
-    STRATA_TRY(const GgufArray merges, array("tokenizer.ggml.merges"));
-    STRATA_TRY(const GgufArray charsmap, array("tokenizer.ggml.precompiled_charsmap"));
-    const std::vector<float> score_values = scores.Numbers<float>();
-    const std::vector<std::int32_t> type_values = types.Numbers<std::int32_t>();
-    vocabulary.scores = score_values;
-    vocabulary.token_types = type_values;
-    vocabulary.merges = merges.Strings();
-    vocabulary.precompiled_charsmap = charsmap.bytes;
-    const auto id = [&](std::string_view name, std::optional<TokenId>& to) -> Status {
-      STRATA_TRY(const auto value, file_.Find<std::int64_t>(fmt::format("tokenizer.ggml.{}_token_id", name)));
-      if (value) to = static_cast<TokenId>(*value);
-      return {};
-    };
-    STRATA_CHECK(id("bos", vocabulary.bos));
-    STRATA_CHECK(id("eos", vocabulary.eos));
-    STRATA_CHECK(id("unknown", vocabulary.unk));
-    STRATA_CHECK(id("seperator", vocabulary.sep));  // the format's own spelling
-    STRATA_CHECK(id("padding", vocabulary.pad));
-    STRATA_CHECK(id("cls", vocabulary.cls));
-    STRATA_CHECK(id("mask", vocabulary.mask));
-    STRATA_CHECK(id("eot", vocabulary.eot));
-    STRATA_TRY(vocabulary.add_bos, file_.Find<bool>("tokenizer.ggml.add_bos_token"));
-    STRATA_TRY(vocabulary.add_eos, file_.Find<bool>("tokenizer.ggml.add_eos_token"));
-    STRATA_TRY(vocabulary.add_space_prefix, file_.Find<bool>("tokenizer.ggml.add_space_prefix"));
-    STRATA_TRY(vocabulary.remove_extra_whitespaces, file_.Find<bool>("tokenizer.ggml.remove_extra_whitespaces"));
-    return MakeGgufTokenizer(vocabulary);
-  }
+  Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const override { return LoadGgufTokenizer(file_); }
 
   std::string ContentKey() const override {
-    // The header, the size and 64 samples of the data: reading all of a large file would cost what the caches save.
-    const std::span<const std::byte> bytes = file_.file().bytes();
-    constexpr std::size_t kSample = 4096;
-    std::uint64_t state = Hash64(fmt::format("{}", bytes.size()));
-    for (std::size_t i = 0; i < 64; ++i) {
-      const std::size_t at = bytes.size() > kSample ? (bytes.size() - kSample) / 63 * i : 0;
-      state = Hash64(bytes.subspan(at, std::min(kSample, bytes.size() - at)), state);
-    }
-    const auto header = static_cast<std::size_t>(tensors_.empty() ? bytes.data() + bytes.size() - bytes.data()
-                                                                  : FirstTensor() - bytes.data());
-    return Hash128{state, Hash64(bytes.first(header))}.ToHex();
+    const std::span<const std::byte> bytes = file_.bytes();
+    const std::byte* data = bytes.data() + bytes.size();
+    for (const ModelTensor& tensor : tensors_) data = std::min(data, tensor.view.data.data());
+    return Hash128{SampleHash(bytes, 0), Hash64(bytes.first(static_cast<std::size_t>(data - bytes.data())))}.ToHex();
   }
 
  private:
-  const std::byte* FirstTensor() const {
-    return std::ranges::min(tensors_, {}, [](const ModelTensor& tensor) { return tensor.view.data.data(); })
-        .view.data.data();
-  }
   std::string Key(std::string_view name) const { return fmt::format("{}.{}", config_.architecture, name); }
 
   Result<std::int64_t> Positive(std::string_view name) const {
@@ -133,6 +91,13 @@ class GgufModel : public ModelFile {
     STRATA_TRY(const auto experts, file_.Find<std::int64_t>(Key("expert_count")));
     if (experts.value_or(0) > 0)
       return Fail(ErrorCode::kUnsupported, "{}: mixture of experts ({} experts) is not supported", path(), *experts);
+    STRATA_TRY(const auto window, file_.Find<std::int64_t>(Key("attention.sliding_window")));
+    const std::int64_t window_size = window.value_or(0);
+    STRATA_CHECK(RefuseUnless(window_size <= 0 || window_size >= config_.max_positions, "attention.sliding_window",
+                              static_cast<double>(window_size)));
+    STRATA_TRY(const auto value_length, file_.Find<std::int64_t>(Key("attention.value_length")));
+    STRATA_CHECK(RefuseUnless(value_length.value_or(config_.head_dim) == config_.head_dim, "attention.value_length",
+                              static_cast<double>(value_length.value_or(0))));
     STRATA_TRY(config_.norm_eps, file_.Get<double>(Key("attention.layer_norm_rms_epsilon")));
     const TensorView* embedding = FindTensor("token_embd.weight");
     if (embedding == nullptr) return Fail(ErrorCode::kCorrupt, "{}: tensor token_embd.weight is missing", path());
@@ -166,6 +131,12 @@ class GgufModel : public ModelFile {
     scaling.factor = factor.value_or(1);
     STRATA_TRY(const auto original, file_.Find<std::int64_t>(Key("rope.scaling.original_context_length")));
     scaling.original_max_positions = original.value_or(config_.max_positions);
+    if (!(scaling.factor > 0) || std::isinf(scaling.factor) || scaling.original_max_positions <= 0) {
+      return Fail(ErrorCode::kCorrupt, "{}: rope scaling by {} of {} positions", path(), scaling.factor,
+                  scaling.original_max_positions);
+    }
+    STRATA_CHECK(ReadAttentionFactor());
+    if (scaling.kind == RopeScaling::Kind::kYarn) STRATA_CHECK(ReadYarn());
     if (const TensorView* divisors = FindTensor("rope_freqs.weight"); divisors != nullptr) {
       STRATA_TRY(scaling.frequency_divisors, DequantizeTensor(*divisors));
       if (static_cast<std::int64_t>(scaling.frequency_divisors.size()) != config_.rotary_dim / 2) {
@@ -174,6 +145,40 @@ class GgufModel : public ModelFile {
       }
     }
     return {};
+  }
+
+  Result<double> NumberOr(std::string_view name, double otherwise) const {
+    STRATA_TRY(const auto value, file_.Find<double>(Key(name)));
+    return value.value_or(otherwise);
+  }
+
+  /// llama.cpp multiplies these with each other and, under yarn, with the recommended factor.
+  Status ReadAttentionFactor() {
+    STRATA_TRY(const double attention, NumberOr("rope.scaling.attn_factor", 1));
+    STRATA_TRY(const double yarn_attention, NumberOr("rope.scaling.yarn_attn_factor", 1));
+    config_.rope_scaling.attention_factor = attention * yarn_attention;
+    return {};
+  }
+
+  Status ReadYarn() {
+    RopeScaling& scaling = config_.rope_scaling;
+    scaling.attention_factor *= YarnAttentionFactor(scaling.factor);
+    STRATA_TRY(scaling.beta_fast, NumberOr("rope.scaling.yarn_beta_fast", scaling.beta_fast));
+    STRATA_TRY(scaling.beta_slow, NumberOr("rope.scaling.yarn_beta_slow", scaling.beta_slow));
+    if (!(scaling.beta_fast > 0) || !(scaling.beta_slow > 0)) {
+      return Fail(ErrorCode::kCorrupt, "{}: yarn's beta_fast is {}, its beta_slow {}", path(), scaling.beta_fast,
+                  scaling.beta_slow);
+    }
+    STRATA_TRY(const double extrapolation, NumberOr("rope.scaling.yarn_ext_factor", 1));
+    // Negative: not set.
+    STRATA_CHECK(RefuseUnless(extrapolation == 1 || extrapolation < 0, "rope.scaling.yarn_ext_factor", extrapolation));
+    STRATA_TRY(const double log_multiplier, NumberOr("rope.scaling.yarn_log_multiplier", 0));
+    return RefuseUnless(log_multiplier == 0, "rope.scaling.yarn_log_multiplier", log_multiplier);
+  }
+
+  Status RefuseUnless(bool neutral, std::string_view name, double value) const {
+    if (neutral) return {};
+    return Fail(ErrorCode::kUnsupported, "{}: {} = {} is not supported", path(), Key(name), value);
   }
 
   Status ReadTokens() {
@@ -203,8 +208,7 @@ class GgufModel : public ModelFile {
 
 }  // namespace
 
-Result<std::unique_ptr<ModelFile>> OpenGgufModel(const std::string& path) {
-  STRATA_TRY(GgufFile file, GgufFile::Open(path));
+Result<std::unique_ptr<ModelFile>> MakeGgufModel(GgufFile file) {
   auto model = std::make_unique<GgufModel>(std::move(file));
   STRATA_CHECK(model->Load());
   return model;

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "base/result.h"
+#include "formats/gguf.h"
 #include "formats/model_file.h"
 
 namespace strata {
 
-Result<std::unique_ptr<ModelFile>> OpenGgufModel(const std::string& path);
+/// Errors: kCorrupt, kUnsupported, naming the file and the metadata key or tensor.
+Result<std::unique_ptr<ModelFile>> MakeGgufModel(GgufFile file);
 
 }  // namespace strata

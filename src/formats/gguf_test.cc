@@ -1,12 +1,13 @@
 #include "formats/gguf.h"
 
-#include <cstdio>
-#include <filesystem>
+#include <cmath>
+#include <map>
+#include <variant>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/mapped_file.h"
+#include "formats/gguf_model.h"
 #include "formats/model_file.h"
 
 namespace strata {
@@ -14,13 +15,13 @@ namespace {
 
 const std::string kSmall = STRATA_SOURCE_DIR "/src/formats/testdata/fuzz/gguf_fuzz/small.gguf";
 
+Result<GgufFile> Parse(std::string_view bytes) { return GgufFile::Parse(std::as_bytes(std::span(bytes)), "x.gguf"); }
+
 class HostileFile : public testing::Test {
  protected:
-  void TearDown() override { std::filesystem::remove(path_); }
-  /// Opens bytes as a file, reads every tensor's last byte, and returns the error's text ("" = it opened).
+  /// Parses bytes, reads every tensor's last byte, and returns the error's text ("" = they parsed).
   std::string Open(const std::string& content) {
-    EXPECT_TRUE(WriteFileAtomically(path_, content));
-    const auto file = GgufFile::Open(path_);
+    const auto file = Parse(content);
     if (!file) return file.error().ToString();
     unsigned sum = 0;
     for (const GgufTensor& tensor : file->tensors()) {
@@ -31,16 +32,14 @@ class HostileFile : public testing::Test {
   }
   std::string small_ = *ReadFile(kSmall);
   volatile unsigned read_ = 0;  // so that the reads above happen
-  std::string path_ = testing::TempDir() + "/strata-gguf-test-" + std::to_string(::getpid());
 };
 
 TEST_F(HostileFile, TheWholeFileOpens) { EXPECT_EQ(Open(small_), ""); }
 
-TEST_F(HostileFile, TruncatedAnywhereIsAnErrorThatNamesTheFile) {
+TEST_F(HostileFile, TruncatedAnywhereIsAnErrorThatNamesFileAndOffset) {
   for (std::size_t size = 0; size < small_.size(); ++size) {
     const std::string error = Open(small_.substr(0, size));
-    ASSERT_NE(error, "") << size;
-    ASSERT_NE(error.find(path_), std::string::npos) << error;
+    ASSERT_TRUE(error.starts_with("x.gguf: offset ")) << size << ": " << error;
   }
 }
 
@@ -69,6 +68,211 @@ TEST_F(HostileFile, MagicAndVersion) {
   changed = small_;
   changed[4] = 9;
   EXPECT_NE(Open(changed).find("version"), std::string::npos) << Open(changed);
+}
+
+/// Writes a GGUF file as the format page describes it, true or not.
+class Writer {
+ public:
+  template <class T>
+  Writer& Number(T value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    return *this;
+  }
+  Writer& String(std::string_view text) {
+    Number<std::uint64_t>(text.size());
+    bytes_ += text;
+    return *this;
+  }
+  Writer& Header(std::uint64_t tensors, std::uint64_t entries) {
+    bytes_ += "GGUF";
+    return Number<std::uint32_t>(3).Number(tensors).Number(entries);
+  }
+  Writer& Entry(std::string_view key, const std::variant<std::uint32_t, float, std::string, bool>& value) {
+    String(key);
+    if (const auto* integer = std::get_if<std::uint32_t>(&value)) return Number<std::uint32_t>(4).Number(*integer);
+    if (const auto* number = std::get_if<float>(&value)) return Number<std::uint32_t>(6).Number(*number);
+    if (const auto* flag = std::get_if<bool>(&value)) return Number<std::uint32_t>(7).Number(*flag);
+    return Number<std::uint32_t>(8).String(std::get<std::string>(value));
+  }
+  Writer& Tensor(std::string_view name, const std::vector<std::uint64_t>& dims, std::uint32_t type,
+                 std::uint64_t offset) {
+    String(name).Number(static_cast<std::uint32_t>(dims.size()));
+    for (const std::uint64_t dim : dims) Number(dim);
+    return Number(type).Number(offset);
+  }
+  Writer& Data(std::size_t bytes) {
+    bytes_.append((32 - bytes_.size() % 32) % 32 + bytes, '\0');
+    return *this;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+constexpr std::uint32_t kF32 = 0;
+constexpr std::uint32_t kQ4_0 = 2;
+
+struct Hostile {
+  const char* what;
+  std::string bytes;
+  const char* error;  ///< a part of it
+};
+void PrintTo(const Hostile& hostile, std::ostream* out) { *out << hostile.what; }
+
+class HostileContent : public testing::TestWithParam<Hostile> {};
+
+TEST_P(HostileContent, IsNamedWithItsOffset) {
+  const auto file = Parse(GetParam().bytes);
+  ASSERT_FALSE(file);
+  const std::string error = file.error().ToString();
+  EXPECT_TRUE(error.starts_with("x.gguf: offset ")) << error;
+  EXPECT_NE(error.find(GetParam().error), std::string::npos) << error;
+}
+
+std::string OneTensor(const std::vector<std::uint64_t>& dims, std::uint32_t type, std::uint64_t offset,
+                      std::size_t data) {
+  return Writer().Header(1, 0).Tensor("w", dims, type, offset).Data(data).bytes();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Gguf, HostileContent,
+    testing::Values(
+        Hostile{"overlap",
+                Writer().Header(2, 0).Tensor("a", {16}, kF32, 0).Tensor("b", {16}, kF32, 32).Data(96).bytes(),
+                "offset 57: tensor b overlaps a"},
+        Hostile{"same place",
+                Writer().Header(2, 0).Tensor("a", {8}, kF32, 0).Tensor("b", {8}, kF32, 0).Data(32).bytes(), "overlaps"},
+        Hostile{"tensor twice",
+                Writer().Header(2, 0).Tensor("a", {8}, kF32, 0).Tensor("a", {8}, kF32, 32).Data(64).bytes(),
+                "two tensors are called a"},
+        Hostile{"crooked offset", OneTensor({8}, kF32, 4, 64),
+                "offset 24: tensor w begins at 4, not a multiple of the alignment 32"},
+        Hostile{"beyond the data", OneTensor({16}, kF32, 0, 32),
+                "offset 24: tensor w needs bytes 0 to 64 of a data section of 32"},
+        Hostile{"offset near 2^64", OneTensor({8}, kF32, ~std::uint64_t{31}, 32),
+                "offset 24: tensor w needs bytes 18446744073709551584"},
+        Hostile{"huge dimension", OneTensor({std::uint64_t{1} << 62}, kF32, 0, 32),
+                "offset 24: tensor w has an impossible dimension 4611686018427387904"},
+        Hostile{"product beyond 64 bits", OneTensor({1 << 30, 1 << 30, 1 << 30}, kF32, 0, 32),
+                "offset 24: tensor w has an impossible dimension 1073741824"},
+        Hostile{"dimension of zero", OneTensor({0}, kF32, 0, 32), "offset 24: tensor w has an impossible dimension 0"},
+        Hostile{"no dimensions", OneTensor({}, kF32, 0, 32), "offset 24: tensor w has 0 dimensions"},
+        Hostile{"five dimensions", OneTensor({1, 1, 1, 1, 1}, kF32, 0, 32), "offset 24: tensor w has 5 dimensions"},
+        Hostile{"unknown type", OneTensor({8}, 99, 0, 32), "offset 24: tensor w has ggml type 99"},
+        Hostile{"part of a block", OneTensor({33}, kQ4_0, 0, 64),
+                "offset 24: tensor w: rows of 33 are not whole blocks"},
+        Hostile{"alignment of 3", Writer().Header(0, 1).Entry("general.alignment", 3U).bytes(),
+                "general.alignment is 3, not a power of two"},
+        Hostile{"alignment of 0", Writer().Header(0, 1).Entry("general.alignment", 0U).bytes(),
+                "general.alignment is 0"},
+        Hostile{"huge string", Writer().Header(0, 1).Number(~std::uint64_t{0}).Data(64).bytes(),
+                "offset 24: a string of 18446744073709551615 bytes"},
+        Hostile{"huge array",
+                Writer().Header(0, 1).String("k").Number(9U).Number(4U).Number(std::uint64_t{1} << 61).Data(64).bytes(),
+                "array elements do not fit"},
+        Hostile{"deep arrays",
+                [] {
+                  Writer writer;
+                  writer.Header(0, 1).String("k").Number(9U);
+                  for (int i = 0; i < 1000; ++i) writer.Number(9U).Number(std::uint64_t{1});
+                  return writer.bytes();
+                }(),
+                "arrays nested deeper than 4"},
+        Hostile{"key twice", Writer().Header(0, 2).Entry("k", 1U).Entry("k", 1U).bytes(),
+                "offset 41: metadata key k appears twice"},
+        Hostile{"unknown metadata type", Writer().Header(0, 1).String("k").Number(13U).Data(64).bytes(),
+                "offset 33: metadata type 13"}));
+
+/// A Llama of one layer; its entries can be added to. `error` is "" when it becomes a model.
+class Model {
+ public:
+  Model& Set(std::string key, std::variant<std::uint32_t, float, std::string, bool> value) {
+    entries_[std::move(key)] = std::move(value);
+    return *this;
+  }
+  std::string error() {
+    Make();
+    return model_ ? "" : model_.error().ToString();
+  }
+  const ModelConfig& config() {
+    Make();
+    EXPECT_TRUE(model_) << (model_ ? "" : model_.error().ToString());
+    return (*model_)->config();
+  }
+
+ private:
+  void Make() {
+    Writer writer;
+    writer.Header(1, entries_.size());
+    for (const auto& [key, value] : entries_) writer.Entry(key, value);
+    bytes_ = writer.Tensor("token_embd.weight", {32, 3}, kF32, 0).Data(384).bytes();
+    auto file = Parse(bytes_);
+    ASSERT_TRUE(file) << file.error().ToString();
+    model_ = MakeGgufModel(std::move(*file));
+  }
+  std::map<std::string, std::variant<std::uint32_t, float, std::string, bool>> entries_ = {
+      {"general.architecture", std::string("llama")},
+      {"llama.block_count", 1U},
+      {"llama.context_length", 64U},
+      {"llama.embedding_length", 32U},
+      {"llama.feed_forward_length", 32U},
+      {"llama.attention.head_count", 1U},
+      {"llama.attention.layer_norm_rms_epsilon", 1e-5F}};
+  std::string bytes_;
+  Result<std::unique_ptr<ModelFile>> model_ = nullptr;
+};
+
+TEST(GgufModel, ReadsYarn) {
+  Model model;
+  model.Set("llama.rope.scaling.type", std::string("yarn")).Set("llama.rope.scaling.factor", 4.0F);
+  EXPECT_EQ(model.config().rope_scaling.kind, RopeScaling::Kind::kYarn);
+  EXPECT_EQ(model.config().rope_scaling.original_max_positions, 64);
+  EXPECT_DOUBLE_EQ(model.config().rope_scaling.attention_factor, 0.1 * std::log(4.0) + 1);
+  EXPECT_EQ(model.config().rope_scaling.beta_fast, 32);
+  model.Set("llama.rope.scaling.original_context_length", 16U)
+      .Set("llama.rope.scaling.attn_factor", 0.5F)
+      .Set("llama.rope.scaling.yarn_attn_factor", 0.5F)
+      .Set("llama.rope.scaling.yarn_beta_fast", 8.0F)
+      .Set("llama.rope.scaling.yarn_beta_slow", 2.0F)
+      .Set("llama.rope.scaling.yarn_ext_factor", -1.0F);
+  const RopeScaling& scaling = model.config().rope_scaling;
+  EXPECT_EQ(scaling.original_max_positions, 16);
+  EXPECT_DOUBLE_EQ(scaling.attention_factor, 0.25 * (0.1 * std::log(4.0) + 1));
+  EXPECT_EQ(scaling.beta_fast, 8);
+  EXPECT_EQ(scaling.beta_slow, 2);
+}
+
+TEST(GgufModel, RefusesByNameWhatItDoesNotCompute) {
+  using Entry = std::pair<std::string, std::variant<std::uint32_t, float, std::string, bool>>;
+  for (const auto& [key, value] :
+       {Entry{"llama.expert_count", 8U}, Entry{"llama.attention.sliding_window", 16U},
+        Entry{"llama.attention.value_length", 16U}, Entry{"llama.rope.scaling.type", std::string("longrope")},
+        Entry{"split.count", 3U}, Entry{"general.architecture", std::string("mamba")}}) {
+    const std::string error = Model().Set(key, value).error();
+    const std::string field = key == "llama.expert_count"     ? "mixture of experts (8 experts)"
+                              : key == "general.architecture" ? "architecture mamba"
+                                                              : key;
+    EXPECT_TRUE(error.starts_with("x.gguf: ")) << error;
+    EXPECT_NE(error.find(field), std::string::npos) << error;
+  }
+  for (const char* key : {"yarn_ext_factor", "yarn_log_multiplier"}) {
+    const std::string error = Model()
+                                  .Set("llama.rope.scaling.type", std::string("yarn"))
+                                  .Set(fmt::format("llama.rope.scaling.{}", key), 0.5F)
+                                  .error();
+    EXPECT_NE(error.find(fmt::format("llama.rope.scaling.{} = 0.5", key)), std::string::npos) << error;
+  }
+}
+
+TEST(GgufModel, NamesImpossibleValues) {
+  EXPECT_NE(Model().Set("tokenizer.ggml.eos_token_id", 3U).error().find("eos token 3 of a vocabulary of 3"),
+            std::string::npos);
+  EXPECT_NE(Model().Set("llama.block_count", 0U).error().find("llama.block_count is 0"), std::string::npos);
+  EXPECT_NE(Model().Set("llama.attention.head_count_kv", 2U).error().find("1 query heads"), std::string::npos);
+  EXPECT_NE(Model().Set("llama.rope.scaling.factor", 0.0F).error().find("rope scaling by 0"), std::string::npos);
+  EXPECT_NE(Model().Set("llama.block_count", std::string("one")).error().find("llama.block_count has an unexpected"),
+            std::string::npos);
 }
 
 TEST(ModelFileTest, NamesWhatDoesNotExist) {

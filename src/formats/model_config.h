@@ -1,6 +1,7 @@
 // What a model is, in one vocabulary, whichever file said it (GGUF metadata or Hugging Face's config.json).
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,21 +17,34 @@ enum class RopeLayout {
   kHalves,       ///< (x[i], x[i + rotary_dim/2])
 };
 
-/// Position scaling. `kind` as in Hugging Face's rope_scaling.rope_type.
+/// Position scaling. `kind` as in Hugging Face's rope_scaling.rope_type; all but kNone and kDynamic use `factor`.
 struct RopeScaling {
-  enum class Kind { kNone, kLinear, kDynamic, kYarn, kLlama3, kLongRope };
+  enum class Kind {
+    kNone,
+    kLinear,
+    kDynamic,  ///< NTK by length: as unscaled up to max_positions, and nothing longer is served
+    kYarn,
+    kLlama3,
+    kLongRope,  ///< up to the original length, which is max_positions then: by frequency_divisors (the short factors)
+  };
   Kind kind = Kind::kNone;
   double factor = 1;
   double low_freq_factor = 1;               ///< llama3
   double high_freq_factor = 4;              ///< llama3
   std::int64_t original_max_positions = 0;  ///< llama3, yarn
-  double attention_factor = 0;              ///< yarn; 0 = derive from factor
+  double attention_factor = 1;              ///< yarn, longrope: multiplies cos and sin
   double beta_fast = 32;                    ///< yarn
   double beta_slow = 1;                     ///< yarn
-  /// GGUF's rope_freqs.weight: divisors of the inverse frequencies, [rotary_dim/2]; empty when absent. They already
-  /// contain llama3's rule, so when they are present, kind is kNone.
+  bool truncate = true;                     ///< yarn: the ends of its ramp are whole dimensions
+  /// Divisors of the inverse frequencies, [rotary_dim/2]: GGUF's rope_freqs.weight, which already contain llama3's rule
+  /// (kind is kNone then), or longrope's short factors; empty when there are none.
   std::vector<float> frequency_divisors;
 };
+
+/// Yarn's recommended attention factor for an extension by `factor` (Peng et al. 2023, equation 22).
+inline double YarnAttentionFactor(double factor, double mscale = 1) {
+  return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1;
+}
 
 struct ModelConfig {
   std::string architecture;  ///< GGUF's name: "llama", "qwen3", "gemma3", ...

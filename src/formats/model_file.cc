@@ -3,9 +3,19 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/hash.h"
 #include "formats/gguf_model.h"
+#include "formats/huggingface_model.h"
 
 namespace strata {
+namespace {
+
+Result<std::unique_ptr<ModelFile>> OpenGguf(const std::string& path) {
+  STRATA_TRY(GgufFile file, GgufFile::Open(path));
+  return MakeGgufModel(std::move(file));
+}
+
+}  // namespace
 
 const TensorView* ModelFile::FindTensor(std::string_view name) const {
   const auto& all = tensors();
@@ -13,17 +23,42 @@ const TensorView* ModelFile::FindTensor(std::string_view name) const {
   return found == all.end() || found->name != name ? nullptr : &found->view;
 }
 
+std::uint64_t ModelFile::SampleHash(std::span<const std::byte> bytes, std::uint64_t seed) {
+  constexpr std::size_t kSample = 4096;
+  std::uint64_t state = Hash64(fmt::format("{}", bytes.size()), seed);
+  for (std::size_t i = 0; i < 64; ++i) {
+    const std::size_t at = bytes.size() > kSample ? (bytes.size() - kSample) / 63 * i : 0;
+    state = Hash64(bytes.subspan(at, std::min(kSample, bytes.size() - at)), state);
+  }
+  return state;
+}
+
 Result<std::unique_ptr<ModelFile>> ModelFile::Open(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code error;
-  if (!fs::is_directory(path, error)) return OpenGgufModel(path);
+  if (!fs::is_directory(path, error)) {
+    if (path.ends_with(".safetensors") && fs::exists(path, error)) {
+      return Fail(ErrorCode::kUnsupported,
+                  "{}: weights alone are not a model: give the folder that also holds config.json", path);
+    }
+    return OpenGguf(path);
+  }
+  const bool config = fs::exists(path + "/config.json", error);
+  if (config && HasSafetensors(path)) return OpenHuggingFaceModel(path);
   std::vector<std::string> candidates;
   for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
     if (entry.path().extension() == ".gguf") candidates.push_back(entry.path().string());
   }
-  if (candidates.size() == 1) return OpenGgufModel(candidates.front());
-  return Fail(ErrorCode::kUnsupported, "{}: a folder must hold exactly one .gguf file, this one holds {}", path,
-              candidates.size());
+  if (candidates.size() == 1) return OpenGguf(candidates.front());
+  if (config) {
+    return Fail(ErrorCode::kNotFound,
+                "{}: config.json has no weights beside it: neither model.safetensors nor model.safetensors.index.json "
+                "(other weight files are not read)",
+                path);
+  }
+  return Fail(ErrorCode::kUnsupported,
+              "{}: a model folder holds config.json and safetensors, or exactly one .gguf file; this one holds {}",
+              path, candidates.size());
 }
 
 }  // namespace strata

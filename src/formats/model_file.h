@@ -7,7 +7,9 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -24,6 +26,7 @@ struct ModelTensor {
 
 class ModelFile {
  public:
+  /// `path`: a GGUF file; a folder with config.json and safetensors; or a folder with one GGUF file.
   /// Errors name the file and the offset, tensor or field: kNotFound, kIo, kCorrupt, kUnsupported.
   static Result<std::unique_ptr<ModelFile>> Open(const std::string& path);
 
@@ -49,6 +52,10 @@ class ModelFile {
 
   /// A 32-digit key of the content that caches may use: header bytes, size, and a sample of the data.
   virtual std::string ContentKey() const = 0;
+
+ protected:
+  /// For ContentKey: the size and 64 samples of `bytes`. Reading all of a large file would cost what the caches save.
+  static std::uint64_t SampleHash(std::span<const std::byte> bytes, std::uint64_t seed);
 };
 
 }  // namespace strata

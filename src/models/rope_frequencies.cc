@@ -27,8 +27,14 @@ class YarnRamp {
     const auto correction = [&](double rotations) {
       return dim * std::log(original / (rotations * kTwoPi)) / (2 * std::log(config.rope_theta));
     };
-    low_ = std::max(std::floor(correction(config.rope_scaling.beta_fast)), 0.0);
-    high_ = std::min(std::ceil(correction(config.rope_scaling.beta_slow)), dim - 1);
+    low_ = correction(config.rope_scaling.beta_fast);
+    high_ = correction(config.rope_scaling.beta_slow);
+    if (config.rope_scaling.truncate) {
+      low_ = std::floor(low_);
+      high_ = std::ceil(high_);
+    }
+    low_ = std::max(low_, 0.0);
+    high_ = std::min(high_, dim - 1);
     if (low_ == high_) high_ += 0.001;
   }
   double operator()(double i) const { return std::clamp((i - low_) / (high_ - low_), 0.0, 1.0); }
@@ -67,11 +73,7 @@ RopeFrequencies ComputeRopeFrequencies(const ModelConfig& config) {
       inverse /= static_cast<double>(scaling.frequency_divisors[static_cast<std::size_t>(i)]);
     out.inverse.push_back(inverse);
   }
-  if (scaling.kind == RopeScaling::Kind::kYarn) {
-    out.scale = scaling.attention_factor != 0 ? scaling.attention_factor
-                : scaling.factor <= 1         ? 1
-                                              : 0.1 * std::log(scaling.factor) + 1;
-  }
+  out.scale = scaling.attention_factor;
   return out;
 }
 

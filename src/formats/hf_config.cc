@@ -1,0 +1,258 @@
+#include "formats/hf_config.h"
+
+#include <algorithm>
+#include <array>
+
+namespace strata {
+namespace {
+
+constexpr std::int64_t kMaxSize = 1 << 30;
+
+/// What a model type's config class assumes where config.json is silent (transformers 5.24).
+struct ModelType {
+  std::string_view name;
+  std::string_view architecture;  ///< of `architectures`
+  std::int64_t max_positions;
+  std::int64_t kv_heads;        ///< 0: as many as query heads
+  std::int64_t sliding_window;  ///< 0: none
+  bool has_biases;              ///< whether attention_bias and mlp_bias mean something
+};
+constexpr std::array kModelTypes = {ModelType{"llama", "LlamaForCausalLM", 2048, 0, 0, true},
+                                    ModelType{"mistral", "MistralForCausalLM", 4096 * 32, 8, 4096, false}};
+
+/// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
+/// always null, false, 0, "" and the empty list or object) says that the feature is off.
+struct Refused {
+  std::string_view field;
+  double neutral = 0;
+};
+constexpr Refused kRefused[] = {{"quantization_config"},
+                                {"compression_config"},
+                                {"num_local_experts"},
+                                {"num_experts"},
+                                {"n_routed_experts"},
+                                {"n_shared_experts"},
+                                {"moe_intermediate_size"},
+                                {"num_experts_per_tok"},
+                                {"attn_logit_softcapping"},
+                                {"final_logit_softcapping"},
+                                {"logits_soft_cap"},
+                                {"logit_scale", 1},
+                                {"logits_scaling", 1},
+                                {"embedding_multiplier", 1},
+                                {"residual_multiplier", 1},
+                                {"attention_multiplier"},
+                                {"query_pre_attn_scalar"},
+                                {"attention_scale"},
+                                {"scale_emb", 1},
+                                {"scale_depth"},
+                                {"use_qk_norm"},
+                                {"qk_norm"},
+                                {"qk_layernorm"},
+                                {"clip_qkv"},
+                                {"qkv_clip"},
+                                {"attention_chunk_size"},
+                                {"attn_temperature_tuning"},
+                                {"llama_4_scaling"},
+                                {"no_rope_layers"},
+                                {"no_rope_layer_interval"},
+                                {"nope_layer_interval"},
+                                {"parallel_attn"},
+                                {"use_parallel_residual"},
+                                {"use_bidirectional_attention"},
+                                {"is_encoder_decoder"},
+                                {"add_cross_attention"},
+                                {"alibi"},
+                                {"kv_lora_rank"},
+                                {"q_lora_rank"},
+                                {"num_nextn_predict_layers"},
+                                {"per_layer_config"},
+                                {"block_configs"}};
+
+bool IsNeutral(const nlohmann::json& value, double neutral) {
+  if (value.is_number()) return value.get<double>() == 0 || value.get<double>() == neutral;
+  if (value.is_boolean()) return !value.get<bool>();
+  if (value.is_string()) return value.get_ref<const std::string&>().empty();
+  return value.empty();
+}
+
+/// Errors: kCorrupt for ids outside the vocabulary.
+Result<std::vector<std::int32_t>> TokenIds(const JsonFields& fields, std::string_view field, std::int64_t vocab) {
+  STRATA_TRY(const auto ids, fields.IntegerOrList(field));
+  std::vector<std::int32_t> tokens;
+  for (const std::int64_t id : ids) {
+    if (id < 0 || id >= vocab)
+      return fields.Bad(ErrorCode::kCorrupt, field, "token {} of a vocabulary of {}", id, vocab);
+    tokens.push_back(static_cast<std::int32_t>(id));
+  }
+  return tokens;
+}
+
+class ConfigReader {
+ public:
+  explicit ConfigReader(const JsonFields& fields) : fields_(fields) {}
+
+  Result<ModelConfig> Read() {
+    STRATA_CHECK(ReadType());
+    STRATA_CHECK(RefuseWhatIsNotImplemented());
+    STRATA_CHECK(ReadShape());
+    STRATA_CHECK(ReadMath());
+    STRATA_CHECK(ReadHuggingFaceRope(fields_, config_));
+    STRATA_CHECK(ReadWindow());
+    STRATA_CHECK(ReadTokens());
+    return std::move(config_);
+  }
+
+ private:
+  static std::string Supported() {
+    std::string names;
+    for (const ModelType& type : kModelTypes) names += fmt::format("{}{}", names.empty() ? "" : ", ", type.name);
+    return names;
+  }
+
+  Status ReadType() {
+    config_.architecture = "llama";
+    STRATA_TRY(const auto name, fields_.String("model_type"));
+    if (!name) return fields_.Bad(ErrorCode::kCorrupt, "model_type", "is missing");
+    const auto* const found = std::ranges::find(kModelTypes, *name, &ModelType::name);
+    if (found == kModelTypes.end()) {
+      return fields_.Bad(ErrorCode::kUnsupported, "model_type", "{} is not supported (supported: {})", *name,
+                         Supported());
+    }
+    type_ = found;
+    const nlohmann::json* architectures = fields_.Find("architectures");
+    if (architectures == nullptr || architectures->empty()) return {};
+    if (!architectures->is_array() || !architectures->front().is_string())
+      return fields_.Bad(ErrorCode::kCorrupt, "architectures", "must be a list of strings");
+    const auto& architecture = architectures->front().get_ref<const std::string&>();
+    if (architecture != type_->architecture) {
+      return fields_.Bad(ErrorCode::kUnsupported, "architectures/0", "{} is not supported (supported: {})",
+                         architecture, type_->architecture);
+    }
+    return {};
+  }
+
+  Status RefuseWhatIsNotImplemented() const {
+    for (const Refused& refused : kRefused) {
+      const nlohmann::json* value = fields_.Find(refused.field);
+      if (value != nullptr && !IsNeutral(*value, refused.neutral))
+        return fields_.Bad(ErrorCode::kUnsupported, refused.field, "is not supported");
+    }
+    return {};
+  }
+
+  Result<std::int64_t> Positive(std::string_view field, std::optional<std::int64_t> otherwise) const {
+    STRATA_TRY(const auto given, fields_.Integer(field));
+    if (!given && !otherwise) return fields_.Bad(ErrorCode::kCorrupt, field, "is missing");
+    const std::int64_t value = given ? *given : *otherwise;
+    if (value <= 0 || value > kMaxSize) return fields_.Bad(ErrorCode::kCorrupt, field, "is {}", value);
+    return value;
+  }
+
+  Status ReadShape() {
+    STRATA_TRY(config_.vocab, Positive("vocab_size", std::nullopt));
+    STRATA_TRY(config_.hidden, Positive("hidden_size", std::nullopt));
+    STRATA_TRY(config_.layers, Positive("num_hidden_layers", std::nullopt));
+    STRATA_TRY(config_.heads, Positive("num_attention_heads", std::nullopt));
+    STRATA_TRY(config_.ffn, Positive("intermediate_size", std::nullopt));
+    STRATA_TRY(config_.max_positions, Positive("max_position_embeddings", type_->max_positions));
+    const bool silent = !fields_.Mentions("num_key_value_heads") && type_->kv_heads != 0;
+    STRATA_TRY(config_.kv_heads, Positive("num_key_value_heads", silent ? type_->kv_heads : config_.heads));
+    if (config_.heads % config_.kv_heads != 0) {
+      return fields_.Bad(ErrorCode::kCorrupt, "num_key_value_heads", "{} query heads cannot share {} KV heads",
+                         config_.heads, config_.kv_heads);
+    }
+    if (fields_.Find("head_dim") == nullptr && config_.hidden % config_.heads != 0) {
+      return fields_.Bad(ErrorCode::kCorrupt, "num_attention_heads", "{} heads do not divide hidden_size {}",
+                         config_.heads, config_.hidden);
+    }
+    STRATA_TRY(config_.head_dim, Positive("head_dim", std::max<std::int64_t>(config_.hidden / config_.heads, 1)));
+    if (config_.head_dim % 2 != 0 || config_.head_dim > 4096) {
+      return fields_.Bad(ErrorCode::kUnsupported, "head_dim", "{} is not an even number up to 4096", config_.head_dim);
+    }
+    config_.rotary_dim = config_.head_dim;
+    config_.rope_layout = RopeLayout::kHalves;
+    return {};
+  }
+
+  Status ReadMath() {
+    STRATA_TRY(const auto eps, fields_.Number("rms_norm_eps"));
+    config_.norm_eps = eps.value_or(1e-6);
+    if (config_.norm_eps < 0) return fields_.Bad(ErrorCode::kCorrupt, "rms_norm_eps", "is {}", config_.norm_eps);
+    STRATA_TRY(const auto activation, fields_.String("hidden_act"));
+    config_.activation = activation.value_or("silu");
+    STRATA_TRY(const auto tied, fields_.Boolean("tie_word_embeddings"));
+    config_.tied_embeddings = tied.value_or(false);
+    STRATA_TRY(const auto attention_bias, fields_.Boolean("attention_bias"));
+    STRATA_TRY(const auto mlp_bias, fields_.Boolean("mlp_bias"));
+    config_.attention_bias = attention_bias.value_or(false);
+    config_.mlp_bias = mlp_bias.value_or(false);
+    if (type_->has_biases || (!config_.attention_bias && !config_.mlp_bias)) return {};
+    return fields_.Bad(ErrorCode::kUnsupported, config_.attention_bias ? "attention_bias" : "mlp_bias",
+                       "{} models have no biases", type_->name);
+  }
+
+  /// A window at least as long as the context has no effect; a shorter one is not implemented.
+  Status ReadWindow() const {
+    STRATA_TRY(const auto use, fields_.Boolean("use_sliding_window"));
+    STRATA_TRY(const auto given, fields_.Integer("sliding_window"));
+    const std::int64_t window = given.value_or(fields_.Mentions("sliding_window") ? 0 : type_->sliding_window);
+    if (use.value_or(true) && window > 0 && window < config_.max_positions) {
+      return fields_.Bad(ErrorCode::kUnsupported, "sliding_window",
+                         "a window of {} tokens in a context of {} is not supported{}", window, config_.max_positions,
+                         given ? "" : " (the model type's default)");
+    }
+    const nlohmann::json* kinds = fields_.Find("layer_types");
+    if (kinds == nullptr) return {};
+    if (!kinds->is_array()) return fields_.Bad(ErrorCode::kCorrupt, "layer_types", "must be a list");
+    for (std::size_t i = 0; i < kinds->size(); ++i) {
+      if ((*kinds)[i] == "full_attention") continue;
+      return fields_.Bad(ErrorCode::kUnsupported, fmt::format("layer_types/{}", i), "{} is not supported",
+                         (*kinds)[i].is_string() ? (*kinds)[i].get<std::string>() : (*kinds)[i].type_name());
+    }
+    return {};
+  }
+
+  Status ReadTokens() {
+    STRATA_TRY(config_.eos_token_ids, TokenIds(fields_, "eos_token_id", config_.vocab));
+    const auto optional = [&](std::string_view field) -> Result<std::optional<std::int32_t>> {
+      STRATA_TRY(const auto id, fields_.Integer(field));
+      // -1 is an old way to say "none".
+      if (!id || *id < 0) return std::optional<std::int32_t>();
+      if (*id >= config_.vocab)
+        return fields_.Bad(ErrorCode::kCorrupt, field, "token {} of a vocabulary of {}", *id, config_.vocab);
+      return static_cast<std::int32_t>(*id);
+    };
+    STRATA_TRY(config_.bos_token_id, optional("bos_token_id"));
+    STRATA_TRY(config_.pad_token_id, optional("pad_token_id"));
+    return {};
+  }
+
+  const JsonFields& fields_;
+  const ModelType* type_ = nullptr;
+  ModelConfig config_;
+};
+
+}  // namespace
+
+Result<ModelConfig> ParseHuggingFaceConfig(std::string_view config_json, const std::string& name) {
+  STRATA_TRY(const nlohmann::json document, ParseJsonFile(config_json, name));
+  return ConfigReader(JsonFields(document, name)).Read();
+}
+
+Result<HuggingFaceGeneration> ParseGenerationConfig(std::string_view generation_config_json, const std::string& name,
+                                                    std::int64_t vocab) {
+  STRATA_TRY(const nlohmann::json document, ParseJsonFile(generation_config_json, name));
+  const JsonFields fields(document, name);
+  HuggingFaceGeneration generation;
+  GenerationDefaults& defaults = generation.defaults;
+  STRATA_TRY(defaults.temperature, fields.Number("temperature"));
+  STRATA_TRY(defaults.top_p, fields.Number("top_p"));
+  STRATA_TRY(defaults.min_p, fields.Number("min_p"));
+  STRATA_TRY(defaults.repetition_penalty, fields.Number("repetition_penalty"));
+  STRATA_TRY(defaults.top_k, fields.Integer("top_k"));
+  STRATA_TRY(generation.eos_token_ids, TokenIds(fields, "eos_token_id", vocab));
+  return generation;
+}
+
+}  // namespace strata

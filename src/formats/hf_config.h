@@ -1,0 +1,31 @@
+// Inside formats: config.json and generation_config.json of a Hugging Face folder. What would change the result and is
+// not implemented is refused by name, never ignored. The reference is transformers' LlamaConfig and MistralConfig.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/hf_json.h"
+#include "formats/model_config.h"
+
+namespace strata {
+
+/// `name` stands for the file in errors. Errors, all with a JSON pointer: kCorrupt for a missing, mistyped or
+/// impossible field; kUnsupported for a model type or a feature that is not implemented.
+Result<ModelConfig> ParseHuggingFaceConfig(std::string_view config_json, const std::string& name);
+
+struct HuggingFaceGeneration {
+  GenerationDefaults defaults;  ///< the values that are present, whatever do_sample says (as vLLM has it)
+  std::vector<std::int32_t> eos_token_ids;
+};
+/// Errors as above. `vocab` bounds the token ids.
+Result<HuggingFaceGeneration> ParseGenerationConfig(std::string_view generation_config_json, const std::string& name,
+                                                    std::int64_t vocab);
+
+/// Rotary positions: rope_parameters (transformers 5) or rope_scaling with `type` or `rope_type` (before), rope_theta.
+/// Needs config's shape; fills rope_theta, rope_scaling and, under longrope, max_positions.
+Status ReadHuggingFaceRope(const JsonFields& fields, ModelConfig& config);
+
+}  // namespace strata
