@@ -17,7 +17,7 @@ namespace {
 namespace asio = boost::asio;
 using Outcome = RequestReader::Outcome;
 
-// How long a client that was refused may go on sending: time to notice the response.
+// How long a client may go on sending after the last response: time to notice it.
 constexpr ClientSocket::Milliseconds kLinger{2000};
 
 ApiError Simple(int status, std::string message, std::string code) {
@@ -41,7 +41,6 @@ asio::awaitable<void> Connection::Run() {
                           .whole = options.read_timeout});
     request_ = {};
     keep_alive_ = responding_ = false;
-    linger_ = true;
     first = false;
     const Outcome outcome = co_await reader.ReadHeader();
     if (outcome == Outcome::kClosed) co_return;
@@ -53,7 +52,7 @@ asio::awaitable<void> Connection::Run() {
       co_await Serve(reader);
     }
   } while (keep_alive_ && !broken_);
-  if (linger_ && !broken_) co_await socket_.CloseGently(kLinger);
+  if (!broken_) co_await socket_.CloseGently(kLinger);
 }
 
 asio::awaitable<void> Connection::Serve(RequestReader& reader) {
@@ -62,8 +61,6 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
   request_.request_id = RequestIdFor(request_.request_id);
   old_client_ = reader.is_http_1_0();
   const RouteMatch match = FindRoute(request_.method, request_.path);
-  const ServerState::Active active(*state_);
-
   std::optional<HttpResponse> refusal = Refuse(match);
   if (!refusal && reader.has_body()) {
     if (reader.expects_continue()) co_await Send("HTTP/1.1 100 Continue\r\n\r\n");
@@ -74,10 +71,10 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
     }
     if (outcome == Outcome::kBad) refusal = ErrorResponse(reader.error());
   }
+  // Drain waits for a request from here on: one that has not arrived is not worth waiting for.
+  const ServerState::Active active(*state_);
   // What is not read of a refused body cannot be told from a next request.
-  const bool complete = !reader.has_body();
-  linger_ = !complete;
-  keep_alive_ = complete && reader.keep_alive() && !state_->draining();
+  keep_alive_ = !reader.has_body() && reader.keep_alive() && !state_->draining();
   if (refusal) {
     co_await Respond(std::move(*refusal));
   } else {

@@ -48,7 +48,6 @@ class Connection final : private Exchange {
   bool keep_alive_ = false;   ///< after this response
   bool old_client_ = false;   ///< HTTP/1.0: no chunks
   bool responding_ = false;   ///< something of the response is sent
-  bool linger_ = false;       ///< the client may still be sending what nobody will read
   bool broken_ = false;       ///< a write failed: nothing more can be told
   int status_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "serve/listener.h"
 
+#include <exception>
+#include <string>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -70,17 +72,23 @@ Result<tcp::acceptor> Listen(const asio::any_io_executor& executor, const std::s
 asio::awaitable<void> AcceptLoop(tcp::acceptor& acceptor, std::shared_ptr<ServerState> state) {
   asio::steady_timer pause(acceptor.get_executor());
   while (acceptor.is_open()) {
-    auto strand = asio::make_strand(acceptor.get_executor());
-    auto [error, socket] = co_await acceptor.async_accept(strand, asio::as_tuple(asio::use_awaitable));
-    if (error == asio::error::operation_aborted) co_return;
-    if (error) {  // out of descriptors, most often: those in use will be given back
-      LogWarning("cannot accept a connection: {}", error.message());
-      pause.expires_after(std::chrono::milliseconds(100));
-      co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-      continue;
+    std::string failure;
+    try {
+      auto strand = asio::make_strand(acceptor.get_executor());
+      auto [error, socket] = co_await acceptor.async_accept(strand, asio::as_tuple(asio::use_awaitable));
+      if (error == asio::error::operation_aborted) co_return;
+      if (error) {
+        failure = error.message();  // out of descriptors, most often: those in use will be given back
+      } else if (state->connections < state->options.max_connections + kMaxRejections) {
+        asio::co_spawn(strand, ServeClient(std::move(socket), state), asio::detached);
+      }
+    } catch (const std::exception& error) {
+      failure = error.what();
     }
-    if (state->connections >= state->options.max_connections + kMaxRejections) continue;
-    asio::co_spawn(strand, ServeClient(std::move(socket), state), asio::detached);
+    if (failure.empty()) continue;
+    LogWarning("cannot accept a connection: {}", failure);
+    pause.expires_after(std::chrono::milliseconds(100));
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
 

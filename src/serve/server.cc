@@ -1,12 +1,15 @@
 #include "serve/server.h"
 
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <pthread.h>
 
@@ -43,6 +46,21 @@ struct Server::Impl {
   }
 };
 
+namespace {
+
+/// Connections catch what their handlers throw; what is left is a lack of memory between them, and ends nobody else.
+void RunUntilStopped(asio::io_context& context) {
+  while (!context.stopped()) {
+    try {
+      context.run();
+    } catch (const std::exception& error) {
+      LogError("an I/O thread goes on after: {}", error.what());
+    }
+  }
+}
+
+}  // namespace
+
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
@@ -54,7 +72,7 @@ Result<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   if (error) return Fail(ErrorCode::kIo, "cannot tell the port of {}: {}", chosen.host, error.message());
   asio::co_spawn(impl->context, AcceptLoop(*impl->acceptor, impl->state), asio::detached);
   for (int i = 0; i < chosen.io_threads; ++i) {
-    std::thread& thread = impl->threads.emplace_back([context = &impl->context] { context->run(); });
+    std::thread& thread = impl->threads.emplace_back([context = &impl->context] { RunUntilStopped(*context); });
     ::pthread_setname_np(thread.native_handle(), fmt::format("strata/io{}", i).c_str());
   }
   return std::unique_ptr<Server>(new Server(std::move(impl)));
