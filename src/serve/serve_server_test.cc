@@ -9,50 +9,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "serve/server.h"
-#include "serve/test_client.h"
-#include "serve/test_model.h"
+#include "serve/test_server.h"
 #include "serve/wire.h"
 
 namespace strata::serve {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr std::string_view kChat = "/v1/chat/completions";
 // Longer than any test waits: what ends it is what the test does.
 constexpr std::int64_t kEndless = 60'000;
 
-ServerOptions Options() {
-  ServerOptions options;
-  options.port = 0;
-  options.model_name = "tiny";
-  return options;
-}
-
-/// A server with its model.
-struct Running {
-  explicit Running(ServerOptions options = Options(), const TestModelOptions& model_options = {}) {
-    auto started = Server::Start(std::move(options));
-    EXPECT_TRUE(started) << (started ? "" : started.error().ToString());
-    server = std::move(*started);
-    auto made = MakeTestModel(model_options, server->observer());
-    EXPECT_TRUE(made) << (made ? "" : made.error().ToString());
-    engine = (*made)->engine;
-    server->SetModel(std::move(*made));
-  }
-  std::unique_ptr<Server> server;
-  std::shared_ptr<Engine> engine;
-
-  std::uint16_t port() const { return server->port(); }
-};
-
 TestModelOptions Long() { return {.max_context = kEndless + 100, .kv_bytes = 80 << 20}; }
-
-std::string ChatBody(std::int64_t max_tokens, const std::string& more = "") {
-  return fmt::format(R"({{"messages":[{{"role":"user","content":"Hi"}}],"max_tokens":{},"temperature":0,)"
-                     R"("ignore_eos":true{}}})",
-                     max_tokens, more);
-}
 
 bool Eventually(const std::function<bool()>& holds) {
   for (int i = 0; i < 2000; ++i) {
@@ -65,15 +32,6 @@ bool Eventually(const std::function<bool()>& holds) {
 bool IsIdle(const Engine& engine) {
   const EngineStats stats = engine.stats();
   return stats.running == 0 && stats.waiting == 0 && stats.kv_blocks_used == 0;
-}
-
-void ExpectError(const TestResponse& response, int status, const std::string& code) {
-  EXPECT_EQ(response.status, status) << response.body;
-  const nlohmann::json json = response.Json();
-  ASSERT_TRUE(json.is_object() && json.contains("error")) << response.body;
-  for (const char* field : {"message", "type", "param", "code"}) EXPECT_TRUE(json["error"].contains(field)) << field;
-  EXPECT_EQ(json["error"]["code"], code.empty() ? nlohmann::json() : nlohmann::json(code)) << response.body;
-  EXPECT_FALSE(json["error"]["message"].get<std::string>().empty());
 }
 
 TEST(Server, AnswersManyRequestsOverOneConnection) {
