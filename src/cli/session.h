@@ -28,6 +28,7 @@ struct LoadOptions {
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;
   kernels::Activations activations = kernels::Activations::kInt16;
+  std::int64_t max_queued = 1024;
   bool no_cache = false;
 };
 
