@@ -19,6 +19,7 @@ using Action = std::function<Status()>;
 
 void AddRun(CLI::App& app, Action& action);
 void AddChat(CLI::App& app, Action& action);
+void AddServe(CLI::App& app, Action& action);
 void AddModel(CLI::App& app, Action& action);
 void AddTokenize(CLI::App& app, Action& action);
 void AddGraph(CLI::App& app, Action& action);

@@ -31,13 +31,15 @@ int main(int argc, char** argv) {
       "strata runs large language models on this machine.\n\n"
       "  strata model pull smollm2                   fetch the default model\n"
       "  strata run smollm2 \"Why is the sky blue?\"   answer once\n"
-      "  strata chat smollm2                         talk in the terminal\n",
+      "  strata chat smollm2                         talk in the terminal\n"
+      "  strata serve smollm2                        serve it over the OpenAI API\n",
       "strata");
   app.require_subcommand(1);
   app.set_version_flag("--version", "strata " STRATA_VERSION);
   strata::cli::Action action;
   strata::cli::AddRun(app, action);
   strata::cli::AddChat(app, action);
+  strata::cli::AddServe(app, action);
   strata::cli::AddModel(app, action);
   strata::cli::AddTokenize(app, action);
   strata::cli::AddGraph(app, action);

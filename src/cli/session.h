@@ -27,6 +27,7 @@ struct LoadOptions {
   double kv_gib = 0;
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;
+  std::int64_t max_queued = 1024;
   bool no_cache = false;
 };
 

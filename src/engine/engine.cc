@@ -324,6 +324,7 @@ Engine::Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokeni
                std::shared_ptr<EngineObserver> observer)
     : state_(std::make_unique<State>(std::move(runner), std::move(tokenizer), options, std::move(observer))) {
   state_->stats.kv_blocks = state_->kv_blocks;
+  state_->stats.kv_block_tokens = kernels::kKvBlock;
   state_->thread = std::thread([this] { state_->Loop(); });
 }
 
@@ -345,7 +346,7 @@ Result<RequestId> Engine::Submit(EngineRequest request) {
     return std::unexpected(Error(ErrorCode::kInvalidArgument, std::move(message)).WithParam("prompt"));
   };
   if (length == 0) return refuse("the prompt is empty");
-  const std::int64_t room = std::min(runner.options().max_context, state_->kv_blocks * kernels::kKvBlock);
+  const std::int64_t room = max_context();
   if (length > room || (length == room && request.sampling.max_tokens > 0)) {
     return refuse(fmt::format("the prompt has {} tokens; with at least one of output, {} fit", length, room - 1));
   }
@@ -388,6 +389,10 @@ bool Engine::Drain(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(state_->mutex);
   state_->draining = true;
   return state_->idle.wait_until(lock, deadline, [&] { return state_->alive == 0; });
+}
+
+std::int64_t Engine::max_context() const {
+  return std::min(state_->runner->options().max_context, state_->kv_blocks * kernels::kKvBlock);
 }
 
 EngineStats Engine::stats() const {

@@ -89,6 +89,7 @@ struct EngineOptions {
 struct EngineStats {
   std::int64_t running = 0, waiting = 0;
   std::int64_t kv_blocks = 0, kv_blocks_used = 0;
+  std::int64_t kv_block_tokens = 0;  ///< tokens that a block holds
   std::int64_t prompt_tokens = 0, generated_tokens = 0;
   std::int64_t steps = 0, preemptions = 0;
 };
@@ -123,6 +124,8 @@ class Engine {
   /// No new requests; returns true when all running ones ended before the deadline.
   bool Drain(std::chrono::steady_clock::time_point deadline);
 
+  /// Tokens of the longest prompt and answer together: the context, or less when the KV pool is smaller.
+  std::int64_t max_context() const;
   EngineStats stats() const;
   const ModelRunner& runner() const;
   const Tokenizer& tokenizer() const;

@@ -8,7 +8,12 @@ namespace strata {
 TextStream::TextStream(const Tokenizer& tokenizer, TextStreamOptions options)
     : detokenizer_(tokenizer, options.skip_special_tokens), options_(std::move(options)) {}
 
-std::string TextStream::Push(TokenId token) { return stopped_ ? "" : Release(detokenizer_.Push(token), false); }
+std::string TextStream::Push(TokenId token) {
+  if (stopped_) return "";
+  std::string text = detokenizer_.Push(token);
+  if (++pushed_ <= options_.min_tokens) return text;
+  return Release(std::move(text), false);
+}
 
 std::string TextStream::Finish() { return stopped_ ? "" : Release(detokenizer_.Finish(), true); }
 

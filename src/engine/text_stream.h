@@ -14,6 +14,7 @@ struct TextStreamOptions {
   std::vector<std::string> stop;  ///< the text ends before the first of them to appear
   bool include_stop = false;      ///< keep the stop string (or stop token's text) in the output
   bool skip_special_tokens = true;
+  std::int64_t min_tokens = 0;  ///< stop strings are not looked for in the text of the first so many tokens
 };
 
 class TextStream {
@@ -35,6 +36,7 @@ class TextStream {
 
   Detokenizer detokenizer_;
   TextStreamOptions options_;
+  std::int64_t pushed_ = 0;
   std::string held_;
   std::string matched_;
   bool stopped_ = false;

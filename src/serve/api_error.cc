@@ -60,7 +60,7 @@ std::string ErrorJson(const ApiError& error) {
 }
 
 HttpResponse ErrorResponse(const ApiError& error) {
-  HttpResponse response{.status = error.status, .body = ErrorJson(error), .headers = {}};
+  HttpResponse response{.status = error.status, .body = ErrorJson(error)};
   if (error.retry_after_seconds > 0)
     response.headers.emplace_back("Retry-After", std::to_string(error.retry_after_seconds));
   if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");

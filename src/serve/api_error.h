@@ -10,10 +10,10 @@ namespace strata::serve {
 
 struct ApiError {
   int status = 400;
-  std::string message;
+  std::string message = {};
   std::string type = "invalid_request_error";
-  std::string param;            ///< "" = null
-  std::string code;             ///< "" = null
+  std::string param = {};       ///< "" = null
+  std::string code = {};        ///< "" = null
   int retry_after_seconds = 0;  ///< 0 = no Retry-After
 };
 

@@ -94,7 +94,7 @@ Field<Request> RealField(std::string_view name, double low, double high, Get get
 }
 template <class Request, class Get>
 Field<Request> IntegerField(std::string_view name, std::int64_t low, std::int64_t high, Get get) {
-  return {name, [=](const Json& v, const std::string& path, Request& r) {
+  return {name, [=](const Json& v, const std::string& path, Request& r) -> Status {
             std::int64_t number = 0;
             STRATA_CHECK(ReadInteger(v, path, low, high, number));
             using Target = std::remove_cvref_t<decltype(get(r))>;
@@ -106,7 +106,7 @@ Field<Request> IntegerField(std::string_view name, std::int64_t low, std::int64_
             } else {
               get(r) = static_cast<Target>(number);
             }
-            return Status();
+            return {};
           }};
 }
 

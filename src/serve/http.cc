@@ -76,6 +76,11 @@ RouteMatch FindRoute(std::string_view method, std::string_view path) {
 }
 
 std::string DecodePath(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {  // RFC 9112, 3.2.2: the absolute form
+    if (!target.starts_with(scheme)) continue;
+    const auto slash = target.find('/', scheme.size());
+    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
   target = target.substr(0, target.find('?'));
   std::string path;
   path.reserve(target.size());

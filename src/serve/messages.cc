@@ -11,6 +11,8 @@ constexpr std::array<std::string_view, 5> kRoles = {"system", "developer", "user
 constexpr std::array<std::string_view, 9> kMessageFields = {"role",       "content",           "name",
                                                             "tool_calls", "tool_call_id",      "refusal",
                                                             "reasoning",  "reasoning_content", "annotations"};
+// Clients send an answer's message back as they got it, with null for what it did not have.
+constexpr std::array<std::string_view, 2> kNullFields = {"audio", "function_call"};
 
 Status CheckPart(const Json& part, const std::string& path) {
   if (!part.is_object()) return BadField(path, "must be an object, not {}", part.type_name());
@@ -68,6 +70,12 @@ Status CheckMessage(const Json& message, const std::string& path) {
     return BadField(path + ".role", "must be one of {}, not {}", fmt::join(kRoles, ", "), role->dump());
   }
   for (const auto& [name, value] : message.items()) {
+    if (std::ranges::find(kNullFields, name) != kNullFields.end()) {
+      if (value.is_null()) continue;
+      return std::unexpected(
+          Error(ErrorCode::kUnsupported, fmt::format("{}.{} is not supported yet (only null)", path, name))
+              .WithParam(path + "." + name));
+    }
     if (std::ranges::find(kMessageFields, name) == kMessageFields.end()) {
       return BadField(path + "." + name.substr(0, 100), "unknown field");
     }

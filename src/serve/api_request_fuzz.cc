@@ -1,0 +1,41 @@
+// Any bytes as a request body, for every parser: a request within its bounds, or an Error for the client.
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "serve/request.h"
+
+namespace {
+
+template <class T>
+void MustBeTheClientsFault(const strata::Result<T>& result) {
+  if (result) return;
+  const strata::ErrorCode code = result.error().code();
+  if (code != strata::ErrorCode::kInvalidArgument && code != strata::ErrorCode::kUnsupported) std::abort();
+  if (result.error().message().empty()) std::abort();
+}
+
+void CheckBounds(const strata::Result<strata::serve::GenerateRequest>& request) {
+  MustBeTheClientsFault(request);
+  if (!request) return;
+  if (request->n < 1 || request->n > 128 || request->text.stop.size() > 16) std::abort();
+  if (request->chat != request->prompts.empty()) std::abort();
+  strata::SamplingParams sampling = request->sampling;
+  sampling.max_tokens = request->max_tokens.value_or(INT32_MAX);
+  sampling.prompt_logprobs = 0;  // max_tokens 0 needs it
+  // With any vocabulary the ranges of a parsed request are those of the engine.
+  if (!sampling.Validate(std::int64_t{1} << 31)) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  CheckBounds(strata::serve::ParseChatRequest(body));
+  CheckBounds(strata::serve::ParseCompletionRequest(body));
+  MustBeTheClientsFault(strata::serve::ParseTokenizeRequest(body));
+  MustBeTheClientsFault(strata::serve::ParseDetokenizeRequest(body));
+  return 0;
+}

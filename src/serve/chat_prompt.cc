@@ -1,0 +1,110 @@
+#include "serve/chat_prompt.h"
+
+#include <optional>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace strata::serve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Marks the end of the final message in the rendered text; plain ASCII, which no filter of a template drops. The space
+// tells whether the template trims contents.
+constexpr std::string_view kEndMark = "<strata:end-of-final-message> ";
+
+/// The texts of parts, one a line, as vLLM joins them for templates that take strings.
+std::string JoinParts(const Json& parts) {
+  std::string text;
+  for (const Json& part : parts) {
+    if (!text.empty()) text += '\n';
+    text += part.at(part.at("type").get<std::string>()).get<std::string>();
+  }
+  return text;
+}
+
+/// Templates walk over arguments as an object; the API carries them as JSON text.
+void ParseArguments(Json& message) {
+  const auto calls = message.find("tool_calls");
+  if (calls == message.end() || !calls->is_array()) return;
+  for (Json& call : *calls) {
+    Json& function = call["function"];
+    const auto arguments = function.find("arguments");
+    if (arguments == function.end() || !arguments->is_string()) continue;
+    Json parsed = Json::parse(arguments->get<std::string>(), nullptr, false);
+    if (parsed.is_object()) *arguments = std::move(parsed);
+  }
+}
+
+std::unexpected<Error> Refuse(std::string message) {
+  return std::unexpected(Error(ErrorCode::kInvalidArgument, std::move(message)).WithParam("messages"));
+}
+
+/// Appends the mark to the final message's text; where there is none, there is nothing to continue.
+Status MarkEnd(Json& message) {
+  const auto content = message.find("content");
+  if (content != message.end() && content->is_string()) {
+    *content = content->get<std::string>() + std::string(kEndMark);
+    return {};
+  }
+  if (content != message.end() && content->is_array()) {
+    Json& text = content->back()[content->back().at("type").get<std::string>()];
+    text = text.get<std::string>() + std::string(kEndMark);
+    return {};
+  }
+  return Refuse("continue_final_message: the final message has no text to continue");
+}
+
+}  // namespace
+
+bool TemplateTakesParts(const ChatTemplate& chat_template) {
+  constexpr std::string_view kText = "strata-probe";
+  const Json variables = {
+      {"messages",
+       {{{"role", "user"}, {"content", Json::array({{{"type", "text"}, {"text", std::string(kText)}}})}}}},
+      {"tools", nullptr},
+      {"documents", nullptr},
+      {"bos_token", ""},
+      {"eos_token", ""},
+      {"add_generation_prompt", true}};
+  const Result<std::string> text = chat_template.Render(variables, 0);
+  if (!text || text->find(kText) == std::string::npos) return false;
+  // A template for strings that prints the array shows its quotes.
+  return text->find(std::string("'") + std::string(kText)) == std::string::npos &&
+         text->find(std::string("\"") + std::string(kText)) == std::string::npos;
+}
+
+Result<std::string> RenderChat(const ChatTemplate& chat_template, bool template_takes_parts, const ChatInput& input,
+                               const Tokenizer& tokenizer, std::int64_t now_unix_seconds) {
+  Json variables = *input.variables;
+  for (Json& message : variables.at("messages")) {
+    if (const auto content = message.find("content"); content != message.end()) {
+      if (content->is_array() && !template_takes_parts) *content = JoinParts(*content);
+    }
+    ParseArguments(message);
+  }
+  if (input.continue_final_message) STRATA_CHECK(MarkEnd(variables["messages"].back()));
+  for (const char* optional : {"tools", "documents"}) {
+    if (!variables.contains(optional)) variables[optional] = nullptr;
+  }
+  const auto text_of = [&](std::optional<TokenId> id) {
+    return id ? std::string(tokenizer.TokenText(*id)) : std::string();
+  };
+  variables["bos_token"] = text_of(tokenizer.bos());
+  variables["eos_token"] = text_of(tokenizer.eos());
+  variables["add_generation_prompt"] = input.add_generation_prompt;
+  Result<std::string> prompt = chat_template.Render(variables, now_unix_seconds);
+  if (!prompt) return Refuse("the chat template: " + prompt.error().ToString());
+  if (!input.continue_final_message) return prompt;
+  const auto end = prompt->rfind(kEndMark.substr(0, kEndMark.size() - 1));
+  if (end == std::string::npos) {
+    return Refuse("continue_final_message: the chat template does not show the final message");
+  }
+  const bool trims = !std::string_view(*prompt).substr(end).starts_with(kEndMark);
+  prompt->resize(end);
+  if (trims) prompt->resize(prompt->find_last_not_of(" \t\r\n") + 1);  // what it would have trimmed without the mark
+  return prompt;
+}
+
+}  // namespace strata::serve

@@ -1,0 +1,61 @@
+#include "serve/logprobs_json.h"
+#include "serve/response_json.h"
+
+namespace strata::serve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr std::string_view kChunk = "chat.completion.chunk";
+
+Json ChunkJson(const ResponseHeader& header, Json choices, const UsageField& usage) {
+  Json chunk = HeaderJson(header, kChunk);
+  chunk["choices"] = std::move(choices);
+  AddUsage(chunk, usage);
+  return chunk;
+}
+
+}  // namespace
+
+std::string ChatRoleChunk(const ResponseHeader& header, int index, const UsageField& usage) {
+  Json choice = {{"index", index},
+                 {"delta", {{"role", "assistant"}, {"content", ""}}},
+                 {"logprobs", nullptr},
+                 {"finish_reason", nullptr}};
+  return Dump(ChunkJson(header, Json::array({std::move(choice)}), usage));
+}
+
+std::string ChatChunk(const ResponseHeader& header, const ChoiceDelta& delta, const UsageField& usage) {
+  Json message = Json::object();
+  if (!delta.text.empty() || delta.finish_reason.empty()) message["content"] = delta.text;
+  Json choice = {{"index", delta.index}, {"delta", std::move(message)}, {"logprobs", nullptr}};
+  if (header.logprobs && !delta.logged.empty()) choice["logprobs"] = ChatLogprobs(header, delta.logged);
+  AddFinish(choice, delta);
+  if (header.return_token_ids) choice["token_ids"] = delta.tokens;
+  Json chunk = ChunkJson(header, Json::array({std::move(choice)}), usage);
+  if (header.return_token_ids && delta.first_of) chunk["prompt_token_ids"] = delta.first_of->tokens;
+  return Dump(chunk);
+}
+
+std::string ChatUsageChunk(const ResponseHeader& header, const Usage& usage) {
+  return Dump(ChunkJson(header, Json::array(), {.present = true, .value = usage}));
+}
+
+std::string ChatResponse(const ResponseHeader& header, std::span<const ChoiceDelta> choices, const Usage& usage) {
+  Json json = HeaderJson(header, "chat.completion");
+  Json list = Json::array();
+  for (const ChoiceDelta& one : choices) {
+    Json choice = {{"index", one.index},
+                   {"message", {{"role", "assistant"}, {"content", one.text}, {"refusal", nullptr}}},
+                   {"logprobs", header.logprobs ? ChatLogprobs(header, one.logged) : Json()}};
+    AddFinish(choice, one);
+    if (header.return_token_ids) choice["token_ids"] = one.tokens;
+    list.push_back(std::move(choice));
+  }
+  json["choices"] = std::move(list);
+  json["usage"] = UsageJson(usage);
+  if (header.prompt_logprobs) json["prompt_logprobs"] = PromptLogprobs(header, choices.front().prompt_logged);
+  if (header.return_token_ids) json["prompt_token_ids"] = choices.front().first_of->tokens;
+  return Dump(json);
+}
+
+}  // namespace strata::serve

@@ -1,0 +1,202 @@
+#include "serve/connection.h"
+
+#include <exception>
+#include <utility>
+
+#include <boost/beast/core/flat_buffer.hpp>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "serve/endpoints.h"
+#include "serve/generate.h"
+#include "serve/wire.h"
+
+namespace strata::serve {
+namespace {
+
+namespace asio = boost::asio;
+using Outcome = RequestReader::Outcome;
+
+// How long a client may go on sending after the last response: time to notice it.
+constexpr ClientSocket::Milliseconds kLinger{2000};
+
+ApiError Simple(int status, std::string message, std::string code) {
+  return {.status = status, .message = std::move(message), .code = std::move(code)};
+}
+
+}  // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<ServerState> state)
+    : socket_(std::move(socket)), state_(std::move(state)) {}
+
+asio::awaitable<void> Connection::Run() {
+  boost::beast::flat_buffer ahead;
+  bool first = true;
+  do {
+    const ServerOptions& options = state_->options;
+    RequestReader reader(socket_, ahead,
+                         {.header_bytes = options.max_header_bytes,
+                          .body_bytes = options.max_body_bytes,
+                          .first_byte = first ? options.read_timeout : options.idle_timeout,
+                          .whole = options.read_timeout});
+    request_ = {};
+    keep_alive_ = responding_ = false;
+    first = false;
+    const Outcome outcome = co_await reader.ReadHeader();
+    if (outcome == Outcome::kClosed) co_return;
+    if (outcome == Outcome::kBad) {
+      request_.request_id = RequestIdFor("");
+      co_await Respond(ErrorResponse(reader.error()));
+      state_->metrics->OnHttp("none", "OTHER", status_, 0);
+    } else {
+      co_await Serve(reader);
+    }
+  } while (keep_alive_ && !broken_);
+  if (!broken_) co_await socket_.CloseGently(kLinger);
+}
+
+asio::awaitable<void> Connection::Serve(RequestReader& reader) {
+  const double arrived = MonotonicSeconds();
+  request_ = reader.TakeHeader();
+  request_.request_id = RequestIdFor(request_.request_id);
+  old_client_ = reader.is_http_1_0();
+  const RouteMatch match = FindRoute(request_.method, request_.path);
+  std::optional<HttpResponse> refusal = Refuse(match);
+  if (!refusal && reader.has_body()) {
+    if (reader.expects_continue()) co_await Send("HTTP/1.1 100 Continue\r\n\r\n");
+    const Outcome outcome = co_await reader.ReadBody();
+    if (outcome == Outcome::kClosed) {
+      broken_ = true;
+      co_return;
+    }
+    if (outcome == Outcome::kBad) refusal = ErrorResponse(reader.error());
+  }
+  // Drain waits for a request from here on: one that has not arrived is not worth waiting for.
+  const ServerState::Active active(*state_);
+  // What is not read of a refused body cannot be told from a next request.
+  keep_alive_ = !reader.has_body() && reader.keep_alive() && !state_->draining();
+  if (refusal) {
+    co_await Respond(std::move(*refusal));
+  } else {
+    request_.body = reader.TakeBody();
+    std::string failure;
+    try {
+      co_await Handle(match);
+    } catch (const std::exception& error) {  // the border: a handler's mistake or lack of memory ends this request only
+      failure = error.what();
+    }
+    socket_.StopWatching();
+    if (!failure.empty()) {
+      LogError("{} {} failed: {}", request_.method, request_.path, failure);
+      keep_alive_ = keep_alive_ && !responding_;
+      if (!responding_) {
+        co_await Respond(ErrorResponse({.status = 500,
+                                        .message = "The server failed to answer this request.",
+                                        .type = "server_error",
+                                        .code = "internal_error"}));
+      }
+    }
+  }
+  const double seconds = MonotonicSeconds() - arrived;
+  state_->metrics->OnHttp(match.handler, request_.method, broken_ ? 499 : status_, seconds);
+  LogDebug("{} {} {} {:.1f} ms {}", request_.method, request_.path, status_, seconds * 1e3, request_.request_id);
+}
+
+std::optional<HttpResponse> Connection::Refuse(const RouteMatch& match) const {
+  switch (match.kind) {
+    case RouteMatch::Kind::kNoSuchPath:
+      return ErrorResponse(Simple(404, "There is no " + request_.path + " here.", "not_found"));
+    case RouteMatch::Kind::kWrongMethod: {
+      HttpResponse response = ErrorResponse(
+          Simple(405, request_.path + " does not take " + request_.method + ".", "method_not_allowed"));
+      response.headers.emplace_back("Allow", match.allow);
+      return response;
+    }
+    case RouteMatch::Kind::kOptions:
+      return HttpResponse{.status = 204, .headers = {{"Allow", match.allow}}};
+    case RouteMatch::Kind::kFound:
+      break;
+  }
+  if (!IsAuthorized(state_->options, match.route, request_.authorization)) {
+    const bool none = request_.authorization.empty();
+    return ErrorResponse(Simple(401,
+                                none ? "An API key is needed: Authorization: Bearer KEY." : "The API key is not known.",
+                                "invalid_api_key"));
+  }
+  if (match.route == Route::kChatCompletions || match.route == Route::kCompletions) {
+    if (const auto model = state_->Ready(); !model) return ErrorResponse(model.error());
+  }
+  return std::nullopt;
+}
+
+asio::awaitable<void> Connection::Handle(const RouteMatch& match) {
+  const bool chat = match.route == Route::kChatCompletions;
+  if (!chat && match.route != Route::kCompletions) {
+    co_await Respond(AnswerPlain(*state_, match, request_));
+    co_return;
+  }
+  const double arrived = MonotonicSeconds();
+  const auto model = state_->Ready();
+  if (!model) {
+    co_await Respond(ErrorResponse(model.error()));
+    co_return;
+  }
+  co_await Generate(*state_, *model, chat, request_, arrived, *this);
+}
+
+void Connection::AddCommonHeaders(HttpResponse& response, bool preflight) const {
+  response.headers.emplace_back("X-Request-Id", request_.request_id);
+  for (auto& header : CorsHeaders(state_->options, request_, preflight)) response.headers.push_back(std::move(header));
+}
+
+asio::awaitable<void> Connection::Send(std::string_view data) {
+  if (broken_) co_return;
+  if (co_await socket_.Write(data, state_->options.write_timeout)) {
+    broken_ = true;
+    keep_alive_ = false;
+  }
+}
+
+asio::awaitable<void> Connection::Respond(HttpResponse response) {
+  responding_ = true;
+  status_ = response.status;
+  AddCommonHeaders(response, request_.method == "OPTIONS");
+  std::string text = ResponseHead(response, BodyFraming::kLength, keep_alive_, UnixSeconds());
+  if (request_.method != "HEAD" && response.status != 204) text += response.body;
+  co_await Send(text);
+}
+
+asio::awaitable<void> Connection::BeginStream(HttpResponse head) {
+  responding_ = true;
+  status_ = head.status;
+  if (old_client_) keep_alive_ = false;
+  AddCommonHeaders(head, false);
+  co_await Send(ResponseHead(head, old_client_ ? BodyFraming::kClose : BodyFraming::kChunked, keep_alive_,
+                             UnixSeconds()));
+}
+
+asio::awaitable<bool> Connection::Write(std::string_view piece) {
+  if (old_client_) {
+    co_await Send(piece);
+  } else {
+    const std::string chunk = Chunk(piece);
+    co_await Send(chunk);
+  }
+  co_return !broken_;
+}
+
+asio::awaitable<void> Connection::EndStream() {
+  if (!old_client_) co_await Send(kLastChunk);
+}
+
+asio::awaitable<void> Connection::Reject() {
+  request_.request_id = RequestIdFor("");
+  co_await Respond(ErrorResponse({.status = 503,
+                                  .message = "The server has as many connections as it may.",
+                                  .type = "unavailable_error",
+                                  .code = "too_many_connections",
+                                  .retry_after_seconds = 1}));
+  co_await socket_.CloseGently(kLinger);
+}
+
+}  // namespace strata::serve

@@ -1,0 +1,19 @@
+// POST /v1/chat/completions and /v1/completions.
+#pragma once
+
+#include <memory>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "serve/exchange.h"
+#include "serve/http.h"
+#include "serve/state.h"
+
+namespace strata::serve {
+
+/// Answers the request over `exchange`, streamed when it asks for that. Returns when the response is written or the
+/// client is gone; whatever the engine still does for it is then cancelled. `arrived_seconds` is monotonic.
+boost::asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedModel> model, bool chat,
+                                      const HttpRequest& http, double arrived_seconds, Exchange& exchange);
+
+}  // namespace strata::serve

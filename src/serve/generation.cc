@@ -1,0 +1,157 @@
+#include "serve/generation.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "serve/chat_prompt.h"
+
+namespace strata::serve {
+namespace {
+
+using Prompts = std::vector<std::shared_ptr<const Prompt>>;
+
+std::unexpected<ApiError> Refuse(std::string param, std::string code, std::string message) {
+  return std::unexpected(
+      ApiError{.message = std::move(message), .param = std::move(param), .code = std::move(code)});
+}
+
+std::expected<Prompt, ApiError> ChatPrompt(const LoadedModel& model, const GenerateRequest& request) {
+  if (!model.served->chat_template) {
+    return Refuse("messages", "no_chat_template",
+                  "The model has no chat template, so it cannot take messages; /v1/completions takes a prompt.");
+  }
+  auto text = RenderChat(*model.served->chat_template, model.template_takes_parts, request.chat_input,
+                         model.tokenizer(), UnixSeconds());
+  if (!text) return std::unexpected(ToApiError(text.error()));
+  Prompt prompt{.text = std::move(*text), .tokens = {}};
+  prompt.tokens = model.tokenizer().Encode(
+      prompt.text, {.add_special_tokens = request.chat_input.add_special_tokens, .parse_special = true});
+  return prompt;
+}
+
+Prompt CompletionPrompt(const LoadedModel& model, const GenerateRequest& request, const PromptInput& input) {
+  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&input)) {
+    return {.text = request.echo ? model.tokenizer().Decode(*tokens) : std::string(), .tokens = *tokens};
+  }
+  const auto& text = std::get<std::string>(input);
+  return {.text = text,
+          .tokens = model.tokenizer().Encode(
+              text, {.add_special_tokens = request.add_special_tokens, .parse_special = true})};
+}
+
+/// Keeps the last tokens, as truncate_prompt_tokens asks.
+void Truncate(const LoadedModel& model, const GenerateRequest& request, Prompt& prompt) {
+  if (!request.truncate_prompt_tokens) return;
+  const std::int64_t wanted = *request.truncate_prompt_tokens;
+  const std::int64_t room = model.max_context - request.max_tokens.value_or(1);
+  const auto keep = static_cast<std::size_t>(std::max<std::int64_t>(wanted == -1 ? room : wanted, 1));
+  if (prompt.tokens.size() <= keep) return;
+  prompt.tokens.erase(prompt.tokens.begin(), prompt.tokens.end() - static_cast<std::ptrdiff_t>(keep));
+  if (request.echo) prompt.text = model.tokenizer().Decode(prompt.tokens);
+}
+
+/// Errors name the numbers, as clients' tools look for them.
+std::expected<void, ApiError> CheckLength(const LoadedModel& model, const GenerateRequest& request,
+                                          const std::string& field, std::int64_t length) {
+  if (length == 0) return Refuse(field, "", fmt::format("{}: the prompt has no tokens", field));
+  const std::int64_t least = request.max_tokens && *request.max_tokens == 0 ? 0 : 1;
+  if (length + least > model.max_context) {
+    return Refuse(field, "context_length_exceeded",
+                  fmt::format("This model's maximum context length is {} tokens, but the prompt has {} tokens. Please "
+                              "shorten the prompt.",
+                              model.max_context, length));
+  }
+  if (request.max_tokens && *request.max_tokens > model.max_context - length) {
+    return Refuse("max_tokens", "context_length_exceeded",
+                  fmt::format("max_tokens (or max_completion_tokens) is too large: {}. This model's maximum context "
+                              "length is {} tokens and the prompt has {} tokens ({} > {} - {}).",
+                              *request.max_tokens, model.max_context, length, *request.max_tokens, model.max_context,
+                              length));
+  }
+  return {};
+}
+
+std::expected<void, ApiError> CheckTokens(const LoadedModel& model, const std::string& field,
+                                          const std::vector<TokenId>& tokens) {
+  const std::int64_t vocab = model.served->engine->runner().config().vocab;
+  for (const TokenId token : tokens) {
+    if (token >= 0 && token < vocab) continue;
+    return Refuse(field, "", fmt::format("{}: token {} is outside of the vocabulary [0, {})", field, token, vocab));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, GenerateRequest& request) {
+  std::vector<Prompt> made;
+  if (request.chat) {
+    auto prompt = ChatPrompt(model, request);
+    if (!prompt) return std::unexpected(std::move(prompt.error()));
+    made.push_back(std::move(*prompt));
+  }
+  for (const PromptInput& input : request.prompts) made.push_back(CompletionPrompt(model, request, input));
+
+  const std::string field = request.chat ? "messages" : "prompt";
+  Prompts prompts;
+  for (Prompt& prompt : made) {
+    Truncate(model, request, prompt);
+    if (auto good = CheckTokens(model, field, prompt.tokens); !good) return std::unexpected(std::move(good.error()));
+    if (auto good = CheckLength(model, request, field, static_cast<std::int64_t>(prompt.tokens.size())); !good) {
+      return std::unexpected(std::move(good.error()));
+    }
+    prompts.push_back(std::make_shared<const Prompt>(std::move(prompt)));
+  }
+  request.sampling.logprobs = request.logprobs;
+  request.sampling.prompt_logprobs = request.prompt_logprobs;
+  if (request.echo && request.logprobs) {
+    request.sampling.prompt_logprobs = std::max(*request.logprobs, request.prompt_logprobs.value_or(0));
+  }
+  // The engine takes max_tokens 0 with prompt logprobs only: without them there would be nothing to compute.
+  if (request.max_tokens == 0 && !request.sampling.prompt_logprobs) request.sampling.prompt_logprobs = 0;
+  return prompts;
+}
+
+std::uint64_t SeedOfChoice(std::uint64_t seed, int choice) {
+  if (choice == 0) return seed;
+  // SplitMix64 (Steele, Lea, Flood 2014): neighbours become unrelated.
+  std::uint64_t z = seed + static_cast<std::uint64_t>(choice) * 0x9E3779B97F4A7C15ULL;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+  return z ^ (z >> 31);
+}
+
+Submission::~Submission() {
+  for (std::size_t i = 0; i < ids_.size(); ++i) {
+    if (running_[i]) engine_->Cancel(ids_[i]);
+  }
+}
+
+Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request,
+                          std::chrono::steady_clock::time_point deadline, EventChannel& channel) {
+  for (const auto& prompt : prompts) {
+    for (int i = 0; i < request.n; ++i) {
+      EngineRequest work;
+      work.prompt = prompt->tokens;
+      work.sampling = request.sampling;
+      const std::int64_t room = engine_->max_context() - static_cast<std::int64_t>(prompt->tokens.size());
+      work.sampling.max_tokens = request.max_tokens.value_or(room);
+      if (work.sampling.seed) work.sampling.seed = SeedOfChoice(*work.sampling.seed, i);
+      work.on_event = channel.Sender(static_cast<int>(ids_.size()));
+      work.deadline = deadline;
+      work.priority = request.priority;
+      STRATA_TRY(const RequestId id, engine_->Submit(std::move(work)));
+      ids_.push_back(id);
+      running_.push_back(true);
+    }
+  }
+  return {};
+}
+
+void Submission::Cancel(int choice) { engine_->Cancel(ids_[static_cast<std::size_t>(choice)]); }
+
+}  // namespace strata::serve

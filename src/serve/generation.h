@@ -1,0 +1,50 @@
+// A request's work for the engine: prompts to tokens, lengths against the context, and the submission that is cancelled
+// when nobody waits for it any more.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <vector>
+
+#include "serve/api_error.h"
+#include "serve/choice.h"
+#include "serve/event_channel.h"
+#include "serve/request.h"
+#include "serve/state.h"
+
+namespace strata::serve {
+
+/// The request's prompts as tokens, in the request's order; sampling.max_tokens and the log-probabilities that the
+/// answer needs are filled in. Errors: 400 naming the field: no chat template, the template's own error, a prompt that is
+/// empty or longer than the context, max_tokens beyond what is left of it, a token outside of the vocabulary.
+std::expected<std::vector<std::shared_ptr<const Prompt>>, ApiError> PreparePrompts(const LoadedModel& model,
+                                                                                   GenerateRequest& request);
+
+/// Choice i of a request with a seed: 0 keeps the seed, the others differ from it and from each other.
+std::uint64_t SeedOfChoice(std::uint64_t seed, int choice);
+
+/// Requests that run in the engine; those that have not ended are cancelled with it.
+class Submission {
+ public:
+  explicit Submission(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+  ~Submission();
+  Submission(const Submission&) = delete;
+  Submission& operator=(const Submission&) = delete;
+
+  /// All prompts times n, or none: choice prompt * n + i sends its events to `channel`.
+  Status Submit(const std::vector<std::shared_ptr<const Prompt>>& prompts, const GenerateRequest& request,
+                std::chrono::steady_clock::time_point deadline, EventChannel& channel);
+
+  void Cancel(int choice);
+  /// The engine has said its last word about this choice.
+  void MarkEnded(int choice) { running_[static_cast<std::size_t>(choice)] = false; }
+
+ private:
+  std::shared_ptr<Engine> engine_;
+  std::vector<RequestId> ids_;
+  std::vector<bool> running_;
+};
+
+}  // namespace strata::serve

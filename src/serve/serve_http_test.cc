@@ -1,0 +1,154 @@
+// Routing, authorisation, CORS, framing and errors, as plain data.
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "serve/api_error.h"
+#include "serve/http.h"
+#include "serve/sse.h"
+#include "serve/wire.h"
+
+namespace strata::serve {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::Pair;
+using Kind = RouteMatch::Kind;
+
+TEST(Router, FindsByMethodAndPath) {
+  EXPECT_EQ(FindRoute("POST", "/v1/chat/completions").route, Route::kChatCompletions);
+  EXPECT_EQ(FindRoute("POST", "/v1/completions").route, Route::kCompletions);
+  for (const char* path : {"/health", "/v1/health", "/ping"}) {
+    EXPECT_EQ(FindRoute("GET", path).route, Route::kHealth) << path;
+    EXPECT_EQ(FindRoute("HEAD", path).kind, Kind::kFound) << path;
+  }
+  EXPECT_EQ(FindRoute("GET", "/v1/nothing").kind, Kind::kNoSuchPath);
+  EXPECT_EQ(FindRoute("GET", "/v1/models/").kind, Kind::kNoSuchPath);
+  EXPECT_EQ(FindRoute("GET", "/v1/chat/completions").kind, Kind::kWrongMethod);
+  EXPECT_EQ(FindRoute("GET", "/v1/chat/completions").allow, "POST, OPTIONS");
+  EXPECT_EQ(FindRoute("DELETE", "/v1/models").allow, "GET, HEAD, OPTIONS");
+  EXPECT_EQ(FindRoute("OPTIONS", "/tokenize").kind, Kind::kOptions);
+  EXPECT_EQ(FindRoute("HEAD", "/tokenize").kind, Kind::kWrongMethod);
+}
+
+TEST(Router, ModelIdsMayHaveSlashes) {
+  const RouteMatch match = FindRoute("GET", DecodePath("/v1/models/org%2Fname/x?y=1"));
+  EXPECT_EQ(match.route, Route::kModel);
+  EXPECT_EQ(match.argument, "org/name/x");
+  EXPECT_EQ(match.handler, "/v1/models/*");  // an id is no label
+}
+
+TEST(Router, DecodesTargets) {
+  EXPECT_EQ(DecodePath("/a%20b%2"), "/a b%2");
+  EXPECT_EQ(DecodePath("/a%zz"), "/a%zz");
+  EXPECT_EQ(DecodePath("http://host:80/health?x"), "/health");
+  EXPECT_EQ(DecodePath("http://host"), "/");
+}
+
+TEST(Access, KeysOpenWhatIsClosed) {
+  ServerOptions options;
+  EXPECT_TRUE(IsAuthorized(options, Route::kChatCompletions, ""));
+  options.api_keys = {"one", "two"};
+  EXPECT_TRUE(IsAuthorized(options, Route::kHealth, ""));
+  EXPECT_TRUE(IsAuthorized(options, Route::kMetrics, ""));
+  EXPECT_TRUE(IsAuthorized(options, Route::kVersion, ""));
+  for (const char* right : {"Bearer one", "bearer two", "BEARER one"}) {
+    EXPECT_TRUE(IsAuthorized(options, Route::kModels, right)) << right;
+  }
+  for (const char* wrong : {"", "Bearer", "Bearer ", "one", "Basic one", "Bearer on", "Bearer onee", "Bearer one ",
+                            "Bearer One", "Bearer oneone"}) {
+    EXPECT_FALSE(IsAuthorized(options, Route::kModels, wrong)) << wrong;
+    EXPECT_FALSE(IsAuthorized(options, Route::kTokenize, wrong)) << wrong;
+  }
+}
+
+TEST(Cors, OpensToTheNamedOriginsOnly) {
+  ServerOptions options;
+  HttpRequest request;
+  request.origin = "https://a.example";
+  EXPECT_THAT(CorsHeaders(options, request, true), IsEmpty());
+  options.allowed_origins = {"https://a.example"};
+  const auto headers = CorsHeaders(options, request, false);
+  EXPECT_THAT(headers, Contains(Pair("Access-Control-Allow-Origin", "https://a.example")));
+  EXPECT_THAT(headers, Contains(Pair("Vary", "Origin")));
+  EXPECT_THAT(headers, Not(Contains(Pair("Access-Control-Allow-Methods", testing::_))));
+  request.preflight_headers = "x-stainless-os";
+  EXPECT_THAT(CorsHeaders(options, request, true), Contains(Pair("Access-Control-Allow-Headers", "x-stainless-os")));
+  request.origin = "https://b.example";
+  EXPECT_THAT(CorsHeaders(options, request, false), IsEmpty());
+  options.allowed_origins = {"*"};
+  EXPECT_THAT(CorsHeaders(options, request, false), Contains(Pair("Access-Control-Allow-Origin", "*")));
+  request.origin = "";
+  EXPECT_THAT(CorsHeaders(options, request, false), IsEmpty());
+}
+
+TEST(Ids, AreEchoedWhenFitAndNeverTheSame) {
+  EXPECT_EQ(RequestIdFor("client-7"), "client-7");
+  for (const std::string& unfit : {std::string(), std::string("a b"), std::string("a\r\nb"), std::string(129, 'a')}) {
+    EXPECT_TRUE(RequestIdFor(unfit).starts_with("req-")) << unfit;
+  }
+  EXPECT_NE(MakeId("x"), MakeId("x"));
+  EXPECT_EQ(MakeId("chatcmpl-").size(), 9U + 32U);
+}
+
+TEST(Wire, HeadsFrameTheirBodies) {
+  const HttpResponse response{.status = 200, .body = "{}", .headers = {{"X-Request-Id", "r"}}};
+  EXPECT_EQ(ResponseHead(response, BodyFraming::kLength, true, 784111777),
+            "HTTP/1.1 200 OK\r\nServer: strata\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+            "Content-Type: application/json\r\nContent-Length: 2\r\nX-Request-Id: r\r\n"
+            "Connection: keep-alive\r\n\r\n");
+  EXPECT_THAT(ResponseHead(response, BodyFraming::kChunked, true, 0), HasSubstr("Transfer-Encoding: chunked\r\n"));
+  const std::string until_close = ResponseHead(response, BodyFraming::kClose, true, 0);
+  EXPECT_THAT(until_close, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(until_close, Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(ResponseHead({.status = 204}, BodyFraming::kLength, true, 0), Not(HasSubstr("Content-")));
+  EXPECT_EQ(Chunk("0123456789abcdef"), "10\r\n0123456789abcdef\r\n");
+}
+
+TEST(Sse, IsOneLineOfDataAndAnEmptyOne) { EXPECT_EQ(SseEvent("{\"a\":1}"), "data: {\"a\":1}\n\n"); }
+
+struct ErrorCase {
+  ErrorCode code;
+  int status;
+  const char* type;
+  bool retry;
+};
+void PrintTo(const ErrorCase& one, std::ostream* out) { *out << ToString(one.code); }
+
+class Errors : public testing::TestWithParam<ErrorCase> {};
+TEST_P(Errors, HaveTheirStatus) {
+  const ApiError error = ToApiError(Error(GetParam().code, "why").WithParam("field"));
+  EXPECT_EQ(error.status, GetParam().status);
+  EXPECT_EQ(error.type, GetParam().type);
+  const HttpResponse response = ErrorResponse(error);
+  const auto json = nlohmann::json::parse(response.body);
+  EXPECT_EQ(json["error"]["message"], "why");
+  EXPECT_EQ(json["error"]["param"], "field");
+  EXPECT_EQ(!response.headers.empty(), GetParam().retry);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Codes, Errors,
+    testing::Values(ErrorCase{ErrorCode::kInvalidArgument, 400, "invalid_request_error", false},
+                    ErrorCase{ErrorCode::kUnsupported, 400, "invalid_request_error", false},
+                    ErrorCase{ErrorCode::kNotFound, 404, "invalid_request_error", false},
+                    ErrorCase{ErrorCode::kDeadlineExceeded, 408, "timeout_error", false},
+                    ErrorCase{ErrorCode::kResourceExhausted, 429, "rate_limit_error", true},
+                    ErrorCase{ErrorCode::kUnavailable, 503, "unavailable_error", true},
+                    ErrorCase{ErrorCode::kCorrupt, 500, "server_error", false},
+                    ErrorCase{ErrorCode::kIo, 500, "server_error", false},
+                    ErrorCase{ErrorCode::kInternal, 500, "server_error", false}));
+
+TEST(Errors, EmptyFieldsAreNullAndBadTextIsReplaced) {
+  const auto json = nlohmann::json::parse(ErrorJson({.message = "a\xff"}));
+  EXPECT_TRUE(json["error"]["param"].is_null());
+  EXPECT_TRUE(json["error"]["code"].is_null());
+  EXPECT_EQ(json["error"]["message"], "a\xEF\xBF\xBD");
+}
+
+}  // namespace
+}  // namespace strata::serve

@@ -1,0 +1,103 @@
+#include "serve/server.h"
+
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <pthread.h>
+
+#include "base/log.h"
+#include "serve/listener.h"
+#include "serve/state.h"
+
+namespace strata::serve {
+
+namespace asio = boost::asio;
+
+struct Server::Impl {
+  explicit Impl(ServerOptions options)
+      : state(std::make_shared<ServerState>(std::move(options))), context(state->options.io_threads) {}
+
+  const std::shared_ptr<ServerState> state;
+  asio::io_context context;
+  std::optional<asio::ip::tcp::acceptor> acceptor;
+  std::uint16_t port = 0;
+  std::vector<std::thread> threads;
+
+  std::mutex mutex;
+  std::condition_variable stopped_changed;
+  bool stopped = false;
+
+  void Stop() {
+    context.stop();
+    for (std::thread& thread : threads) {
+      if (thread.joinable()) thread.join();
+    }
+    const std::lock_guard lock(mutex);
+    stopped = true;
+    stopped_changed.notify_all();
+  }
+};
+
+namespace {
+
+/// Connections catch what their handlers throw; what is left is a lack of memory between them, and ends nobody else.
+void RunUntilStopped(asio::io_context& context) {
+  while (!context.stopped()) {
+    try {
+      context.run();
+    } catch (const std::exception& error) {
+      LogError("an I/O thread goes on after: {}", error.what());
+    }
+  }
+}
+
+}  // namespace
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  const ServerOptions& chosen = impl->state->options;
+  STRATA_TRY(impl->acceptor, Listen(impl->context.get_executor(), chosen.host, chosen.port));
+  boost::system::error_code error;
+  impl->port = impl->acceptor->local_endpoint(error).port();
+  if (error) return Fail(ErrorCode::kIo, "cannot tell the port of {}: {}", chosen.host, error.message());
+  asio::co_spawn(impl->context, AcceptLoop(*impl->acceptor, impl->state), asio::detached);
+  for (int i = 0; i < chosen.io_threads; ++i) {
+    std::thread& thread = impl->threads.emplace_back([context = &impl->context] { RunUntilStopped(*context); });
+    ::pthread_setname_np(thread.native_handle(), fmt::format("strata/io{}", i).c_str());
+  }
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::~Server() { impl_->Stop(); }
+
+void Server::SetModel(std::shared_ptr<ServedModel> model) { impl_->state->SetModel(std::move(model)); }
+void Server::SetFailed(Error error) { impl_->state->SetFailed(std::move(error)); }
+std::uint16_t Server::port() const { return impl_->port; }
+std::shared_ptr<EngineObserver> Server::observer() const { return impl_->state->metrics; }
+void Server::RequestDrain() { impl_->state->SetDraining(); }
+
+bool Server::Drain() {
+  RequestDrain();
+  const bool complete =
+      impl_->state->WaitUntilIdle(std::chrono::steady_clock::now() + impl_->state->options.drain_timeout);
+  if (!complete) LogWarning("drain: requests still ran after the drain timeout and are cut off");
+  impl_->Stop();
+  return complete;
+}
+
+void Server::Wait() {
+  std::unique_lock lock(impl_->mutex);
+  impl_->stopped_changed.wait(lock, [&] { return impl_->stopped; });
+}
+
+}  // namespace strata::serve

@@ -1,0 +1,72 @@
+// What all connections of a server share.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "serve/api_error.h"
+#include "serve/metrics.h"
+#include "serve/server.h"
+
+namespace strata::serve {
+
+/// A served model and what is derived from it once.
+struct LoadedModel {
+  std::shared_ptr<ServedModel> served;
+  std::int64_t max_context = 0;   ///< tokens of prompt and answer together
+  std::string fingerprint;        ///< system_fingerprint: changes with the model and with strata
+  bool template_takes_parts = false;  ///< the template reads content that is an array of parts
+
+  const Tokenizer& tokenizer() const { return *served->tokenizer; }
+};
+
+class ServerState {
+ public:
+  explicit ServerState(ServerOptions server_options);
+
+  const ServerOptions options;
+  const std::shared_ptr<Metrics> metrics;
+  const std::int64_t started_unix_seconds;
+  std::atomic<int> connections = 0;
+
+  void SetModel(std::shared_ptr<ServedModel> model);
+  void SetFailed(Error error);
+  void SetDraining() { draining_ = true; }
+  bool draining() const { return draining_; }
+
+  /// The model, or why there is none now: 503 while loading or draining, 500 when loading failed.
+  std::expected<std::shared_ptr<const LoadedModel>, ApiError> Ready() const;
+
+  /// Whether clients may call the model so.
+  bool IsModelName(std::string_view name) const;
+
+  /// Counts a request from its dispatch until its response is written.
+  class Active {
+   public:
+    explicit Active(ServerState& state);
+    ~Active();
+    Active(const Active&) = delete;
+    Active& operator=(const Active&) = delete;
+
+   private:
+    ServerState& state_;
+  };
+  /// True when no request was active any more before `deadline`.
+  bool WaitUntilIdle(std::chrono::steady_clock::time_point deadline);
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable idle_;
+  int active_ = 0;
+  std::shared_ptr<const LoadedModel> model_;
+  std::optional<Error> failure_;
+  std::atomic<bool> draining_ = false;
+};
+
+}  // namespace strata::serve
