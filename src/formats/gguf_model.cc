@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "formats/gguf.h"
+#include "formats/gguf_tokenizer.h"
 #include "tensor/convert.h"
 
 namespace strata {
@@ -44,45 +45,7 @@ class GgufModel : public ModelFile {
   const std::map<std::string, std::string>& chat_templates() const override { return templates_; }
 
   Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const override {
-    GgufVocabulary vocabulary;
-    STRATA_TRY(const std::string_view model, file_.Get<std::string_view>("tokenizer.ggml.model"));
-    vocabulary.model = model;
-    STRATA_TRY(const auto pre, file_.Find<std::string_view>("tokenizer.ggml.pre"));
-    vocabulary.pre = pre.value_or("default");
-    STRATA_TRY(const GgufArray tokens, file_.Get<GgufArray>("tokenizer.ggml.tokens"));
-    vocabulary.tokens = tokens.Strings();
-    const auto array = [&](std::string_view key) -> Result<GgufArray> {
-      STRATA_TRY(const auto found, file_.Find<GgufArray>(key));
-      return found.value_or(GgufArray{});
-    };
-    STRATA_TRY(const GgufArray scores, array("tokenizer.ggml.scores"));
-    STRATA_TRY(const GgufArray types, array("tokenizer.ggml.token_type"));
-    STRATA_TRY(const GgufArray merges, array("tokenizer.ggml.merges"));
-    STRATA_TRY(const GgufArray charsmap, array("tokenizer.ggml.precompiled_charsmap"));
-    const std::vector<float> score_values = scores.Numbers<float>();
-    const std::vector<std::int32_t> type_values = types.Numbers<std::int32_t>();
-    vocabulary.scores = score_values;
-    vocabulary.token_types = type_values;
-    vocabulary.merges = merges.Strings();
-    vocabulary.precompiled_charsmap = charsmap.bytes;
-    const auto id = [&](std::string_view name, std::optional<TokenId>& to) -> Status {
-      STRATA_TRY(const auto value, file_.Find<std::int64_t>(fmt::format("tokenizer.ggml.{}_token_id", name)));
-      if (value) to = static_cast<TokenId>(*value);
-      return {};
-    };
-    STRATA_CHECK(id("bos", vocabulary.bos));
-    STRATA_CHECK(id("eos", vocabulary.eos));
-    STRATA_CHECK(id("unknown", vocabulary.unk));
-    STRATA_CHECK(id("seperator", vocabulary.sep));  // the format's own spelling
-    STRATA_CHECK(id("padding", vocabulary.pad));
-    STRATA_CHECK(id("cls", vocabulary.cls));
-    STRATA_CHECK(id("mask", vocabulary.mask));
-    STRATA_CHECK(id("eot", vocabulary.eot));
-    STRATA_TRY(vocabulary.add_bos, file_.Find<bool>("tokenizer.ggml.add_bos_token"));
-    STRATA_TRY(vocabulary.add_eos, file_.Find<bool>("tokenizer.ggml.add_eos_token"));
-    STRATA_TRY(vocabulary.add_space_prefix, file_.Find<bool>("tokenizer.ggml.add_space_prefix"));
-    STRATA_TRY(vocabulary.remove_extra_whitespaces, file_.Find<bool>("tokenizer.ggml.remove_extra_whitespaces"));
-    return MakeGgufTokenizer(vocabulary);
+    return LoadGgufTokenizer(file_);
   }
 
   std::string ContentKey() const override {

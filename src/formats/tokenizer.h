@@ -25,7 +25,8 @@ struct EncodeOptions {
   /// Apply the post-processor / add_bos, add_eos of the model (BOS, [CLS] ... [SEP]).
   bool add_special_tokens = true;
   /// Recognise special tokens ("<|im_start|>") written in the text. User content that must stay text is encoded with
-  /// false: they are then encoded as ordinary characters. Non-special added tokens are always recognised.
+  /// false: they are then encoded as ordinary characters, and no special token comes out (but the unknown token, where
+  /// the model has one). Non-special added tokens are always recognised.
   bool parse_special = true;
 };
 
@@ -56,36 +57,53 @@ class Tokenizer {
   /// Decodes as the `tokenizers` package does, decoder's clean-up (leading space strip of SentencePiece) included.
   virtual std::string Decode(std::span<const TokenId> ids, bool skip_special_tokens = false) const = 0;
 
-  /// True where the decoder strips the first space of a text (SentencePiece with a dummy prefix).
-  virtual bool strips_leading_space() const = 0;
+  /// Decodes one stream of ids. What Push and Finish append, put together, is what Decode gives; each append is valid
+  /// UTF-8. The tokenizer must outlive it.
+  class Decoding {
+   public:
+    virtual ~Decoding() = default;
+    /// Appends the text that this token completes, which may be none.
+    virtual void Push(TokenId id, std::string& out) = 0;
+    /// Appends what was held back (an incomplete character, as U+FFFD). Nothing may be pushed afterwards.
+    virtual void Finish(std::string& out) = 0;
+  };
+  virtual std::unique_ptr<Decoding> StartDecoding(bool skip_special_tokens) const = 0;
 };
 
 /// Turns a stream of ids into text pieces: what Push and Finish return, put together, equals Decode of all ids, and no
 /// piece ends inside a UTF-8 character.
 class Detokenizer {
  public:
-  explicit Detokenizer(const Tokenizer& tokenizer, bool skip_special_tokens = true);
+  explicit Detokenizer(const Tokenizer& tokenizer, bool skip_special_tokens = true)
+      : decoding_(tokenizer.StartDecoding(skip_special_tokens)) {}
 
   /// Text that this token completes; may be empty.
-  std::string Push(TokenId id);
+  std::string Push(TokenId id) {
+    std::string text;
+    decoding_->Push(id, text);
+    return text;
+  }
   /// What is still held back (an incomplete character, as U+FFFD).
-  std::string Finish();
+  std::string Finish() {
+    std::string text;
+    decoding_->Finish(text);
+    return text;
+  }
 
  private:
-  const Tokenizer* tokenizer_;
-  bool skip_special_tokens_;
-  bool at_start_ = true;
-  std::string held_;
+  std::unique_ptr<Tokenizer::Decoding> decoding_;
 };
 
-/// Hugging Face tokenizer.json, with tokenizer_config.json's text for bos/eos and add_bos_token ("" when there is
-/// none). Errors: kCorrupt, kUnsupported with a JSON pointer.
+/// Hugging Face tokenizer.json, with tokenizer_config.json's text for bos_token, eos_token, add_bos_token and
+/// add_eos_token ("" when there is none; then bos and eos are unknown). Where the config says whether to add one, that
+/// decides, whatever the post-processor does. Errors: kCorrupt, kUnsupported with a JSON pointer
+/// ("tokenizer.json: /pre_tokenizer/pretokenizers/1/type: ...").
 Result<std::unique_ptr<Tokenizer>> LoadTokenizerJson(std::string_view tokenizer_json,
                                                      std::string_view tokenizer_config_json = {});
 
 /// The tokenizer.ggml.* metadata of a GGUF file, as plain data (so that the tokenizer does not know GGUF).
 struct GgufVocabulary {
-  std::string model;  ///< tokenizer.ggml.model: "gpt2", "llama", "bert", "t5"
+  std::string model;  ///< tokenizer.ggml.model: "gpt2", "llama", "gemma4", "bert", "t5"
   std::string pre;    ///< tokenizer.ggml.pre: "llama-bpe", "qwen2", "smollm", "deepseek-v3", ...
   std::vector<std::string_view> tokens;
   std::span<const float> scores;  ///< may be empty

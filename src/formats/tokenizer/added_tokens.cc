@@ -1,24 +1,26 @@
 #include "formats/tokenizer/added_tokens.h"
 
-#include <algorithm>
+#include "formats/tokenizer/char_class.h"
 
 namespace strata::tokenizer {
 
-void AddedTokens::Add(std::string text, TokenId id, bool special) {
-  if (text.empty()) return;
-  std::vector<Entry>& entries = by_first_byte_[static_cast<unsigned char>(text.front())];
-  const auto place = std::ranges::find_if(entries, [&](const Entry& e) { return e.text.size() < text.size(); });
-  entries.insert(place, {std::move(text), id, special});
+void AddedTokens::Add(AddedToken token, std::string_view pattern) {
+  trie_.Insert(pattern, static_cast<std::int32_t>(tokens_.size()));
+  tokens_.push_back(std::move(token));
 }
 
-AddedTokens::Match AddedTokens::Find(std::string_view text, std::size_t from, bool with_special) const {
-  for (std::size_t at = from; at < text.size(); ++at) {
-    for (const Entry& entry : by_first_byte_[static_cast<unsigned char>(text[at])]) {
-      if (entry.special && !with_special) continue;
-      if (text.substr(at).starts_with(entry.text)) return {at, at + entry.text.size(), entry.id};
-    }
+bool AddedTokens::StandsAlone(std::string_view text, std::size_t begin, std::size_t end) {
+  const auto is_word = [&](std::size_t at) { return (CharClasses()[CharacterAt(text, at).code_point] & kWord) != 0; };
+  return (begin == 0 || !is_word(PreviousCharacter(text, begin))) && (end == text.size() || !is_word(end));
+}
+
+void AddedTokens::Extend(std::string_view text, const AddedToken& token, std::size_t done, std::size_t& begin,
+                         std::size_t& end) {
+  const auto is_space = [&](std::size_t at) { return (CharClasses()[CharacterAt(text, at).code_point] & kSpace) != 0; };
+  while (token.lstrip && begin > done && is_space(PreviousCharacter(text, begin))) {
+    begin = PreviousCharacter(text, begin);
   }
-  return {};
+  while (token.rstrip && end < text.size() && is_space(end)) end += CharacterAt(text, end).length;
 }
 
 }  // namespace strata::tokenizer

@@ -1,185 +1,260 @@
-// Tokenizers from GGUF metadata: byte-level BPE ("gpt2").
+// Tokenizers from GGUF metadata. A GGUF file has the vocabulary; what surrounds it follows from the model's kind.
 #include <algorithm>
-#include <mutex>
-#include <unordered_map>
+#include <map>
+#include <utility>
 
 #include "base/unicode.h"
 #include "formats/tokenizer.h"
-#include "formats/tokenizer/added_tokens.h"
 #include "formats/tokenizer/bpe.h"
-#include "formats/tokenizer/byte_level.h"
-#include "formats/tokenizer/pretokenizer.h"
+#include "formats/tokenizer/char_class.h"
+#include "formats/tokenizer/gguf_pretokenizers.h"
+#include "formats/tokenizer/pipeline.h"
+#include "formats/tokenizer/unigram.h"
+#include "formats/tokenizer/wordpiece.h"
 
 namespace strata {
 namespace {
 
-using tokenizer::AddedTokens;
-using tokenizer::Bpe;
-using tokenizer::Pretokenizer;
+using namespace tokenizer;  // NOLINT(google-build-using-namespace): this file puts its parts together
 
 /// tokenizer.ggml.token_type.
-constexpr std::int32_t kControl = 3, kUserDefined = 4;
+enum TokenType : std::int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
 
-class ByteLevelBpeTokenizer : public Tokenizer {
+constexpr std::string_view kSpaceMark = "▁";
+/// Longest entry that may come of merges of scored entries: all its cuts in two are looked up.
+constexpr std::size_t kLongestMerged = 1024;
+/// BERT's max_input_chars_per_word.
+constexpr std::size_t kWordPieceCharacters = 100;
+
+class Builder {
  public:
-  static Result<std::unique_ptr<Tokenizer>> Make(const GgufVocabulary& vocabulary) {
-    STRATA_TRY(Pretokenizer pretokenizer, Pretokenizer::ForGguf(vocabulary.pre));
-    auto made = std::unique_ptr<ByteLevelBpeTokenizer>(new ByteLevelBpeTokenizer(std::move(pretokenizer)));
-    STRATA_CHECK(made->Fill(vocabulary));
-    return made;
-  }
+  explicit Builder(const GgufVocabulary& vocabulary) : in_(vocabulary) {}
 
-  std::vector<TokenId> Encode(std::string_view text, const EncodeOptions& options) const override {
-    std::vector<TokenId> ids;
-    if (options.add_special_tokens && adds_bos_ && bos_) ids.push_back(*bos_);
-    std::string repaired;
-    if (!IsValidUtf8(text)) {
-      repaired = ReplaceInvalidUtf8(text);
-      text = repaired;
-    }
-    for (std::size_t at = 0; at < text.size();) {
-      const AddedTokens::Match match = added_.Find(text, at, options.parse_special);
-      const std::size_t end = std::min(match.begin, text.size());
-      EncodeText(text.substr(at, end - at), ids);
-      if (end == text.size()) break;
-      ids.push_back(match.id);
-      at = match.end;
-    }
-    if (options.add_special_tokens && adds_eos_ && eos_) ids.push_back(*eos_);
-    return ids;
-  }
-
-  std::string_view TokenBytes(TokenId id) const override { return Known(id) ? bytes_[Index(id)] : std::string_view(); }
-  std::string_view TokenText(TokenId id) const override { return Known(id) ? texts_[Index(id)] : std::string_view(); }
-  std::optional<TokenId> FindToken(std::string_view text) const override {
-    const auto found = ids_.find(text);
-    return found == ids_.end() ? std::nullopt : std::optional(found->second);
-  }
-  std::int32_t vocab_size() const override { return static_cast<std::int32_t>(texts_.size()); }
-  bool IsSpecial(TokenId id) const override { return Known(id) && special_[Index(id)]; }
-  std::optional<TokenId> bos() const override { return bos_; }
-  std::optional<TokenId> eos() const override { return eos_; }
-  bool adds_bos() const override { return adds_bos_ && bos_; }
-  bool strips_leading_space() const override { return false; }
-
-  std::string Decode(std::span<const TokenId> ids, bool skip_special_tokens) const override {
-    std::string bytes;
-    for (const TokenId id : ids) {
-      if (!skip_special_tokens || !IsSpecial(id)) bytes += TokenBytes(id);
-    }
-    return IsValidUtf8(bytes) ? bytes : ReplaceInvalidUtf8(bytes);
+  Result<std::unique_ptr<Tokenizer>> Build() {
+    STRATA_CHECK(Check());
+    STRATA_CHECK(BuildParts());
+    return MakePipelineTokenizer(std::move(out_));
   }
 
  private:
-  explicit ByteLevelBpeTokenizer(Pretokenizer pretokenizer) : pretokenizer_(std::move(pretokenizer)) {}
+  std::size_t size() const { return in_.tokens.size(); }
+  std::int32_t TypeOf(std::size_t id) const { return in_.token_types.empty() ? kNormal : in_.token_types[id]; }
 
-  static std::size_t Index(TokenId id) { return static_cast<std::size_t>(id); }
-  bool Known(TokenId id) const { return id >= 0 && Index(id) < texts_.size(); }
-
-  Status Fill(const GgufVocabulary& vocabulary) {
-    const std::size_t size = vocabulary.tokens.size();
-    if (size == 0) return Fail(ErrorCode::kCorrupt, "tokenizer.ggml.tokens is empty");
-    if (!vocabulary.token_types.empty() && vocabulary.token_types.size() != size) {
+  Status Check() const {
+    if (size() == 0) return Fail(ErrorCode::kCorrupt, "tokenizer.ggml.tokens is empty");
+    if (!in_.token_types.empty() && in_.token_types.size() != size()) {
       return Fail(ErrorCode::kCorrupt, "tokenizer.ggml.token_type has {} entries, tokenizer.ggml.tokens {}",
-                  vocabulary.token_types.size(), size);
+                  in_.token_types.size(), size());
     }
-    texts_.assign(vocabulary.tokens.begin(), vocabulary.tokens.end());
-    bytes_.resize(size);
-    special_.resize(size);
-    std::vector<std::string> symbols(size);  // what merges may make: ordinary entries only
-    for (std::size_t id = 0; id < size; ++id) {
-      const std::int32_t type = vocabulary.token_types.empty() ? 1 : vocabulary.token_types[id];
-      special_[id] = type == kControl;
-      ids_.emplace(texts_[id], static_cast<TokenId>(id));
-      if (type == kControl || type == kUserDefined) {
-        bytes_[id] = texts_[id];
-        added_.Add(texts_[id], static_cast<TokenId>(id), type == kControl);
-      } else {
-        const auto bytes = tokenizer::BytesFromByteLevel(texts_[id]);
-        bytes_[id] = bytes.value_or(texts_[id]);
-        if (bytes) symbols[id] = *bytes;
-      }
+    if (!in_.scores.empty() && in_.scores.size() != size()) {
+      return Fail(ErrorCode::kCorrupt, "tokenizer.ggml.scores has {} entries, tokenizer.ggml.tokens {}",
+                  in_.scores.size(), size());
     }
-    std::vector<std::pair<std::string, std::string>> merges;
-    merges.reserve(vocabulary.merges.size());
-    for (std::size_t i = 0; i < vocabulary.merges.size(); ++i) {
-      const std::string_view merge = vocabulary.merges[i];
-      const std::size_t space = merge.find(' ', 1);
-      auto left = tokenizer::BytesFromByteLevel(merge.substr(0, space));
-      auto right = space == merge.npos ? std::nullopt : tokenizer::BytesFromByteLevel(merge.substr(space + 1));
-      if (!left || !right) {
-        return Fail(ErrorCode::kCorrupt, "tokenizer.ggml.merges[{}]: \"{}\" is no pair of byte-level entries", i,
-                    merge);
-      }
-      merges.emplace_back(std::move(*left), std::move(*right));
-    }
-    bpe_ = std::make_unique<Bpe>(symbols, merges);
-    for (const auto& [name, id] : {std::pair("bos", vocabulary.bos), std::pair("eos", vocabulary.eos)}) {
-      if (id && !Known(*id)) {
+    const std::pair<const char*, std::optional<TokenId>> ids[] = {
+        {"bos", in_.bos}, {"eos", in_.eos}, {"unknown", in_.unk}, {"seperator", in_.sep}, {"cls", in_.cls}};
+    for (const auto& [name, id] : ids) {
+      if (id && (*id < 0 || static_cast<std::size_t>(*id) >= size())) {
         return Fail(ErrorCode::kCorrupt, "tokenizer.ggml.{}_token_id: {} is not in the vocabulary of {}", name, *id,
-                    size);
+                    size());
       }
     }
-    bos_ = vocabulary.bos;
-    eos_ = vocabulary.eos;
-    whole_words_ = vocabulary.pre == "llama-bpe" || vocabulary.pre == "llama3" || vocabulary.pre == "llama-v3";
-    adds_bos_ = vocabulary.add_bos.value_or(whole_words_);  // Llama 3's files rely on both
-    adds_eos_ = vocabulary.add_eos.value_or(false);
     return {};
   }
 
-  void EncodeText(std::string_view text, std::vector<TokenId>& ids) const {
-    pretokenizer_.Split(text, [&](std::string_view word) { EncodeWord(word, ids); });
+  Status BuildParts() {
+    out_.bos = in_.bos;
+    out_.eos = in_.eos;
+    if (in_.model == "gpt2") return BuildByteLevelBpe();
+    if (in_.model == "llama") return BuildScoredBpe();
+    if (in_.model == "gemma4") return BuildSpacedBpe();
+    if (in_.model == "t5") return BuildUnigram();
+    if (in_.model == "bert") return BuildWordPiece();
+    return Fail(ErrorCode::kUnsupported,
+                "tokenizer.ggml.model: {} is not supported (supported: gpt2, llama, gemma4, t5, bert)", in_.model);
   }
 
-  /// Words repeat: what a word became is remembered. The lock is held for the look-up alone.
-  void EncodeWord(std::string_view word, std::vector<TokenId>& ids) const {
-    if (whole_words_) {  // tokenizer.json's ignore_merges: a word that is an entry is that entry
-      if (const auto id = FindToken(tokenizer::ByteLevelFromBytes(word)); id && !special_[Index(*id)]) {
-        ids.push_back(*id);
-        return;
+  /// The vocabulary, and the tokens that are looked for in the text. `spell(id)` is an entry's text.
+  template <class Spell>
+  void FillVocabulary(Spell spell) {
+    std::vector<std::string> texts(size());
+    out_.special.resize(size());
+    reachable_.resize(size());
+    for (std::size_t id = 0; id < size(); ++id) {
+      const std::int32_t type = TypeOf(id);
+      texts[id] = spell(id);
+      const bool valid = IsValidUtf8(texts[id]);
+      if (!valid) texts[id] = ReplaceInvalidUtf8(texts[id]);
+      out_.special[id] = type == kControl || type == kUnknown;
+      reachable_[id] = valid && !texts[id].empty() && (type == kNormal || type == kUserDefined || type == kUnused);
+      if (out_.special[id] || type == kUserDefined) {
+        out_.added.push_back({.text = texts[id], .id = static_cast<TokenId>(id), .special = out_.special[id]});
       }
     }
-    if (word.size() > kCachedBytes) {
-      bpe_->Encode(word, ids);
-      return;
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto known = cache_.find(word); known != cache_.end()) {
-        ids.insert(ids.end(), known->second.begin(), known->second.end());
-        return;
-      }
-    }
-    std::vector<TokenId> encoded;
-    bpe_->Encode(word, encoded);
-    ids.insert(ids.end(), encoded.begin(), encoded.end());
-    const std::lock_guard lock(mutex_);
-    if (cache_.size() < kCachedWords) cache_.emplace(word, std::move(encoded));
+    out_.vocabulary = std::make_unique<Vocabulary>(std::move(texts));
+  }
+  void FillVocabulary() {
+    FillVocabulary([&](std::size_t id) { return std::string(in_.tokens[id]); });
   }
 
-  struct TextHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  static constexpr std::size_t kCachedBytes = 64, kCachedWords = 100'000;
+  std::optional<TokenId> Unknown() const {
+    if (in_.unk) return in_.unk;
+    const auto type = std::ranges::find(in_.token_types, static_cast<std::int32_t>(kUnknown));
+    if (type == in_.token_types.end()) return std::nullopt;
+    return static_cast<TokenId>(type - in_.token_types.begin());
+  }
 
-  Pretokenizer pretokenizer_;
-  std::unique_ptr<Bpe> bpe_;
-  AddedTokens added_;
-  std::vector<std::string> texts_, bytes_;
-  std::vector<bool> special_;
-  std::unordered_map<std::string, TokenId, TextHash, std::equal_to<>> ids_;
-  std::optional<TokenId> bos_, eos_;
-  bool adds_bos_ = false, adds_eos_ = false, whole_words_ = false;
-  mutable std::mutex mutex_;
-  mutable std::unordered_map<std::string, std::vector<TokenId>, TextHash, std::equal_to<>> cache_;
+  void Surround(bool add_bos, bool add_eos) {
+    if (in_.add_bos.value_or(add_bos) && out_.bos) out_.prefix.push_back(*out_.bos);
+    if (in_.add_eos.value_or(add_eos) && out_.eos) out_.suffix.push_back(*out_.eos);
+  }
+
+  Result<std::vector<BpeMerge>> ReadMerges() const {
+    std::vector<BpeMerge> merges;
+    merges.reserve(in_.merges.size());
+    for (std::size_t i = 0; i < in_.merges.size(); ++i) {
+      const std::string_view merge = in_.merges[i];
+      const std::size_t space = merge.find(' ', 1);
+      if (space == merge.npos || space + 1 == merge.size()) {
+        return Fail(ErrorCode::kCorrupt, "tokenizer.ggml.merges[{}]: \"{}\" is no pair of entries", i, merge);
+      }
+      const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
+      const auto left_id = out_.vocabulary->Find(left), right_id = out_.vocabulary->Find(right);
+      const auto result = out_.vocabulary->Find(std::string(left) + std::string(right));
+      // Converted vocabularies have merges of entries that were taken out; those never apply.
+      if (left_id && right_id && result) merges.push_back({*left_id, *right_id, *result, static_cast<std::int32_t>(i)});
+    }
+    return merges;
+  }
+
+  Status BuildByteLevelBpe() {
+    FillVocabulary();
+    for (std::size_t id = 0; id < size(); ++id) {
+      if (TypeOf(id) == kUserDefined) reachable_[id] = false;
+    }
+    STRATA_TRY(GgufWords words, WordsOfGguf(in_.pre));
+    out_.normalizer = std::move(words.normalizer);
+    out_.pre_tokenizer = std::move(words.pre_tokenizer);
+    STRATA_TRY(const std::vector<BpeMerge> merges, ReadMerges());
+    out_.model = MakeBpe(*out_.vocabulary, reachable_, merges,
+                         {.byte_level = true, .ignore_merges = words.ignore_merges, .unknown = std::nullopt});
+    out_.decoder.push_back(MakeByteLevelDecoder());
+    Surround(words.add_bos, false);
+    if (words.add_sep && in_.sep && !in_.add_eos) out_.suffix.push_back(*in_.sep);
+    return {};
+  }
+
+  /// SentencePiece BPE: of all neighbours that are an entry together, the best scored merge first.
+  Status BuildScoredBpe() {
+    if (in_.scores.empty()) return Fail(ErrorCode::kCorrupt, "tokenizer.ggml.scores is missing");
+    FillVocabulary();
+    std::map<float, std::int32_t, std::greater<>> ranks;
+    for (const float score : in_.scores) ranks.emplace(score, 0);
+    std::int32_t next = 0;
+    for (auto& [score, rank] : ranks) rank = next++;
+    std::vector<BpeMerge> merges;
+    for (TokenId id = 0; id < out_.vocabulary->size(); ++id) {
+      if (!reachable_[static_cast<std::size_t>(id)]) continue;
+      const std::string_view text = out_.vocabulary->text(id);
+      if (text.size() > kLongestMerged) {
+        return Fail(ErrorCode::kUnsupported, "tokenizer.ggml.tokens[{}]: an entry of {} bytes", id, text.size());
+      }
+      for (std::size_t at = CharacterAt(text, 0).length; at < text.size(); at += CharacterAt(text, at).length) {
+        const auto left = out_.vocabulary->Find(text.substr(0, at)), right = out_.vocabulary->Find(text.substr(at));
+        if (left && right) merges.push_back({*left, *right, id, ranks[in_.scores[static_cast<std::size_t>(id)]]});
+      }
+    }
+    const bool prefix = in_.add_space_prefix.value_or(true);
+    SpacesAsMarks(prefix);
+    MakeFallbackBpe(merges);
+    if (prefix) out_.decoder.push_back(MakeStripDecoder(" ", 1, 0));
+    Surround(true, false);
+    return {};
+  }
+
+  /// SentencePiece's way with spaces, but with a list of merges.
+  Status BuildSpacedBpe() {
+    FillVocabulary();
+    STRATA_TRY(const std::vector<BpeMerge> merges, ReadMerges());
+    SpacesAsMarks(in_.add_space_prefix.value_or(false));
+    MakeFallbackBpe(merges);
+    Surround(true, false);
+    return {};
+  }
+
+  void SpacesAsMarks(bool prefix) {
+    std::vector<NormalizerPtr> steps;
+    if (prefix) steps.push_back(MakePrepend(std::string(kSpaceMark)));
+    steps.push_back(MakeReplace(MakeLiteral(" "), std::string(kSpaceMark)));
+    out_.normalizer = MakeNormalizerSequence(std::move(steps));
+  }
+
+  void MakeFallbackBpe(const std::vector<BpeMerge>& merges) {
+    out_.model = MakeBpe(*out_.vocabulary, reachable_, merges,
+                         {.byte_fallback = true, .unknown = Unknown(), .fuse_unknown = true});
+    out_.decoder.push_back(MakeReplaceDecoder(std::string(kSpaceMark), " "));
+    out_.decoder.push_back(MakeByteFallbackDecoder());
+    out_.decoder.push_back(MakeFuseDecoder());
+  }
+
+  Status BuildUnigram() {
+    if (in_.scores.empty()) return Fail(ErrorCode::kCorrupt, "tokenizer.ggml.scores is missing");
+    FillVocabulary();
+    std::vector<NormalizerPtr> steps;
+    if (!in_.precompiled_charsmap.empty()) {
+      STRATA_TRY(NormalizerPtr charsmap, MakeCharsmap(in_.precompiled_charsmap), "tokenizer.ggml");
+      steps.push_back(std::move(charsmap));
+    }
+    if (in_.remove_extra_whitespaces.value_or(true)) {
+      STRATA_TRY(auto spaces, MakeRegex(" {2,}"));
+      steps.push_back(MakeStrip(true, true));
+      steps.push_back(MakeReplace(std::move(spaces), " "));
+    }
+    out_.normalizer = MakeNormalizerSequence(std::move(steps));
+    const bool prefix = in_.add_space_prefix.value_or(true);
+    out_.pre_tokenizer =
+        MakeMetaspace(std::string(kSpaceMark), prefix ? PrependScheme::kAlways : PrependScheme::kNever, true);
+    const bool has_bytes =
+        std::ranges::find(in_.token_types, static_cast<std::int32_t>(kByte)) != in_.token_types.end();
+    out_.model = MakeUnigram(*out_.vocabulary, reachable_, {in_.scores.begin(), in_.scores.end()},
+                             {.unknown = Unknown(), .byte_fallback = has_bytes});
+    if (has_bytes) out_.decoder.push_back(MakeByteFallbackDecoder());
+    out_.decoder.push_back(MakeMetaspaceDecoder(std::string(kSpaceMark), prefix));
+    Surround(false, true);
+    return {};
+  }
+
+  /// GGUF writes "▁the" and "ing" for what BERT's vocabularies write "the" and "##ing"; entries are spelled as there.
+  Status BuildWordPiece() {
+    bool cased = false;
+    FillVocabulary([&](std::size_t id) -> std::string {
+      const std::string_view text = in_.tokens[id];
+      if (TypeOf(id) == kControl || TypeOf(id) == kUnknown || TypeOf(id) == kUserDefined) return std::string(text);
+      cased |= std::ranges::any_of(text, [](char c) { return c >= 'A' && c <= 'Z'; }) && !text.ends_with(']');
+      if (text.starts_with(kSpaceMark)) return std::string(text.substr(kSpaceMark.size()));
+      return "##" + std::string(text);
+    });
+    // The files do not say whether the model lowers its input; one that does has no use for capitals.
+    out_.normalizer = MakeBertNormalizer({.strip_accents = !cased, .lowercase = !cased});
+    out_.pre_tokenizer = MakeBertPreTokenizer();
+    out_.model = MakeWordPiece(EntriesByPrefix(*out_.vocabulary, reachable_, "##"), Unknown(), kWordPieceCharacters);
+    out_.decoder.push_back(MakeWordPieceDecoder("##", true));
+    const auto cls = in_.cls ? in_.cls : in_.bos, sep = in_.sep ? in_.sep : in_.eos;
+    if (!out_.bos) out_.bos = cls;
+    if (!out_.eos) out_.eos = sep;
+    if (cls && in_.add_bos.value_or(true)) out_.prefix.push_back(*cls);
+    if (sep && in_.add_eos.value_or(true)) out_.suffix.push_back(*sep);
+    return {};
+  }
+
+  const GgufVocabulary& in_;
+  Pipeline out_;
+  std::vector<bool> reachable_;  ///< by id: what text may become
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer>> MakeGgufTokenizer(const GgufVocabulary& vocabulary) {
-  if (vocabulary.model == "gpt2") return ByteLevelBpeTokenizer::Make(vocabulary);
-  return Fail(ErrorCode::kUnsupported, "tokenizer.ggml.model: {} is not supported (supported: gpt2)", vocabulary.model);
+  return Builder(vocabulary).Build();
 }
 
 }  // namespace strata

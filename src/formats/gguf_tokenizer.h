@@ -1,0 +1,15 @@
+// The tokenizer of a GGUF file.
+#pragma once
+
+#include <memory>
+
+#include "formats/gguf.h"
+#include "formats/tokenizer.h"
+
+namespace strata {
+
+/// From the file's tokenizer.ggml.* metadata; a file with a vocabulary and no model will do. Errors: kCorrupt,
+/// kUnsupported.
+Result<std::unique_ptr<Tokenizer>> LoadGgufTokenizer(const GgufFile& file);
+
+}  // namespace strata
