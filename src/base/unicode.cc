@@ -144,6 +144,7 @@ bool IsNumber(char32_t c) {
   const auto category = Category(c);
   return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
 }
+bool IsDecimalDigit(char32_t c) { return Category(c) == UTF8PROC_CATEGORY_ND; }
 bool IsMark(char32_t c) {
   const auto category = Category(c);
   return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;

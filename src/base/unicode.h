@@ -36,13 +36,14 @@ std::size_t CountCodePoints(std::string_view text);
 enum class NormalizationForm { kNfc, kNfd, kNfkc, kNfkd };
 std::string Normalize(std::string_view text, NormalizationForm form);
 
-bool IsLetter(char32_t c);       ///< \p{L}
-bool IsNumber(char32_t c);       ///< \p{N}
-bool IsMark(char32_t c);         ///< \p{M}
-bool IsPunctuation(char32_t c);  ///< \p{P}
-bool IsSymbol(char32_t c);       ///< \p{S}
-bool IsControl(char32_t c);      ///< \p{C} without unassigned
-bool IsWhiteSpace(char32_t c);   ///< White_Space property, as \s under PCRE2_UCP and Rust's char::is_whitespace
+bool IsLetter(char32_t c);        ///< \p{L}
+bool IsNumber(char32_t c);        ///< \p{N}
+bool IsDecimalDigit(char32_t c);  ///< \p{Nd}
+bool IsMark(char32_t c);          ///< \p{M}
+bool IsPunctuation(char32_t c);   ///< \p{P}
+bool IsSymbol(char32_t c);        ///< \p{S}
+bool IsControl(char32_t c);       ///< \p{C} without unassigned
+bool IsWhiteSpace(char32_t c);    ///< White_Space property, as \s under PCRE2_UCP and Rust's char::is_whitespace
 char32_t ToLower(char32_t c);
 char32_t ToUpper(char32_t c);
 

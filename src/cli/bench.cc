@@ -12,7 +12,9 @@
 #include "base/cpu_features.h"
 #include "base/mapped_file.h"
 #include "cli/bench_engine.h"
+#include "cli/bench_http.h"
 #include "cli/commands.h"
+#include "cli/served_model.h"
 #include "cli/session.h"
 
 namespace strata::cli {
@@ -26,6 +28,7 @@ struct BenchOptions {
   std::int64_t tokens = 128;
   std::string perplexity_file;
   std::int64_t perplexity_context = 512;
+  std::vector<std::int64_t> http;
   int repetitions = 3;
   bool json = false;
   LoadOptions load;
@@ -39,9 +42,8 @@ void PrintTable(const std::vector<Measurement>& rows) {
   }
 }
 
-void PrintJson(const BenchOptions& options, const ModelRunner& runner, const std::vector<Measurement>& rows) {
-  nlohmann::ordered_json out = {
-      {"model", options.model}, {"cpu", Cpu().ToString()}, {"threads", runner.options().threads}};
+void PrintJson(const BenchOptions& options, std::int64_t threads, const std::vector<Measurement>& rows) {
+  nlohmann::ordered_json out = {{"model", options.model}, {"cpu", Cpu().ToString()}, {"threads", threads}};
   for (const Measurement& row : rows) {
     out["results"].push_back(
         {{"name", row.name}, {"unit", row.unit}, {"median", row.Median()}, {"values", row.values}});
@@ -63,13 +65,46 @@ Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::
   return {};
 }
 
+/// Clients that stream from a server in this process: throughput, and percentiles of the times to and between tokens.
+Status BenchHttp(const BenchOptions& options, const std::string& path, const LoadOptions& load,
+                 std::vector<Measurement>& rows) {
+  serve::ServerOptions server_options;
+  server_options.port = 0;
+  server_options.model_name = "bench";
+  STRATA_TRY(const std::unique_ptr<serve::Server> server, serve::Server::Start(server_options));
+  STRATA_CHECK(LoadInto(*server, path, load));
+  for (const std::int64_t clients : options.http) {
+    if (!options.json) fmt::print(stderr, "http {} clients ...\n", clients);
+    const auto name = [&](const char* what) { return fmt::format("http {} {}", clients, what); };
+    Measurement speed{name("clients"), "tok/s", {}};
+    std::vector<Measurement> latencies;
+    for (const char* what : {"ttft p50", "ttft p99", "itl p50", "itl p99"}) latencies.push_back({name(what), "ms", {}});
+    for (int i = -1; i < options.repetitions; ++i) {
+      STRATA_TRY(const HttpLoad measured, MeasureHttp(server->port(), "bench", clients, options.tokens));
+      if (i < 0) continue;  // the warm-up
+      speed.values.push_back(measured.tokens_per_second);
+      latencies[0].values.push_back(Percentile(measured.first_token_ms, 0.5));
+      latencies[1].values.push_back(Percentile(measured.first_token_ms, 0.99));
+      if (measured.between_ms.empty()) continue;
+      latencies[2].values.push_back(Percentile(measured.between_ms, 0.5));
+      latencies[3].values.push_back(Percentile(measured.between_ms, 0.99));
+    }
+    rows.push_back(std::move(speed));
+    for (Measurement& row : latencies) {
+      if (!row.values.empty()) rows.push_back(std::move(row));
+    }
+  }
+  return {};
+}
+
 Status Bench(const BenchOptions& options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
   STRATA_TRY(const Session session, OpenSession(path));
   std::vector<Measurement> rows;
   LoadOptions load = options.load;
   for (const std::int64_t streams : options.streams) load.max_sequences = std::max(load.max_sequences, streams);
-  STRATA_TRY(const std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
+  STRATA_TRY(std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
+  const std::int64_t threads = runner->options().threads;
   for (const std::int64_t tokens : options.prefill) {
     STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), "tok/s", true,
                         [&] { return MeasurePrefill(*runner, tokens); }));
@@ -87,7 +122,12 @@ Status Bench(const BenchOptions& options) {
     row.values = {value};
     rows.push_back(std::move(row));
   }
-  options.json ? PrintJson(options, *runner, rows) : PrintTable(rows);
+  runner.reset();  // the server loads its own
+  if (!options.http.empty()) {
+    for (const std::int64_t clients : options.http) load.max_sequences = std::max(load.max_sequences, clients);
+    STRATA_CHECK(BenchHttp(options, path, load, rows));
+  }
+  options.json ? PrintJson(options, threads, rows) : PrintTable(rows);
   return {};
 }
 
@@ -108,6 +148,9 @@ void AddBench(CLI::App& app, Action& action) {
   command->add_option("--tokens", options->tokens, "Tokens to decode per stream")->capture_default_str();
   command->add_option("--perplexity", options->perplexity_file, "Also the perplexity of this text file");
   command->add_option("--perplexity-context", options->perplexity_context, "Window, tokens")->capture_default_str();
+  command->add_option("--http", options->http, "Numbers of clients that stream over HTTP from a server in this process")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 512));
   command->add_option("--repetitions", options->repetitions, "Repetitions of each measure, after one warm-up")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

@@ -5,7 +5,8 @@
 //
 // Renders equal those of jinja2's ImmutableSandboxedEnvironment(trim_blocks, lstrip_blocks) with the extensions of
 // transformers' chat templates (raise_exception, strftime_now, tojson without HTML escapes, {% generation %},
-// break/continue).
+// break/continue). Not there: loading of other templates (include, import, extends), autoescape, and the filters
+// pprint, random, striptags, urlize, wordwrap and xmlattr. Integers have 64 bits; what does not fit is an error.
 #pragma once
 
 #include <cstddef>

@@ -12,8 +12,13 @@ namespace strata::jinja {
 
 using FilterFunction = Value (*)(Interpreter&, const Value&, CallArgs&);
 using TestFunction = bool (*)(Interpreter&, const Value&, CallArgs&);
+/// `parameters`: the names after the value, parted by spaces; "*" for any (see CheckArguments).
+struct Filter {
+  FilterFunction function;
+  std::string_view parameters;
+};
 /// nullptr when there is none of that name.
-FilterFunction FindFilter(std::string_view name);
+const Filter* FindFilter(std::string_view name);
 TestFunction FindTest(std::string_view name);
 
 struct Expr;
@@ -57,7 +62,7 @@ struct Expr {
   std::vector<std::pair<std::string, ExprPtr>> named;
   ExprPtr star, double_star;
   // As in jinja2, a branch that never runs may name filters and tests that do not exist: null, an error when reached.
-  FilterFunction filter = nullptr;
+  const Filter* filter = nullptr;
   TestFunction test = nullptr;
 };
 
@@ -76,6 +81,7 @@ enum class StmtKind {
   kFilter,
   kWith,
   kScope,
+  kBlock,
   kBreak,
   kContinue
 };
@@ -95,11 +101,13 @@ struct Stmt {
   std::vector<ExprPtr> exprs;  ///< output and conditions; for: [iterable, filter or null]; with: values
   std::vector<Target> targets;
   std::vector<Block> blocks;  ///< if: one per condition, then else; for: body, else
-  bool recursive = false;
-  std::string name;  ///< of a macro
+  bool recursive = false;     ///< of a for
+  bool scoped = false;        ///< a block that sees the variables around it
+  std::string name;           ///< of a macro
   int id = -1;
   std::vector<std::pair<std::string, int>> parameters;
-  std::vector<ExprPtr> defaults;  ///< of the last parameters
+  std::vector<ExprPtr> defaults;                                        ///< of the last parameters
+  bool uses_caller = false, uses_varargs = false, uses_kwargs = false;  ///< of a macro: names its body reads
 };
 
 struct Program {

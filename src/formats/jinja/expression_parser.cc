@@ -44,6 +44,7 @@ std::string ExpressionParser::ExpectName() {
 int ExpressionParser::Id(const std::string& name) {
   const auto [at, inserted] = ids_.emplace(name, static_cast<int>(names_.size()));
   if (inserted) names_.push_back(name);
+  if (name == "caller" || name == "varargs" || name == "kwargs") mentioned_.push_back(name);
   return at->second;
 }
 

@@ -46,6 +46,7 @@ class ExpressionParser {
   ExprPtr ParseUnary(bool with_filter = true);
 
   std::vector<std::string> names_;
+  std::vector<std::string> mentioned_;  ///< those of caller, varargs, kwargs that the macro being parsed reads
 
  private:
   ExprPtr ParseOr();

@@ -1,16 +1,18 @@
 #include "formats/jinja/interpreter.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <utility>
 
+#include "formats/jinja/args.h"
+#include "formats/jinja/operators.h"
 #include "formats/jinja/text.h"
 
 namespace strata::jinja {
 namespace {
 
 struct LoopObject final : Object {
+  std::string ToString() const override { return fmt::format("<LoopContext {}/{}>", index + 1, items.size()); }
   std::vector<Value> items;
   std::size_t index = 0;
   std::size_t depth = 0;
@@ -18,6 +20,13 @@ struct LoopObject final : Object {
   bool has_changed = false;
   std::function<Value(Interpreter&, CallArgs&)> recurse;
 };
+
+/// list, tuple and range: what items and slices can be taken from by number.
+bool IsSubscriptable(const Value& value) {
+  if (!value.Is(Kind::kSequence)) return false;
+  const SequenceType type = value.sequence().type;
+  return type == SequenceType::kList || type == SequenceType::kTuple || type == SequenceType::kRange;
+}
 
 Value LoopAttribute(const std::shared_ptr<Object>& object, const std::string& name) {
   auto& loop = static_cast<LoopObject&>(*object);
@@ -53,52 +62,6 @@ Value LoopAttribute(const std::shared_ptr<Object>& object, const std::string& na
   return {};
 }
 
-std::int64_t FloorDiv(std::int64_t a, std::int64_t b) {
-  const std::int64_t q = a / b;
-  return a % b != 0 && ((a < 0) != (b < 0)) ? q - 1 : q;
-}
-
-Value RangeFunction(Interpreter& interpreter, CallArgs& args) {
-  const auto& given = args.positional;
-  if (given.empty() || given.size() > 3) Raise("range expected 1 to 3 arguments");
-  const std::int64_t start = given.size() > 1 ? RequireInt(given[0], "range") : 0;
-  const std::int64_t stop = RequireInt(given[given.size() > 1 ? 1 : 0], "range");
-  const std::int64_t step = given.size() > 2 ? RequireInt(given[2], "range") : 1;
-  if (step == 0) Raise("range() arg 3 must not be zero");
-  std::vector<Value> items;
-  constexpr std::size_t kMaxRange = 100'000;  // jinja2's sandbox has the same
-  for (std::int64_t i = start; step > 0 ? i < stop : i > stop; i += step) {
-    if (items.size() == kMaxRange) throw TemplateError{ErrorCode::kResourceExhausted, "range too big"};
-    items.push_back(Value::Int(i));
-  }
-  interpreter.Step(items.size());
-  Value range = MakeSequence(SequenceType::kRange, std::move(items));
-  range.sequence().start = start;
-  range.sequence().stop = stop;
-  range.sequence().step = step;
-  return range;
-}
-
-Value NamespaceFunction(Interpreter&, CallArgs& args) {
-  auto object = std::make_shared<NamespaceObject>();
-  for (const Value& value : args.positional) {
-    if (!value.Is(Kind::kDict)) Raise("namespace() takes a dict and keywords");
-    for (const auto& [key, item] : value.dict().items) object->attributes.Set(key, item);
-  }
-  for (const auto& [name, value] : args.named) object->attributes.Set(Value::String(name), value);
-  return Value(Kind::kNamespace, std::move(object));
-}
-
-Value DictFunction(Interpreter&, CallArgs& args) {
-  Value dict = MakeDict({});
-  for (const Value& value : args.positional) {
-    if (!value.Is(Kind::kDict)) Raise("dict() takes a dict and keywords");
-    for (const auto& [key, item] : value.dict().items) dict.dict().Set(key, item);
-  }
-  for (const auto& [name, value] : args.named) dict.dict().Set(Value::String(name), value);
-  return dict;
-}
-
 }  // namespace
 
 class Interpreter::Nest {
@@ -120,19 +83,7 @@ class Interpreter::Nest {
 
 Interpreter::Interpreter(const Program& program, const TemplateLimits& limits, std::int64_t now)
     : program_(program), limits_(limits), now_(now), scope_(std::make_shared<Scope>()) {
-  const auto add = [&](const char* name, Value (*function)(Interpreter&, CallArgs&)) {
-    builtins_[name] = MakeCallable(name, function);
-  };
-  add("range", RangeFunction);
-  add("namespace", NamespaceFunction);
-  add("dict", DictFunction);
-  add("raise_exception", [](Interpreter&, CallArgs& args) -> Value {
-    throw TemplateError{ErrorCode::kInvalidArgument, args.positional.empty() ? "" : Str(args.positional[0]), 0, true};
-  });
-  add("strftime_now", [](Interpreter& interpreter, CallArgs& args) {
-    if (args.positional.empty()) Raise("strftime_now() needs a format");
-    return interpreter.MakeString(StrfTime(Str(args.positional[0]), interpreter.now()));
-  });
+  AddGlobals(*this);
 }
 
 void Interpreter::SetGlobal(std::string_view name, Value value) {
@@ -160,10 +111,10 @@ void Interpreter::CheckSize(std::size_t bytes) const {
   }
 }
 
-Value Interpreter::MakeString(std::string text) {
+Value Interpreter::MakeString(std::string text, bool markup) {
   CheckSize(text.size());
   Step(text.size() / 64);  // long texts cost what they weigh
-  return Value::String(std::move(text));
+  return Value::String(std::move(text), markup);
 }
 
 void Interpreter::Write(std::string_view text) {
@@ -207,7 +158,6 @@ Interpreter::Flow Interpreter::Execute(const Stmt& stmt) {
       case StmtKind::kOutput:
         for (const ExprPtr& expr : stmt.exprs) {
           const Value value = Evaluate(*expr);
-          if (value.unsafe()) RequireDefined(value);
           value.IsString() ? Write(value.text()) : Write(Str(value));
         }
         break;
@@ -251,6 +201,15 @@ Interpreter::Flow Interpreter::Execute(const Stmt& stmt) {
         scope_ = saved;
         return flow;
       }
+      case StmtKind::kBlock: {
+        const std::shared_ptr<Scope> saved = scope_;
+        std::shared_ptr<Scope> around = saved;
+        while (!stmt.scoped && around->parent != nullptr) around = around->parent;
+        scope_ = std::make_shared<Scope>(Scope{around, {}});
+        const Flow flow = Run(stmt.blocks[0]);
+        scope_ = saved;
+        return flow;
+      }
       case StmtKind::kScope:
         Write(Capture(stmt.blocks[0]));
         break;
@@ -268,7 +227,6 @@ Interpreter::Flow Interpreter::Execute(const Stmt& stmt) {
 
 Interpreter::Flow Interpreter::RunFor(const Stmt& stmt) {
   const Value iterable = Evaluate(*stmt.exprs[0]);
-  if (iterable.unsafe()) RequireDefined(iterable);
   return LoopOver(stmt, Iterate(iterable), 0);
 }
 
@@ -311,8 +269,7 @@ Interpreter::Flow Interpreter::LoopOver(const Stmt& stmt, std::vector<Value> ite
       return self.MakeString(std::move(text));
     };
   }
-  const auto name = std::ranges::find(program_.names, "loop");
-  const int loop_id = name == program_.names.end() ? -1 : static_cast<int>(name - program_.names.begin());
+  const int loop_id = NameId("loop");
   for (loop->index = 0; loop->index < loop->items.size(); ++loop->index) {
     Step();
     scope_ = std::make_shared<Scope>(Scope{saved, {}});
@@ -324,50 +281,72 @@ Interpreter::Flow Interpreter::LoopOver(const Stmt& stmt, std::vector<Value> ite
   return Flow::kNext;
 }
 
+/// Attributes of jinja2.runtime.Macro.
+Value Interpreter::MacroAttribute(const Stmt& stmt, std::string_view attribute) const {
+  if (attribute == "name") return Value::String(stmt.name);
+  if (attribute == "arguments") {
+    std::vector<Value> names;
+    for (const auto& [name, id] : stmt.parameters) names.push_back(Value::String(name));
+    return Value::Tuple(std::move(names));
+  }
+  if (attribute == "catch_kwargs") return Value::Bool(stmt.uses_kwargs);
+  if (attribute == "catch_varargs") return Value::Bool(stmt.uses_varargs);
+  if (attribute == "caller") return Value::Bool(stmt.uses_caller);
+  return {};
+}
+
+void Interpreter::BindMacro(const Stmt& stmt, CallArgs& args, Scope& scope) {
+  const std::size_t count = stmt.parameters.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& [name, id] = stmt.parameters[i];
+    Value value;
+    if (const Value* given = args.Get(i, name)) {
+      value = *given;
+    } else if (i + stmt.defaults.size() >= count) {
+      value = Evaluate(*stmt.defaults[i + stmt.defaults.size() - count]);
+    }
+    scope.variables[id] = std::move(value);
+  }
+  std::vector<std::pair<Value, Value>> kwargs;
+  for (const auto& [name, value] : args.named) {
+    const auto parameter = std::ranges::find(stmt.parameters, name, [](const auto& p) { return p.first; });
+    if (parameter == stmt.parameters.end()) {
+      if (name != "caller" || !stmt.uses_caller) kwargs.emplace_back(Value::String(name), value);
+    } else if (static_cast<std::size_t>(parameter - stmt.parameters.begin()) < args.positional.size()) {
+      Raise(fmt::format("macro '{}' got multiple values for argument '{}'", stmt.name, name));
+    }
+  }
+  if (stmt.uses_caller) {
+    const Value* caller = args.Get(SIZE_MAX, "caller");
+    scope.variables[NameId("caller")] = caller == nullptr ? Value() : *caller;
+  }
+  if (stmt.uses_kwargs) {
+    scope.variables[NameId("kwargs")] = MakeDict(std::move(kwargs));
+  } else if (!kwargs.empty()) {
+    Raise(fmt::format("macro '{}' takes no keyword argument '{}'", stmt.name, kwargs[0].first.text()));
+  }
+  if (stmt.uses_varargs) {
+    std::vector<Value> rest;
+    for (std::size_t i = count; i < args.positional.size(); ++i) rest.push_back(args.positional[i]);
+    scope.variables[NameId("varargs")] = Value::Tuple(std::move(rest));
+  } else if (args.positional.size() > count) {
+    Raise(fmt::format("macro '{}' takes not more than {} argument(s)", stmt.name, count));
+  }
+}
+
 Value Interpreter::MakeMacro(const Stmt& stmt) {
-  const std::shared_ptr<Scope> home = scope_;
-  return MakeCallable(stmt.name, [&stmt, weak = std::weak_ptr<Scope>(home)](Interpreter& self, CallArgs& args) {
+  auto macro = std::make_shared<CallableObject>();
+  macro->name = stmt.name;
+  macro->is_macro = true;
+  macro->attribute = [this, &stmt](std::string_view name) { return MacroAttribute(stmt, name); };
+  macro->call = [&stmt, weak = std::weak_ptr<Scope>(scope_)](Interpreter& self, CallArgs& args) {
     const Nest nest(self);
-    const std::shared_ptr<Scope> parent = weak.lock();
-    auto scope = std::make_shared<Scope>(Scope{parent, {}});
-    const auto id_of = [&](std::string_view name) {
-      const auto found = std::ranges::find(self.program_.names, name);
-      return found == self.program_.names.end() ? -1 : static_cast<int>(found - self.program_.names.begin());
-    };
-    const std::size_t count = stmt.parameters.size();
+    auto scope = std::make_shared<Scope>(Scope{weak.lock(), {}});
     const std::shared_ptr<Scope> saved = std::exchange(self.scope_, scope);
     std::string text;
     std::string* const outer = std::exchange(self.out_, &text);
     try {
-      for (std::size_t i = 0; i < count; ++i) {
-        Value value;
-        if (const Value* given = args.Get(i, stmt.parameters[i].first)) {
-          value = *given;
-        } else if (i + stmt.defaults.size() >= count) {
-          value = self.Evaluate(*stmt.defaults[i + stmt.defaults.size() - count]);
-        }
-        scope->variables[stmt.parameters[i].second] = std::move(value);
-      }
-      std::vector<std::pair<Value, Value>> kwargs;
-      for (const auto& [name, value] : args.named) {
-        if (name == "caller" && id_of("caller") >= 0) {
-          scope->variables[id_of("caller")] = value;
-        } else if (std::ranges::none_of(stmt.parameters, [&](const auto& p) { return p.first == name; })) {
-          kwargs.emplace_back(Value::String(name), value);
-        }
-      }
-      if (const int id = id_of("kwargs"); id >= 0) {
-        scope->variables[id] = MakeDict(std::move(kwargs));
-      } else if (!kwargs.empty()) {
-        Raise(fmt::format("macro '{}' takes no keyword argument '{}'", stmt.name, kwargs[0].first.text()));
-      }
-      std::vector<Value> rest;
-      for (std::size_t i = count; i < args.positional.size(); ++i) rest.push_back(args.positional[i]);
-      if (const int id = id_of("varargs"); id >= 0) {
-        scope->variables[id] = Value::Tuple(std::move(rest));
-      } else if (!rest.empty()) {
-        Raise(fmt::format("macro '{}' takes not more than {} argument(s)", stmt.name, count));
-      }
+      self.BindMacro(stmt, args, *scope);
       self.Run(stmt.blocks[0]);
     } catch (...) {
       self.out_ = outer;
@@ -377,7 +356,13 @@ Value Interpreter::MakeMacro(const Stmt& stmt) {
     self.out_ = outer;
     self.scope_ = saved;
     return self.MakeString(std::move(text));
-  });
+  };
+  return Value(Kind::kCallable, std::move(macro));
+}
+
+int Interpreter::NameId(std::string_view name) const {
+  const auto found = std::ranges::find(program_.names, name);
+  return found == program_.names.end() ? -1 : static_cast<int>(found - program_.names.begin());
 }
 
 void Interpreter::Assign(const Target& target, const Value& value) {
@@ -485,7 +470,6 @@ Value Interpreter::EvaluateNode(const Expr& expr) {
       std::string text;
       for (const ExprPtr& part : expr.children) {
         const Value value = Evaluate(*part);
-        if (value.unsafe()) RequireDefined(value);
         AppendStr(text, value);
         CheckSize(text.size());
       }
@@ -509,9 +493,8 @@ Value Interpreter::EvaluateNode(const Expr& expr) {
 }
 
 Value Interpreter::Apply(const Expr& filter, const Value& input) {
-  if (filter.filter == nullptr) Raise(fmt::format("no filter named '{}'", filter.name));
   CallArgs args = Arguments(filter);
-  return filter.filter(*this, input, args);
+  return CallFilter(*this, filter.name, filter.filter, input, args);
 }
 
 Value Interpreter::ApplyChain(const Expr& filter, const Value& input) {
@@ -548,7 +531,7 @@ Value Interpreter::Call(const Value& callee, CallArgs& args) {
 
 Value Interpreter::GetAttribute(const Value& value, const std::string& name) {
   RequireDefined(value);
-  if (name.starts_with("__")) return Value::Unsafe();
+  if (name.starts_with("__") && name.ends_with("__") && name.size() > 4) return Value::Unsafe();
   if (value.Is(Kind::kNamespace)) {
     const Value* found = value.as<NamespaceObject>().attributes.Find(name);
     return found == nullptr ? Value() : *found;
@@ -556,10 +539,13 @@ Value Interpreter::GetAttribute(const Value& value, const std::string& name) {
   if (value.Is(Kind::kLoop)) return LoopAttribute(value.object(), name);
   if (value.Is(Kind::kCallable)) {
     const auto& callable = value.as<CallableObject>();
-    return callable.attribute ? callable.attribute(name) : name == "name" ? Value::String(callable.name) : Value();
+    return callable.attribute ? callable.attribute(name) : Value();
+  }
+  if (value.Is(Kind::kSequence) && value.sequence().group && (name == "grouper" || name == "list")) {
+    return value.sequence().items[name == "list"];
   }
   Value method = FindMethod(value, name);
-  if (!method.IsUndefined()) return method;
+  if (!method.IsUndefined() || method.unsafe()) return method;
   if (value.Is(Kind::kDict)) {
     if (const Value* found = value.dict().Find(name)) return *found;
   }
@@ -573,7 +559,7 @@ Value Interpreter::GetItem(const Value& value, const Value& key) {
     if (const Value* found = value.dict().Find(key)) return *found;
     return key.IsString() ? GetAttribute(value, key.text()) : Value();
   }
-  if (key.IsIntegral() && (value.Is(Kind::kSequence) || value.IsString())) {
+  if (key.IsIntegral() && (IsSubscriptable(value) || value.IsString())) {
     const std::int64_t length = Length(value);
     const std::int64_t index = key.integer() < 0 ? key.integer() + length : key.integer();
     if (index < 0 || index >= length) return {};
@@ -592,7 +578,7 @@ Value Interpreter::Slice(const Value& value, const Expr& slice) {
     const Value given = Evaluate(*slice.children[i]);
     return given.Is(Kind::kNone) ? std::nullopt : std::optional(RequireInt(given, "slice"));
   };
-  if (!value.Is(Kind::kSequence) && !value.IsString()) {
+  if (!IsSubscriptable(value) && !value.IsString()) {
     Raise(fmt::format("'{}' object is not subscriptable by a slice", TypeName(value)));
   }
   const std::optional<std::int64_t> from = bound(0), to = bound(1), by = bound(2);
@@ -618,11 +604,16 @@ Value Interpreter::Slice(const Value& value, const Expr& slice) {
     const std::u32string points = ToCodePoints(value.text());
     std::u32string out;
     for (const std::size_t i : picked) out.push_back(points[i]);
-    return MakeString(FromCodePoints(out));
+    return MakeString(FromCodePoints(out), value.markup());
+  }
+  const SequenceObject& sequence = value.sequence();
+  if (sequence.type == SequenceType::kRange) {
+    const auto at = [&](std::int64_t i) { return sequence.start + i * sequence.step; };
+    return MakeRange(*this, at(begin), at(end), sequence.step * step);
   }
   std::vector<Value> items;
-  for (const std::size_t i : picked) items.push_back(value.sequence().items[i]);
-  return value.sequence().type == SequenceType::kTuple ? Value::Tuple(std::move(items)) : Value::List(std::move(items));
+  for (const std::size_t i : picked) items.push_back(sequence.items[i]);
+  return sequence.type == SequenceType::kTuple ? Value::Tuple(std::move(items)) : Value::List(std::move(items));
 }
 
 Value Interpreter::Compare(const Expr& expr) {
@@ -666,87 +657,7 @@ Value Interpreter::Compare(const Expr& expr) {
 
 Value Interpreter::Binary(const Expr& expr) {
   const Value a = Evaluate(*expr.children[0]), b = Evaluate(*expr.children[1]);
-  RequireDefined(a);
-  const bool percent = expr.op == Op::kMod && a.IsString();
-  if (!percent) RequireDefined(b);
-  if (percent) {
-    const bool many = b.Is(Kind::kSequence) && b.sequence().type == SequenceType::kTuple;
-    return MakeString(PercentFormat(a.text(), many ? b.sequence().items : std::vector<Value>{b}));
-  }
-  if (expr.op == Op::kAdd && a.IsString() && b.IsString()) {
-    CheckSize(a.text().size() + b.text().size());
-    if (!a.markup() && !b.markup()) return MakeString(a.text() + b.text());
-    // markupsafe: what is added to a safe text is escaped first.
-    std::string joined =
-        (a.markup() ? a.text() : EscapeHtml(a.text())) + (b.markup() ? b.text() : EscapeHtml(b.text()));
-    CheckSize(joined.size());
-    return Value::String(std::move(joined), true);
-  }
-  if (expr.op == Op::kAdd && a.Is(Kind::kSequence) && b.Is(Kind::kSequence) && a.sequence().type == b.sequence().type) {
-    std::vector<Value> items = a.sequence().items;
-    Step(items.size() + b.sequence().items.size());
-    items.insert(items.end(), b.sequence().items.begin(), b.sequence().items.end());
-    return MakeSequence(a.sequence().type, std::move(items));
-  }
-  if (expr.op == Op::kMul && (a.IsString() || a.Is(Kind::kSequence) || b.IsString() || b.Is(Kind::kSequence))) {
-    const Value& what = a.IsIntegral() ? b : a;
-    const Value& count = a.IsIntegral() ? a : b;
-    if (count.IsIntegral() && (what.IsString() || what.Is(Kind::kSequence))) {
-      const auto times = static_cast<std::size_t>(std::max<std::int64_t>(count.integer(), 0));
-      if (what.IsString()) {
-        if (!what.text().empty()) CheckSize(times > limits_.output_bytes ? times : times * what.text().size());
-        std::string text;
-        for (std::size_t i = 0; i < times && !what.text().empty(); ++i) text += what.text();
-        return MakeString(std::move(text));
-      }
-      std::vector<Value> items;
-      for (std::size_t i = 0; i < times && !what.sequence().items.empty(); ++i) {
-        Step(what.sequence().items.size());
-        items.insert(items.end(), what.sequence().items.begin(), what.sequence().items.end());
-      }
-      return MakeSequence(what.sequence().type, std::move(items));
-    }
-  }
-  if (!a.IsNumber() || !b.IsNumber()) {
-    Raise(fmt::format("unsupported operand types: '{}' and '{}'", TypeName(a), TypeName(b)));
-  }
-  const bool integral = a.IsIntegral() && b.IsIntegral();
-  const double x = a.number(), y = b.number();
-  const std::int64_t i = a.integer(), j = b.integer();
-  std::int64_t result = 0;
-  const auto checked = [&](bool overflow) {
-    if (overflow) Raise("integer out of range");
-    return Value::Int(result);
-  };
-  switch (expr.op) {
-    case Op::kAdd:
-      return integral ? checked(__builtin_add_overflow(i, j, &result)) : Value::Float(x + y);
-    case Op::kSub:
-      return integral ? checked(__builtin_sub_overflow(i, j, &result)) : Value::Float(x - y);
-    case Op::kMul:
-      return integral ? checked(__builtin_mul_overflow(i, j, &result)) : Value::Float(x * y);
-    case Op::kDiv:
-    case Op::kFloorDiv:
-    case Op::kMod:
-      if (y == 0) Raise("division by zero");
-      if (expr.op == Op::kDiv) return Value::Float(x / y);
-      if (integral && j == -1) {  // the one case in which the processor's division overflows
-        return expr.op == Op::kMod ? Value::Int(0) : checked(__builtin_sub_overflow(std::int64_t{0}, i, &result));
-      }
-      if (expr.op == Op::kFloorDiv) return integral ? Value::Int(FloorDiv(i, j)) : Value::Float(std::floor(x / y));
-      return integral ? Value::Int(i - FloorDiv(i, j) * j) : Value::Float(x - std::floor(x / y) * y);
-    case Op::kPow: {
-      if (!integral || j < 0) return Value::Float(std::pow(x, y));
-      result = 1;
-      bool overflow = false;
-      if (i == 0 || i == 1) return Value::Int(j == 0 ? 1 : i);
-      if (i == -1) return Value::Int(j % 2 == 0 ? 1 : -1);
-      for (std::int64_t n = 0; n < j && !overflow; ++n) overflow = __builtin_mul_overflow(result, i, &result);
-      return checked(overflow);
-    }
-    default:
-      return {};
-  }
+  return BinaryOperator(*this, expr.op, a, b);
 }
 
 }  // namespace strata::jinja

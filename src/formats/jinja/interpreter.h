@@ -31,7 +31,7 @@ class Interpreter {
   Value GetAttribute(const Value& value, const std::string& name);
   Value GetItem(const Value& value, const Value& key);
   /// A string no longer than the limit.
-  Value MakeString(std::string text);
+  Value MakeString(std::string text, bool markup = false);
   void CheckSize(std::size_t bytes) const;
   void Step(std::size_t count = 1);
   std::int64_t now() const { return now_; }
@@ -45,6 +45,10 @@ class Interpreter {
   Flow RunFor(const Stmt& stmt);
   Flow LoopOver(const Stmt& stmt, std::vector<Value> items, std::size_t depth);
   Value MakeMacro(const Stmt& stmt);
+  Value MacroAttribute(const Stmt& stmt, std::string_view attribute) const;
+  void BindMacro(const Stmt& stmt, CallArgs& args, Scope& scope);
+  /// The number of a name that the template mentions; -1 when it does not.
+  int NameId(std::string_view name) const;
   std::string Capture(const Block& block);
   void Assign(const Target& target, const Value& value);
   void Write(std::string_view text);
@@ -71,10 +75,15 @@ class Interpreter {
 
 /// "...".upper() and friends; undefined when there is no such method.
 Value FindMethod(const Value& value, const std::string& name);
-/// python's "%s" % values.
-std::string PercentFormat(std::string_view format, const std::vector<Value>& values);
-/// json.dumps(value, ensure_ascii=False, indent=indent).
-std::string ToJson(const Value& value, int indent, bool sort_keys);
-std::string StrfTime(const std::string& format, std::int64_t unix_seconds);
+/// The filter of that name on `input`, its arguments checked; raises for nullptr (no such filter).
+Value CallFilter(Interpreter& interpreter, std::string_view name, const Filter* filter, const Value& input,
+                 CallArgs& args);
+/// range, namespace, raise_exception and so on.
+void AddGlobals(Interpreter& interpreter);
+Value MakeRange(Interpreter& interpreter, std::int64_t start, std::int64_t stop, std::int64_t step);
+/// format % values: a tuple is several values, a dict the values of "%(name)s".
+Value PercentFormat(Interpreter& interpreter, const Value& format, const Value& values);
+/// format.format(*args.positional, **args.named).
+Value BraceFormat(Interpreter& interpreter, const Value& format, const CallArgs& args);
 
 }  // namespace strata::jinja

@@ -218,6 +218,9 @@ class Lexer {
     const bool after_dot = pos_ > 0 && text_[pos_ - 1] == '.';
     const char prefix =
         end == pos_ + 1 && text_[pos_] == '0' && end < text_.size() ? static_cast<char>(text_[end] | 0x20) : '\0';
+    if (text_[pos_] == '0' && prefix != 'x' && prefix != 'o' && prefix != 'b') {
+      end = pos_ + 1;  // as in Python, no number but zero starts with one: "007" is three tokens
+    }
     if (prefix == 'x' || prefix == 'o' || prefix == 'b') {
       ++end;
       while (end < text_.size() && (std::isxdigit(static_cast<unsigned char>(text_[end])) || text_[end] == '_')) ++end;

@@ -80,6 +80,7 @@ class Parser : public ExpressionParser {
       stmt->blocks.push_back(ParseBody("endfilter"));
       return stmt;
     }
+    if (SkipName("block")) return ParseNamedBlock();
     if (SkipName("generation")) {
       StmtPtr stmt = MakeStmt(StmtKind::kScope);
       stmt->blocks.push_back(ParseBody("endgeneration"));
@@ -101,6 +102,21 @@ class Parser : public ExpressionParser {
     Error(fmt::format("unknown tag '{}'", Peek().text));
   }
 
+  // Without inheritance a block is its body, which sees the template's own variables.
+  StmtPtr ParseNamedBlock() {
+    StmtPtr stmt = MakeStmt(StmtKind::kBlock);
+    stmt->name = ExpectName();
+    if (std::ranges::find(blocks_, stmt->name) != blocks_.end())
+      Error(fmt::format("block '{}' defined twice", stmt->name));
+    blocks_.push_back(stmt->name);
+    stmt->scoped = SkipName("scoped");
+    const int loops = std::exchange(loops_, 0);
+    stmt->blocks.push_back(ParseBody("endblock"));
+    loops_ = loops;
+    SkipName(stmt->name);
+    return stmt;
+  }
+
   StmtPtr ParseIf() {
     StmtPtr stmt = MakeStmt(StmtKind::kIf);
     while (true) {
@@ -120,6 +136,7 @@ class Parser : public ExpressionParser {
   StmtPtr ParseFor() {
     StmtPtr stmt = MakeStmt(StmtKind::kFor);
     stmt->targets.push_back(ParseTarget("in", false));
+    if (Assigns(stmt->targets[0], "loop")) Error("cannot assign to the loop variable of a for");
     if (!SkipName("in")) Error("expected 'in'");
     stmt->exprs.push_back(ParseTuple(false, "recursive"));
     stmt->exprs.push_back(SkipName("if") ? ParseExpression() : nullptr);
@@ -130,6 +147,10 @@ class Parser : public ExpressionParser {
     --loops_;
     stmt->blocks.push_back(SkipName("else") ? ParseBody("endfor") : (Next(), Block{}));
     return stmt;
+  }
+
+  static bool Assigns(const Target& target, std::string_view name) {
+    return target.name == name || std::ranges::any_of(target.items, [&](const Target& t) { return Assigns(t, name); });
   }
 
   Target ParseTarget(std::string_view stop, bool with_attribute) {
@@ -205,8 +226,17 @@ class Parser : public ExpressionParser {
 
   void ParseMacroBody(Stmt& stmt, std::string_view end) {
     const int loops = std::exchange(loops_, 0);  // a macro's break cannot leave the loop around it
+    std::vector<std::string> outside = std::exchange(mentioned_, {});
     stmt.blocks.push_back(ParseBody(end));
     loops_ = loops;
+    const auto uses = [&](std::string_view name) {
+      return std::ranges::find(mentioned_, name) != mentioned_.end() &&
+             std::ranges::find(stmt.parameters, name, [](const auto& p) { return p.first; }) == stmt.parameters.end();
+    };
+    stmt.uses_caller = uses("caller");
+    stmt.uses_varargs = uses("varargs");
+    stmt.uses_kwargs = uses("kwargs");
+    mentioned_.insert(mentioned_.end(), outside.begin(), outside.end());
   }
 
   StmtPtr ParseMacro() {
@@ -229,6 +259,7 @@ class Parser : public ExpressionParser {
   }
 
   int loops_ = 0;
+  std::vector<std::string> blocks_;
 };
 
 }  // namespace

@@ -1,7 +1,9 @@
 // What may stand after `is`.
+#include <algorithm>
 #include <map>
 
 #include "formats/jinja/interpreter.h"
+#include "formats/jinja/operators.h"
 #include "formats/jinja/text.h"
 
 namespace strata::jinja {
@@ -10,6 +12,15 @@ namespace {
 const Value& Other(const CallArgs& args) {
   if (args.positional.empty()) Raise("the test needs an argument");
   return args.positional[0];
+}
+
+bool IsInstanceOf(SequenceType type, std::initializer_list<SequenceType> types) {
+  return std::ranges::find(types, type) != types.end();
+}
+
+/// value % by == rest
+bool Rest(Interpreter& it, const Value& value, const Value& by, std::int64_t rest) {
+  return Equal(BinaryOperator(it, Op::kMod, value, by), Value::Int(rest));
 }
 
 bool IsInstance(const Value& value, std::initializer_list<Kind> kinds) {
@@ -36,7 +47,8 @@ const std::map<std::string, TestFunction, std::less<>>& Tests() {
         {"sequence",
          [](Interpreter&, const Value& v, CallArgs&) {
            return IsInstance(v, {Kind::kString, Kind::kDict, Kind::kUndefined}) ||
-                  (v.Is(Kind::kSequence) && v.sequence().type != SequenceType::kGenerator);
+                  (v.Is(Kind::kSequence) &&
+                   IsInstanceOf(v.sequence().type, {SequenceType::kList, SequenceType::kTuple, SequenceType::kRange}));
          }},
         {"iterable",
          [](Interpreter&, const Value& v, CallArgs&) {
@@ -44,16 +56,11 @@ const std::map<std::string, TestFunction, std::less<>>& Tests() {
          }},
         {"callable",
          [](Interpreter&, const Value& v, CallArgs&) { return v.Is(Kind::kCallable) || v.Is(Kind::kLoop); }},
-        {"odd", [](Interpreter&, const Value& v, CallArgs&) { return RequireInt(v, "odd") % 2 != 0; }},
-        {"even", [](Interpreter&, const Value& v, CallArgs&) { return RequireInt(v, "even") % 2 == 0; }},
-        {"divisibleby",
-         [](Interpreter&, const Value& v, CallArgs& a) {
-           const std::int64_t by = RequireInt(Other(a), "divisibleby");
-           if (by == 0) Raise("division by zero");
-           return by == -1 || RequireInt(v, "divisibleby") % by == 0;
-         }},
-        {"lower", [](Interpreter&, const Value& v, CallArgs&) { return Lower(Str(v)) == Str(v); }},
-        {"upper", [](Interpreter&, const Value& v, CallArgs&) { return Upper(Str(v)) == Str(v); }},
+        {"odd", [](Interpreter& it, const Value& v, CallArgs&) { return Rest(it, v, Value::Int(2), 1); }},
+        {"even", [](Interpreter& it, const Value& v, CallArgs&) { return Rest(it, v, Value::Int(2), 0); }},
+        {"divisibleby", [](Interpreter& it, const Value& v, CallArgs& a) { return Rest(it, v, Other(a), 0); }},
+        {"lower", [](Interpreter&, const Value& v, CallArgs&) { return IsLower(Str(v)); }},
+        {"upper", [](Interpreter&, const Value& v, CallArgs&) { return IsUpper(Str(v)); }},
         {"escaped", [](Interpreter&, const Value& v, CallArgs&) { return v.markup(); }},
         {"in", [](Interpreter&, const Value& v, CallArgs& a) { return Contains(Other(a), v); }},
         {"sameas",

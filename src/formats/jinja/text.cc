@@ -164,35 +164,6 @@ std::string Replace(std::string_view text, std::string_view from, std::string_vi
   return out += text;
 }
 
-std::string Upper(std::string_view text) {
-  std::u32string points = ToCodePoints(text);
-  for (char32_t& c : points) c = ToUpper(c);
-  return FromCodePoints(points);
-}
-
-std::string Lower(std::string_view text) {
-  std::u32string points = ToCodePoints(text);
-  for (char32_t& c : points) c = ToLower(c);
-  return FromCodePoints(points);
-}
-
-std::string Capitalize(std::string_view text) {
-  std::u32string points = ToCodePoints(text);
-  for (std::size_t i = 0; i < points.size(); ++i) points[i] = i == 0 ? ToUpper(points[i]) : ToLower(points[i]);
-  return FromCodePoints(points);
-}
-
-std::string Title(std::string_view text) {
-  std::u32string points = ToCodePoints(text);
-  bool inside = false;
-  for (char32_t& c : points) {
-    const bool letter = IsLetter(c);
-    if (letter) c = inside ? ToLower(c) : ToUpper(c);
-    inside = letter;
-  }
-  return FromCodePoints(points);
-}
-
 void AppendQuoted(std::string& out, std::string_view text) {
   const bool doubles = text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos;
   const char quote = doubles ? '"' : '\'';
@@ -246,6 +217,17 @@ std::string EscapeHtml(std::string_view text) {
         out += c;
     }
   }
+  return out;
+}
+
+std::string Centered(std::string_view text, std::int64_t width, std::string_view fill) {
+  const std::int64_t missing = width - static_cast<std::int64_t>(CountCodePoints(text));
+  if (missing <= 0) return std::string(text);
+  const std::int64_t left = missing / 2 + (missing & width & 1);
+  std::string out;
+  for (std::int64_t i = 0; i < left; ++i) out += fill;
+  out += text;
+  for (std::int64_t i = left; i < missing; ++i) out += fill;
   return out;
 }
 

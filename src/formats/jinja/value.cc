@@ -1,8 +1,11 @@
 #include "formats/jinja/value.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <optional>
 
 #include "base/unicode.h"
 #include "formats/jinja/text.h"
@@ -119,6 +122,12 @@ void DictObject::Set(const Value& key, Value value) {
   }
 }
 
+std::string NamespaceObject::ToString() const {
+  std::string out = "<Namespace ";
+  AppendRepr(out, MakeDict(attributes.items));
+  return out + '>';
+}
+
 void RequireDefined(const Value& value) {
   if (!value.IsUndefined()) return;
   if (value.unsafe()) Raise("access to this attribute is unsafe");
@@ -134,7 +143,6 @@ std::int64_t RequireInt(const Value& value, std::string_view what) {
 bool Truth(const Value& value) {
   switch (value.kind()) {
     case Kind::kUndefined:
-      if (value.unsafe()) RequireDefined(value);
       return false;
     case Kind::kNone:
       return false;
@@ -207,7 +215,6 @@ bool Contains(const Value& haystack, const Value& needle) {
     case Kind::kDict:
       return haystack.dict().Find(needle) != nullptr;
     case Kind::kUndefined:
-      if (haystack.unsafe()) RequireDefined(haystack);
       return false;
     case Kind::kSequence: {
       const std::vector<Value> items = Iterate(haystack);
@@ -266,9 +273,7 @@ std::string FloatRepr(double value) {
 void AppendStr(std::string& out, const Value& value) {
   if (value.IsString()) {
     out += value.text();
-  } else if (value.IsUndefined()) {
-    if (value.unsafe()) RequireDefined(value);
-  } else {
+  } else if (!value.IsUndefined()) {
     AppendRepr(out, value);
   }
 }
@@ -322,7 +327,6 @@ void AppendDictRepr(std::string& out, const DictObject& dict) {
 void AppendRepr(std::string& out, const Value& value) {
   switch (value.kind()) {
     case Kind::kUndefined:
-      if (value.unsafe()) RequireDefined(value);
       out += "Undefined";
       break;
     case Kind::kNone:
@@ -349,13 +353,9 @@ void AppendRepr(std::string& out, const Value& value) {
       AppendDictRepr(out, value.dict());
       break;
     case Kind::kNamespace:
-      out += "<Namespace>";
-      break;
     case Kind::kCallable:
-      out += fmt::format("<function {}>", value.as<CallableObject>().name);
-      break;
     case Kind::kLoop:
-      out += "<LoopContext>";
+      out += value.object()->ToString();
       break;
   }
 }
@@ -363,7 +363,6 @@ void AppendRepr(std::string& out, const Value& value) {
 std::vector<Value> Iterate(const Value& value) {
   switch (value.kind()) {
     case Kind::kUndefined:
-      if (value.unsafe()) RequireDefined(value);
       return {};
     case Kind::kString: {
       std::vector<Value> items;
@@ -395,7 +394,6 @@ std::vector<Value> Iterate(const Value& value) {
 std::int64_t Length(const Value& value) {
   switch (value.kind()) {
     case Kind::kUndefined:
-      if (value.unsafe()) RequireDefined(value);
       return 0;
     case Kind::kString:
       return static_cast<std::int64_t>(CountCodePoints(value.text()));
@@ -409,6 +407,55 @@ std::int64_t Length(const Value& value) {
     default:
       Raise(fmt::format("object of type '{}' has no len()", TypeName(value)));
   }
+}
+
+namespace {
+
+/// Without underscores between digits; none where there are others.
+std::optional<std::string> WithoutUnderscores(std::string_view text) {
+  const auto digit = [&](std::size_t i) {
+    return i < text.size() && std::isalnum(static_cast<unsigned char>(text[i]));
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '_' && (i == 0 || !digit(i - 1) || !digit(i + 1))) return std::nullopt;
+    if (text[i] != '_') out += text[i];
+  }
+  return out;
+}
+
+}  // namespace
+
+Value ParseInt(std::string_view text, std::int64_t base) {
+  text = Strip(text);
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  if (base != 0 && (base < 2 || base > 36)) return {};
+  static constexpr std::pair<char, int> kPrefixes[] = {{'x', 16}, {'o', 8}, {'b', 2}};
+  for (const auto& [letter, its] : kPrefixes) {
+    if ((base != its && base != 0) || text.size() < 2 || text[0] != '0' || (text[1] | 0x20) != letter) continue;
+    text.remove_prefix(text.size() > 2 && text[2] == '_' ? 3 : 2);
+    base = its;
+  }
+  if (base == 0) base = 10;
+  const std::optional<std::string> digits = WithoutUnderscores(text);
+  if (!digits || digits->empty() || digits->front() == '-') return {};
+  std::int64_t number = 0;
+  const auto [end, error] =
+      std::from_chars(digits->data(), digits->data() + digits->size(), number, static_cast<int>(base));
+  if (error != std::errc() || end != digits->data() + digits->size()) return {};
+  return Value::Int(negative ? -number : number);
+}
+
+Value ParseFloat(std::string_view text) {
+  const std::optional<std::string> plain = WithoutUnderscores(Strip(text));
+  if (!plain) return {};
+  const char* begin = plain->data() + (plain->starts_with('+') && !plain->starts_with("+-") ? 1 : 0);
+  double number = 0;
+  const auto [end, error] = std::from_chars(begin, plain->data() + plain->size(), number);
+  if (end != plain->data() + plain->size() || begin == end) return {};
+  // Out of the range of a double is infinity or zero, as strtod says.
+  return Value::Float(error == std::errc::result_out_of_range ? std::strtod(begin, nullptr) : number);
 }
 
 }  // namespace strata::jinja

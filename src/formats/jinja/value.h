@@ -26,6 +26,8 @@ struct TemplateError {
 
 struct Object {
   virtual ~Object() = default;
+  /// str() and repr() of what has no literal.
+  virtual std::string ToString() const { return "<object>"; }
 };
 struct StringObject;
 struct SequenceObject;
@@ -53,7 +55,7 @@ class Value {
     v.hint_ = hint;
     return v;
   }
-  /// An attribute that the sandbox withholds: any use but a test for it raises.
+  /// An attribute that the sandbox withholds: undefined, with a reason of its own.
   static Value Unsafe() {
     Value v;
     v.unsafe_ = true;
@@ -123,8 +125,9 @@ struct SequenceObject final : Object {
   SequenceType type = SequenceType::kList;
   std::vector<Value> items;
   std::size_t depth = 1;
-  std::size_t cursor = 0;  ///< generators are consumed
-  std::int64_t start = 0, stop = 0, step = 1;
+  std::size_t cursor = 0;                      ///< generators are consumed
+  std::int64_t start = 0, stop = 0, step = 1;  ///< of a range
+  bool group = false;                          ///< a tuple of groupby, whose items are .grouper and .list, too
 };
 
 /// Keeps insertion order; lookups are linear because a message has a handful of keys.
@@ -137,6 +140,7 @@ struct DictObject final : Object {
 };
 
 struct NamespaceObject final : Object {
+  std::string ToString() const override;
   DictObject attributes;
 };
 
@@ -154,8 +158,12 @@ struct CallArgs {
 class Interpreter;
 struct CallableObject : Object {
   std::string name;
+  bool is_macro = false;
   std::function<Value(Interpreter&, CallArgs&)> call;
   std::function<Value(std::string_view)> attribute;  ///< may be empty
+  std::string ToString() const override {
+    return is_macro ? fmt::format("<Macro '{}'>", name) : fmt::format("<function {}>", name);
+  }
 };
 Value MakeCallable(std::string name, std::function<Value(Interpreter&, CallArgs&)> call);
 
@@ -180,5 +188,9 @@ std::int64_t RequireInt(const Value& value, std::string_view what);
 std::vector<Value> Iterate(const Value& value);
 /// len(value); raises TypeError where Python does.
 std::int64_t Length(const Value& value);
+
+/// int(text, base) and float(text), undefined where Python refuses.
+Value ParseInt(std::string_view text, std::int64_t base);
+Value ParseFloat(std::string_view text);
 
 }  // namespace strata::jinja

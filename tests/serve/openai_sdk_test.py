@@ -1,0 +1,130 @@
+"""The API through the openai Python client."""
+import asyncio
+import math
+
+import openai
+
+from harness import BASE_URL, CLOSED_URL, MODEL, run
+
+client = openai.OpenAI(base_url=BASE_URL + "/v1", api_key="any", max_retries=0, timeout=120)
+ASK = [{"role": "user", "content": "Name three animals of the forest."}]
+
+
+def chat(**kwargs):
+    return client.chat.completions.create(**{"model": MODEL, "messages": ASK, "max_tokens": 24, "temperature": 0, **kwargs})
+
+
+def raises(error, call, **kwargs):
+    try:
+        call(**kwargs)
+    except error as raised:
+        return raised
+    raise AssertionError(f"{error.__name__} expected for {kwargs}")
+
+
+def test_chat():
+    answer = chat()
+    assert answer.object == "chat.completion" and answer.model == MODEL and answer.id
+    choice = answer.choices[0]
+    assert choice.message.role == "assistant" and choice.message.content
+    assert choice.finish_reason in ("stop", "length")
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert chat().choices[0].message.content == choice.message.content
+
+
+def test_stream_equals_the_whole():
+    whole = chat().choices[0]
+    chunks = list(chat(stream=True, stream_options={"include_usage": True}))
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == whole.message.content
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == whole.finish_reason
+    assert chunks[-1].choices == [] and chunks[-1].usage.completion_tokens == chat().usage.completion_tokens
+    assert all(c.usage is None for c in chunks[:-1]) and len({c.id for c in chunks}) == 1
+
+
+def test_logprobs():
+    choice = chat(logprobs=True, top_logprobs=5).choices[0]
+    assert b"".join(bytes(t.bytes) for t in choice.logprobs.content).decode() == choice.message.content
+    for token in choice.logprobs.content:
+        tops = [top.logprob for top in token.top_logprobs]
+        assert len(tops) == 5 and tops == sorted(tops, reverse=True)
+        assert sum(math.exp(p) for p in tops) <= 1.0001 and token.logprob <= 0
+        assert abs(token.logprob - tops[0]) < 1e-5  # greedy takes the likeliest
+    streamed = [t for c in chat(stream=True, logprobs=True, top_logprobs=2) if c.choices and c.choices[0].logprobs
+                for t in c.choices[0].logprobs.content or []]
+    assert [t.token for t in streamed] == [t.token for t in choice.logprobs.content]
+
+
+def test_n_and_seed():
+    def texts(seed, n=3):
+        return [c.message.content for c in chat(temperature=1.0, seed=seed, n=n).choices]
+
+    first = texts(7)
+    assert len(set(first)) > 1 and first == texts(7) and first != texts(8)
+    assert texts(7, n=1) == first[:1]
+    assert [c.index for c in chat(n=3).choices] == [0, 1, 2] and len({c.message.content for c in chat(n=3).choices}) == 1
+
+
+def test_stop():
+    whole = chat(max_tokens=40).choices[0].message.content
+    # Every cut of the text, so that some lie across the borders of tokens.
+    for at in range(3, min(len(whole) - 4, 40), 3):
+        stop = whole[at:at + 4]
+        choice = chat(max_tokens=40, stop=[stop, "\u0000 never"]).choices[0]
+        want = whole[:whole.index(stop)]
+        assert choice.finish_reason == "stop" and choice.message.content == want, (stop, want, choice.message.content)
+        pieces = [c.choices[0].delta.content or "" for c in chat(max_tokens=40, stop=stop, stream=True) if c.choices]
+        assert "".join(pieces) == want
+
+
+def test_max_tokens_and_bias():
+    assert chat(max_tokens=3).usage.completion_tokens == 3 and chat(max_tokens=3).choices[0].finish_reason == "length"
+    assert chat(max_completion_tokens=2).usage.completion_tokens == 2
+    import json
+    import urllib.request
+    body = json.dumps({"prompt": " the"}).encode()
+    with urllib.request.urlopen(urllib.request.Request(BASE_URL + "/tokenize", body)) as response:
+        token = json.load(response)["tokens"][-1]
+    assert chat(max_tokens=4, logit_bias={str(token): 100}).choices[0].message.content == " the the the the"
+
+
+def test_errors():
+    wrong = raises(openai.BadRequestError, chat, temperature=9)
+    assert wrong.param == "temperature" and wrong.status_code == 400 and wrong.type == "invalid_request_error"
+    assert raises(openai.BadRequestError, chat, messages=[]).param == "messages"
+    assert raises(openai.BadRequestError, chat, extra_body={"no_such": 1}).param == "no_such"
+    assert "messages[0]" in raises(openai.BadRequestError, chat, messages=[{"role": "nobody", "content": "x"}]).param
+    assert raises(openai.NotFoundError, chat, model="no-such-model").code == "model_not_found"
+    long = [{"role": "user", "content": "word " * 60000}]
+    assert raises(openai.BadRequestError, chat, messages=long).code == "context_length_exceeded"
+    closed = openai.OpenAI(base_url=CLOSED_URL + "/v1", api_key="wrong", max_retries=0)
+    raises(openai.AuthenticationError, closed.models.list)
+    assert openai.OpenAI(base_url=CLOSED_URL + "/v1", api_key="secret").models.list().data[0].id == MODEL
+
+
+def test_models_headers_timeouts():
+    assert [m.id for m in client.models.list()] == [MODEL] and client.models.retrieve(MODEL).id == MODEL
+    raises(openai.NotFoundError, client.models.retrieve, model="nope")
+    raw = client.chat.completions.with_raw_response.create(
+        model=MODEL, messages=ASK, max_tokens=1, extra_headers={"X-Request-Id": "mine-1"})
+    assert raw.headers["x-request-id"] == "mine-1" and raw.parse().choices and "application/json" in raw.headers["content-type"]
+    raises(openai.APITimeoutError, client.with_options(timeout=0.05).chat.completions.create, model=MODEL, messages=ASK,
+           max_tokens=2000, extra_body={"ignore_eos": True})
+
+
+def test_32_async_streams_equal_each_alone():
+    async def one(asynchronous, i):
+        stream = await asynchronous.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": f"Count from {i} on."}], max_tokens=8 + i, temperature=0, stream=True)
+        return "".join([c.choices[0].delta.content or "" async for c in stream if c.choices])
+
+    async def everything():
+        async with openai.AsyncOpenAI(base_url=BASE_URL + "/v1", api_key="any", max_retries=0, timeout=300) as asynchronous:
+            together = await asyncio.gather(*(one(asynchronous, i) for i in range(32)))
+            return together, [await one(asynchronous, i) for i in range(32)]
+
+    together, alone = asyncio.run(everything())
+    assert together == alone and all(together)
+
+
+run(globals())
