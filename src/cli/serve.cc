@@ -106,8 +106,11 @@ void AddNetworkOptions(CLI::App& command, ServeOptions& options) {
   command.add_option("--host", options.server.host, "Address to listen on; 0.0.0.0 = every one of this machine")
       ->capture_default_str()
       ->group("Network");
-  command.add_option("--port", options.server.port, "Port; 0 takes a free one")->capture_default_str()->group("Network");
-  command.add_option("--port-file", options.port_file, "Write the port to this file once it is bound")->group("Network");
+  command.add_option("--port", options.server.port, "Port; 0 takes a free one")
+      ->capture_default_str()
+      ->group("Network");
+  command.add_option("--port-file", options.port_file, "Write the port to this file once it is bound")
+      ->group("Network");
   command.add_option("--io-threads", options.server.io_threads, "Threads for sockets, JSON and text")
       ->check(CLI::Range(1, 64))
       ->capture_default_str()
@@ -132,7 +135,8 @@ void AddLimitOptions(CLI::App& command, ServeOptions& options) {
   const auto seconds = [&](const char* name, double& value, const char* help) {
     command.add_option(name, value, help)->check(CLI::Range(0.001, 1e6))->capture_default_str()->group("Limits");
   };
-  command.add_option("--max-connections", options.server.max_connections, "Connections open at once; one more gets 503")
+  command
+      .add_option("--max-connections", options.server.max_connections, "Connections open at once; one more gets 503")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str()
       ->group("Limits");
@@ -167,7 +171,8 @@ void AddServe(CLI::App& app, Action& action) {
   command->add_option("model", options->model, "A GGUF file, a Hugging Face folder, or a name of `strata model ls`")
       ->required();
   command->add_option("--model-name", options->server.model_name, "The id that clients name (default: MODEL as given)");
-  command->add_option("--model-alias", options->server.model_aliases, "A further id of the same model; may be repeated");
+  command->add_option("--model-alias", options->server.model_aliases,
+                      "A further id of the same model; may be repeated");
   AddNetworkOptions(*command, *options);
   AddAccessOptions(*command, *options);
   AddLimitOptions(*command, *options);

@@ -61,8 +61,7 @@ Status MarkEnd(Json& message) {
 bool TemplateTakesParts(const ChatTemplate& chat_template) {
   constexpr std::string_view kText = "strata-probe";
   const Json variables = {
-      {"messages",
-       {{{"role", "user"}, {"content", Json::array({{{"type", "text"}, {"text", std::string(kText)}}})}}}},
+      {"messages", {{{"role", "user"}, {"content", Json::array({{{"type", "text"}, {"text", std::string(kText)}}})}}}},
       {"tools", nullptr},
       {"documents", nullptr},
       {"bos_token", ""},

@@ -85,7 +85,8 @@ void ChoiceStream::Finish(const EngineEvent& event, ChoiceDelta& delta) {
     case FinishReason::kStop: {
       delta.finish_reason = "stop";
       const auto& ids = request_.sampling.stop_token_ids;
-      if (event.stop_token && std::ranges::find(ids, *event.stop_token) != ids.end()) delta.stop_reason = *event.stop_token;
+      if (event.stop_token && std::ranges::find(ids, *event.stop_token) != ids.end())
+        delta.stop_reason = *event.stop_token;
       break;
     }
     case FinishReason::kLength:

@@ -34,11 +34,11 @@ using StopReason = std::variant<std::monostate, TokenId, std::string>;
 struct ChoiceDelta {
   int index = 0;
   std::string text = {};
-  std::vector<LoggedToken> logged = {};      ///< when logprobs were asked for; with echo, the prompt's tokens first
+  std::vector<LoggedToken> logged = {};         ///< when logprobs were asked for; with echo, the prompt's tokens first
   std::vector<LoggedToken> prompt_logged = {};  ///< prompt_logprobs, with the first event
-  std::vector<TokenId> tokens = {};          ///< generated
+  std::vector<TokenId> tokens = {};             ///< generated
   std::shared_ptr<const Prompt> first_of = {};  ///< the prompt, with the first event
-  std::string_view finish_reason = {};       ///< "" = goes on
+  std::string_view finish_reason = {};          ///< "" = goes on
   StopReason stop_reason = {};
 
   void Append(ChoiceDelta&& next);

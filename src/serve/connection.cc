@@ -107,8 +107,8 @@ std::optional<HttpResponse> Connection::Refuse(const RouteMatch& match) const {
     case RouteMatch::Kind::kNoSuchPath:
       return ErrorResponse(Simple(404, "There is no " + request_.path + " here.", "not_found"));
     case RouteMatch::Kind::kWrongMethod: {
-      HttpResponse response = ErrorResponse(
-          Simple(405, request_.path + " does not take " + request_.method + ".", "method_not_allowed"));
+      HttpResponse response =
+          ErrorResponse(Simple(405, request_.path + " does not take " + request_.method + ".", "method_not_allowed"));
       response.headers.emplace_back("Allow", match.allow);
       return response;
     }
@@ -171,8 +171,8 @@ asio::awaitable<void> Connection::BeginStream(HttpResponse head) {
   status_ = head.status;
   if (old_client_) keep_alive_ = false;
   AddCommonHeaders(head, false);
-  co_await Send(ResponseHead(head, old_client_ ? BodyFraming::kClose : BodyFraming::kChunked, keep_alive_,
-                             UnixSeconds()));
+  co_await Send(
+      ResponseHead(head, old_client_ ? BodyFraming::kClose : BodyFraming::kChunked, keep_alive_, UnixSeconds()));
 }
 
 asio::awaitable<bool> Connection::Write(std::string_view piece) {

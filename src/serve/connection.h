@@ -45,10 +45,10 @@ class Connection final : private Exchange {
 
   // Of the request that is being answered.
   HttpRequest request_;
-  bool keep_alive_ = false;   ///< after this response
-  bool old_client_ = false;   ///< HTTP/1.0: no chunks
-  bool responding_ = false;   ///< something of the response is sent
-  bool broken_ = false;       ///< a write failed: nothing more can be told
+  bool keep_alive_ = false;  ///< after this response
+  bool old_client_ = false;  ///< HTTP/1.0: no chunks
+  bool responding_ = false;  ///< something of the response is sent
+  bool broken_ = false;      ///< a write failed: nothing more can be told
   int status_ = 0;
 };
 

@@ -77,10 +77,9 @@ Answer Detokenize(const ServerState& state, const LoadedModel& model, const Http
   }
   for (std::size_t i = 0; i < request->tokens.size(); ++i) {
     if (request->tokens[i] < model.tokenizer().vocab_size()) continue;
-    return std::unexpected(ApiError{
-        .message = fmt::format("tokens[{}]: {} is outside of the vocabulary [0, {})", i, request->tokens[i],
-                               model.tokenizer().vocab_size()),
-        .param = fmt::format("tokens[{}]", i)});
+    return std::unexpected(ApiError{.message = fmt::format("tokens[{}]: {} is outside of the vocabulary [0, {})", i,
+                                                           request->tokens[i], model.tokenizer().vocab_size()),
+                                    .param = fmt::format("tokens[{}]", i)});
   }
   return Ok({{"prompt", model.tokenizer().Decode(request->tokens)}});
 }
@@ -88,8 +87,7 @@ Answer Detokenize(const ServerState& state, const LoadedModel& model, const Http
 Answer Dispatch(const ServerState& state, const RouteMatch& match, const HttpRequest& request) {
   if (match.route == Route::kVersion) return Ok({{"version", STRATA_VERSION}});
   if (match.route == Route::kMetrics) {
-    return HttpResponse{
-        .content_type = std::string(Metrics::kContentType), .body = state.metrics->Text()};
+    return HttpResponse{.content_type = std::string(Metrics::kContentType), .body = state.metrics->Text()};
   }
   const auto model = state.Ready();
   if (!model) return std::unexpected(model.error());

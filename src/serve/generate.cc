@@ -100,7 +100,8 @@ class Run {
     if (error) {
       end = SseEvent(ErrorJson(ToApiError(*error)));
     } else if (request_.include_usage) {
-      end = SseEvent(request_.chat ? ChatUsageChunk(header_, TotalUsage()) : CompletionUsageChunk(header_, TotalUsage()));
+      end =
+          SseEvent(request_.chat ? ChatUsageChunk(header_, TotalUsage()) : CompletionUsageChunk(header_, TotalUsage()));
     }
     end += kSseDone;
     if (co_await exchange_.Write(end)) co_await exchange_.EndStream();
@@ -147,12 +148,11 @@ class Run {
   }
 
   void Report(const Choice& choice, std::string_view reason) {
-    state_.metrics->OnChoiceEnd(
-        {.reason = reason,
-         .seconds = MonotonicSeconds() - arrived_,
-         .first_token_seconds = choice.first_token > 0 ? choice.first_token - arrived_ : 0,
-         .prompt_tokens = choice.stream.prompt_tokens(),
-         .output_tokens = choice.stream.output_tokens()});
+    state_.metrics->OnChoiceEnd({.reason = reason,
+                                 .seconds = MonotonicSeconds() - arrived_,
+                                 .first_token_seconds = choice.first_token > 0 ? choice.first_token - arrived_ : 0,
+                                 .prompt_tokens = choice.stream.prompt_tokens(),
+                                 .output_tokens = choice.stream.output_tokens()});
   }
 
   void WriteDelta(Choice& choice, ChoiceDelta delta, std::string& out) {

@@ -15,8 +15,7 @@ namespace {
 using Prompts = std::vector<std::shared_ptr<const Prompt>>;
 
 std::unexpected<ApiError> Refuse(std::string param, std::string code, std::string message) {
-  return std::unexpected(
-      ApiError{.message = std::move(message), .param = std::move(param), .code = std::move(code)});
+  return std::unexpected(ApiError{.message = std::move(message), .param = std::move(param), .code = std::move(code)});
 }
 
 std::expected<Prompt, ApiError> ChatPrompt(const LoadedModel& model, const GenerateRequest& request) {
@@ -66,11 +65,11 @@ std::expected<void, ApiError> CheckLength(const LoadedModel& model, const Genera
                               model.max_context, length));
   }
   if (request.max_tokens && *request.max_tokens > model.max_context - length) {
-    return Refuse("max_tokens", "context_length_exceeded",
-                  fmt::format("max_tokens (or max_completion_tokens) is too large: {}. This model's maximum context "
-                              "length is {} tokens and the prompt has {} tokens ({} > {} - {}).",
-                              *request.max_tokens, model.max_context, length, *request.max_tokens, model.max_context,
-                              length));
+    return Refuse(
+        "max_tokens", "context_length_exceeded",
+        fmt::format("max_tokens (or max_completion_tokens) is too large: {}. This model's maximum context "
+                    "length is {} tokens and the prompt has {} tokens ({} > {} - {}).",
+                    *request.max_tokens, model.max_context, length, *request.max_tokens, model.max_context, length));
   }
   return {};
 }

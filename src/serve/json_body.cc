@@ -107,7 +107,8 @@ struct ParseFailure : nlohmann::json_sax<nlohmann::ordered_json> {
   bool end_object() override { return true; }
   bool start_array(std::size_t /*elements*/) override { return true; }
   bool end_array() override { return true; }
-  bool parse_error(std::size_t position, const std::string& /*token*/, const nlohmann::json::exception& error) override {
+  bool parse_error(std::size_t position, const std::string& /*token*/,
+                   const nlohmann::json::exception& error) override {
     offset = position;
     what = error.what();
     return false;
@@ -124,7 +125,8 @@ Result<nlohmann::ordered_json> ParseJsonObject(std::string_view body) {
   if (json.is_discarded()) {
     ParseFailure failure;
     nlohmann::ordered_json::sax_parse(body, &failure);
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ...": the last part is for people.
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ...": the last part is for
+    // people.
     std::string_view what = failure.what;
     if (const auto colon = what.find(": "); colon != std::string_view::npos) what.remove_prefix(colon + 2);
     if (const auto bracket = what.find("] "); what.starts_with('[') && bracket != std::string_view::npos) {

@@ -96,9 +96,8 @@ Json PromptLogprobs(const ResponseHeader& header, std::span<const LoggedToken> t
     }
     Json entry = Json::object();
     const auto add = [&](const TokenLogprob& one) {
-      entry[std::to_string(one.token)] = {{"logprob", Finite(one.logprob)},
-                                          {"rank", one.rank},
-                                          {"decoded_token", TokenName(header, one.token)}};
+      entry[std::to_string(one.token)] = {
+          {"logprob", Finite(one.logprob)}, {"rank", one.rank}, {"decoded_token", TokenName(header, one.token)}};
     };
     add(token.logprobs->chosen);
     for (const TokenLogprob& other : token.logprobs->top) add(other);

@@ -22,8 +22,7 @@ using Bounds = prometheus::Histogram::BucketBoundaries;
 const Bounds kFirstToken = {.001, .005, .01, .02, .04, .06, .08, .1, .25, .5,  .75,
                             1,    2.5,  5,   7.5, 10,  20,  40,  80, 160, 640, 2560};
 const Bounds kPerToken = {.01, .025, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80};
-const Bounds kLatency = {.3, .5, .8, 1,  1.5, 2,  2.5, 5,   10,  15,  20,
-                         30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680};
+const Bounds kLatency = {.3, .5, .8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680};
 const Bounds kStepTokens = {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
 const Bounds kChoices = {1, 2, 5, 10, 20};
 const Bounds kHttpSeconds = {.1, .5, 1};
@@ -64,16 +63,21 @@ struct Metrics::Model {
                     .Labels(labels)
                     .Register(registry)),
         max_generation(AddHistogram("request_max_num_generation_tokens", "Largest answer asked for, tokens",
-                              CountBounds(max_context))),
-        params_max_tokens(AddHistogram("request_params_max_tokens", "max_tokens of requests", CountBounds(max_context))),
+                                    CountBounds(max_context))),
+        params_max_tokens(
+            AddHistogram("request_params_max_tokens", "max_tokens of requests", CountBounds(max_context))),
         prompt_tokens(AddHistogram("request_prompt_tokens", "Tokens of prompts", CountBounds(max_context))),
         generation_tokens(AddHistogram("request_generation_tokens", "Tokens of answers", CountBounds(max_context))) {
     for (const char* reason : {"stop", "length", "abort", "error"}) success.Add({{"finished_reason", reason}});
   }
 
   prometheus::Histogram& AddHistogram(const std::string& name, const std::string& help, const Bounds& bounds) {
-    return prometheus::BuildHistogram().Name("vllm:" + name).Help(help).Labels(labels).Register(registry).Add({},
-                                                                                                              bounds);
+    return prometheus::BuildHistogram()
+        .Name("vllm:" + name)
+        .Help(help)
+        .Labels(labels)
+        .Register(registry)
+        .Add({}, bounds);
   }
 
   const prometheus::Labels labels;

@@ -46,8 +46,8 @@ std::vector<Field<R>> MakeChatTable() {
   t.push_back(RefusedField<R>("echo", {"false"}));
   t.push_back(RefusedField<R>("include_reasoning", {"true"}));
   t.push_back(AcceptedField<R>("prediction", JsonType::kObject));  // OpenAI's guess at the answer: speed, not content
-  for (const std::string_view name : {"audio", "web_search_options", "moderation", "chat_template",
-                                      "mm_processor_kwargs", "thinking_token_budget"}) {
+  for (const std::string_view name :
+       {"audio", "web_search_options", "moderation", "chat_template", "mm_processor_kwargs", "thinking_token_budget"}) {
     t.push_back(RefusedField<R>(name));
   }
   return t;

@@ -34,10 +34,10 @@ struct ResponseHeader {
   std::string model;
   std::string fingerprint;
   const Tokenizer* tokenizer = nullptr;
-  bool tokens_as_ids = false;     ///< "token_id:123" in the place of a token's text
+  bool tokens_as_ids = false;  ///< "token_id:123" in the place of a token's text
   bool return_token_ids = false;
-  bool logprobs = false;          ///< asked for
-  bool prompt_logprobs = false;   ///< vLLM's field of its own
+  bool logprobs = false;         ///< asked for
+  bool prompt_logprobs = false;  ///< vLLM's field of its own
 };
 
 /// Chat. The first chunk of a choice has the role and empty content.

@@ -41,7 +41,8 @@ TEST(ChatPrompt, WritesSpecialTokensAndTheNextTurn) {
 }
 
 TEST(ChatPrompt, AbsentToolsAndDocumentsAreNone) {
-  EXPECT_EQ(Render("{{ tools is none }}{{ documents is none }}{{ other is defined }}", Input(R"([])")), "TrueTrueFalse");
+  EXPECT_EQ(Render("{{ tools is none }}{{ documents is none }}{{ other is defined }}", Input(R"([])")),
+            "TrueTrueFalse");
 }
 
 TEST(ChatPrompt, KnowsWhichTemplatesTakeParts) {
@@ -60,7 +61,8 @@ TEST(ChatPrompt, PartsAreJoinedForTemplatesOfStrings) {
 
 TEST(ChatPrompt, ArgumentsOfPastCallsAreObjects) {
   const std::string source = "{{ messages[0].tool_calls[0].function.arguments.x }}";
-  EXPECT_EQ(Render(source, Input(R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{\"x\":5}"}}]}])")),
+  EXPECT_EQ(Render(source,
+                   Input(R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{\"x\":5}"}}]}])")),
             "5");
   EXPECT_EQ(Render("{{ messages[0].tool_calls[0].function.arguments }}",
                    Input(R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"not json"}}]}])")),
@@ -73,7 +75,8 @@ TEST(ChatPrompt, ATemplatesOwnErrorIsTheClients) {
   EXPECT_EQ(raised.error().code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(raised.error().param(), "messages");
   EXPECT_THAT(raised.error().ToString(), HasSubstr("not this word"));
-  const auto endless = Render("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", Input("[]"));
+  const auto endless =
+      Render("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", Input("[]"));
   ASSERT_FALSE(endless);
   EXPECT_EQ(endless.error().code(), ErrorCode::kInvalidArgument);
 }

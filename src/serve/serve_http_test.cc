@@ -131,17 +131,16 @@ TEST_P(Errors, HaveTheirStatus) {
   EXPECT_EQ(json["error"]["param"], "field");
   EXPECT_EQ(!response.headers.empty(), GetParam().retry);
 }
-INSTANTIATE_TEST_SUITE_P(
-    Codes, Errors,
-    testing::Values(ErrorCase{ErrorCode::kInvalidArgument, 400, "invalid_request_error", false},
-                    ErrorCase{ErrorCode::kUnsupported, 400, "invalid_request_error", false},
-                    ErrorCase{ErrorCode::kNotFound, 404, "invalid_request_error", false},
-                    ErrorCase{ErrorCode::kDeadlineExceeded, 408, "timeout_error", false},
-                    ErrorCase{ErrorCode::kResourceExhausted, 429, "rate_limit_error", true},
-                    ErrorCase{ErrorCode::kUnavailable, 503, "unavailable_error", true},
-                    ErrorCase{ErrorCode::kCorrupt, 500, "server_error", false},
-                    ErrorCase{ErrorCode::kIo, 500, "server_error", false},
-                    ErrorCase{ErrorCode::kInternal, 500, "server_error", false}));
+INSTANTIATE_TEST_SUITE_P(Codes, Errors,
+                         testing::Values(ErrorCase{ErrorCode::kInvalidArgument, 400, "invalid_request_error", false},
+                                         ErrorCase{ErrorCode::kUnsupported, 400, "invalid_request_error", false},
+                                         ErrorCase{ErrorCode::kNotFound, 404, "invalid_request_error", false},
+                                         ErrorCase{ErrorCode::kDeadlineExceeded, 408, "timeout_error", false},
+                                         ErrorCase{ErrorCode::kResourceExhausted, 429, "rate_limit_error", true},
+                                         ErrorCase{ErrorCode::kUnavailable, 503, "unavailable_error", true},
+                                         ErrorCase{ErrorCode::kCorrupt, 500, "server_error", false},
+                                         ErrorCase{ErrorCode::kIo, 500, "server_error", false},
+                                         ErrorCase{ErrorCode::kInternal, 500, "server_error", false}));
 
 TEST(Errors, EmptyFieldsAreNullAndBadTextIsReplaced) {
   const auto json = nlohmann::json::parse(ErrorJson({.message = "a\xff"}));

@@ -54,7 +54,8 @@ TEST(Metrics, EveryNameIsThereFromTheStart) {
     EXPECT_THAT(text, HasSubstr(fmt::format("\nvllm:{}_count{{{}}} 0\n", name, kLabels))) << name;
   }
   for (const char* reason : {"stop", "length", "abort", "error"}) {
-    EXPECT_THAT(text, HasSubstr(fmt::format("vllm:request_success_total{{{},finished_reason=\"{}\"}} 0\n", kLabels, reason)));
+    EXPECT_THAT(text,
+                HasSubstr(fmt::format("vllm:request_success_total{{{},finished_reason=\"{}\"}} 0\n", kLabels, reason)));
   }
   EXPECT_THAT(text, HasSubstr("vllm:cache_config_info{engine=\"0\",model_name=\"tiny\",block_size=\"16\""));
 }
@@ -92,10 +93,20 @@ TEST(Metrics, CountWhatHappens) {
   w.metrics->OnStep(9);
   w.metrics->OnChoiceEnd(
       {.reason = "stop", .seconds = 0.5, .first_token_seconds = 0.1, .prompt_tokens = 10, .output_tokens = 5});
-  w.metrics->OnFinished({.queued = 1, .scheduled = 2, .first_token = 4, .finished = 8, .prompt_tokens = 10,
-                         .output_tokens = 5, .reason = FinishReason::kStop});
-  w.metrics->OnFinished({.queued = 1, .scheduled = 0, .first_token = 0, .finished = 2, .prompt_tokens = 10,
-                         .output_tokens = 0, .reason = FinishReason::kCancelled});  // never ran: no times
+  w.metrics->OnFinished({.queued = 1,
+                         .scheduled = 2,
+                         .first_token = 4,
+                         .finished = 8,
+                         .prompt_tokens = 10,
+                         .output_tokens = 5,
+                         .reason = FinishReason::kStop});
+  w.metrics->OnFinished({.queued = 1,
+                         .scheduled = 0,
+                         .first_token = 0,
+                         .finished = 2,
+                         .prompt_tokens = 10,
+                         .output_tokens = 0,
+                         .reason = FinishReason::kCancelled});  // never ran: no times
   const std::string text = w.metrics->Text();
   const auto has = [&](const std::string& name, const std::string& value) {
     EXPECT_THAT(text, HasSubstr(fmt::format("vllm:{}{{{}}} {}\n", name, kLabels, value)));

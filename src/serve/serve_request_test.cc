@@ -16,7 +16,9 @@ using testing::HasSubstr;
 std::string Chat(const std::string& more = "") {
   return R"({"messages":[{"role":"user","content":"Hi"}])" + (more.empty() ? "" : "," + more) + "}";
 }
-std::string Completion(const std::string& more = "") { return R"({"prompt":"Hi")" + (more.empty() ? "" : "," + more) + "}"; }
+std::string Completion(const std::string& more = "") {
+  return R"({"prompt":"Hi")" + (more.empty() ? "" : "," + more) + "}";
+}
 
 GenerateRequest Parsed(const std::string& body, bool chat = true) {
   auto request = chat ? ParseChatRequest(body) : ParseCompletionRequest(body);
@@ -41,13 +43,14 @@ TEST_P(BadBodies, AreRefusedWithTheirPlace) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Json, BadBodies,
-    testing::Values(BadJson{"", "line 1 column 1"}, BadJson{"{", "line 1 column 2"}, BadJson{"{\n\"a\":}", "line 2 column 5"},
-                    BadJson{"[]", "must be a JSON object"}, BadJson{"null", "must be a JSON object"},
-                    BadJson{"\"x\"", "must be a JSON object"}, BadJson{R"({"a":NaN})", "line 1 column 6"},
-                    BadJson{R"({"a":Infinity})", "line 1 column 6"}, BadJson{R"({"a":1e999})", "line 1 column 10"},
-                    BadJson{"{\"a\":\"\xff\"}", "line 1 column 7"}, BadJson{R"({"a":"\ud800"})", "line 1 column"},
-                    BadJson{R"({"a":1}x)", "line 1 column 8"}, BadJson{R"({"a":1,})", "line 1 column 8"},
-                    BadJson{"{\"a\":\"\n\"}", "line 1 column"}, BadJson{R"({'a':1})", "line 1 column 2"},
+    testing::Values(BadJson{"", "line 1 column 1"}, BadJson{"{", "line 1 column 2"},
+                    BadJson{"{\n\"a\":}", "line 2 column 5"}, BadJson{"[]", "must be a JSON object"},
+                    BadJson{"null", "must be a JSON object"}, BadJson{"\"x\"", "must be a JSON object"},
+                    BadJson{R"({"a":NaN})", "line 1 column 6"}, BadJson{R"({"a":Infinity})", "line 1 column 6"},
+                    BadJson{R"({"a":1e999})", "line 1 column 10"}, BadJson{"{\"a\":\"\xff\"}", "line 1 column 7"},
+                    BadJson{R"({"a":"\ud800"})", "line 1 column"}, BadJson{R"({"a":1}x)", "line 1 column 8"},
+                    BadJson{R"({"a":1,})", "line 1 column 8"}, BadJson{"{\"a\":\"\n\"}", "line 1 column"},
+                    BadJson{R"({'a':1})", "line 1 column 2"},
                     BadJson{R"({"n":1,"n":2})", "the key \"n\" a second time in one object at line 1 column 8"},
                     BadJson{R"({"n":1,"\u006e":2})", "the key \"n\" a second time"},
                     BadJson{R"({"metadata":{"x":[{"a":1,"a":1}]}})", "the key \"a\" a second time"},
@@ -70,8 +73,8 @@ TEST(Json, ObjectsHaveBounds) {
 // ---- Fields that work ----------------------------------------------------------------------------------------------
 
 TEST(Fields, ReachSampling) {
-  const GenerateRequest r = Parsed(
-      Chat(R"("temperature":0.5,"top_p":0.9,"top_k":7,"min_p":0.1,"presence_penalty":-1,"frequency_penalty":2,
+  const GenerateRequest r =
+      Parsed(Chat(R"("temperature":0.5,"top_p":0.9,"top_k":7,"min_p":0.1,"presence_penalty":-1,"frequency_penalty":2,
               "repetition_penalty":1.5,"seed":-3,"logit_bias":{"5":1.5,"6":-100},"allowed_token_ids":[1,2],
               "min_tokens":2,"max_tokens":9,"stop_token_ids":[4],"ignore_eos":true,"prompt_logprobs":3)"));
   EXPECT_EQ(r.sampling.temperature, 0.5);
@@ -112,8 +115,8 @@ TEST(Fields, ReachOutput) {
 }
 
 TEST(Fields, NullMeansAbsent) {
-  const GenerateRequest r = Parsed(
-      Chat(R"("temperature":null,"n":null,"stop":null,"tools":null,"logit_bias":null,"stream_options":null,
+  const GenerateRequest r =
+      Parsed(Chat(R"("temperature":null,"n":null,"stop":null,"tools":null,"logit_bias":null,"stream_options":null,
               "response_format":null,"seed":null,"max_tokens":null,"store":null,"audio":null,"top_logprobs":null)"));
   EXPECT_EQ(r.n, 1);
   EXPECT_EQ(r.sampling.temperature, 1);
@@ -121,7 +124,8 @@ TEST(Fields, NullMeansAbsent) {
 }
 
 TEST(Fields, TheModelsDefaultsApplyUnlessTheRequestSaysOtherwise) {
-  const GenerationDefaults defaults{.temperature = 0.6, .top_p = 0.95, .min_p = {}, .repetition_penalty = {}, .top_k = 20};
+  const GenerationDefaults defaults{
+      .temperature = 0.6, .top_p = 0.95, .min_p = {}, .repetition_penalty = {}, .top_k = 20};
   auto r = ParseChatRequest(Chat(R"("top_k":0)"), defaults);
   ASSERT_TRUE(r);
   EXPECT_EQ(r->sampling.temperature, 0.6);
@@ -146,8 +150,7 @@ TEST(Fields, PromptsOfEveryKind) {
   EXPECT_EQ(prompts(R"("a")"), std::vector<PromptInput>{"a"});
   EXPECT_EQ(prompts(R"(["a","b"])"), (std::vector<PromptInput>{"a", "b"}));
   EXPECT_EQ(prompts("[1,2]"), std::vector<PromptInput>{(std::vector<TokenId>{1, 2})});
-  EXPECT_EQ(prompts("[[1],[2,3]]"),
-            (std::vector<PromptInput>{std::vector<TokenId>{1}, std::vector<TokenId>{2, 3}}));
+  EXPECT_EQ(prompts("[[1],[2,3]]"), (std::vector<PromptInput>{std::vector<TokenId>{1}, std::vector<TokenId>{2, 3}}));
 }
 
 TEST(Fields, CompletionsEchoAndScore) {
@@ -229,19 +232,18 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"("seed":1.5)", "seed"}, Refusal{R"("n":0)", "n"}, Refusal{R"("n":129)", "n"},
         Refusal{R"("n":99999999999999999999)", "n"}, Refusal{R"("n":18446744073709551615)", "n"},
         Refusal{R"("n":true)", "n"}, Refusal{R"("stream":1)", "stream"}, Refusal{R"("stop":5)", "stop"},
-        Refusal{R"("stop":"")", "stop"}, Refusal{R"("stop":["a",""])", "stop[1]"},
-        Refusal{R"("stop":[1])", "stop[0]"},
+        Refusal{R"("stop":"")", "stop"}, Refusal{R"("stop":["a",""])", "stop[1]"}, Refusal{R"("stop":[1])", "stop[0]"},
         Refusal{R"("stop":["","","","","","","","","","","","","","","","",""])", "stop"},
         Refusal{R"("logit_bias":[])", "logit_bias"}, Refusal{R"("logit_bias":{"x":1})", "logit_bias"},
         Refusal{R"("logit_bias":{"-1":1})", "logit_bias"}, Refusal{R"("logit_bias":{"1":101})", "logit_bias.1"},
-        Refusal{R"("logit_bias":{"1":"a"})", "logit_bias.1"},
-        Refusal{R"("allowed_token_ids":[])", "allowed_token_ids"},
+        Refusal{R"("logit_bias":{"1":"a"})", "logit_bias.1"}, Refusal{R"("allowed_token_ids":[])", "allowed_token_ids"},
         Refusal{R"("allowed_token_ids":[-1])", "allowed_token_ids[0]"},
-        Refusal{R"("stop_token_ids":"1")", "stop_token_ids"}, Refusal{R"("stop_token_ids":[1,"a"])", "stop_token_ids[1]"},
-        Refusal{R"("ignore_eos":"yes")", "ignore_eos"}, Refusal{R"("min_tokens":-1)", "min_tokens"},
-        Refusal{R"("min_tokens":5,"max_tokens":4)", "min_tokens"}, Refusal{R"("max_tokens":-1)", "max_tokens"},
-        Refusal{R"("max_tokens":0)", "max_tokens"}, Refusal{R"("max_tokens":1.5)", "max_tokens"},
-        Refusal{R"("max_tokens":"7")", "max_tokens"}, Refusal{R"("prompt_logprobs":21)", "prompt_logprobs"},
+        Refusal{R"("stop_token_ids":"1")", "stop_token_ids"},
+        Refusal{R"("stop_token_ids":[1,"a"])", "stop_token_ids[1]"}, Refusal{R"("ignore_eos":"yes")", "ignore_eos"},
+        Refusal{R"("min_tokens":-1)", "min_tokens"}, Refusal{R"("min_tokens":5,"max_tokens":4)", "min_tokens"},
+        Refusal{R"("max_tokens":-1)", "max_tokens"}, Refusal{R"("max_tokens":0)", "max_tokens"},
+        Refusal{R"("max_tokens":1.5)", "max_tokens"}, Refusal{R"("max_tokens":"7")", "max_tokens"},
+        Refusal{R"("prompt_logprobs":21)", "prompt_logprobs"},
         Refusal{R"("prompt_logprobs":1,"stream":true)", "prompt_logprobs"},
         Refusal{R"("truncate_prompt_tokens":0)", "truncate_prompt_tokens"},
         Refusal{R"("stream_options":{"include_usage":true})", "stream_options"},
@@ -251,24 +253,24 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"("priority":99999999999)", "priority"}, Refusal{R"("request_id":"")", "request_id"},
         Refusal{R"("user":5)", "user"}, Refusal{R"("metadata":[])", "metadata"},
         Refusal{R"("service_tier":{})", "service_tier"}));
-INSTANTIATE_TEST_SUITE_P(
-    NotThereYet, BothRefuse,
-    testing::Values(Refusal{R"("response_format":{"type":"json_object"})", "response_format", kUnsupported},
-                    Refusal{R"("use_beam_search":true)", "use_beam_search", kUnsupported},
-                    Refusal{R"("length_penalty":2)", "length_penalty", kUnsupported},
-                    Refusal{R"("truncation_side":"right")", "truncation_side", kUnsupported},
-                    Refusal{R"("stream_interval":2)", "stream_interval", kUnsupported},
-                    Refusal{R"("return_prompt_text":true)", "return_prompt_text", kUnsupported},
-                    Refusal{R"("bad_words":["x"])", "bad_words", kUnsupported},
-                    Refusal{R"("structured_outputs":{})", "structured_outputs", kUnsupported},
-                    Refusal{R"("guided_json":{})", "guided_json", kUnsupported},
-                    Refusal{R"("guided_regex":"a")", "guided_regex", kUnsupported},
-                    Refusal{R"("guided_choice":["a"])", "guided_choice", kUnsupported},
-                    Refusal{R"("guided_grammar":"a")", "guided_grammar", kUnsupported},
-                    Refusal{R"("kv_transfer_params":{})", "kv_transfer_params", kUnsupported},
-                    Refusal{R"("vllm_xargs":{})", "vllm_xargs", kUnsupported},
-                    Refusal{R"("repetition_detection":{})", "repetition_detection", kUnsupported},
-                    Refusal{R"("logprob_token_ids":[1])", "logprob_token_ids", kUnsupported}));
+INSTANTIATE_TEST_SUITE_P(NotThereYet, BothRefuse,
+                         testing::Values(Refusal{R"("response_format":{"type":"json_object"})", "response_format",
+                                                 kUnsupported},
+                                         Refusal{R"("use_beam_search":true)", "use_beam_search", kUnsupported},
+                                         Refusal{R"("length_penalty":2)", "length_penalty", kUnsupported},
+                                         Refusal{R"("truncation_side":"right")", "truncation_side", kUnsupported},
+                                         Refusal{R"("stream_interval":2)", "stream_interval", kUnsupported},
+                                         Refusal{R"("return_prompt_text":true)", "return_prompt_text", kUnsupported},
+                                         Refusal{R"("bad_words":["x"])", "bad_words", kUnsupported},
+                                         Refusal{R"("structured_outputs":{})", "structured_outputs", kUnsupported},
+                                         Refusal{R"("guided_json":{})", "guided_json", kUnsupported},
+                                         Refusal{R"("guided_regex":"a")", "guided_regex", kUnsupported},
+                                         Refusal{R"("guided_choice":["a"])", "guided_choice", kUnsupported},
+                                         Refusal{R"("guided_grammar":"a")", "guided_grammar", kUnsupported},
+                                         Refusal{R"("kv_transfer_params":{})", "kv_transfer_params", kUnsupported},
+                                         Refusal{R"("vllm_xargs":{})", "vllm_xargs", kUnsupported},
+                                         Refusal{R"("repetition_detection":{})", "repetition_detection", kUnsupported},
+                                         Refusal{R"("logprob_token_ids":[1])", "logprob_token_ids", kUnsupported}));
 
 class ChatRefuses : public testing::TestWithParam<Refusal> {};
 TEST_P(ChatRefuses, ByName) { ExpectRefused(ParseChatRequest(Chat(GetParam().fields)), GetParam()); }
@@ -301,9 +303,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Refusal{R"("thinking_token_budget":5)", "thinking_token_budget", kUnsupported}));
 
 class CompletionRefuses : public testing::TestWithParam<Refusal> {};
-TEST_P(CompletionRefuses, ByName) {
-  ExpectRefused(ParseCompletionRequest("{" + GetParam().fields + "}"), GetParam());
-}
+TEST_P(CompletionRefuses, ByName) { ExpectRefused(ParseCompletionRequest("{" + GetParam().fields + "}"), GetParam()); }
 INSTANTIATE_TEST_SUITE_P(
     Fields, CompletionRefuses,
     testing::Values(Refusal{"", "prompt"}, Refusal{R"("prompt":5)", "prompt"}, Refusal{R"("prompt":null)", "prompt"},
@@ -336,25 +336,28 @@ TEST_P(MessagesRefuse, ByPath) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Paths, MessagesRefuse,
-    testing::Values(
-        Refusal{"null", "messages"}, Refusal{"{}", "messages"}, Refusal{"[]", "messages"}, Refusal{"[5]", "messages[0]"},
-        Refusal{R"([{"content":"a"}])", "messages[0].role"}, Refusal{R"([{"role":"bot","content":"a"}])", "messages[0].role"},
-        Refusal{R"([{"role":5,"content":"a"}])", "messages[0].role"}, Refusal{R"([{"role":"user"}])", "messages[0].content"},
-        Refusal{R"([{"role":"user","content":null}])", "messages[0].content"},
-        Refusal{R"([{"role":"user","content":5}])", "messages[0].content"},
-        Refusal{R"([{"role":"user","content":[]}])", "messages[0].content"},
-        Refusal{R"([{"role":"user","content":["a"]}])", "messages[0].content[0]"},
-        Refusal{R"([{"role":"user","content":[{"text":"a"}]}])", "messages[0].content[0].type"},
-        Refusal{R"([{"role":"user","content":[{"type":"text"}]}])", "messages[0].content[0].text"},
-        Refusal{R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}])",
-                "messages[0].content[0].type", kUnsupported},
-        Refusal{R"([{"role":"user","content":"a"},{"role":"user","content":"a","x":1}])", "messages[1].x"},
-        Refusal{R"([{"role":"user","content":"a","name":5}])", "messages[0].name"},
-        Refusal{R"([{"role":"assistant"}])", "messages[0].content"},
-        Refusal{R"([{"role":"assistant","content":"a","audio":{"id":"x"}}])", "messages[0].audio", kUnsupported},
-        Refusal{R"([{"role":"assistant","tool_calls":{}}])", "messages[0].tool_calls"},
-        Refusal{R"([{"role":"assistant","tool_calls":[{}]}])", "messages[0].tool_calls[0].function"},
-        Refusal{R"([{"role":"assistant","tool_calls":[{"function":{}}]}])", "messages[0].tool_calls[0].function.name"}));
+    testing::Values(Refusal{"null", "messages"}, Refusal{"{}", "messages"}, Refusal{"[]", "messages"},
+                    Refusal{"[5]", "messages[0]"}, Refusal{R"([{"content":"a"}])", "messages[0].role"},
+                    Refusal{R"([{"role":"bot","content":"a"}])", "messages[0].role"},
+                    Refusal{R"([{"role":5,"content":"a"}])", "messages[0].role"},
+                    Refusal{R"([{"role":"user"}])", "messages[0].content"},
+                    Refusal{R"([{"role":"user","content":null}])", "messages[0].content"},
+                    Refusal{R"([{"role":"user","content":5}])", "messages[0].content"},
+                    Refusal{R"([{"role":"user","content":[]}])", "messages[0].content"},
+                    Refusal{R"([{"role":"user","content":["a"]}])", "messages[0].content[0]"},
+                    Refusal{R"([{"role":"user","content":[{"text":"a"}]}])", "messages[0].content[0].type"},
+                    Refusal{R"([{"role":"user","content":[{"type":"text"}]}])", "messages[0].content[0].text"},
+                    Refusal{R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}])",
+                            "messages[0].content[0].type", kUnsupported},
+                    Refusal{R"([{"role":"user","content":"a"},{"role":"user","content":"a","x":1}])", "messages[1].x"},
+                    Refusal{R"([{"role":"user","content":"a","name":5}])", "messages[0].name"},
+                    Refusal{R"([{"role":"assistant"}])", "messages[0].content"},
+                    Refusal{R"([{"role":"assistant","content":"a","audio":{"id":"x"}}])", "messages[0].audio",
+                            kUnsupported},
+                    Refusal{R"([{"role":"assistant","tool_calls":{}}])", "messages[0].tool_calls"},
+                    Refusal{R"([{"role":"assistant","tool_calls":[{}]}])", "messages[0].tool_calls[0].function"},
+                    Refusal{R"([{"role":"assistant","tool_calls":[{"function":{}}]}])",
+                            "messages[0].tool_calls[0].function.name"}));
 
 TEST(Messages, AnAnswerCanBeSentBackAsItCame) {
   Parsed(R"({"messages":[{"role":"user","content":"Hi"},
@@ -367,7 +370,8 @@ TEST(Messages, AnAnswerCanBeSentBackAsItCame) {
 // ---- Tokenize ------------------------------------------------------------------------------------------------------
 
 TEST(Tokenize, TakesAPromptOrMessages) {
-  auto prompt = ParseTokenizeRequest(R"({"model":"m","prompt":"a","return_token_strs":true,"add_special_tokens":false})");
+  auto prompt =
+      ParseTokenizeRequest(R"({"model":"m","prompt":"a","return_token_strs":true,"add_special_tokens":false})");
   ASSERT_TRUE(prompt);
   EXPECT_EQ(prompt->prompt, "a");
   EXPECT_TRUE(prompt->return_token_strs);

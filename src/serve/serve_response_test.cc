@@ -137,8 +137,9 @@ TEST(ChatJson, WholeResponse) {
   Fixture f;
   ChoiceStream stream = f.Stream();
   const std::vector<ChoiceDelta> choices = {stream.OnEvent(Event({Id('H'), Id('i')}, FinishReason::kLength))};
-  EXPECT_EQ(json::parse(ChatResponse(f.Header(), choices, {.prompt_tokens = 2, .completion_tokens = 2, .cached_tokens = 1})),
-            json::parse(R"({"id":"id-1","object":"chat.completion","created":7,"model":"m","system_fingerprint":"fp",
+  EXPECT_EQ(
+      json::parse(ChatResponse(f.Header(), choices, {.prompt_tokens = 2, .completion_tokens = 2, .cached_tokens = 1})),
+      json::parse(R"({"id":"id-1","object":"chat.completion","created":7,"model":"m","system_fingerprint":"fp",
               "choices":[{"index":0,"message":{"role":"assistant","content":"Hi","refusal":null},"logprobs":null,
                           "finish_reason":"length","stop_reason":null}],
               "usage":{"prompt_tokens":2,"completion_tokens":2,"total_tokens":4,"prompt_tokens_details":{"cached_tokens":1}}})"));
@@ -149,15 +150,20 @@ TEST(ChatJson, Chunks) {
   ChoiceStream stream = f.Stream(1);
   const json role = json::parse(ChatRoleChunk(f.Header(), 1, {}));
   EXPECT_EQ(role["object"], "chat.completion.chunk");
-  EXPECT_EQ(role["choices"], json::parse(R"([{"index":1,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}])"));
+  EXPECT_EQ(
+      role["choices"],
+      json::parse(R"([{"index":1,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}])"));
   EXPECT_FALSE(role.contains("usage"));
   const json text = json::parse(ChatChunk(f.Header(), stream.OnEvent(Event({Id('H')})), {.present = true}));
-  EXPECT_EQ(text["choices"],
-            json::parse(R"([{"index":1,"delta":{"content":"H"},"logprobs":null,"finish_reason":null,"stop_reason":null}])"));
+  EXPECT_EQ(
+      text["choices"],
+      json::parse(R"([{"index":1,"delta":{"content":"H"},"logprobs":null,"finish_reason":null,"stop_reason":null}])"));
   EXPECT_TRUE(text.at("usage").is_null());
-  const json end = json::parse(ChatChunk(f.Header(), {.index = 1, .finish_reason = "stop", .stop_reason = std::string("x")},
-                                         {.present = true, .value = Usage{.prompt_tokens = 2}}));
-  EXPECT_EQ(end["choices"], json::parse(R"([{"index":1,"delta":{},"logprobs":null,"finish_reason":"stop","stop_reason":"x"}])"));
+  const json end =
+      json::parse(ChatChunk(f.Header(), {.index = 1, .finish_reason = "stop", .stop_reason = std::string("x")},
+                            {.present = true, .value = Usage{.prompt_tokens = 2}}));
+  EXPECT_EQ(end["choices"],
+            json::parse(R"([{"index":1,"delta":{},"logprobs":null,"finish_reason":"stop","stop_reason":"x"}])"));
   EXPECT_EQ(end["usage"]["prompt_tokens"], 2);
   const json usage = json::parse(ChatUsageChunk(f.Header(), {.prompt_tokens = 2, .completion_tokens = 5}));
   EXPECT_EQ(usage["choices"], json::array());

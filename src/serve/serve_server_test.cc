@@ -86,8 +86,8 @@ TEST(Server, RefusesALargeBodyBeforeItIsSent) {
   options.max_body_bytes = 1000;
   const Running running(options);
   TestClient client(running.port());
-  ASSERT_TRUE(client.Send(
-      "POST /v1/completions HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2000\r\n\r\n"));
+  ASSERT_TRUE(
+      client.Send("POST /v1/completions HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2000\r\n\r\n"));
   ExpectError(client.Read(), 413, "body_too_large");
   EXPECT_TRUE(client.WaitForClose());
   // A client that sends first and reads then gets the answer too, and a chunked body hides nothing.
@@ -117,17 +117,18 @@ TEST_P(Malformed, GetsAnErrorObjectAndTheEnd) {
   EXPECT_TRUE(client.WaitForClose());
   EXPECT_EQ(TestClient(running.port()).Ask("GET", "/health").status, 200);
 }
-INSTANTIATE_TEST_SUITE_P(Requests, Malformed,
-                         testing::Values("GARBAGE\r\n\r\n", "GET /health\r\n\r\n", "GET /health HTTP/9.9\r\n\r\n",
-                                         "GET /health HTTP/1.1\r\n\r\n",                       // no Host
-                                         "GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",  // two
-                                         "GET /health HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
-                                         "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-                                         "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
-                                         "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
-                                         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                                         "POST /tokenize HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-                                         "\x16\x03\x01\x02\x01\x01\x01\xfc\x03\x03\r\n\r\n"));  // TLS to a plain port
+INSTANTIATE_TEST_SUITE_P(
+    Requests, Malformed,
+    testing::Values("GARBAGE\r\n\r\n", "GET /health\r\n\r\n", "GET /health HTTP/9.9\r\n\r\n",
+                    "GET /health HTTP/1.1\r\n\r\n",                        // no Host
+                    "GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",  // two
+                    "GET /health HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+                    "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+                    "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+                    "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                    "POST /tokenize HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                    "\x16\x03\x01\x02\x01\x01\x01\xfc\x03\x03\r\n\r\n"));  // TLS to a plain port
 
 TEST(Server, SpeaksHttp10WithoutChunks) {
   const Running running;
@@ -145,8 +146,8 @@ TEST(Server, SlowHeadersAndBodiesTimeOut) {
   ServerOptions options = Options();
   options.read_timeout = milliseconds(100);
   const Running running(options);
-  for (const char* beginning : {"GET /health HTTP/1.1\r\nHost:",
-                                "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"}) {
+  for (const char* beginning :
+       {"GET /health HTTP/1.1\r\nHost:", "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"}) {
     TestClient client(running.port());
     ASSERT_TRUE(client.Send(beginning));
     ExpectError(client.Read(), 408, "request_timeout");
@@ -270,8 +271,8 @@ TEST(Server, ALeavingClientFreesItsBlocksWhileNothingIsWritten) {
   {
     // The same with a pipelined request behind it, whose unread bytes hide the end.
     TestClient client(running.port());
-    ASSERT_TRUE(client.Send(TestClient::Request("POST", kChat, ChatBody(kEndless)) +
-                            TestClient::Request("GET", "/health")));
+    ASSERT_TRUE(
+        client.Send(TestClient::Request("POST", kChat, ChatBody(kEndless)) + TestClient::Request("GET", "/health")));
     ASSERT_TRUE(Eventually([&] { return running.engine->stats().running == 1; }));
   }
   EXPECT_TRUE(Eventually([&] { return IsIdle(*running.engine); }));
@@ -283,8 +284,8 @@ TEST(Server, AClientThatReadsNothingIsDroppedAndDisturbsNobody) {
   options.write_timeout = milliseconds(200);
   const Running running(options, Long());
   TestClient slow(running.port(), /*receive_buffer=*/4096);
-  ASSERT_TRUE(slow.Send(TestClient::Request(
-      "POST", kChat, ChatBody(kEndless, R"(,"stream":true,"logprobs":true,"top_logprobs":20)"))));
+  ASSERT_TRUE(slow.Send(
+      TestClient::Request("POST", kChat, ChatBody(kEndless, R"(,"stream":true,"logprobs":true,"top_logprobs":20)"))));
   ASSERT_TRUE(Eventually([&] { return running.engine->stats().running == 1; }));
   TestClient other(running.port());
   EXPECT_EQ(other.Ask("POST", kChat, ChatBody(20)).status, 200);
@@ -305,9 +306,9 @@ TEST(Server, ARequestThatRunsTooLongEnds) {
 }
 
 TEST(Server, AFullQueueIsARateLimit) {
-  const Running running(Options(), {.max_context = kEndless + 100,
-                                    .kv_bytes = 80 << 20,
-                                    .engine = {.max_sequences = 1, .max_queued = 1}});
+  const Running running(
+      Options(),
+      {.max_context = kEndless + 100, .kv_bytes = 80 << 20, .engine = {.max_sequences = 1, .max_queued = 1}});
   TestClient client(running.port());
   const TestResponse response = client.Ask("POST", kChat, ChatBody(kEndless, R"(,"n":3)"));
   ExpectError(response, 429, "overloaded");

@@ -28,15 +28,15 @@ namespace strata::serve {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 8000;  ///< 0 = any free one
-  int io_threads = 2;       ///< sockets, JSON, tokenizing, detokenizing
-  int max_connections = 1024;  ///< open at once; one more gets 503
+  std::uint16_t port = 8000;                 ///< 0 = any free one
+  int io_threads = 2;                        ///< sockets, JSON, tokenizing, detokenizing
+  int max_connections = 1024;                ///< open at once; one more gets 503
   std::string model_name;                    ///< the id that clients name
   std::vector<std::string> model_aliases;    ///< further ids of the same model
   std::vector<std::string> api_keys;         ///< empty = open to all
   std::vector<std::string> allowed_origins;  ///< CORS; "*" = any; empty = no browser may call
-  std::size_t max_header_bytes = 32 << 10;  ///< then 431
-  std::size_t max_body_bytes = 8 << 20;     ///< then 413
+  std::size_t max_header_bytes = 32 << 10;   ///< then 431
+  std::size_t max_body_bytes = 8 << 20;      ///< then 413
   std::chrono::milliseconds request_timeout = std::chrono::seconds(600);  ///< then 408, or an error event in a stream
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(75);      ///< of a connection between requests
   std::chrono::milliseconds read_timeout = std::chrono::seconds(30);      ///< for header and body to arrive; then 408

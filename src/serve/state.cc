@@ -47,8 +47,7 @@ std::expected<std::shared_ptr<const LoadedModel>, ApiError> ServerState::Ready()
 }
 
 bool ServerState::IsModelName(std::string_view name) const {
-  return name == options.model_name ||
-         std::ranges::find(options.model_aliases, name) != options.model_aliases.end();
+  return name == options.model_name || std::ranges::find(options.model_aliases, name) != options.model_aliases.end();
 }
 
 ServerState::Active::Active(ServerState& state) : state_(state) {

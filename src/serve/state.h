@@ -19,8 +19,8 @@ namespace strata::serve {
 /// A served model and what is derived from it once.
 struct LoadedModel {
   std::shared_ptr<ServedModel> served;
-  std::int64_t max_context = 0;   ///< tokens of prompt and answer together
-  std::string fingerprint;        ///< system_fingerprint: changes with the model and with strata
+  std::int64_t max_context = 0;       ///< tokens of prompt and answer together
+  std::string fingerprint;            ///< system_fingerprint: changes with the model and with strata
   bool template_takes_parts = false;  ///< the template reads content that is an array of parts
 
   const Tokenizer& tokenizer() const { return *served->tokenizer; }

@@ -1,5 +1,5 @@
-// For tests: a client that writes bytes as they are and reads responses by RFC 9112, so that it can misbehave. Blocking,
-// with a limit on every wait.
+// For tests: a client that writes bytes as they are and reads responses by RFC 9112, so that it can misbehave.
+// Blocking, with a limit on every wait.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@
 namespace strata::serve {
 
 struct TestResponse {
-  int status = 0;  ///< 0 = no response came
+  int status = 0;                              ///< 0 = no response came
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;
 

@@ -73,10 +73,9 @@ class TestModelFile : public TinyModel {
 inline Result<std::shared_ptr<ServedModel>> MakeTestModel(const TestModelOptions& options,
                                                           std::shared_ptr<EngineObserver> observer = nullptr) {
   auto file = std::make_shared<TestModelFile>(options);
-  STRATA_TRY(auto runner, ModelRunner::Load(file, {.threads = 1,
-                                                   .kv_bytes = options.kv_bytes,
-                                                   .max_sequences = 16,
-                                                   .max_step_tokens = 64}));
+  STRATA_TRY(auto runner,
+             ModelRunner::Load(
+                 file, {.threads = 1, .kv_bytes = options.kv_bytes, .max_sequences = 16, .max_step_tokens = 64}));
   auto model = std::make_shared<ServedModel>();
   model->file = file;
   model->tokenizer = TestTokenizer();
