@@ -96,8 +96,7 @@ Status Serve(ServeOptions options) {
 
   while (!StopRequested()) std::this_thread::sleep_for(kLook);
   LogInfo("draining: no new requests; waiting up to {} s for those that run", options.drain_timeout);
-  std::signal(SIGINT, SIG_DFL);  // a second signal means now
-  std::signal(SIGTERM, SIG_DFL);
+  std::signal(SIGINT, SIG_DFL);  // a second Ctrl-C means now; supervisors may repeat SIGTERM and mean the same drain
   LogInfo("{}", server->Drain() ? "stopped: every response was complete" : "stopped: some responses were cut off");
   return {};
 }
