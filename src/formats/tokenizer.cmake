@@ -9,3 +9,8 @@ target_sources(
 
 strata_test(NAME tokenizer_vocab_test SRCS tokenizer_vocab_test.cc DEPS strata::formats)
 strata_test(NAME tokenizer_golden_test SRCS tokenizer_golden_test.cc DEPS strata::formats)
+strata_test(NAME tokenizer_component_test SRCS tokenizer_component_test.cc DEPS strata::formats)
+strata_test(NAME tokenizer_scanner_test SRCS tokenizer_scanner_test.cc DEPS strata::formats)
+strata_test(NAME tokenizer_json_test SRCS tokenizer_json_test.cc DEPS strata::formats)
+strata_benchmark(NAME tokenizer_bench SRCS tokenizer_bench.cc DEPS strata::formats)
+strata_fuzzer(NAME tokenizer_fuzz SRCS tokenizer_fuzz.cc DEPS strata::formats)

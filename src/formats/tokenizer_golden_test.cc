@@ -75,11 +75,11 @@ TEST_P(Golden, EncodesAndDecodesAsTheTokenizersPackage) {
     const auto special = tokenizer.Encode(text);
     const auto as_text = tokenizer.Encode(text, {.add_special_tokens = false, .parse_special = false});
     const std::string decoded = tokenizer.Decode(special), skipped = tokenizer.Decode(special, true);
-    std::string as_text_digest = Digest(as_text, 8);
+    std::string as_text_digest = Digest(as_text, 6);
     // A unigram model whose vocabulary has its special tokens finds them in plain text; here they stay text.
-    if (golden["source"] == "llama.cpp-models/ggml-vocab-nomic-bert-moe.gguf") as_text_digest = row.substr(24, 8);
+    if (golden["source"] == "llama.cpp-models/ggml-vocab-nomic-bert-moe.gguf") as_text_digest = row.substr(22, 6);
     const std::string got =
-        Digest(plain, 16) + Digest(special, 8) + as_text_digest + Digest(decoded, 8) + Digest(skipped, 8);
+        Digest(plain, 16) + Digest(special, 6) + as_text_digest + Digest(decoded, 6) + Digest(skipped, 6);
     EXPECT_EQ(got, row) << "text " << i << ": " << testing::PrintToString(text)
                         << "\nids: " << testing::PrintToString(plain) << "\ndecoded: " << decoded;
     wrong += got != row;

@@ -31,6 +31,7 @@ std::uint16_t Classify(char32_t c) {
       (c >= 0x1F170 && c <= 0x1F189)) {
     bits |= kWord;
   }
+  if (c == 0x200C || c == 0x200D) bits |= kWord;
   if (c == '\r' || c == '\n') bits |= kNewline;
   if (c > 0x20 && c < 0x7F) bits |= (IsLetter(c) ? kAsciiLetter : IsNumber(c) ? 0 : kAsciiPunct);
   return static_cast<std::uint16_t>(bits);

@@ -20,7 +20,7 @@ enum CharClass : std::uint16_t {
   kLowerLetter = 128,   ///< \p{Ll}
   kOtherLetter = 256,   ///< \p{Lm}, \p{Lo}
   kNewline = 512,       ///< CR, LF
-  kWord = 1024,         ///< \w: alphabetic, marks, decimal digits, connector punctuation
+  kWord = 1024,         ///< Rust's \w: alphabetic, marks, decimal digits, connectors, joiners
   kNonspacing = 2048,   ///< \p{Mn}
   kOther = 4096,        ///< \p{C} without unassigned
   kAsciiPunct = 8192,   ///< the 32 ASCII characters !..~ that are no letters or digits

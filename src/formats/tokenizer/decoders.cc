@@ -215,9 +215,10 @@ class PatternReplaceStream final : public WholeTokens {
   static std::string Alone(const PatternReplacement& replacement, std::string token) {
     if (!IsValidUtf8(token)) return token;  // a byte's entry
     std::string out;
-    std::size_t at = 0;
-    for (Match match; (match = replacement.pattern->Find(token, at)); at = match.end) {
+    std::size_t at = 0, last_end = token.npos;
+    while (const Match match = replacement.pattern->Find(token, at, last_end)) {
       out.append(token, at, match.begin - at).append(replacement.content);
+      at = last_end = match.end;
     }
     return out.append(token, at);
   }

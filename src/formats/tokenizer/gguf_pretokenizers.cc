@@ -89,6 +89,7 @@ const std::vector<Entry>& Entries() {
       {.names = "exaone-moe",
        .expressions = {CONTRACTION R"(|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N})"
                                    R"(| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+)"}},
+      {.names = "superbpe", .expressions = {kDigits, R"((?=(\d{3})+(?!\d)))"}},
       {.names = "laguna", .expressions = {R"([^\n]+|[\n]+)", kQwen2}},
   };
   return entries;

@@ -9,8 +9,8 @@ namespace {
 /// ByteLevel's own expression, GPT-2's.
 constexpr std::string_view kByteLevelWords =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-/// Whitespace's.
-constexpr std::string_view kWordsAndRest = R"(\w+|[^\w\s]+)";
+/// Whitespace's, \w+|[^\w\s]+ : not by Oniguruma but by Rust's regex, for which joiners are word characters.
+constexpr std::string_view kWordsAndRest = R"([\w\x{200C}\x{200D}]+|[^\w\s\x{200C}\x{200D}]+)";
 
 Result<SplitBehavior> ReadBehavior(const JsonPlace& place) {
   STRATA_TRY(const std::string name, place.String());

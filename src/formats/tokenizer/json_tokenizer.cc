@@ -1,7 +1,9 @@
 // Tokenizers from Hugging Face's tokenizer.json. What truncation and padding say is about batches of training data and
 // is not followed.
-#include <algorithm>
+#include <map>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "formats/tokenizer.h"
 #include "formats/tokenizer/json_parts.h"
@@ -77,12 +79,21 @@ Result<Pipeline> ReadPipeline(const JsonPlace& root) {
   std::vector<bool> reachable(texts.size());
   for (std::size_t id = 0; id < texts.size(); ++id) reachable[id] = !texts[id].empty();
   pipeline.special.resize(texts.size());
-  for (const AddedToken& token : pipeline.added) {
+  std::map<std::string_view, TokenId> own;  // of added tokens that the model's vocabulary has: those are its ids
+  for (const AddedToken& token : pipeline.added) own.emplace(token.text, -1);
+  for (std::size_t id = 0; id < texts.size(); ++id) {
+    if (const auto found = own.find(texts[id]); found != own.end()) found->second = static_cast<TokenId>(id);
+  }
+  for (AddedToken& token : pipeline.added) {
+    if (const TokenId known = own.at(token.text); known >= 0) token.id = known;
     const auto id = static_cast<std::size_t>(token.id);
     if (id >= texts.size()) {
       texts.resize(id + 1);
       pipeline.special.resize(id + 1);
       reachable.resize(id + 1);
+    }
+    if (!texts[id].empty() && texts[id] != token.text) {
+      return added.Corrupt(fmt::format("id {} of \"{}\" is that of \"{}\"", id, token.text, texts[id]));
     }
     texts[id] = token.text;
     pipeline.special[id] = pipeline.special[id] || token.special;

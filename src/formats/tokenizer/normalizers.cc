@@ -81,7 +81,7 @@ class Replace final : public Normalizer {
     if (!match) return;
     std::string out;
     std::size_t at = 0;
-    for (; match; match = pattern_->Find(text, at)) {
+    for (; match; match = pattern_->Find(text, at, at)) {
       out.append(text, at, match.begin - at);
       out += content_;
       at = match.end;

@@ -19,8 +19,9 @@ struct Match {
 class Pattern {
  public:
   virtual ~Pattern() = default;
-  /// The leftmost match of at least one byte at or after `from`, in valid UTF-8.
-  virtual Match Find(std::string_view text, std::size_t from) const = 0;
+  /// The leftmost match at or after `from`, in valid UTF-8. An expression may match the empty string, but not at
+  /// `last_end`, where the match before ended: so a loop over all matches comes to its end.
+  virtual Match Find(std::string_view text, std::size_t from, std::size_t last_end = std::string_view::npos) const = 0;
 };
 
 /// Finds `text` as it stands; an empty one is never found.

@@ -12,7 +12,7 @@ namespace {
 class CharacterPattern final : public Pattern {
  public:
   CharacterPattern(bool (*is_member)(char32_t), bool runs) : is_member_(is_member), runs_(runs) {}
-  Match Find(std::string_view text, std::size_t from) const override {
+  Match Find(std::string_view text, std::size_t from, std::size_t /*last_end*/) const override {
     for (std::size_t at = from; at < text.size();) {
       const Character character = CharacterAt(text, at);
       if (!is_member_(character.code_point)) {
@@ -106,10 +106,11 @@ class PatternSplit final : public PreTokenizer {
  private:
   template <class Function>
   void ForEachPart(std::string_view text, Function part) const {
-    std::size_t at = 0;
-    for (Match match; at < text.size() && (match = pattern_->Find(text, at)); at = match.end) {
+    std::size_t at = 0, last_end = text.npos;
+    while (const Match match = pattern_->Find(text, at, last_end)) {
       if (match.begin > at) part(at, match.begin, invert_);
       part(match.begin, match.end, !invert_);
+      at = last_end = match.end;
     }
     if (at < text.size()) part(at, text.size(), invert_);
   }

@@ -46,10 +46,10 @@ class Regex final : public Pattern {
   Regex(const Regex&) = delete;
   Regex& operator=(const Regex&) = delete;
 
-  Match Find(std::string_view text, std::size_t from) const override {
+  Match Find(std::string_view text, std::size_t from, std::size_t last_end) const override {
     Workspace& workspace = ThreadWorkspace();
-    // NOTEMPTY would try shorter alternatives at the same place; Oniguruma's iteration steps over an empty match.
-    for (std::size_t at = from; at < text.size();) {
+    // NOTEMPTY would try other alternatives at the same place; Oniguruma's iteration steps over an empty match.
+    for (std::size_t at = from; at <= text.size();) {
       const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
       int found = pcre2_match(code_, subject, text.size(), at, PCRE2_NO_UTF_CHECK, workspace.data, workspace.context);
       if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
@@ -58,7 +58,7 @@ class Regex final : public Pattern {
       }
       if (found < 0) return {};  // no match, or the limit: what is left is one piece
       const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(workspace.data);
-      if (bounds[1] > bounds[0]) return {bounds[0], bounds[1]};
+      if (bounds[1] > bounds[0] || bounds[0] != last_end) return {bounds[0], bounds[1]};
       at = bounds[1] + 1;
       while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
     }
@@ -182,7 +182,7 @@ class Translator {
 class Literal final : public Pattern {
  public:
   explicit Literal(std::string text) : text_(std::move(text)) {}
-  Match Find(std::string_view text, std::size_t from) const override {
+  Match Find(std::string_view text, std::size_t from, std::size_t /*last_end*/) const override {
     if (text_.empty()) return {};
     const std::size_t at = text.find(text_, from);
     return at == text.npos ? Match() : Match{at, at + text_.size()};

@@ -78,7 +78,7 @@ std::size_t SpaceEnd(std::string_view text, Cursor cursor, bool newlines) {
 /// A scanner that only says where a match that begins at a place ends.
 class Scanner : public Pattern {
  public:
-  Match Find(std::string_view text, std::size_t from) const override {
+  Match Find(std::string_view text, std::size_t from, std::size_t /*last_end*/) const override {
     for (std::size_t at = from; at < text.size(); at += CharacterAt(text, at).length) {
       const std::size_t end = End(text, at);
       if (end > at) return {at, end};
