@@ -42,7 +42,8 @@ int main(int argc, char** argv) {
       "  strata chat smollm2                         talk in the terminal\n"
       "  strata serve smollm2                        serve it over the OpenAI API\n",
       "strata");
-  app.require_subcommand(1);
+  app.require_subcommand(0,
+                         1);  // not (1): an unknown word would then be reported as a missing command, without its name
   app.set_version_flag("--version", "strata " STRATA_VERSION);
   strata::cli::Action action;
   strata::cli::AddRun(app, action);
@@ -58,6 +59,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
+  }
+  if (!action) {
+    std::fprintf(stderr, "strata: which command? (strata --help lists them)\n");
+    return 2;
   }
   if (const strata::Status status = action(); !status) {
     std::fprintf(stderr, "strata: %s\n", status.error().ToString().c_str());

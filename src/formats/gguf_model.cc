@@ -181,22 +181,41 @@ class GgufModel : public ModelFile {
     return Fail(ErrorCode::kUnsupported, "{}: {} = {} is not supported", path(), Key(name), value);
   }
 
+  /// The ids that end an answer: the keys', and the control tokens that chat models end a turn with. Many files name
+  /// only the base model's eos.
   Status ReadTokens() {
-    // Chat models end a turn with eot or eom as well as with eos.
     for (const std::string_view name : {"eos", "eot", "eom"}) {
       STRATA_TRY(const auto id, file_.Find<std::int64_t>(fmt::format("tokenizer.ggml.{}_token_id", name)));
       if (!id) continue;
       if (*id < 0 || *id >= config_.vocab)
         return Fail(ErrorCode::kCorrupt, "{}: {} token {} of a vocabulary of {}", path(), name, *id, config_.vocab);
-      const auto token = static_cast<std::int32_t>(*id);
-      if (std::ranges::find(config_.eos_token_ids, token) == config_.eos_token_ids.end())
-        config_.eos_token_ids.push_back(token);
+      AddEos(*id);
+    }
+    STRATA_TRY(const auto tokens, file_.Find<GgufArray>("tokenizer.ggml.tokens"));
+    STRATA_TRY(const auto types, file_.Find<GgufArray>("tokenizer.ggml.token_type"));
+    if (tokens && types) {
+      constexpr std::int32_t kControl = 3;
+      constexpr std::string_view kTurnEnds[] = {"<|eot_id|>",    "<|eom_id|>",      "<|im_end|>", "<|end|>",
+                                                "<end_of_turn>", "<|end_of_turn|>", "<|return|>", "<|call|>"};
+      const std::vector<std::string_view> texts = tokens->Strings();
+      const std::vector<std::int32_t> kinds = types->Numbers<std::int32_t>();
+      const std::size_t count = std::min({texts.size(), kinds.size(), static_cast<std::size_t>(config_.vocab)});
+      for (std::size_t id = 0; id < count; ++id) {
+        if (kinds[id] == kControl && std::ranges::find(kTurnEnds, texts[id]) != std::end(kTurnEnds))
+          AddEos(static_cast<std::int64_t>(id));
+      }
     }
     STRATA_TRY(const auto bos, file_.Find<std::int64_t>("tokenizer.ggml.bos_token_id"));
     if (bos) config_.bos_token_id = static_cast<std::int32_t>(*bos);
     STRATA_TRY(const auto pad, file_.Find<std::int64_t>("tokenizer.ggml.padding_token_id"));
     if (pad) config_.pad_token_id = static_cast<std::int32_t>(*pad);
     return {};
+  }
+
+  void AddEos(std::int64_t id) {
+    const auto token = static_cast<std::int32_t>(id);
+    std::vector<std::int32_t>& ids = config_.eos_token_ids;
+    if (std::ranges::find(ids, token) == ids.end()) ids.push_back(token);
   }
 
   GgufFile file_;

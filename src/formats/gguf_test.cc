@@ -70,6 +70,9 @@ TEST_F(HostileFile, MagicAndVersion) {
   EXPECT_NE(Open(changed).find("version"), std::string::npos) << Open(changed);
 }
 
+using Value =
+    std::variant<std::uint32_t, float, std::string, bool, std::vector<std::string>, std::vector<std::int32_t>>;
+
 /// Writes a GGUF file as the format page describes it, true or not.
 class Writer {
  public:
@@ -87,12 +90,22 @@ class Writer {
     bytes_ += "GGUF";
     return Number<std::uint32_t>(3).Number(tensors).Number(entries);
   }
-  Writer& Entry(std::string_view key, const std::variant<std::uint32_t, float, std::string, bool>& value) {
+  Writer& Entry(std::string_view key, const Value& value) {
     String(key);
     if (const auto* integer = std::get_if<std::uint32_t>(&value)) return Number<std::uint32_t>(4).Number(*integer);
     if (const auto* number = std::get_if<float>(&value)) return Number<std::uint32_t>(6).Number(*number);
     if (const auto* flag = std::get_if<bool>(&value)) return Number<std::uint32_t>(7).Number(*flag);
-    return Number<std::uint32_t>(8).String(std::get<std::string>(value));
+    if (const auto* text = std::get_if<std::string>(&value)) return Number<std::uint32_t>(8).String(*text);
+    Number<std::uint32_t>(9);
+    if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) {
+      Number<std::uint32_t>(8).Number<std::uint64_t>(texts->size());
+      for (const std::string& text : *texts) String(text);
+      return *this;
+    }
+    const auto& integers = std::get<std::vector<std::int32_t>>(value);
+    Number<std::uint32_t>(5).Number<std::uint64_t>(integers.size());
+    for (const std::int32_t integer : integers) Number(integer);
+    return *this;
   }
   Writer& Tensor(std::string_view name, const std::vector<std::uint64_t>& dims, std::uint32_t type,
                  std::uint64_t offset) {
@@ -187,7 +200,7 @@ INSTANTIATE_TEST_SUITE_P(
 /// A Llama of one layer; its entries can be added to. `error` is "" when it becomes a model.
 class Model {
  public:
-  Model& Set(std::string key, std::variant<std::uint32_t, float, std::string, bool> value) {
+  Model& Set(std::string key, Value value) {
     entries_[std::move(key)] = std::move(value);
     return *this;
   }
@@ -211,14 +224,13 @@ class Model {
     ASSERT_TRUE(file) << file.error().ToString();
     model_ = MakeGgufModel(std::move(*file));
   }
-  std::map<std::string, std::variant<std::uint32_t, float, std::string, bool>> entries_ = {
-      {"general.architecture", std::string("llama")},
-      {"llama.block_count", 1U},
-      {"llama.context_length", 64U},
-      {"llama.embedding_length", 32U},
-      {"llama.feed_forward_length", 32U},
-      {"llama.attention.head_count", 1U},
-      {"llama.attention.layer_norm_rms_epsilon", 1e-5F}};
+  std::map<std::string, Value> entries_ = {{"general.architecture", std::string("llama")},
+                                           {"llama.block_count", 1U},
+                                           {"llama.context_length", 64U},
+                                           {"llama.embedding_length", 32U},
+                                           {"llama.feed_forward_length", 32U},
+                                           {"llama.attention.head_count", 1U},
+                                           {"llama.attention.layer_norm_rms_epsilon", 1e-5F}};
   std::string bytes_;
   Result<std::unique_ptr<ModelFile>> model_ = nullptr;
 };
@@ -243,8 +255,16 @@ TEST(GgufModel, ReadsYarn) {
   EXPECT_EQ(scaling.beta_slow, 2);
 }
 
+TEST(GgufModel, ATurnEndsAtTheFilesEosAndAtTheUsualControlTokens) {
+  Model model;
+  model.Set("tokenizer.ggml.eos_token_id", 2U)
+      .Set("tokenizer.ggml.tokens", std::vector<std::string>{"<|eot_id|>", "<|im_end|>", "</s>"})
+      .Set("tokenizer.ggml.token_type", std::vector<std::int32_t>{3, 1, 3});  // the second is ordinary text
+  EXPECT_EQ(model.config().eos_token_ids, (std::vector<std::int32_t>{2, 0}));
+}
+
 TEST(GgufModel, RefusesByNameWhatItDoesNotCompute) {
-  using Entry = std::pair<std::string, std::variant<std::uint32_t, float, std::string, bool>>;
+  using Entry = std::pair<std::string, Value>;
   for (const auto& [key, value] :
        {Entry{"llama.expert_count", 8U}, Entry{"llama.attention.sliding_window", 16U},
         Entry{"llama.attention.value_length", 16U}, Entry{"llama.rope.scaling.type", std::string("longrope")},

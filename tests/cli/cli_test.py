@@ -94,8 +94,11 @@ class Command(unittest.TestCase):
         self.assertIn("cli_test.py", result.stderr)
 
     def test_unknown_options_are_refused(self):
-        for arguments in (["--nope"], ["nope"]):
-            self.assertNotEqual(strata(*arguments).returncode, 0)
+        self.assertIn("--help", strata().stderr)
+        for word in ("--nope", "nope"):
+            result = strata(word)
+            self.assertNotEqual(result.returncode, 0)
+            self.assertIn(word, result.stderr)
         for arguments in (["run", MODEL, "x", "--nope"], ["serve", MODEL, "--nope"], ["tokenize", MODEL, "x", "--nope"]):
             result = strata(*arguments)
             self.assertNotEqual(result.returncode, 0)
