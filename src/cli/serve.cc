@@ -120,6 +120,7 @@ void AddAccessOptions(CLI::App& command, ServeOptions& options) {
   command
       .add_option("--api-key", options.server.api_keys,
                   "Accept only requests with one of these keys (Authorization: Bearer KEY); may be repeated")
+      ->allow_extra_args(false)  // one value each: what follows is another argument
       ->group("Access");
   command.add_option("--api-key-file", options.api_key_file, "The same, one key a line: keeps keys out of `ps`")
       ->check(CLI::ExistingFile)
@@ -127,6 +128,7 @@ void AddAccessOptions(CLI::App& command, ServeOptions& options) {
   command
       .add_option("--allowed-origin", options.server.allowed_origins,
                   "CORS: an origin that browsers may call from; * = any; may be repeated")
+      ->allow_extra_args(false)
       ->group("Access");
 }
 
@@ -170,8 +172,8 @@ void AddServe(CLI::App& app, Action& action) {
   command->add_option("model", options->model, "A GGUF file, a Hugging Face folder, or a name of `strata model ls`")
       ->required();
   command->add_option("--model-name", options->server.model_name, "The id that clients name (default: MODEL as given)");
-  command->add_option("--model-alias", options->server.model_aliases,
-                      "A further id of the same model; may be repeated");
+  command->add_option("--model-alias", options->server.model_aliases, "A further id of the same model; may be repeated")
+      ->allow_extra_args(false);
   AddNetworkOptions(*command, *options);
   AddAccessOptions(*command, *options);
   AddLimitOptions(*command, *options);

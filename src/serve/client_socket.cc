@@ -53,7 +53,7 @@ struct ClientSocket::Core : std::enable_shared_from_this<Core> {
       if (error || armed != limit.armed) return;
       limit.expired = true;
       ErrorCode ignored;
-      self->socket.cancel(ignored);
+      ignored = self->socket.cancel(ignored);
     });
   }
   static void Disarm(Limit& limit) {
@@ -83,8 +83,8 @@ struct ClientSocket::Core : std::enable_shared_from_this<Core> {
 
 ClientSocket::ClientSocket(tcp::socket socket) : core_(std::make_shared<Core>(std::move(socket))) {
   ErrorCode ignored;  // a socket that died since it was accepted says so at the first read
-  core_->socket.non_blocking(true, ignored);
-  core_->socket.set_option(tcp::no_delay(true), ignored);
+  ignored = core_->socket.non_blocking(true, ignored);
+  ignored = core_->socket.set_option(tcp::no_delay(true), ignored);
 }
 
 ClientSocket::~ClientSocket() {
@@ -92,7 +92,7 @@ ClientSocket::~ClientSocket() {
   Core::Disarm(core_->read);
   Core::Disarm(core_->write);
   ErrorCode ignored;
-  core_->socket.close(ignored);
+  ignored = core_->socket.close(ignored);
 }
 
 asio::any_io_executor ClientSocket::executor() { return core_->socket.get_executor(); }
@@ -129,13 +129,13 @@ void ClientSocket::StopWatching() {
   ++core_->watch;
   core_->on_gone = nullptr;
   ErrorCode ignored;
-  core_->socket.cancel(ignored);
+  ignored = core_->socket.cancel(ignored);
   core_->watch_pause.cancel();
 }
 
 asio::awaitable<void> ClientSocket::CloseGently(Milliseconds limit) {
   ErrorCode error;
-  core_->socket.shutdown(tcp::socket::shutdown_send, error);
+  error = core_->socket.shutdown(tcp::socket::shutdown_send, error);
   LimitReads(limit);
   boost::beast::flat_buffer unread;
   while (!error) {

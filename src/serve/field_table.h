@@ -125,7 +125,7 @@ Field<Request> AcceptedField(std::string_view name, JsonType type) {
 }
 /// Would change the answer and is not there: refused unless the value is one of the `neutral` ones (JSON texts).
 template <class Request>
-Field<Request> RefusedField(std::string_view name, std::vector<std::string> neutral = {}) {
+Field<Request> RefusedField(std::string_view name, const std::vector<std::string>& neutral = {}) {
   return {name, [neutral](const Json& v, const std::string& path, Request&) -> Status {
             for (const std::string& text : neutral) {
               if (v == Json::parse(text)) return {};

@@ -61,10 +61,10 @@ Result<tcp::acceptor> Listen(const asio::any_io_executor& executor, const std::s
   }
   const tcp::endpoint endpoint = found.begin()->endpoint();
   tcp::acceptor acceptor(executor);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  error = acceptor.open(endpoint.protocol(), error);
+  if (!error) error = acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) error = acceptor.bind(endpoint, error);
+  if (!error) error = acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return Fail(ErrorCode::kIo, "cannot listen on {}:{}: {}", host, port, error.message());
   return acceptor;
 }

@@ -74,13 +74,13 @@ Status CheckMessage(const Json& message, const std::string& path) {
       if (value.is_null()) continue;
       return std::unexpected(
           Error(ErrorCode::kUnsupported, fmt::format("{}.{} is not supported yet (only null)", path, name))
-              .WithParam(path + "." + name));
+              .WithParam(fmt::format("{}.{}", path, name)));
     }
     if (std::ranges::find(kMessageFields, name) == kMessageFields.end()) {
-      return BadField(path + "." + name.substr(0, 100), "unknown field");
+      return BadField(fmt::format("{}.{}", path, name.substr(0, 100)), "unknown field");
     }
     if ((name == "name" || name == "tool_call_id") && !value.is_string() && !value.is_null()) {
-      return BadField(path + "." + name, "must be a string, not {}", value.type_name());
+      return BadField(fmt::format("{}.{}", path, name), "must be a string, not {}", value.type_name());
     }
   }
   STRATA_CHECK(CheckContent(message, role->get<std::string>(), path + ".content"));

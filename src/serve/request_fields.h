@@ -36,7 +36,7 @@ void AppendChatInputFields(std::vector<Field<Request>>& table, Get input) {
                      if (!v.is_object()) return BadField(path, "must be an object, not {}", v.type_name());
                      for (const auto& [name, value] : v.items()) {
                        if (name == "messages" || name == "tools" || name == "add_generation_prompt") {
-                         return BadField(path + "." + name, "has a field of its own");
+                         return BadField(fmt::format("{}.{}", path, name), "has a field of its own");
                        }
                        Variables(input(r))[name] = value;
                      }
