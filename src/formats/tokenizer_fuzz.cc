@@ -103,25 +103,19 @@ std::vector<std::unique_ptr<Tokenizer>> Lossless() {
 }
 
 std::vector<std::unique_ptr<Tokenizer>> Lossy() {
-  using nlohmann::json;
+  static constexpr const char* kDocuments[] = {
+      R"({"normalizer": {"type": "NFKC"}, "pre_tokenizer": {"type": "Metaspace"}, "decoder": {"type": "Metaspace"},
+          "model": {"type": "Unigram", "unk_id": 0,
+                    "vocab": [["<unk>", 0], ["▁", -1], ["a", -2], ["▁a", -2.5], ["ab", -3], ["é", -4]]}})",
+      R"({"normalizer": {"type": "BertNormalizer"}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+          "decoder": {"type": "WordPiece"},
+          "model": {"type": "WordPiece", "unk_token": "[UNK]",
+                    "vocab": {"[UNK]": 0, "a": 1, "##a": 2, "##b": 3, "don": 4, "'": 5, "t": 6}}})",
+      R"({"pre_tokenizer": {"type": "Whitespace"},
+          "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "a": 1, "b": 2}}})",
+  };
   std::vector<std::unique_ptr<Tokenizer>> made;
-  made.push_back(Load({{"normalizer", {{"type", "NFKC"}}},
-                       {"pre_tokenizer", {{"type", "Metaspace"}}},
-                       {"model",
-                        {{"type", "Unigram"},
-                         {"unk_id", 0},
-                         {"vocab", {{"<unk>", 0}, {"▁", -1}, {"a", -2}, {"▁a", -2.5}, {"ab", -3}, {"é", -4}}}}},
-                       {"decoder", {{"type", "Metaspace"}}}}));
-  made.push_back(Load({{"normalizer", {{"type", "BertNormalizer"}}},
-                       {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-                       {"model",
-                        {{"type", "WordPiece"},
-                         {"unk_token", "[UNK]"},
-                         {"vocab", {{"[UNK]", 0}, {"a", 1}, {"##a", 2}, {"##b", 3}, {"don", 4}, {"'", 5}, {"t", 6}}}}},
-                       {"decoder", {{"type", "WordPiece"}}}}));
-  made.push_back(
-      Load({{"pre_tokenizer", {{"type", "Whitespace"}}},
-            {"model", {{"type", "WordLevel"}, {"unk_token", "?"}, {"vocab", {{"?", 0}, {"a", 1}, {"b", 2}}}}}}));
+  for (const char* document : kDocuments) made.push_back(Load(nlohmann::json::parse(document)));
   return made;
 }
 

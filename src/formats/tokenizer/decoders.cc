@@ -26,7 +26,7 @@ class Step final : public DecoderStep {
  public:
   explicit Step(Parameters parameters) : parameters_(std::move(parameters)) {}
   std::unique_ptr<TokenSink> Start(TokenSink& out) const override { return std::make_unique<Stream>(parameters_, out); }
-  std::string Alone(std::string token) const override { return Stream::Alone(parameters_, std::move(token)); }
+  std::string Alone(std::string token) const override { return Stream::Alone(parameters_, token); }
 
  private:
   Parameters parameters_;
@@ -59,7 +59,7 @@ struct None {};
 class ByteLevelStream final : public WholeTokens {
  public:
   ByteLevelStream(const None&, TokenSink& out) : WholeTokens(out) {}
-  static std::string Alone(const None&, std::string token) { return BytesFromByteLevel(token).value_or(token); }
+  static std::string Alone(const None&, const std::string& token) { return BytesFromByteLevel(token).value_or(token); }
   void Finish() override {
     Emit(held_.size(), true);
     out_.Finish();
@@ -67,7 +67,7 @@ class ByteLevelStream final : public WholeTokens {
 
  private:
   void Token(std::string token) override {
-    held_ += Alone({}, std::move(token));
+    held_ += Alone({}, token);
     Emit(CompleteUtf8Prefix(held_), false);
   }
   void Emit(std::size_t bytes, bool ends) {
@@ -84,7 +84,7 @@ class ByteLevelStream final : public WholeTokens {
 class ByteFallbackStream final : public WholeTokens {
  public:
   ByteFallbackStream(const None&, TokenSink& out) : WholeTokens(out) {}
-  static std::string Alone(const None&, std::string token) {
+  static std::string Alone(const None&, const std::string& token) {
     const auto byte = ByteOfToken(token);
     return byte ? std::string(1, *byte) : token;
   }
@@ -117,7 +117,7 @@ class ByteFallbackStream final : public WholeTokens {
 class FuseStream final : public TokenSink {
  public:
   FuseStream(const None&, TokenSink& out) : out_(out) {}
-  static std::string Alone(const None&, std::string token) { return token; }
+  static std::string Alone(const None&, const std::string& token) { return token; }
   void Take(std::string_view fragment, bool, bool) override {
     out_.Take(fragment, begins_, false);
     begins_ = false;
@@ -140,7 +140,7 @@ struct StripParameters {
 class StripStream final : public TokenSink {
  public:
   StripStream(const StripParameters& parameters, TokenSink& out) : parameters_(parameters), out_(out) {}
-  static std::string Alone(const StripParameters&, std::string token) { return token; }
+  static std::string Alone(const StripParameters&, const std::string& token) { return token; }
   void Take(std::string_view fragment, bool begins, bool ends) override {
     if (begins) {
       to_strip_ = parameters_.start;
@@ -175,7 +175,7 @@ struct LiteralReplacement {
 class LiteralReplaceStream final : public TokenSink {
  public:
   LiteralReplaceStream(const LiteralReplacement& replacement, TokenSink& out) : replacement_(replacement), out_(out) {}
-  static std::string Alone(const LiteralReplacement& r, std::string token) {
+  static std::string Alone(const LiteralReplacement& r, const std::string& token) {
     return r.pattern.empty() ? token : ReplaceAll(token, r.pattern, r.content);
   }
   void Take(std::string_view fragment, bool begins, bool ends) override {
@@ -212,7 +212,7 @@ class PatternReplaceStream final : public WholeTokens {
  public:
   PatternReplaceStream(const PatternReplacement& replacement, TokenSink& out)
       : WholeTokens(out), replacement_(replacement) {}
-  static std::string Alone(const PatternReplacement& replacement, std::string token) {
+  static std::string Alone(const PatternReplacement& replacement, const std::string& token) {
     if (!IsValidUtf8(token)) return token;  // a byte's entry
     std::string out;
     std::size_t at = 0, last_end = token.npos;
@@ -224,7 +224,7 @@ class PatternReplaceStream final : public WholeTokens {
   }
 
  private:
-  void Token(std::string token) override { Give(Alone(replacement_, std::move(token))); }
+  void Token(std::string token) override { Give(Alone(replacement_, token)); }
   const PatternReplacement& replacement_;
 };
 
@@ -236,7 +236,7 @@ struct MetaspaceParameters {
 class MetaspaceStream final : public WholeTokens {
  public:
   MetaspaceStream(const MetaspaceParameters& parameters, TokenSink& out) : WholeTokens(out), parameters_(parameters) {}
-  static std::string Alone(const MetaspaceParameters& parameters, std::string token) {
+  static std::string Alone(const MetaspaceParameters& parameters, const std::string& token) {
     return ReplaceAll(token, parameters.replacement, " ");
   }
 
@@ -257,15 +257,15 @@ struct WordPieceParameters {
 class WordPieceStream final : public WholeTokens {
  public:
   WordPieceStream(const WordPieceParameters& parameters, TokenSink& out) : WholeTokens(out), parameters_(parameters) {}
-  static std::string Alone(const WordPieceParameters& parameters, std::string token) {
-    token = token.starts_with(parameters.prefix) ? token.substr(parameters.prefix.size()) : " " + token;
-    return parameters.cleanup ? CleanUp(std::move(token)) : token;
+  static std::string Alone(const WordPieceParameters& parameters, const std::string& token) {
+    std::string text = token.starts_with(parameters.prefix) ? token.substr(parameters.prefix.size()) : " " + token;
+    return parameters.cleanup ? CleanUp(std::move(text)) : text;
   }
 
  private:
   void Token(std::string token) override {
     if (!std::exchange(first_, false)) {
-      token = Alone(parameters_, std::move(token));
+      token = Alone(parameters_, token);
     } else if (parameters_.cleanup) {
       token = CleanUp(std::move(token));
     }
@@ -294,7 +294,7 @@ class WordPieceStream final : public WholeTokens {
 class SuffixStream final : public WholeTokens {
  public:
   SuffixStream(const std::string& suffix, TokenSink& out) : WholeTokens(out), suffix_(suffix) {}
-  static std::string Alone(const std::string& suffix, std::string token) {
+  static std::string Alone(const std::string& suffix, const std::string& token) {
     return suffix.empty() ? token : ReplaceAll(token, suffix, " ");
   }
   void Finish() override {
@@ -304,7 +304,7 @@ class SuffixStream final : public WholeTokens {
 
  private:
   void Token(std::string token) override {
-    if (has_held_) Give(Alone(suffix_, std::move(held_)));
+    if (has_held_) Give(Alone(suffix_, held_));
     held_ = std::move(token);
     has_held_ = true;
   }
@@ -316,7 +316,7 @@ class SuffixStream final : public WholeTokens {
 class JoinStream final : public WholeTokens {
  public:
   JoinStream(const None&, TokenSink& out) : WholeTokens(out) {}
-  static std::string Alone(const None&, std::string token) { return " " + token; }
+  static std::string Alone(const None&, const std::string& token) { return " " + token; }
 
  private:
   void Token(std::string token) override {

@@ -26,7 +26,8 @@ Result<std::vector<std::byte>> FromBase64(const JsonPlace& place) {
       return place.Corrupt("is not base64");
     }
     bits = (bits << 6 | value) & 0xFFFFFF;
-    if ((count += 6) >= 8) {
+    count += 6;
+    if (count >= 8) {
       count -= 8;
       bytes.push_back(static_cast<std::byte>(bits >> count & 0xFF));
     }
