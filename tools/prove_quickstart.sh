@@ -18,13 +18,13 @@ trap cleanup EXIT
 if [ ! -x "$chroot/bin/bash" ]; then
   echo "== debootstrap" | tee -a "$log"
   debootstrap --variant=minbase --include=ca-certificates,git bookworm "$chroot" "$mirror" >>"$log" 2>&1
-  # The machine's package sources and client settings, so that the same mirrors are used inside.
-  rm -f "$chroot/etc/apt/sources.list"
-  cp -r /etc/apt/sources.list* /etc/apt/apt.conf.d "$chroot/etc/apt/" 2>/dev/null || true
-  cp -r /usr/share/keyrings/. "$chroot/usr/share/keyrings/"
-  cp /etc/ssl/certs/ca-certificates.crt "$chroot/etc/ssl/certs/"
-  [ -f /etc/pip.conf ] && cp /etc/pip.conf "$chroot/etc/"
 fi
+# The machine's package sources and client settings, so that the same mirrors are used inside.
+rm -f "$chroot/etc/apt/sources.list"
+cp -r /etc/apt/sources.list* /etc/apt/apt.conf.d "$chroot/etc/apt/" 2>/dev/null || true
+cp -r /usr/share/keyrings/. "$chroot/usr/share/keyrings/"
+cp /etc/ssl/certs/ca-certificates.crt "$chroot/etc/ssl/certs/"
+if [ -f /etc/pip.conf ]; then cp /etc/pip.conf "$chroot/etc/"; fi
 cp /etc/resolv.conf /etc/hosts "$chroot/etc/" 2>/dev/null || true
 for m in proc sys dev; do mountpoint -q "$chroot/$m" || mount --rbind "/$m" "$chroot/$m"; done
 rm -rf "$chroot/root/strata"
