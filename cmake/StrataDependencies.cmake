@@ -1,4 +1,4 @@
-# Every library that strata uses; scripts/lib/packages.sh installs them (Debian 12).
+# Every library that strata uses; scripts/lib/common.sh lists their packages (Debian 12).
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)

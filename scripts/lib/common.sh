@@ -12,7 +12,6 @@ TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev)
 # A node that did not come from Debian brings its own npm, which Debian's would conflict with.
 command -v npm >/dev/null || TEST_PACKAGES+=(nodejs npm)
 
-
 step() { printf '\033[1m==> %s\033[0m (%ss)\n' "$*" "$SECONDS"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
