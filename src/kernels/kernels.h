@@ -3,7 +3,7 @@
 //   std::vector<Choice> log;
 //   const LinearKernel* kernel = SelectLinear({DType::kQ4_1, n, k}, Cpu(), &log);   // never null: ref accepts all
 //   kernel->pack(source, 0, Panels(n), packed);
-//   kernel->prepare(x, ldx, rows, k, norm, eps, activations);
+//   kernel->prepare({x, ldx, rows, k, norm, eps, rows, activations});
 //   kernel->run(args, panel_begin, panel_end);
 //
 // All functions are pure on the given memory, allocate nothing, and give the same bits for a row whatever other rows
@@ -72,6 +72,18 @@ struct LinearProblem {
   Activations activations = Activations::kInt16;
 };
 
+/// Rows [0, rows) of x, to convert into what `run` wants.
+struct PrepareArgs {
+  const float* x;
+  std::int64_t x_stride;  ///< floats
+  std::int64_t rows;
+  std::int64_t k;
+  const float* norm_weight = nullptr;  ///< [k]: an RMS norm comes first
+  float norm_eps = 0;
+  std::int64_t run_rows = 0;  ///< of the `run` that will read them, of which these are a share: decides the layout
+  std::byte* out = nullptr;   ///< rows prepared_row_bytes(k) apart
+};
+
 struct LinearArgs {
   const std::byte* activations;  ///< from prepare; rows are prepared_row_bytes(k) apart
   const std::byte* weights;      ///< packed
@@ -93,10 +105,8 @@ struct LinearKernel {
                std::byte* packed);
   /// Bytes of one prepared activation row, multiple of 64.
   std::size_t (*prepared_row_bytes)(std::int64_t k);
-  /// Rows [0, rows): optional RMS norm (norm_weight may be null), then conversion to what run wants (integer groups,
-  /// bf16, f32 copy).
-  void (*prepare)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k, const float* norm_weight,
-                  float norm_eps, std::byte* out);
+  /// The optional norm, then conversion to integer groups, bf16, or f32 as it is.
+  void (*prepare)(const PrepareArgs&);
   /// Computes panels [begin, end) of packed order for all rows and calls the epilogue. begin and end are multiples of
   /// epilogue->parts.
   void (*run)(const LinearArgs&, std::int64_t panel_begin, std::int64_t panel_end);

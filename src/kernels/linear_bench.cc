@@ -43,7 +43,8 @@ void Linear(benchmark::State& state, const LinearProblem& problem, std::int64_t 
   const Epilogue epilogue{.out = out.data(), .out_stride = n, .out_cols = n};
   const LinearArgs args{activations.data.get(), packed.data.get(), rows, n, k, &epilogue};
   for (auto _ : state) {
-    kernel.prepare(x.data(), k, rows, k, nullptr, 0, activations.data.get());
+    kernel.prepare(
+        {.x = x.data(), .x_stride = k, .rows = rows, .k = k, .run_rows = rows, .out = activations.data.get()});
     kernel.run(args, 0, Panels(n));
     benchmark::ClobberMemory();
   }

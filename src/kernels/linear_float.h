@@ -21,13 +21,11 @@ namespace {
 }  // namespace
 
 // Defined and instantiated for every PanelFloat in linear_float_avx512.cc and linear_float_avx2.cc.
-void PrepareFloatAvx512(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
-                        const float* norm_weight, float norm_eps, std::byte* out);
+void PrepareFloatAvx512(const PrepareArgs& args);
 template <PanelFloat kType>
 void RunFloatAvx512(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
-void PrepareFloatAvx2(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
-                      const float* norm_weight, float norm_eps, std::byte* out);
+void PrepareFloatAvx2(const PrepareArgs& args);
 template <PanelFloat kType>
 void RunFloatAvx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 

@@ -71,16 +71,15 @@ void Rows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const st
 
 }  // namespace
 
-void PrepareFloatAvx512(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
-                        const float* norm_weight, float norm_eps, std::byte* out) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* in = x + r * x_stride;
-    auto* row = reinterpret_cast<float*>(out + r * FloatRowBytes(k));
-    if (norm_weight != nullptr) {
-      ScaleBy(in, RmsFactor(in, k, norm_eps), norm_weight, k, row);
+void PrepareFloatAvx512(const PrepareArgs& args) {
+  for (std::int64_t r = 0; r < args.rows; ++r) {
+    const float* in = args.x + r * args.x_stride;
+    auto* row = reinterpret_cast<float*>(args.out + r * FloatRowBytes(args.k));
+    if (args.norm_weight != nullptr) {
+      ScaleBy(in, RmsFactor(in, args.k, args.norm_eps), args.norm_weight, args.k, row);
     } else {
-      for (std::int64_t i = 0; i < k; i += 16) {
-        const __mmask16 lanes = Lanes(k - i);
+      for (std::int64_t i = 0; i < args.k; i += 16) {
+        const __mmask16 lanes = Lanes(args.k - i);
         _mm512_mask_storeu_ps(row + i, lanes, _mm512_maskz_loadu_ps(lanes, in + i));
       }
     }

@@ -86,14 +86,12 @@ struct Int8Row {
 // Defined and instantiated for every format above, for one and two planes, in linear_int8_avx512vnni.cc and
 // linear_int8_avx2.cc.
 template <int kPlanes>
-void PrepareInt8Avx512(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
-                       const float* norm_weight, float norm_eps, std::byte* out);
+void PrepareInt8Avx512(const PrepareArgs& args);
 template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 template <int kPlanes>
-void PrepareInt8Avx2(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k, const float* norm_weight,
-                     float norm_eps, std::byte* out);
+void PrepareInt8Avx2(const PrepareArgs& args);
 template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 

@@ -144,25 +144,24 @@ inline std::int32_t SumOf(__m256i v) {
 }  // namespace
 
 template <int kPlanes>
-void PrepareInt8Avx2(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k, const float* norm_weight,
-                     float norm_eps, std::byte* out) {
+void PrepareInt8Avx2(const PrepareArgs& args) {
   constexpr float kTiny = 1e-30f;  // below it kMax / max may overflow; such a group is zero
   constexpr auto kMax = static_cast<float>(kMaxQuant[kPlanes]);
-  const std::int64_t groups = k / kGroup;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* in = x + r * x_stride;
-    std::byte* row = out + r * Int8RowBytes(kPlanes, k);
-    auto* scales = reinterpret_cast<float*>(row + kPlanes * k);
+  const std::int64_t groups = args.k / kGroup;
+  for (std::int64_t r = 0; r < args.rows; ++r) {
+    const float* in = args.x + r * args.x_stride;
+    std::byte* row = args.out + r * Int8RowBytes(kPlanes, args.k);
+    auto* scales = reinterpret_cast<float*>(row + kPlanes * args.k);
     auto* sums = reinterpret_cast<std::int32_t*>(scales + 2 * groups);
-    const float factor = norm_weight != nullptr ? RmsFactor(in, k, norm_eps) : 1.0f;
+    const float factor = args.norm_weight != nullptr ? RmsFactor(in, args.k, args.norm_eps) : 1.0f;
     for (std::int64_t g = 0; g < groups; ++g) {
       __m256 values[4];
       __m256 max = _mm256_setzero_ps();
       for (int i = 0; i < 4; ++i) {
         values[i] = _mm256_loadu_ps(in + g * kGroup + 8 * i);
-        if (norm_weight != nullptr) {
+        if (args.norm_weight != nullptr) {
           values[i] = _mm256_mul_ps(_mm256_mul_ps(values[i], _mm256_set1_ps(factor)),
-                                    _mm256_loadu_ps(norm_weight + g * kGroup + 8 * i));
+                                    _mm256_loadu_ps(args.norm_weight + g * kGroup + 8 * i));
         }
         max = _mm256_max_ps(max, Abs(values[i]));
       }
@@ -199,10 +198,8 @@ void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
   }
 }
 
-template void PrepareInt8Avx2<1>(const float*, std::int64_t, std::int64_t, std::int64_t, const float*, float,
-                                 std::byte*);
-template void PrepareInt8Avx2<2>(const float*, std::int64_t, std::int64_t, std::int64_t, const float*, float,
-                                 std::byte*);
+template void PrepareInt8Avx2<1>(const PrepareArgs&);
+template void PrepareInt8Avx2<2>(const PrepareArgs&);
 #define STRATA_INSTANTIATE(format)                                                     \
   template void RunInt8Avx2<format, 1>(const LinearArgs&, std::int64_t, std::int64_t); \
   template void RunInt8Avx2<format, 2>(const LinearArgs&, std::int64_t, std::int64_t);

@@ -176,23 +176,22 @@ inline __m512i StoreBytes(__m512i quants, std::byte* out) {
 }  // namespace
 
 template <int kPlanes>
-void PrepareInt8Avx512(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
-                       const float* norm_weight, float norm_eps, std::byte* out) {
+void PrepareInt8Avx512(const PrepareArgs& args) {
   constexpr float kTiny = 1e-30f;  // below it kMax / max may overflow; such a group is zero
   constexpr auto kMax = static_cast<float>(kMaxQuant[kPlanes]);
-  const std::int64_t groups = k / kGroup;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* in = x + r * x_stride;
-    std::byte* row = out + r * Int8RowBytes(kPlanes, k);
-    auto* scales = reinterpret_cast<float*>(row + kPlanes * k);
+  const std::int64_t groups = args.k / kGroup;
+  for (std::int64_t r = 0; r < args.rows; ++r) {
+    const float* in = args.x + r * args.x_stride;
+    std::byte* row = args.out + r * Int8RowBytes(kPlanes, args.k);
+    auto* scales = reinterpret_cast<float*>(row + kPlanes * args.k);
     auto* sums = reinterpret_cast<std::int32_t*>(scales + 2 * groups);
-    const __m512 factor = _mm512_set1_ps(norm_weight != nullptr ? RmsFactor(in, k, norm_eps) : 1.0f);
+    const __m512 factor = _mm512_set1_ps(args.norm_weight != nullptr ? RmsFactor(in, args.k, args.norm_eps) : 1.0f);
     for (std::int64_t g = 0; g < groups; ++g) {
       __m512 a = _mm512_loadu_ps(in + g * kGroup);
       __m512 b = _mm512_loadu_ps(in + g * kGroup + 16);
-      if (norm_weight != nullptr) {
-        a = _mm512_mul_ps(_mm512_mul_ps(a, factor), _mm512_loadu_ps(norm_weight + g * kGroup));
-        b = _mm512_mul_ps(_mm512_mul_ps(b, factor), _mm512_loadu_ps(norm_weight + g * kGroup + 16));
+      if (args.norm_weight != nullptr) {
+        a = _mm512_mul_ps(_mm512_mul_ps(a, factor), _mm512_loadu_ps(args.norm_weight + g * kGroup));
+        b = _mm512_mul_ps(_mm512_mul_ps(b, factor), _mm512_loadu_ps(args.norm_weight + g * kGroup + 16));
       }
       const float max = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
       const float scale = max / kMax;
@@ -241,10 +240,8 @@ void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::in
   }
 }
 
-template void PrepareInt8Avx512<1>(const float*, std::int64_t, std::int64_t, std::int64_t, const float*, float,
-                                   std::byte*);
-template void PrepareInt8Avx512<2>(const float*, std::int64_t, std::int64_t, std::int64_t, const float*, float,
-                                   std::byte*);
+template void PrepareInt8Avx512<1>(const PrepareArgs&);
+template void PrepareInt8Avx512<2>(const PrepareArgs&);
 #define STRATA_INSTANTIATE(format)                                                           \
   template void RunInt8Avx512Vnni<format, 1>(const LinearArgs&, std::int64_t, std::int64_t); \
   template void RunInt8Avx512Vnni<format, 2>(const LinearArgs&, std::int64_t, std::int64_t);

@@ -49,15 +49,14 @@ void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t p
 
 std::size_t PreparedRowBytes(std::int64_t k) { return (static_cast<std::size_t>(k) * sizeof(float) + 63) / 64 * 64; }
 
-void Prepare(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k, const float* norm_weight,
-             float norm_eps, std::byte* out) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* in = x + r * x_stride;
-    auto* row = reinterpret_cast<float*>(out + static_cast<std::size_t>(r) * PreparedRowBytes(k));
-    if (norm_weight != nullptr) {
-      kRowsRef.rms_norm(in, norm_weight, norm_eps, k, row);
+void Prepare(const PrepareArgs& args) {
+  for (std::int64_t r = 0; r < args.rows; ++r) {
+    const float* in = args.x + r * args.x_stride;
+    auto* row = reinterpret_cast<float*>(args.out + static_cast<std::size_t>(r) * PreparedRowBytes(args.k));
+    if (args.norm_weight != nullptr) {
+      kRowsRef.rms_norm(in, args.norm_weight, args.norm_eps, args.k, row);
     } else {
-      std::memcpy(row, in, static_cast<std::size_t>(k) * sizeof(float));
+      std::memcpy(row, in, static_cast<std::size_t>(args.k) * sizeof(float));
     }
   }
 }

@@ -76,7 +76,7 @@ class Packed {
                          Epilogue epilogue = {}, std::int64_t panels_a_call = 1 << 30) {
     const std::int64_t k = problem_.k;
     AlignedBytes activations(kernel_.prepared_row_bytes(k) * static_cast<std::size_t>(rows));
-    kernel_.prepare(x.data(), k, rows, k, norm, 1e-5f, activations.get());
+    kernel_.prepare({x.data(), k, rows, k, norm, 1e-5f, rows, activations.get()});
     const std::int64_t columns = problem_.n / parts_;
     std::vector<float> out(static_cast<std::size_t>(rows * columns + 16), kCanary);
     epilogue.parts = parts_;
@@ -340,7 +340,7 @@ TEST(LinearInt8Test, ComputesWhatItsPreparedRowSays) {
       if (!HasInt16(*kernel) && !HasInt8(*kernel)) continue;
       const std::int64_t planes = HasInt16(*kernel) ? 2 : 1;
       AlignedBytes row(kernel->prepared_row_bytes(kK));
-      kernel->prepare(x.data(), kK, 1, kK, nullptr, 0, row.get());
+      kernel->prepare({.x = x.data(), .x_stride = kK, .rows = 1, .k = kK, .run_rows = 1, .out = row.get()});
       const auto* quants = reinterpret_cast<const std::int8_t*>(row.get());
       const auto* scales = reinterpret_cast<const float*>(row.get() + planes * kK);
       const std::vector<float> got = Packed(*kernel, type, {&stored.view, 1}, false).Run(x, 1);

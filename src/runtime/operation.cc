@@ -64,8 +64,8 @@ void LinearOperation::Run(int rank, const Step& step) {
   const std::int64_t count = step.Count(rows);
   const auto prepare = [&](std::int64_t begin, std::int64_t end, std::byte* to) {
     if (begin < end) {
-      kernel->prepare(Row(in, begin), in.stride, end - begin, problem.k, norm_weight, norm_eps,
-                      to + static_cast<std::size_t>(begin) * kernel->prepared_row_bytes(problem.k));
+      kernel->prepare({Row(in, begin), in.stride, end - begin, problem.k, norm_weight, norm_eps, count,
+                       to + static_cast<std::size_t>(begin) * kernel->prepared_row_bytes(problem.k)});
     }
   };
   const std::byte* activations = shared;
