@@ -16,12 +16,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/scheduler.h"
 #include "formats/tokenizer.h"
 #include "runtime/model_runner.h"
 
 namespace strata {
-
-using RequestId = std::uint64_t;
 
 /// Semantics and ranges as vLLM documents them; Validate checks the ranges.
 struct SamplingParams {
