@@ -13,9 +13,13 @@ Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<con
       tokenizer(std::move(tokenizer_in)),
       options(options_in),
       observer(std::move(observer_in)),
-      kv_blocks(runner->kv().blocks()) {
-  options.max_step_tokens = std::min(options.max_step_tokens, runner->options().max_step_tokens);
-  options.max_sequences = std::min(options.max_sequences, runner->options().max_sequences);
+      kv_blocks(runner->kv().blocks()),
+      ledger(options.scheduler.tenant_weights) {
+  SchedulerOptions& scheduler = options.scheduler;
+  scheduler.max_step_tokens = std::min(scheduler.max_step_tokens, runner->options().max_step_tokens);
+  scheduler.max_sequences =
+      std::min({scheduler.max_sequences, runner->options().max_sequences, scheduler.max_step_tokens});
+  scheduler.block_tokens = kernels::kKvBlock;
 }
 
 Engine::Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
@@ -65,7 +69,7 @@ Result<RequestId> Engine::Submit(EngineRequest request) {
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->draining) return Fail(ErrorCode::kUnavailable, "the engine is shutting down");
-    if (state_->alive >= state_->options.max_queued + state_->options.max_sequences) {
+    if (state_->alive >= state_->options.max_queued + state_->options.scheduler.max_sequences) {
       return Fail(ErrorCode::kResourceExhausted, "the queue is full: {} requests wait", state_->options.max_queued);
     }
     id = sequence->id = state_->next_id++;
@@ -81,6 +85,11 @@ void Engine::Cancel(RequestId id) {
   const std::lock_guard lock(state_->mutex);
   state_->cancelled.push_back(id);
   state_->changed.notify_one();
+}
+
+double Engine::SecondsUntilRoom() {
+  const std::lock_guard lock(state_->mutex);
+  return state_->turnover.BookPlace(MonotonicSeconds());
 }
 
 bool Engine::Drain(std::chrono::steady_clock::time_point deadline) {

@@ -18,6 +18,7 @@ bool Engine::State::TakeMessages() {
     arrived.clear();
     ended.swap(cancelled);
   }
+  for (const auto& sequence : fresh) ledger.Arrive(sequence->request.tenant);
   std::ranges::move(fresh, std::back_inserter(waiting));
   if (!ended.empty()) {
     EndWhere([&](const Sequence& s) { return std::ranges::find(ended, s.id) != ended.end(); }, FinishReason::kCancelled,
@@ -68,8 +69,10 @@ void Engine::State::Finish(Sequence& sequence, EngineEvent event, FinishReason r
   if (observer) observer->OnFinished(sequence.times);
   sequence.request.on_event(std::move(event));
   sequence.request.on_event = nullptr;
+  ledger.Leave(sequence.request.tenant);
   const std::lock_guard lock(mutex);
   --alive;
+  turnover.OnEnd(sequence.times.finished, alive > options.scheduler.max_sequences);
   idle.notify_all();
 }
 
@@ -92,7 +95,10 @@ void Engine::State::Loop() {
     const std::lock_guard lock(mutex);
     late.swap(arrived);
   }
-  for (auto& sequence : late) Finish(*sequence, {}, FinishReason::kCancelled);
+  for (auto& sequence : late) {
+    ledger.Arrive(sequence->request.tenant);
+    Finish(*sequence, {}, FinishReason::kCancelled);
+  }
 }
 
 }  // namespace strata

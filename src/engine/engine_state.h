@@ -13,6 +13,9 @@
 #include "engine/engine.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
+#include "engine/step_cost.h"
+#include "engine/tenants.h"
+#include "engine/turnover.h"
 
 namespace strata {
 
@@ -36,11 +39,14 @@ struct Engine::State {
   std::int64_t alive = 0;
   bool draining = false, stopping = false;
   EngineStats stats;
+  Turnover turnover;
 
   // The engine thread's own.
   std::vector<std::unique_ptr<Sequence>> waiting;  ///< in the order of their arrival
   std::vector<std::unique_ptr<Sequence>> running;  ///< in the order of their admission
   SchedulerView view;                              ///< of both, rebuilt before each step
+  TenantLedger ledger;
+  StepCostFit cost;
   std::mt19937_64 seeds{std::random_device{}()};
   std::thread thread;
 
@@ -59,7 +65,7 @@ struct Engine::State {
   void Step();
   struct Batch;
   Batch BuildBatch(const StepDecision& decision);
-  void AcceptBatch(const Batch& batch, const LogitsView& logits);
+  void AcceptBatch(const Batch& batch, const LogitsView& logits, StepWork& work);
   bool Grow(Sequence& sequence, std::int64_t length);
 
   // accept.cc: what a sequence makes of its logits.

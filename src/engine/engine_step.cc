@@ -22,15 +22,19 @@ std::vector<std::pair<RequestId, Sequence*>> IndexOf(const Sequences& sequences)
   return index;
 }
 
-SequenceView ViewOf(const Sequence& sequence) {
+SequenceView ViewOf(const Sequence& sequence, const KvPool& kv) {
   SequenceView view;
   view.id = sequence.id;
   view.priority = sequence.request.priority;
+  view.tenant = sequence.request.tenant;
   view.arrived = sequence.times.queued;
   view.prompt = sequence.prompt;
   view.length = sequence.length();
   view.computed = sequence.computed;
   view.blocks = static_cast<std::int64_t>(sequence.blocks.size());
+  // A block is shared only together with those before it.
+  view.shared = std::ranges::partition_point(sequence.blocks, [&](std::int32_t b) { return kv.references(b) > 1; }) -
+                sequence.blocks.begin();
   return view;
 }
 
@@ -47,8 +51,10 @@ void Engine::State::Look() {
   view.free_blocks = runner->kv().free_blocks();
   view.running.clear();
   view.waiting.clear();
-  for (const auto& sequence : running) view.running.push_back(ViewOf(*sequence));
-  for (const auto& sequence : waiting) view.waiting.push_back(ViewOf(*sequence));
+  for (const auto& sequence : running) view.running.push_back(ViewOf(*sequence, runner->kv()));
+  for (const auto& sequence : waiting) view.waiting.push_back(ViewOf(*sequence, runner->kv()));
+  view.virtual_time = ledger.virtual_time();
+  view.cost = cost.cost();
 }
 
 /// Gives up the KV of a sequence: it is computed again later and goes on as if nothing had happened.
@@ -98,9 +104,7 @@ Engine::State::Batch Engine::State::BuildBatch(const StepDecision& decision) {
 
 void Engine::State::Step() {
   Look();
-  const StepDecision decision = Schedule(view, {.max_sequences = options.max_sequences,
-                                                .max_step_tokens = options.max_step_tokens,
-                                                .block_tokens = kernels::kKvBlock});
+  const StepDecision decision = Schedule(view, options.scheduler);
   for (const RequestId id : decision.preempt) Preempt(id);
   for (const RequestId id : decision.admit) Admit(id);
   for (const auto& sequence : running) {
@@ -111,7 +115,11 @@ void Engine::State::Step() {
   Sweep();
   if (const Batch batch = BuildBatch(decision); !batch.slices.empty()) {
     if (const Result<LogitsView> logits = runner->Run(batch.slices)) {
-      AcceptBatch(batch, *logits);
+      StepWork work = decision.work;
+      AcceptBatch(batch, *logits, work);
+      const double seconds = MonotonicSeconds() - view.now;
+      cost.Observe(work, seconds);
+      if (observer) observer->OnStep(work, seconds);
     } else {  // a device's failure ends those that were in the step, and nobody else
       for (Sequence* sequence : batch.members) Fail(*sequence, logits.error());
     }
@@ -119,8 +127,9 @@ void Engine::State::Step() {
   std::erase_if(running, [](const auto& sequence) { return sequence->finished(); });
 }
 
-void Engine::State::AcceptBatch(const Batch& batch, const LogitsView& logits) {
-  std::int64_t row = 0, tokens = 0, generated = 0, prompt = 0;
+/// Puts the rows of logits that there were into `work`: prompt log-probabilities want more than the scheduler knows.
+void Engine::State::AcceptBatch(const Batch& batch, const LogitsView& logits, StepWork& work) {
+  std::int64_t row = 0, generated = 0, prompt = 0;
   for (std::size_t i = 0; i < batch.slices.size(); ++i) {
     Sequence& sequence = *batch.members[i];
     const auto count = static_cast<std::int64_t>(batch.slices[i].tokens.size());
@@ -129,14 +138,17 @@ void Engine::State::AcceptBatch(const Batch& batch, const LogitsView& logits) {
                                                                             : 0;
     const std::int64_t start = sequence.computed;
     sequence.computed += count;
-    tokens += count;
+    if (sequence.computed > sequence.charged) {
+      ledger.Serve(sequence.request.tenant, sequence.computed - sequence.charged);
+      sequence.charged = sequence.computed;
+    }
     prompt += sequence.outputs() == 0 ? count : 0;
     EngineEvent event;
     if (rows > 0) Accept(sequence, logits, row, rows, start, event);
     generated += static_cast<std::int64_t>(event.tokens.size());
     row += rows;
   }
-  if (observer) observer->OnStep(tokens);
+  work.logit_rows = row;
   const std::lock_guard lock(mutex);
   ++stats.steps;
   stats.generated_tokens += generated;

@@ -11,18 +11,24 @@ using testing::IsEmpty;
 using Slice = StepDecision::Slice;
 
 SequenceView Decoding(RequestId id, std::int64_t length) {
-  return {.id = id, .arrived = static_cast<double>(id), .prompt = length, .length = length, .computed = length - 1,
+  return {.id = id,
+          .arrived = static_cast<double>(id),
+          .prompt = length,
+          .length = length,
+          .computed = length - 1,
           .blocks = (length + 15) / 16};
 }
 SequenceView Waiting(RequestId id, std::int64_t prompt) {
   return {.id = id, .arrived = static_cast<double>(id), .prompt = prompt, .length = prompt};
 }
 
-TEST(Schedule, PutsDecodeRowsBeforePrefillChunks) {
-  SchedulerView view{.running = {Decoding(1, 20)}, .waiting = {Waiting(2, 100)}, .free_blocks = 100};
+TEST(Schedule, ComputesAsManyRowsAgainWhileNothingWasMeasured) {
+  SchedulerView view{.running = {Decoding(1, 20), Decoding(2, 20)}, .waiting = {Waiting(3, 100)}, .free_blocks = 100};
   const StepDecision decision = Schedule(view, {.max_step_tokens = 32});
-  EXPECT_THAT(decision.admit, ElementsAre(2));
-  EXPECT_THAT(decision.slices, ElementsAre(Slice{1, 1}, Slice{2, 31}));
+  EXPECT_THAT(decision.admit, ElementsAre(3));
+  EXPECT_THAT(decision.slices, ElementsAre(Slice{1, 1}, Slice{2, 1}, Slice{3, 2}));
+  EXPECT_EQ(decision.work,
+            (StepWork{.rows = 4, .logit_rows = 2, .decode_reads = 40, .prefill_reads = 3, .prefill_slices = 1}));
 }
 
 TEST(Schedule, PreemptsTheYoungestWhenTheOldestNeedsABlock) {

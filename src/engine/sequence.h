@@ -15,6 +15,7 @@ struct Sequence {
   EngineRequest request;
   std::vector<TokenId> tokens;  ///< prompt, then output
   std::int64_t computed = 0;    ///< tokens whose KV is in the cache
+  std::int64_t charged = 0;     ///< tokens that its tenant was charged for: none twice, whatever is computed again
   std::int64_t prompt = 0;
   std::vector<std::int32_t> blocks;
   std::unique_ptr<Sampler> sampler;
