@@ -110,8 +110,9 @@ Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOp
                                             std::shared_ptr<EngineObserver> observer) {
   STRATA_TRY(std::unique_ptr<ModelRunner> runner, LoadRunner(session, options));
   EngineOptions engine_options;
-  engine_options.max_sequences = runner->options().max_sequences;
-  engine_options.max_step_tokens = runner->options().max_step_tokens;
+  engine_options.scheduler = options.scheduler;
+  engine_options.scheduler.max_sequences = runner->options().max_sequences;
+  engine_options.scheduler.max_step_tokens = runner->options().max_step_tokens;
   engine_options.max_queued = options.max_queued;
   return std::make_unique<Engine>(std::move(runner), session.tokenizer, engine_options, std::move(observer));
 }

@@ -16,12 +16,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/scheduler.h"
 #include "formats/tokenizer.h"
 #include "runtime/model_runner.h"
 
 namespace strata {
-
-using RequestId = std::uint64_t;
 
 /// Semantics and ranges as vLLM documents them; Validate checks the ranges.
 struct SamplingParams {
@@ -76,13 +75,13 @@ struct EngineRequest {
   SamplingParams sampling;
   std::function<void(EngineEvent&&)> on_event;  ///< must not block and must not call the engine but for Cancel
   std::optional<std::chrono::steady_clock::time_point> deadline;
-  int priority = 0;  ///< lower is served first
+  int priority = 0;         ///< lower is served first
+  std::int32_t tenant = 0;  ///< whose request it is, for fair scheduling; small numbers, 0 = nobody's
 };
 
 struct EngineOptions {
-  std::int64_t max_sequences = 64;     ///< running at once
-  std::int64_t max_step_tokens = 512;  ///< token budget of a step: decode rows first, then prefill chunks
-  std::int64_t max_queued = 1024;      ///< then kResourceExhausted
+  SchedulerOptions scheduler = {};  ///< max_sequences and max_step_tokens are at most the runner's
+  std::int64_t max_queued = 1024;   ///< then kResourceExhausted
 };
 
 /// Counters since the start; gauges of now. Times in seconds by the monotonic clock.
@@ -94,10 +93,10 @@ struct EngineStats {
   std::int64_t steps = 0, preemptions = 0;
 };
 
-/// One finished step, for metrics (vllm:iteration_tokens_total and friends).
+/// Told of every step and every end, from the engine thread: for metrics and measurements.
 struct EngineObserver {
   virtual ~EngineObserver() = default;
-  virtual void OnStep(std::int64_t tokens) = 0;
+  virtual void OnStep(const StepWork& work, double seconds) = 0;
   /// Times are steady_clock seconds: when it was queued, first scheduled, gave its first token, ended.
   struct RequestTimes {
     double queued, scheduled, first_token, finished;
@@ -116,13 +115,18 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   /// Errors at once, before any event: kInvalidArgument (param named: prompt empty or longer than the context or than
-  /// the whole KV pool, token out of range, sampling), kResourceExhausted (queue full), kUnavailable (draining).
+  /// the whole KV pool, token out of range, sampling), kResourceExhausted (queue full: SecondsUntilRoom), kUnavailable
+  /// (draining).
   Result<RequestId> Submit(EngineRequest request);
   /// Unknown or finished ids are ignored. The request gets finish = kCancelled.
   void Cancel(RequestId id);
 
   /// No new requests; returns true when all running ones ended before the deadline.
   bool Drain(std::chrono::steady_clock::time_point deadline);
+
+  /// When a request that was refused because the queue is full should come back, by the rate at which requests end now.
+  /// Each call books the next place: clients told so do not all return for the same one.
+  double SecondsUntilRoom();
 
   /// Tokens of the longest prompt and answer together: the context, or less when the KV pool is smaller.
   std::int64_t max_context() const;

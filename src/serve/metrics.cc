@@ -158,8 +158,8 @@ void Metrics::SetModel(const std::shared_ptr<Engine>& engine, std::int64_t max_c
   model_ = model_storage_.get();
 }
 
-void Metrics::OnStep(std::int64_t tokens) {
-  if (Model* model = model_) model->step_tokens.Observe(static_cast<double>(tokens));
+void Metrics::OnStep(const StepWork& work, double /*seconds*/) {
+  if (Model* model = model_) model->step_tokens.Observe(static_cast<double>(work.rows));
 }
 
 void Metrics::OnFinished(const RequestTimes& times) {

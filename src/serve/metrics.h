@@ -22,7 +22,7 @@ class Metrics : public EngineObserver {
   /// From now on the figures of the engine are there. Once only.
   void SetModel(const std::shared_ptr<Engine>& engine, std::int64_t max_context);
 
-  void OnStep(std::int64_t tokens) override;
+  void OnStep(const StepWork& work, double seconds) override;
   void OnFinished(const RequestTimes& times) override;
 
   /// One HTTP exchange. `handler` is a route's pattern: paths that clients make up must not become labels.

@@ -90,7 +90,7 @@ TEST(Metrics, CountWhatHappens) {
   w.metrics->OnPrompt(10, 4);
   w.metrics->OnFirstToken(0.03);
   w.metrics->OnNextToken(0.02);
-  w.metrics->OnStep(9);
+  w.metrics->OnStep({.rows = 9}, 0.01);
   w.metrics->OnChoiceEnd(
       {.reason = "stop", .seconds = 0.5, .first_token_seconds = 0.1, .prompt_tokens = 10, .output_tokens = 5});
   w.metrics->OnFinished({.queued = 1,

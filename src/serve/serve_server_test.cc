@@ -306,9 +306,9 @@ TEST(Server, ARequestThatRunsTooLongEnds) {
 }
 
 TEST(Server, AFullQueueIsARateLimit) {
-  const Running running(
-      Options(),
-      {.max_context = kEndless + 100, .kv_bytes = 80 << 20, .engine = {.max_sequences = 1, .max_queued = 1}});
+  const Running running(Options(), {.max_context = kEndless + 100,
+                                    .kv_bytes = 80 << 20,
+                                    .engine = {.scheduler = {.max_sequences = 1}, .max_queued = 1}});
   TestClient client(running.port());
   const TestResponse response = client.Ask("POST", kChat, ChatBody(kEndless, R"(,"n":3)"));
   ExpectError(response, 429, "overloaded");

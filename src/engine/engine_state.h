@@ -1,0 +1,78 @@
+// The engine's inside: what the engine thread owns, and what it shares with those that submit.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/scheduler.h"
+#include "engine/sequence.h"
+#include "engine/step_cost.h"
+#include "engine/tenants.h"
+#include "engine/turnover.h"
+
+namespace strata {
+
+struct Engine::State {
+  State(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
+        std::shared_ptr<EngineObserver> observer);
+
+  const std::unique_ptr<ModelRunner> runner;
+  const std::shared_ptr<const Tokenizer> tokenizer;
+  EngineOptions options;
+  const std::shared_ptr<EngineObserver> observer;
+  const std::int64_t kv_blocks;
+
+  // Shared with other threads, under the mutex.
+  std::mutex mutex;
+  std::condition_variable changed;  ///< for the engine thread: something to do
+  std::condition_variable idle;     ///< for Drain: a request ended
+  std::deque<std::unique_ptr<Sequence>> arrived;
+  std::vector<RequestId> cancelled;
+  RequestId next_id = 1;
+  std::int64_t alive = 0;
+  bool draining = false, stopping = false;
+  EngineStats stats;
+  Turnover turnover;
+
+  // The engine thread's own.
+  std::vector<std::unique_ptr<Sequence>> waiting;  ///< in the order of their arrival
+  std::vector<std::unique_ptr<Sequence>> running;  ///< in the order of their admission
+  SchedulerView view;                              ///< of both, rebuilt before each step
+  TenantLedger ledger;
+  StepCostFit cost;
+  std::mt19937_64 seeds{std::random_device{}()};
+  std::thread thread;
+
+  void Loop();
+  bool TakeMessages();
+  void EndOverdue();
+  void EndWhere(const std::function<bool(const Sequence&)>& which, FinishReason reason, const Error* error);
+  void Finish(Sequence& sequence, EngineEvent event, FinishReason reason);
+  void Fail(Sequence& sequence, const Error& error);
+  void Sweep();
+
+  // A step: look, decide (scheduler.h), apply, run, accept.
+  void Look();
+  void Preempt(RequestId id);
+  void Admit(RequestId id);
+  void Step();
+  struct Batch;
+  Batch BuildBatch(const StepDecision& decision);
+  void AcceptBatch(const Batch& batch, const LogitsView& logits, StepWork& work);
+  bool Grow(Sequence& sequence, std::int64_t length);
+
+  // accept.cc: what a sequence makes of its logits.
+  void Accept(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
+              std::int64_t start, EngineEvent& event);
+  bool IsEnd(const Sequence& sequence, TokenId token) const;
+  std::vector<TokenId> Ends(const Sequence& sequence) const;
+};
+
+}  // namespace strata

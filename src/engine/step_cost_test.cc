@@ -1,0 +1,103 @@
+#include "engine/step_cost.h"
+
+#include <cmath>
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace strata {
+namespace {
+
+StepWork Decode(std::int64_t streams, std::int64_t context) {
+  StepWork work;
+  for (std::int64_t i = 0; i < streams; ++i) work.AddDecode(context, 1);
+  return work;
+}
+
+StepWork Mixed(std::int64_t streams, std::int64_t context, std::int64_t computed, std::int64_t chunk) {
+  StepWork work = Decode(streams, context);
+  work.AddPrefill(computed, chunk, 0);
+  return work;
+}
+
+/// Something like a machine: memory-bound to 6 rows, faster per row beyond 48; 4 % noise and, rarely, a hiccup.
+double Machine(const StepWork& work, std::mt19937& random, bool noisy = true) {
+  const auto rows = static_cast<double>(work.rows);
+  const double seconds = 0.0015 + 0.0003 * std::min(rows, 6.0) + 0.0008 * std::clamp(rows - 6, 0.0, 42.0) +
+                         0.0006 * std::max(rows - 48, 0.0) + 0.0001 * static_cast<double>(work.logit_rows) +
+                         2e-8 * static_cast<double>(work.decode_reads + work.prefill_reads) +
+                         (work.prefill_slices > 0 ? 0.0004 : 0);
+  if (!noisy) return seconds;
+  if (random() % 200 == 0) return seconds + 0.1;
+  return seconds * std::normal_distribution<double>(1, 0.04)(random);
+}
+
+TEST(StepCost, LearnsAMachineFromItsSteps) {
+  std::mt19937 random(3);
+  StepCostFit fit(0);
+  for (int i = 0; i < 4000; ++i) {
+    const auto streams = static_cast<std::int64_t>(random() % 64);
+    const auto context = static_cast<std::int64_t>(random() % 4000);
+    const auto chunk = static_cast<std::int64_t>(1 + random() % 448);
+    const StepWork work = i % 3 == 0 || streams == 0 ? Mixed(streams, context, static_cast<std::int64_t>(random() % 6000), chunk)
+                                                     : Decode(streams, context);
+    fit.Observe(work, Machine(work, random));
+  }
+  const StepCost& cost = fit.Converge();
+  EXPECT_TRUE(cost.known);
+  double worst = 0;
+  for (const StepWork& work : {Decode(1, 100), Decode(8, 1000), Decode(32, 500), Decode(64, 3000), Mixed(8, 100, 3000, 16),
+                               Mixed(0, 0, 0, 512), Mixed(32, 1000, 5000, 200)}) {
+    worst = std::max(worst, std::abs(cost.Seconds(work) / Machine(work, random, false) - 1));
+  }
+  EXPECT_LT(worst, 0.12);
+}
+
+TEST(StepCost, FollowsOnlineAndKeepsWhatItKnowsOfPrefill) {
+  std::mt19937 random(4);
+  StepCostFit fit;
+  EXPECT_FALSE(fit.cost().known);
+  for (int i = 0; i < 40; ++i) fit.Observe(Mixed(0, 0, i * 100, 100), Machine(Mixed(0, 0, i * 100, 100), random));
+  EXPECT_FALSE(fit.cost().known) << "no decode step was seen";
+  const double prefill = Machine(Mixed(8, 500, 1000, 100), random, false);
+  for (int i = 0; i < 5000; ++i) fit.Observe(Decode(8, 500), Machine(Decode(8, 500), random));
+  EXPECT_TRUE(fit.cost().known);
+  EXPECT_NEAR(fit.cost().Seconds(Decode(8, 500)) / Machine(Decode(8, 500), random, false), 1, 0.05);
+  EXPECT_NEAR(fit.cost().Seconds(Mixed(8, 500, 1000, 100)) / prefill, 1, 0.25);
+  // The machine is twice as busy now.
+  for (int i = 0; i < 2000; ++i) fit.Observe(Decode(8, 500), 2 * Machine(Decode(8, 500), random));
+  EXPECT_NEAR(fit.cost().Seconds(Decode(8, 500)) / Machine(Decode(8, 500), random, false), 2, 0.2);
+}
+
+TEST(StepCost, MoreWorkNeverCostsLess) {
+  std::mt19937 random(5);
+  StepCostFit fit;
+  for (int i = 0; i < 300; ++i) {  // nonsense in
+    fit.Observe(Mixed(static_cast<std::int64_t>(random() % 9), 10, 10, static_cast<std::int64_t>(1 + random() % 99)),
+                0.001 * static_cast<double>(1 + random() % 50));
+    fit.Observe(Decode(static_cast<std::int64_t>(1 + random() % 9), 10), 0.001 * static_cast<double>(1 + random() % 50));
+  }
+  double last = 0;
+  for (std::int64_t chunk = 1; chunk < 600; ++chunk) {
+    const double now = fit.cost().Seconds(Mixed(8, 100, 0, chunk));
+    EXPECT_TRUE(std::isfinite(now));
+    EXPECT_GE(now, last);
+    last = now;
+  }
+}
+
+TEST(StepCost, GoesThroughJson) {
+  StepCost cost;
+  for (std::size_t i = 0; i < StepCost::kTerms; ++i) cost.seconds[i] = 0.001 * static_cast<double>(i + 1);
+  const auto back = StepCost::FromJson(cost.ToJson());
+  ASSERT_TRUE(back) << back.error().ToString();
+  EXPECT_NEAR(back->Seconds(Mixed(9, 100, 7, 300)), cost.Seconds(Mixed(9, 100, 7, 300)), 1e-12);
+  EXPECT_TRUE(back->known);
+  const auto bad = StepCost::FromJson(R"({"step": 1, "row_to_8": -3})");
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message().find("row_to_8"), std::string::npos);
+  EXPECT_FALSE(StepCost::FromJson("[]"));
+}
+
+}  // namespace
+}  // namespace strata
