@@ -7,9 +7,10 @@
 //           successive k, as vpdpbusd wants them), or G x [8][16][4] unsigned bytes
 //   scales  G x [16] f16 or f32
 //   mins    G x [16] likewise, when the format stores them; otherwise the zero point is a constant
-// A prepared row is s8 planes [G][planes][32], f32 scales [G], f32 scale * (sum of the quants) [G], i32 sums of the
-// quants [G]. With one plane a quant is its byte; with two it is 256 high + low, where low is from -127 to 127 (a
-// change of sign must not overflow: -128 is rounded up).
+// A prepared row is G groups one after another, each of 32 planes bytes of quants and a tail: f32 scale, f32 scale *
+// (sum of the quants), i32 minus the sum of the quants. With one plane a quant is its byte. With two it is 256 high +
+// low, where low is from -127 to 127 (a change of sign must not overflow: -128 is rounded up): 32 high bytes, then 32
+// low ones, or 32 words for loops that multiply words.
 //
 //   y = sum over groups of d_w * d_a * (sum of q_w q_a) + min_w * (d_a * sum of q_a)
 //
@@ -62,29 +63,35 @@ struct Int8Panel {
   return panel;
 }
 
+[[maybe_unused]] constexpr std::int64_t Int8GroupBytes(int planes) { return planes * kGroup + 12; }
+
 [[maybe_unused]] constexpr std::int64_t Int8RowBytes(int planes, std::int64_t k) {
-  return (planes * k + k / kGroup * 12 + 63) / 64 * 64;
+  return (k / kGroup * Int8GroupBytes(planes) + 63) / 64 * 64;
 }
 
-struct Int8Row {
-  const std::int8_t* quants;  ///< group g's plane p begins at (g * planes + p) * kGroup
-  const float* scales;
-  const float* scaled_sums;
-  const std::int32_t* sums;
+struct Int8GroupTail {
+  float scale;
+  float scaled_sum;
+  std::int32_t negative_sum;
 };
 
-[[maybe_unused]] inline Int8Row Int8RowAt(const std::byte* activations, int planes, std::int64_t row, std::int64_t k) {
-  const std::byte* base = activations + row * Int8RowBytes(planes, k);
-  const auto* floats = reinterpret_cast<const float*>(base + planes * k);
-  const std::int64_t groups = k / kGroup;
-  return {reinterpret_cast<const std::int8_t*>(base), floats, floats + groups,
-          reinterpret_cast<const std::int32_t*>(floats + 2 * groups)};
-}
+// A group of a prepared row, in planes of bytes.
+template <int kPlanes>
+struct Int8Group {
+  const std::byte* data;
+  const std::int8_t* plane(int p) const { return reinterpret_cast<const std::int8_t*>(data) + p * kGroup; }
+  const Int8GroupTail& tail() const { return *reinterpret_cast<const Int8GroupTail*>(data + kPlanes * kGroup); }
+};
 
 }  // namespace
 
-// Defined and instantiated for every format above, for one and two planes, in linear_int8_avx512vnni.cc and
-// linear_int8_avx2.cc.
+// Defined and instantiated for every format above, for one and two planes, in linear_int8_prepare_avx512.cc,
+// linear_int8_avx512vnni.cc and linear_int8_avx2.cc.
+
+/// What the AVX-512 kernels have for more rows multiplies words where there are two planes: one sum a row instead of
+/// two to keep and to put together. PrepareInt8Avx512 lays the quants out for it, by run_rows.
+inline constexpr std::int64_t kFewRows = 8;
+
 template <int kPlanes>
 void PrepareInt8Avx512(const PrepareArgs& args);
 template <Int8Format kFormat, int kPlanes>

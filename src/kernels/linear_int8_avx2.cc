@@ -73,20 +73,19 @@ struct HalfGroup {
     }
   }
 
+  // Adds the group's part of one row.
   template <int kPlanes>
-  inline __m256i Dot(const Int8Row& row, std::int64_t g) const {
-    const std::int8_t* quants = row.quants + g * kPlanes * kGroup;
-    __m256i dot = PlaneDot(quants);
+  inline __m256 Accumulate(Int8Group<kPlanes> row, __m256 sum) const {
+    const Int8GroupTail& tail = row.tail();
+    __m256i dot = PlaneDot(row.plane(0));
     if constexpr (kPlanes == 2) {
-      dot = _mm256_add_epi32(_mm256_slli_epi32(dot, kHighShift), PlaneDot(quants + kGroup));
+      dot = _mm256_add_epi32(_mm256_slli_epi32(dot, kHighShift), PlaneDot(row.plane(1)));
     }
-    if constexpr (kSigned || kFormat.stored_min) return dot;
-    return _mm256_sub_epi32(dot, _mm256_set1_epi32(kFormat.zero * row.sums[g]));
-  }
-
-  inline __m256 Accumulate(__m256i dot, const Int8Row& row, std::int64_t g, __m256 sum) const {
-    sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale, _mm256_set1_ps(row.scales[g])), sum);
-    if constexpr (kFormat.stored_min) sum = _mm256_fmadd_ps(min, _mm256_set1_ps(row.scaled_sums[g]), sum);
+    if constexpr (!kSigned && !kFormat.stored_min) {
+      dot = _mm256_add_epi32(dot, _mm256_set1_epi32(kFormat.zero * tail.negative_sum));
+    }
+    sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale, _mm256_set1_ps(tail.scale)), sum);
+    if constexpr (kFormat.stored_min) sum = _mm256_fmadd_ps(min, _mm256_set1_ps(tail.scaled_sum), sum);
     return sum;
   }
 };
@@ -95,6 +94,7 @@ template <Int8Format kFormat, int kPlanes>
 void Rows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc,
           std::int64_t acc_stride) {
   const Int8Panel layout = PanelLayout(kFormat, args.k);
+  const std::int64_t row_bytes = Int8RowBytes(kPlanes, args.k);
   for (std::int64_t r = 0; r < rows; ++r) {
     for (int half = 0; half < 2; ++half) _mm256_store_ps(acc + r * acc_stride + 8 * half, _mm256_setzero_ps());
   }
@@ -104,9 +104,8 @@ void Rows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const st
       weights.Load(panel, layout, g, half);
       for (std::int64_t r = 0; r < rows; ++r) {
         float* sums = acc + r * acc_stride + 8 * half;
-        const Int8Row row = Int8RowAt(args.activations, kPlanes, row0 + r, args.k);
-        const __m256i dot = weights.template Dot<kPlanes>(row, g);
-        _mm256_store_ps(sums, weights.Accumulate(dot, row, g, _mm256_load_ps(sums)));
+        const Int8Group<kPlanes> row{args.activations + (row0 + r) * row_bytes + g * Int8GroupBytes(kPlanes)};
+        _mm256_store_ps(sums, weights.template Accumulate<kPlanes>(row, _mm256_load_ps(sums)));
       }
     }
   }
@@ -147,21 +146,18 @@ template <int kPlanes>
 void PrepareInt8Avx2(const PrepareArgs& args) {
   constexpr float kTiny = 1e-30f;  // below it kMax / max may overflow; such a group is zero
   constexpr auto kMax = static_cast<float>(kMaxQuant[kPlanes]);
-  const std::int64_t groups = args.k / kGroup;
   for (std::int64_t r = 0; r < args.rows; ++r) {
     const float* in = args.x + r * args.x_stride;
-    std::byte* row = args.out + r * Int8RowBytes(kPlanes, args.k);
-    auto* scales = reinterpret_cast<float*>(row + kPlanes * args.k);
-    auto* sums = reinterpret_cast<std::int32_t*>(scales + 2 * groups);
+    std::byte* group = args.out + r * Int8RowBytes(kPlanes, args.k);
     const float factor = args.norm_weight != nullptr ? RmsFactor(in, args.k, args.norm_eps) : 1.0f;
-    for (std::int64_t g = 0; g < groups; ++g) {
+    for (std::int64_t k = 0; k < args.k; k += kGroup, group += Int8GroupBytes(kPlanes)) {
       __m256 values[4];
       __m256 max = _mm256_setzero_ps();
       for (int i = 0; i < 4; ++i) {
-        values[i] = _mm256_loadu_ps(in + g * kGroup + 8 * i);
+        values[i] = _mm256_loadu_ps(in + k + 8 * i);
         if (args.norm_weight != nullptr) {
           values[i] = _mm256_mul_ps(_mm256_mul_ps(values[i], _mm256_set1_ps(factor)),
-                                    _mm256_loadu_ps(args.norm_weight + g * kGroup + 8 * i));
+                                    _mm256_loadu_ps(args.norm_weight + k + 8 * i));
         }
         max = _mm256_max_ps(max, Abs(values[i]));
       }
@@ -170,11 +166,12 @@ void PrepareInt8Avx2(const PrepareArgs& args) {
       __m256i sum = _mm256_setzero_si256();
       for (int i = 0; i < 4; ++i) {
         const __m256i quants = _mm256_cvtps_epi32(_mm256_mul_ps(values[i], inverse));
-        sum = _mm256_add_epi32(sum, StoreBytes<kPlanes>(quants, row + kPlanes * g * kGroup + 8 * i));
+        sum = _mm256_add_epi32(sum, StoreBytes<kPlanes>(quants, group + 8 * i));
       }
-      scales[g] = greatest / kMax;
-      sums[g] = SumOf(sum);
-      scales[groups + g] = scales[g] * static_cast<float>(sums[g]);
+      const float scale = greatest / kMax;
+      const std::int32_t total = SumOf(sum);
+      const Int8GroupTail tail{scale, scale * static_cast<float>(total), -total};
+      std::memcpy(group + kPlanes * kGroup, &tail, sizeof(tail));
     }
   }
 }

@@ -338,20 +338,20 @@ TEST(LinearInt8Test, ComputesWhatItsPreparedRowSays) {
     const std::vector<float> x = Normal(kK, 5);
     for (const LinearKernel* kernel : Able(type, kN, kK)) {
       if (!HasInt16(*kernel) && !HasInt8(*kernel)) continue;
-      const std::int64_t planes = HasInt16(*kernel) ? 2 : 1;
+      const int planes = HasInt16(*kernel) ? 2 : 1;
       AlignedBytes row(kernel->prepared_row_bytes(kK));
       kernel->prepare({.x = x.data(), .x_stride = kK, .rows = 1, .k = kK, .run_rows = 1, .out = row.get()});
-      const auto* quants = reinterpret_cast<const std::int8_t*>(row.get());
-      const auto* scales = reinterpret_cast<const float*>(row.get() + planes * kK);
       const std::vector<float> got = Packed(*kernel, type, {&stored.view, 1}, false).Run(x, 1);
       for (std::int64_t n = 0; n < kN; ++n) {
         double sum = 0;
         double size = 0;
         for (std::int64_t k = 0; k < kK; ++k) {
-          const std::int8_t* group = quants + k / kGroup * planes * kGroup + k % kGroup;
-          const int quant = planes == 2 ? (group[0] << kHighShift) + group[kGroup] : group[0];
+          const std::byte* group = row.get() + k / kGroup * Int8GroupBytes(planes);
+          const auto* bytes = reinterpret_cast<const std::int8_t*>(group) + k % kGroup;
+          const int quant = planes == 2 ? (bytes[0] << kHighShift) + bytes[kGroup] : bytes[0];
+          const auto* tail = reinterpret_cast<const Int8GroupTail*>(group + planes * kGroup);
           const double term = static_cast<double>(weights[static_cast<std::size_t>(n * kK + k)]) *
-                              static_cast<double>(scales[k / kGroup]) * quant;
+                              static_cast<double>(tail->scale) * quant;
           sum += term;
           size += std::abs(term);
         }
