@@ -1,6 +1,7 @@
 // Every file of scenarios/: a trace goes in, the scheduler's decisions come out, step by step.
 //
-// {"options": {"policy": "fair", ...}, "kv_blocks": 100, "cost": {"step": 1000, ...} (microseconds, as StepCost::ToJson),
+// {"options": {"policy": "fair", ...}, "kv_blocks": 100, "cost": {"step": 1000, ...} (microseconds, as
+// StepCost::ToJson),
 //  "trace": [{"arrival": 0, "prompt_tokens": 40, ...}, ...]        ids are 1, 2, ... in the order of the trace
 //  "decisions": ["preempt 3, admit 1 2, compute 1:1 2:31", ...]}   compute id:tokens
 #include <algorithm>
@@ -89,8 +90,7 @@ TEST_P(Scenario, GivesTheseDecisions) {
   EXPECT_EQ(decisions, expected) << "now:\n" << Json(decisions).dump(2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, Scenario, testing::ValuesIn(Scenarios()),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Files, Scenario, testing::ValuesIn(Scenarios()), [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace strata

@@ -21,7 +21,7 @@ struct TraceRequest {
   std::int64_t prompt_tokens = 1, output_tokens = 1;
   std::int32_t tenant = 0;
   int priority = 0;
-  std::string prefix = {};           ///< requests of the same name share their first `prefix_tokens`; "" = nothing shared
+  std::string prefix = {};  ///< requests of the same name share their first `prefix_tokens`; "" = nothing shared
   std::int64_t prefix_tokens = 0;
 };
 

@@ -65,16 +65,16 @@ TEST_P(BadTraces, AreRefusedByLineAndField) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Lines, BadTraces,
-    testing::Values(
-        std::pair("", "no request"), std::pair("\n{]", "line 2"),
-        std::pair(R"({"prompt_tokens": 1, "output_tokens": 1})", "arrival"),
-        std::pair(R"({"arrival": -1, "prompt_tokens": 1, "output_tokens": 1})", "arrival"),
-        std::pair(R"({"arrival": 0, "output_tokens": 1})", "prompt_tokens is missing"),
-        std::pair(R"({"arrival": 0, "prompt_tokens": 0, "output_tokens": 1})", "prompt_tokens"),
-        std::pair(R"({"arrival": 0, "prompt_tokens": 1.5, "output_tokens": 1})", "prompt_tokens"),
-        std::pair(R"({"arrival": 0, "prompt_tokens": 1, "output_tokens": 1, "prefix": 3})", "prefix"),
-        std::pair(R"({"arrival": 0, "prompt_tokens": 1, "output_tokens": 1, "prefix_tokens": 2})", "prefix_tokens"),
-        std::pair(R"({"arrival": 0, "prompt_tokens": 1, "output_tokens": 1, "tenant": -1})", "tenant")));
+    testing::Values(std::pair("", "no request"), std::pair("\n{]", "line 2"),
+                    std::pair(R"({"prompt_tokens": 1, "output_tokens": 1})", "arrival"),
+                    std::pair(R"({"arrival": -1, "prompt_tokens": 1, "output_tokens": 1})", "arrival"),
+                    std::pair(R"({"arrival": 0, "output_tokens": 1})", "prompt_tokens is missing"),
+                    std::pair(R"({"arrival": 0, "prompt_tokens": 0, "output_tokens": 1})", "prompt_tokens"),
+                    std::pair(R"({"arrival": 0, "prompt_tokens": 1.5, "output_tokens": 1})", "prompt_tokens"),
+                    std::pair(R"({"arrival": 0, "prompt_tokens": 1, "output_tokens": 1, "prefix": 3})", "prefix"),
+                    std::pair(R"({"arrival": 0, "prompt_tokens": 1, "output_tokens": 1, "prefix_tokens": 2})",
+                              "prefix_tokens"),
+                    std::pair(R"({"arrival": 0, "prompt_tokens": 1, "output_tokens": 1, "tenant": -1})", "tenant")));
 
 TEST(TenantLedger, ReturnsNoEarlierThanThoseThatStayed) {
   TenantLedger ledger({1, 1, 2});

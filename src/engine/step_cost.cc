@@ -11,8 +11,8 @@ constexpr double kFewRows = 8, kManyRows = 64;
 /// Makes the terms comparable, which the fit's regularisation needs. Rows by the square root of their stretch's width
 /// (8, 56, 448), so that what is known of long chunks only is spread evenly over all their rows.
 constexpr std::array<double, StepCost::kTerms> kUnits = {1, 2.83, 7.48, 21.2, 8, 16384, 512 * 1024, 1};
-constexpr std::array<const char*, StepCost::kTerms> kNames = {
-    "step", "row_to_8", "row_to_64", "row_beyond", "logit_row", "decode_read", "prefill_read", "prefill"};
+constexpr std::array<const char*, StepCost::kTerms> kNames = {"step",      "row_to_8",    "row_to_64",    "row_beyond",
+                                                              "logit_row", "decode_read", "prefill_read", "prefill"};
 
 /// Keeps the split between terms that no observed step tells apart (rows and their logits) small and even. It is added
 /// to sums of squared relative terms, which are about 1 a step.

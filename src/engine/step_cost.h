@@ -18,11 +18,11 @@ namespace strata {
 
 /// What is in a step, in the units that cost time.
 struct StepWork {
-  std::int64_t rows = 0;             ///< tokens that go through the linears
-  std::int64_t logit_rows = 0;       ///< of those, the ones that go through the head and are sampled
-  std::int64_t decode_reads = 0;     ///< cached positions that decoding rows attend to
-  std::int64_t prefill_reads = 0;    ///< the same for the rows of prefill chunks
-  std::int64_t prefill_slices = 0;   ///< chunks; a step without any takes the runtime's decode path
+  std::int64_t rows = 0;            ///< tokens that go through the linears
+  std::int64_t logit_rows = 0;      ///< of those, the ones that go through the head and are sampled
+  std::int64_t decode_reads = 0;    ///< cached positions that decoding rows attend to
+  std::int64_t prefill_reads = 0;   ///< the same for the rows of prefill chunks
+  std::int64_t prefill_slices = 0;  ///< chunks; a step without any takes the runtime's decode path
 
   /// A decoding sequence with `computed` tokens in the cache computes `rows` (1 + drafts), all of them with logits.
   void AddDecode(std::int64_t computed, std::int64_t rows);
@@ -34,8 +34,8 @@ struct StepWork {
 
 /// A linear model with coefficients >= 0, so that more work never costs less.
 struct StepCost {
-  /// The fixed part; rows up to 8, from there to 64, and beyond (reading the weights, then filling the vector units, then
-  /// at speed); rows of logits; reads of decode rows and of prefill rows; one prefill among decode rows.
+  /// The fixed part; rows up to 8, from there to 64, and beyond (reading the weights, then filling the vector units,
+  /// then at speed); rows of logits; reads of decode rows and of prefill rows; one prefill among decode rows.
   static constexpr std::size_t kTerms = 8;
   std::array<double, kTerms> seconds = {};  ///< per unit of Terms()
 

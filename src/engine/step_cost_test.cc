@@ -39,15 +39,16 @@ TEST(StepCost, LearnsAMachineFromItsSteps) {
     const auto streams = static_cast<std::int64_t>(random() % 64);
     const auto context = static_cast<std::int64_t>(random() % 4000);
     const auto chunk = static_cast<std::int64_t>(1 + random() % 448);
-    const StepWork work = i % 3 == 0 || streams == 0 ? Mixed(streams, context, static_cast<std::int64_t>(random() % 6000), chunk)
-                                                     : Decode(streams, context);
+    const StepWork work = i % 3 == 0 || streams == 0
+                              ? Mixed(streams, context, static_cast<std::int64_t>(random() % 6000), chunk)
+                              : Decode(streams, context);
     fit.Observe(work, Machine(work, random));
   }
   const StepCost& cost = fit.Converge();
   EXPECT_TRUE(cost.known);
   double worst = 0;
-  for (const StepWork& work : {Decode(1, 100), Decode(8, 1000), Decode(32, 500), Decode(64, 3000), Mixed(8, 100, 3000, 16),
-                               Mixed(0, 0, 0, 512), Mixed(32, 1000, 5000, 200)}) {
+  for (const StepWork& work : {Decode(1, 100), Decode(8, 1000), Decode(32, 500), Decode(64, 3000),
+                               Mixed(8, 100, 3000, 16), Mixed(0, 0, 0, 512), Mixed(32, 1000, 5000, 200)}) {
     worst = std::max(worst, std::abs(cost.Seconds(work) / Machine(work, random, false) - 1));
   }
   EXPECT_LT(worst, 0.12);
@@ -75,7 +76,8 @@ TEST(StepCost, MoreWorkNeverCostsLess) {
   for (int i = 0; i < 300; ++i) {  // nonsense in
     fit.Observe(Mixed(static_cast<std::int64_t>(random() % 9), 10, 10, static_cast<std::int64_t>(1 + random() % 99)),
                 0.001 * static_cast<double>(1 + random() % 50));
-    fit.Observe(Decode(static_cast<std::int64_t>(1 + random() % 9), 10), 0.001 * static_cast<double>(1 + random() % 50));
+    fit.Observe(Decode(static_cast<std::int64_t>(1 + random() % 9), 10),
+                0.001 * static_cast<double>(1 + random() % 50));
   }
   double last = 0;
   for (std::int64_t chunk = 1; chunk < 600; ++chunk) {

@@ -5,7 +5,8 @@
 namespace strata {
 namespace {
 
-constexpr double kNewest = 1.0 / 16;  ///< weight of the last interval: a handful of requests, a batch that ends together
+constexpr double kNewest =
+    1.0 / 16;  ///< weight of the last interval: a handful of requests, a batch that ends together
 constexpr double kUnknown = 1, kLongest = 60;
 
 }  // namespace

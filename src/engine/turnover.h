@@ -10,8 +10,9 @@ class Turnover {
  public:
   /// A request ended; `queued`: others wait for its place. Only those say how fast the engine can go.
   void OnEnd(double now, bool queued);
-  /// Seconds until a place is free for one more of those that were refused: the k-th refused client is told to come when
-  /// k requests will have ended. 1 while nothing is known; at most a minute, since clients that gave up do not come.
+  /// Seconds until a place is free for one more of those that were refused: the k-th refused client is told to come
+  /// when k requests will have ended. 1 while nothing is known; at most a minute, since clients that gave up do not
+  /// come.
   double BookPlace(double now);
 
  private:

@@ -1,9 +1,9 @@
 // Inside the AVX-512 int8 linears: a group of weights in registers, and the loop for many rows.
 //
-// Many rows: two panels by some groups of k are unpacked into scratch that stays in L1, then every tile of up to six rows
-// passes over them with its integer and f32 sums in registers (24 zmm). A broadcast activation serves both panels: with
-// one panel a tile asks as many loads as multiplications, which is all that the ports give. The tile knows nothing of
-// formats: quants are unpacked to what it multiplies.
+// Many rows: two panels by some groups of k are unpacked into scratch that stays in L1, then every tile of up to six
+// rows passes over them with its integer and f32 sums in registers (24 zmm). A broadcast activation serves both panels:
+// with one panel a tile asks as many loads as multiplications, which is all that the ports give. The tile knows nothing
+// of formats: quants are unpacked to what it multiplies.
 #pragma once
 
 #include <immintrin.h>
@@ -66,6 +66,15 @@ void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0
   // vpshufb counts within lanes of 16 bytes.
   const __m512i lane = _mm512_set4_epi32(0x000c000c, 0x00080008, 0x00040004, 0);
   for (std::int64_t g = 0; g < groups; ++g) {
+    // The pair after this one, while tiles compute.
+    const std::byte* ahead = panel + 2 * layout.bytes;
+    for (std::int64_t line = 0; line < layout.quant_bytes; line += 64) {
+      _mm_prefetch(ahead + (group0 + g) * layout.quant_bytes + line, _MM_HINT_T1);
+    }
+    _mm_prefetch(ahead + layout.scales + (group0 + g) * layout.scale_bytes, _MM_HINT_T1);
+    if constexpr (kFormat.stored_min) {
+      _mm_prefetch(ahead + layout.mins + (group0 + g) * layout.scale_bytes, _MM_HINT_T1);
+    }
     WeightGroup<kFormat> weights;
     weights.Load(panel, layout, group0 + g);
     std::byte* out = pair.quants[side] + g * pair.kGroupBytes;
@@ -93,8 +102,8 @@ inline __m512i MultiplyAdd(__m512i sum, __m512i weights, __m512i activations) {
   return sum;
 }
 
-// Adds `groups` groups to rows [0, kRows) of acc, two panels wide, or begins with them. `row` is the first of these groups
-// of the first row.
+// Adds `groups` groups to rows [0, kRows) of acc, two panels wide, or begins with them. `row` is the first of these
+// groups of the first row.
 template <int kPlanes, bool kMin, int kZero, int kRows>
 void Tile(const std::byte* row, std::int64_t row_bytes, const UnpackedPair<kPlanes>& pair, std::int64_t groups,
           bool begin, float* acc, std::int64_t acc_stride) {
@@ -135,10 +144,11 @@ void Tile(const std::byte* row, std::int64_t row_bytes, const UnpackedPair<kPlan
       const __m512 scale = _mm512_load_ps(pair.scales[c] + g * kPanel);
       for (int r = 0; r < kRows; ++r) {
         const auto* tail = reinterpret_cast<const Int8GroupTail*>(at(r) + kPlanes * kGroup);
-        sums[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][c]),
-                                     _mm512_mul_ps(scale, _mm512_set1_ps(tail->scale)), sums[r][c]);
+        sums[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][c]), _mm512_mul_ps(scale, _mm512_set1_ps(tail->scale)),
+                                     sums[r][c]);
         if constexpr (kMin) {
-          sums[r][c] = _mm512_fmadd_ps(_mm512_load_ps(pair.mins[c] + g * kPanel), _mm512_set1_ps(tail->scaled_sum), sums[r][c]);
+          sums[r][c] =
+              _mm512_fmadd_ps(_mm512_load_ps(pair.mins[c] + g * kPanel), _mm512_set1_ps(tail->scaled_sum), sums[r][c]);
         }
       }
     }
