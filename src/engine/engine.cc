@@ -30,6 +30,11 @@ struct Sequence {
   std::int64_t length() const { return static_cast<std::int64_t>(tokens.size()); }
   std::int64_t outputs() const { return length() - prompt; }
   bool WantsPromptLogprobs() const { return request.sampling.prompt_logprobs && outputs() == 0; }
+  /// The likeliest token is all that its next sample needs: no logits are written for it.
+  bool TakesArgmax() const {
+    return sampler->TakesArgmax() && !request.sampling.logprobs && !WantsPromptLogprobs() &&
+           outputs() >= request.sampling.min_tokens;
+  }
 };
 
 }  // namespace
@@ -204,15 +209,22 @@ void Engine::State::Step() {
   std::vector<SequenceSlice> slices;
   std::vector<Sequence*> members;
   std::int64_t budget = options.max_step_tokens;
+  // Each sequence may have logits for one row; those that want all of theirs share what is left.
+  std::int64_t logit_rows = runner->options().max_logit_rows - options.max_sequences;
   const auto add = [&](Sequence& sequence, std::int64_t count) {
-    const bool last = sequence.computed + count == sequence.length();
     const bool all = sequence.WantsPromptLogprobs();
+    if (all) {
+      count = std::min(count, 1 + logit_rows);
+      logit_rows -= count - 1;
+    }
+    const bool last = sequence.computed + count == sequence.length();
     slices.push_back({std::span(sequence.tokens)
                           .subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(count)),
                       sequence.computed, sequence.blocks,
                       all    ? WantLogits::kAll
                       : last ? WantLogits::kLast
-                             : WantLogits::kNone});
+                             : WantLogits::kNone,
+                      sequence.TakesArgmax() ? RowResult::kArgmax : RowResult::kLogits});
     members.push_back(&sequence);
     budget -= count;
   };
@@ -278,11 +290,15 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
     Finish(sequence, std::move(event), FinishReason::kLength);
     return;
   }
-  const std::span<const float> row = logits.row(first_row + rows - 1);
-  const std::vector<TokenId> forbidden =
-      sequence.outputs() < sampling.min_tokens ? Ends(sequence) : std::vector<TokenId>();
-  const TokenId token = sequence.sampler->Sample(row, forbidden);
-  if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(row, token, *sampling.logprobs));
+  TokenId token = logits.argmax[static_cast<std::size_t>(first_row + rows - 1)];
+  if (sequence.TakesArgmax()) {
+    token = sequence.sampler->SampleArgmax(token);
+  } else {
+    const std::span<const float> row = logits.row(first_row + rows - 1);
+    token = sequence.sampler->Sample(
+        row, sequence.outputs() < sampling.min_tokens ? Ends(sequence) : std::vector<TokenId>());
+    if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(row, token, *sampling.logprobs));
+  }
   event.tokens.push_back(token);
   sequence.tokens.push_back(token);
   if (sequence.times.first_token == 0) sequence.times.first_token = MonotonicSeconds();
