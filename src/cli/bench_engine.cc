@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "base/cpu_features.h"
 
 namespace strata::cli {
 namespace {
@@ -25,8 +24,8 @@ class Sequence {
   Sequence& operator=(Sequence&&) = delete;
   ~Sequence() { runner_->kv().Release(table_); }
 
-  SequenceSlice Next(std::span<const TokenId> tokens, WantLogits want) {
-    SequenceSlice slice{tokens, length_, table_, want};
+  SequenceSlice Next(std::span<const TokenId> tokens, WantLogits want, RowResult result = RowResult::kArgmax) {
+    SequenceSlice slice{tokens, length_, table_, want, result};
     length_ += static_cast<std::int64_t>(tokens.size());
     return slice;
   }
@@ -86,7 +85,6 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
         Prefill(runner, sequence, SomeTokens(prompt, runner.config().vocab, static_cast<std::uint64_t>(stream))));
     sequences.push_back(std::move(sequence));
   }
-  const kernels::RowKernels& rows = kernels::SelectRowKernels(Cpu());
   std::vector<TokenId> next(static_cast<std::size_t>(streams), 1);
   std::vector<SequenceSlice> slices;
   const double begin = MonotonicSeconds();
@@ -95,9 +93,7 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
     for (std::size_t i = 0; i < sequences.size(); ++i)
       slices.push_back(sequences[i].Next({&next[i], 1}, WantLogits::kLast));
     STRATA_TRY(const LogitsView logits, runner.Run(slices));
-    for (std::size_t i = 0; i < sequences.size(); ++i) {
-      next[i] = static_cast<TokenId>(rows.argmax(logits.row(static_cast<std::int64_t>(i)).data(), logits.vocab));
-    }
+    std::ranges::copy(logits.argmax, next.begin());
   }
   return static_cast<double>(streams * tokens) / (MonotonicSeconds() - begin);
 }
@@ -111,7 +107,7 @@ Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> i
   }
   double sum = 0;
   std::size_t count = 0;
-  const auto step = static_cast<std::size_t>(runner.options().max_step_tokens);
+  const auto step = static_cast<std::size_t>(runner.options().max_logit_rows);
   for (std::size_t start = 0; start + window <= ids.size(); start += window) {
     std::vector<TokenId> tokens(ids.begin() + static_cast<std::ptrdiff_t>(start),
                                 ids.begin() + static_cast<std::ptrdiff_t>(start + window));
@@ -119,7 +115,8 @@ Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> i
     STRATA_TRY(Sequence sequence, Sequence::Make(runner, context));
     for (std::size_t begin = 0; begin < window; begin += step) {
       const std::size_t chunk = std::min(step, window - begin);
-      const SequenceSlice slice = sequence.Next(std::span(tokens).subspan(begin, chunk), WantLogits::kAll);
+      const SequenceSlice slice =
+          sequence.Next(std::span(tokens).subspan(begin, chunk), WantLogits::kAll, RowResult::kLogits);
       STRATA_TRY(const LogitsView logits, runner.Run({&slice, 1}));
       for (std::size_t row = 0; row < chunk; ++row) {
         const std::size_t position = begin + row;

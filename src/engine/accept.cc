@@ -38,11 +38,15 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
     Finish(sequence, std::move(event), FinishReason::kLength);
     return;
   }
-  const std::span<const float> row = logits.row(first_row + rows - 1);
-  const std::vector<TokenId> forbidden =
-      sequence.outputs() < sampling.min_tokens ? Ends(sequence) : std::vector<TokenId>();
-  const TokenId token = sequence.sampler->Sample(row, forbidden);
-  if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(row, token, *sampling.logprobs));
+  TokenId token = logits.argmax[static_cast<std::size_t>(first_row + rows - 1)];
+  if (sequence.TakesArgmax()) {
+    token = sequence.sampler->SampleArgmax(token);
+  } else {
+    const std::span<const float> row = logits.row(first_row + rows - 1);
+    token = sequence.sampler->Sample(
+        row, sequence.outputs() < sampling.min_tokens ? Ends(sequence) : std::vector<TokenId>());
+    if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(row, token, *sampling.logprobs));
+  }
   event.tokens.push_back(token);
   sequence.tokens.push_back(token);
   if (sequence.times.first_token == 0) sequence.times.first_token = MonotonicSeconds();

@@ -87,16 +87,24 @@ bool Engine::State::Grow(Sequence& sequence, std::int64_t length) {
 Engine::State::Batch Engine::State::BuildBatch(const StepDecision& decision) {
   Batch batch;
   const auto index = IndexOf(running);
-  for (const auto& [id, count] : decision.slices) {
+  // Each sequence may have logits for one row; those that want all of theirs share what is left.
+  std::int64_t logit_rows = runner->options().max_logit_rows - options.scheduler.max_sequences;
+  for (const auto& [id, tokens] : decision.slices) {
     Sequence& sequence = *std::ranges::lower_bound(index, id, {}, &std::pair<RequestId, Sequence*>::first)->second;
     if (sequence.finished()) continue;
+    std::int64_t count = tokens;
+    if (sequence.WantsPromptLogprobs()) {
+      count = std::min(count, 1 + logit_rows);
+      logit_rows -= count - 1;
+    }
     const bool last = sequence.computed + count == sequence.length();
     batch.slices.push_back({std::span(sequence.tokens)
                                 .subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(count)),
                             sequence.computed, sequence.blocks,
                             sequence.WantsPromptLogprobs() ? WantLogits::kAll
                             : last                         ? WantLogits::kLast
-                                                           : WantLogits::kNone});
+                                                           : WantLogits::kNone,
+                            sequence.TakesArgmax() ? RowResult::kArgmax : RowResult::kLogits});
     batch.members.push_back(&sequence);
   }
   return batch;

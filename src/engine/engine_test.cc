@@ -104,6 +104,47 @@ TEST(Engine, GivesAsManyTokensAsAsked) {
   ExpectNoLeak(*engine);
 }
 
+TEST(Engine, TheArgmaxThatTheRunnerKeepsIsWhatTheSamplerChooses) {
+  const auto engine = MakeEngine();
+  for (int i = 0; i < 8; ++i) {
+    SamplingParams from_logits = Greedy(20);
+    from_logits.logprobs = 0;  // logits are written, and the sampler looks for the greatest
+    EXPECT_EQ(Ask(*engine, Prompt(5 + 9 * i, i), Greedy(20)), Ask(*engine, Prompt(5 + 9 * i, i), from_logits));
+  }
+}
+
+TEST(Engine, PromptLogprobsOfManyRequestsShareTheRowsOfAStep) {
+  // 8 rows for 8 sequences: none is left to share, so each of these prompts is computed row by row.
+  auto runner = ModelRunner::Load(std::make_shared<TinyModel>(TinyModel::Options{}),
+                                  {.threads = 2, .max_sequences = 8, .max_step_tokens = 32, .max_logit_rows = 8});
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  Engine narrow(std::move(*runner), nullptr, {});
+  const auto wide = MakeEngine();
+  SamplingParams sampling = Greedy(3);
+  sampling.prompt_logprobs = 2;
+  std::vector<Answer> answers(8);
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(narrow.Submit(
+        Request(Prompt(10 + i, i), i % 2 == 0 ? sampling : Greedy(9), answers[static_cast<std::size_t>(i)])));
+  }
+  for (int i = 0; i < 8; ++i) {
+    Answer& answer = answers[static_cast<std::size_t>(i)];
+    answer.Wait();
+    Answer alone;
+    ASSERT_TRUE(wide->Submit(Request(Prompt(10 + i, i), i % 2 == 0 ? sampling : Greedy(9), alone)));
+    alone.Wait();
+    EXPECT_EQ(answer.Tokens(), alone.Tokens());
+    std::vector<TokenLogprobs> got, want;
+    for (const EngineEvent& event : answer.events)
+      got.insert(got.end(), event.prompt_logprobs.begin(), event.prompt_logprobs.end());
+    for (const EngineEvent& event : alone.events)
+      want.insert(want.end(), event.prompt_logprobs.begin(), event.prompt_logprobs.end());
+    ASSERT_EQ(got.size(), i % 2 == 0 ? static_cast<std::size_t>(9 + i) : 0U);
+    ASSERT_EQ(got.size(), want.size());
+    for (std::size_t r = 0; r < got.size(); ++r) EXPECT_EQ(got[r].chosen.logprob, want[r].chosen.logprob);
+  }
+}
+
 TEST(Engine, MixedStreamsGiveWhatEachGivesAlone) {
   const auto engine = MakeEngine();
   std::vector<std::vector<TokenId>> alone;

@@ -60,13 +60,19 @@ bool Sampler::ChangesLogits() const {
 
 TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> forbidden) {
   TokenId token;
-  if (params_.temperature == 0 && forbidden.empty() && !ChangesLogits()) {
+  if (TakesArgmax() && forbidden.empty()) {
     token = Argmax(logits);
   } else {
     adjusted_.assign(logits.begin(), logits.end());
     Adjust(forbidden);
     token = params_.temperature == 0 ? Argmax(adjusted_) : Draw();
   }
+  return Count(token);
+}
+
+TokenId Sampler::SampleArgmax(TokenId argmax) { return Count(argmax); }
+
+TokenId Sampler::Count(TokenId token) {
   ++output_counts_[token];
   if (params_.repetition_penalty != 1) seen_[token] = true;
   return token;

@@ -20,10 +20,16 @@ class Sampler {
  public:
   Sampler(const SamplingParams& params, std::span<const TokenId> prompt, std::uint64_t fallback_seed);
 
+  /// True when Sample(row, {}) is the row's argmax: greedy, and nothing changes the logits.
+  bool TakesArgmax() const { return params_.temperature == 0 && !ChangesLogits(); }
+  /// Sample, when TakesArgmax and the argmax is known already.
+  TokenId SampleArgmax(TokenId argmax);
+
   /// Does not change `logits`. `forbidden` (end-of-answer tokens before min_tokens) are never chosen.
   TokenId Sample(std::span<const float> logits, std::span<const TokenId> forbidden);
 
  private:
+  TokenId Count(TokenId token);
   void Adjust(std::span<const TokenId> forbidden);
   TokenId Draw();
   bool ChangesLogits() const;

@@ -26,6 +26,11 @@ struct Sequence {
   std::int64_t outputs() const { return length() - prompt; }
   bool finished() const { return request.on_event == nullptr; }
   bool WantsPromptLogprobs() const { return request.sampling.prompt_logprobs && outputs() == 0; }
+  /// The likeliest token is all that its next sample needs: no logits are written for it.
+  bool TakesArgmax() const {
+    return sampler->TakesArgmax() && !request.sampling.logprobs && !WantsPromptLogprobs() &&
+           outputs() >= request.sampling.min_tokens;
+  }
 };
 
 }  // namespace strata

@@ -28,6 +28,8 @@ std::string_view ToString(Op op) {
       return "slice";
     case Op::kGatherRows:
       return "gather_rows";
+    case Op::kArgmax:
+      return "argmax";
     case Op::kFusedLinear:
       return "fused_linear";
     case Op::kFusedAttention:

@@ -52,9 +52,10 @@ enum class Op : std::uint8_t {
   kMap,        ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
   kSlice,      ///< x {offset, length}: columns
   kGatherRows,  ///< x[T, h], rows[R] -> [R, h]
+  kArgmax,      ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
   // Made by passes:
   kFusedLinear,     ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,
-                    ///< combine="concat"|"map", expr?}: see passes.h
+                    ///< combine="concat"|"map", expr?, argmax?}: see passes.h
   kFusedAttention,  ///< qkv, positions, inv_freq {as rope and attention}: rope of q and k, cache write and attention in
                     ///< one
 };

@@ -126,7 +126,11 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair{"%y = map {expr=\"1\"} : f32[T, 4]", "1 or more"},
         std::pair{"%y = slice %x {offset=2, length=3} : f32[T, 3]", "outside"},
         std::pair{"%y = slice %x {offset=-1, length=3} : f32[T, 3]", "outside"},
-        std::pair{"%y = gather_rows %x, %r : f32[T, 4]", "[R, h]"},
+        std::pair{"%y = gather_rows %x, %r : f32[T, 4]", "[R, h]"}, std::pair{"%y = argmax %x : i32[R]", "i32[rows]"},
+        std::pair{"%y = argmax %t : i32[T]", "i32[rows]"},
+        std::pair{"%y = fused_linear %x, %w, %w {weights=2, biases=0, combine=\"map\", expr=\"a0 * a1\", argmax=1} : "
+                  "f32[T, 6]",
+                  "argmax is of one"},
         std::pair{"%y = rope %x, %t, %c {heads=2, head_dim=3, layout=\"halves\", scale=1.0} : f32[T, 4]",
                   "heads * head_dim"},
         std::pair{"%y = attention %x, %x, %x {layer=0, heads=2, kv_heads=3, head_dim=2, scale=1.0} : f32[T, 4]",

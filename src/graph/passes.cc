@@ -12,6 +12,7 @@ const std::vector<Pass>& DefaultPasses() {
       {"fuse-attention", FuseAttention},
       {"fuse-linear-map", FuseLinearMap},
       {"fuse-norm-linear", FuseNormLinear},
+      {"fuse-linear-argmax", FuseLinearArgmax},
   };
   return passes;
 }

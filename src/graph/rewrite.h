@@ -43,5 +43,6 @@ Graph ConcatLinear(const Graph&, const CostModel&, std::vector<PassNote>&);
 Graph FuseAttention(const Graph&, const CostModel&, std::vector<PassNote>&);
 Graph FuseLinearMap(const Graph&, const CostModel&, std::vector<PassNote>&);
 Graph FuseNormLinear(const Graph&, const CostModel&, std::vector<PassNote>&);
+Graph FuseLinearArgmax(const Graph&, const CostModel&, std::vector<PassNote>&);
 
 }  // namespace strata::graph

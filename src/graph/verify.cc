@@ -32,6 +32,7 @@ const OpRule& RuleOf(Op op) {
   static const OpRule map{1, -1, {{"expr", kString}}};
   static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
   static const OpRule gather{2, 2, {}};
+  static const OpRule argmax{1, 1, {}};
   static const OpRule fused_linear{2, -1, {{"weights", kInt}, {"biases", kInt}, {"combine", kString}}};
   static const OpRule fused_attention{3,
                                       5,
@@ -64,6 +65,8 @@ const OpRule& RuleOf(Op op) {
       return slice;
     case Op::kGatherRows:
       return gather;
+    case Op::kArgmax:
+      return argmax;
     case Op::kFusedLinear:
       return fused_linear;
     case Op::kFusedAttention:
@@ -181,6 +184,9 @@ class Verifier {
                       IsActivation(node.type) && IsActivation(In(node, 0)) && In(node, 1).dims.size() == 1 &&
                           node.type.dims[0] == In(node, 1).dims[0] && Cols(node.type) == Cols(In(node, 0)),
                       "wants x[T, h], rows[R] -> [R, h]");
+      case Op::kArgmax:
+        return Expect(node, IsActivation(In(node, 0)) && node.type == Type{DType::kI32, {In(node, 0).dims[0]}},
+                      "wants x[rows, n] -> i32[rows]");
       case Op::kFusedLinear:
         return CheckFusedLinear(node);
       case Op::kFusedAttention:
@@ -238,6 +244,7 @@ class Verifier {
                         "weights and biases do not fit the inputs"));
     STRATA_CHECK(Expect(node, first == 1 || IsVector(In(node, 1), Cols(In(node, 0))), "the norm's weight is [k]"));
     const bool combined = StringAttribute(node, "combine") == "map";
+    STRATA_CHECK(Expect(node, !HasAttribute(node, "argmax") || !combined, "argmax is of one weight's columns"));
     STRATA_CHECK(Expect(node, combined || StringAttribute(node, "combine") == "concat", "combine is map or concat"));
     STRATA_CHECK(Expect(node, !combined || HasAttribute(node, "expr"), "combine=map needs an expression"));
     std::int64_t total = 0;

@@ -1,6 +1,8 @@
 // Inside the kernels only: what the AVX-512 files share. Each file that includes this gets its own copies.
 #pragma once
 
+#include <algorithm>
+
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
@@ -14,10 +16,39 @@ inline __mmask16 Lanes(std::int64_t count) {
   return static_cast<__mmask16>(count <= 0 ? 0 : (1 << count) - 1);
 }
 
+// Takes in columns [column, column + count) of a row. Nearly always nothing is as great as what is known already, and
+// one comparison says so.
+inline void KeepMax(RowMax& row_max, const float* values, std::int64_t column, std::int64_t count) {
+  const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
+  __m512 max = lowest;
+  for (std::int64_t i = 0; i < count; i += kPanel) {
+    const __m512 v = _mm512_mask_loadu_ps(lowest, Lanes(count - i), values + i);
+    max = _mm512_max_ps(v, max);  // of NaN and a number the second operand
+  }
+  if (_mm512_cmp_ps_mask(max, _mm512_set1_ps(row_max.value), _CMP_GE_OQ) == 0) [[likely]]
+    return;
+  const float greatest = _mm512_reduce_max_ps(max);
+  for (std::int64_t i = 0; i < count; i += kPanel) {
+    const __mmask16 lanes = Lanes(count - i);
+    const __mmask16 equal =
+        _mm512_mask_cmp_ps_mask(lanes, _mm512_maskz_loadu_ps(lanes, values + i), _mm512_set1_ps(greatest), _CMP_EQ_OQ);
+    if (equal == 0) continue;
+    row_max.Take({greatest, static_cast<std::int32_t>(column + i + __builtin_ctz(equal))});
+    return;
+  }
+}
+
 // ApplyEpilogue with the plain store inlined: a call of memcpy per row and tile costs as much as the tile.
 [[maybe_unused]] void Finish(const Epilogue& epilogue, const float* acc, std::int64_t acc_stride, std::int64_t row0,
                              std::int64_t rows, std::int64_t panel0, std::int64_t panels) {
   if (epilogue.map != nullptr) return ApplyEpilogue(epilogue, acc, acc_stride, row0, rows, panel0, panels);
+  if (epilogue.row_max != nullptr) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      KeepMax(epilogue.row_max[row0 + r], acc + r * acc_stride, panel0 * kPanel,
+              std::min(panels * kPanel, epilogue.out_cols - panel0 * kPanel));
+    }
+  }
+  rows = std::min(rows, epilogue.out_rows - row0);
   for (std::int64_t r = 0; r < rows; ++r) {
     float* out = epilogue.out + (row0 + r) * epilogue.out_stride + panel0 * kPanel;
     for (std::int64_t p = 0; p < panels; ++p) {

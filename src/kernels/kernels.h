@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,17 @@ struct Choice {
 using MapFn = void (*)(const float* const* inputs, const std::int64_t* strides, float* out, std::int64_t out_stride,
                        std::int64_t rows, std::int64_t cols);
 
+/// The greatest value of a row so far and its column; the lowest column among equals, whatever the order in which they
+/// come. NaN is never the greatest.
+struct RowMax {
+  float value = -std::numeric_limits<float>::infinity();
+  std::int32_t column = std::numeric_limits<std::int32_t>::max();  ///< that of a row with nothing but NaN
+
+  void Take(const RowMax& other) {
+    if (other.value > value || (other.value == value && other.column < column)) *this = other;
+  }
+};
+
 /// What happens to a linear's accumulators while they are in L1. The result of panel p of `parts` weights that were
 /// packed interleaved (part 0's panel p, part 1's panel p, ...) goes to columns [16p, 16p+16) of out; parts == 1 is the
 /// usual case.
@@ -51,6 +63,8 @@ struct Epilogue {
   float* out = nullptr;
   std::int64_t out_stride = 0;  ///< floats
   std::int64_t out_cols = 0;    ///< columns that exist (n of one part): the last panel may be cut
+  std::int64_t out_rows = std::numeric_limits<std::int64_t>::max();  ///< rows from here on are only seen by row_max
+  RowMax* row_max = nullptr;  ///< [rows], of this caller alone: takes in every value of out; parts == 1
 };
 
 /// A weight as it is stored: `parts` matrices [n_i, k] of one dtype, concatenated over n, or interleaved by panels
@@ -189,7 +203,7 @@ struct RowKernels {
   void (*embed)(const TensorView& table, std::int32_t token, float* out);
   /// out = x * rsqrt(mean(x^2) + eps) * weight, one row; sums in a fixed order. out may be x.
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* out);
-  /// Index of the greatest value (the first of equals).
+  /// Index of the greatest value (the first of equals; NaN is never the greatest; 0 when there is nothing else).
   std::int64_t (*argmax)(const float* x, std::int64_t n);
 };
 const RowKernels& SelectRowKernels(const CpuFeatures&, std::vector<Choice>* log = nullptr);

@@ -23,11 +23,9 @@ void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, flo
 }
 
 std::int64_t ArgMax(const float* x, std::int64_t n) {
-  std::int64_t best = 0;
-  for (std::int64_t i = 1; i < n; ++i) {
-    if (x[i] > x[best]) best = i;
-  }
-  return best;
+  RowMax best;
+  for (std::int64_t i = 0; i < n; ++i) best.Take({x[i], static_cast<std::int32_t>(i)});
+  return best.column < n ? best.column : 0;
 }
 
 }  // namespace

@@ -57,6 +57,10 @@ TEST_P(RowsTest, ArgMaxFindsTheFirstOfEquals) {
     }
     const std::vector<float> lowest(static_cast<std::size_t>(n), -std::numeric_limits<float>::infinity());
     EXPECT_EQ(kernels->argmax(lowest.data(), n), 0) << kernels->name;
+    std::vector<float> mostly_nan(static_cast<std::size_t>(n), std::numeric_limits<float>::quiet_NaN());
+    EXPECT_EQ(kernels->argmax(mostly_nan.data(), n), 0) << kernels->name;
+    mostly_nan.back() = -7.0f;
+    EXPECT_EQ(kernels->argmax(mostly_nan.data(), n), n - 1) << kernels->name;
   }
 }
 

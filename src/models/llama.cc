@@ -46,7 +46,9 @@ class Builder {
     const bool tied = config_.tied_embeddings;
     STRATA_TRY(const ValueId head,
                tied ? Result<ValueId>(table) : Weight("output.weight", {config_.vocab, config_.hidden}));
-    graph_.results = {graph_.Add(Op::kLinear, {x, head}, {}, Activation(kLogitRows, config_.vocab), "logits")};
+    const ValueId logits = graph_.Add(Op::kLinear, {x, head}, {}, Activation(kLogitRows, config_.vocab), "logits");
+    const ValueId likeliest = graph_.Add(Op::kArgmax, {logits}, {}, {DType::kI32, {kLogitRows}}, "likeliest");
+    graph_.results = {logits, likeliest};
     return std::move(graph_);
   }
 

@@ -1,8 +1,9 @@
-// Anonymous memory from the kernel: zeroed, page-aligned, backed by huge pages where it can be, touched when first
-// used.
+// Anonymous memory from the kernel: zeroed, page-aligned, touched when first used.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include "base/result.h"
@@ -11,8 +12,12 @@ namespace strata {
 
 class MappedMemory {
  public:
+  /// kHuge: a page is 2 MiB where the kernel has one, which saves TLB misses and faults where all of it is used.
+  /// kSmall: what is touched counts by 4 KiB.
+  enum class Pages : std::uint8_t { kSmall, kHuge };
+
   /// Errors: kResourceExhausted naming `purpose` and the bytes.
-  static Result<MappedMemory> Map(std::size_t bytes, std::string_view purpose);
+  static Result<MappedMemory> Map(std::size_t bytes, std::string_view purpose, Pages pages = Pages::kHuge);
 
   MappedMemory() = default;
   MappedMemory(MappedMemory&& other) noexcept

@@ -52,7 +52,11 @@ class CpuModelRunner : public ModelRunner {
         team_->Barrier(rank);
       }
     });
-    return LogitsView{plan_.logits.data, step_.Count(Rows::kLogits), config().vocab};
+    // The rows stand in the order of their kind; the answer has that of the slices.
+    argmax_.clear();
+    for (const std::int32_t row : rows_) argmax_.push_back(plan_.head->Argmax(row));
+    for (std::int32_t& row : rows_) row = row < step_.stored_logits ? row : -1;
+    return LogitsView{plan_.logits.data, step_.Count(Rows::kLogits), config().vocab, argmax_, rows_};
   }
 
   Result<std::string> Describe(std::string_view stage) const override {
@@ -83,6 +87,8 @@ class CpuModelRunner : public ModelRunner {
       return Fail(ErrorCode::kInvalidArgument, "max_step_tokens {} must be at least max_sequences {}, and that 1",
                   options_.max_step_tokens, options_.max_sequences);
     }
+    if (options_.max_logit_rows <= 0) options_.max_logit_rows = options_.max_sequences + 64;
+    options_.max_logit_rows = std::clamp(options_.max_logit_rows, options_.max_sequences, options_.max_step_tokens);
     return {};
   }
 
@@ -116,12 +122,29 @@ class CpuModelRunner : public ModelRunner {
         step_.chunks.push_back({sequence, begin, std::min(begin + kAttendRows, count)});
       }
       step_.decode = step_.decode && count == 1;
-      const std::int64_t first = slice.logits == WantLogits::kAll    ? 0
-                                 : slice.logits == WantLogits::kLast ? count - 1
-                                                                     : count;
-      for (std::int64_t r = first; r < count; ++r) step_.logit_rows.push_back(static_cast<std::int32_t>(row + r));
     }
     assert(step_.Count(Rows::kTokens) <= options_.max_step_tokens);
+    SetLogitRows(slices);
+  }
+
+  /// Rows that want logits come first, so that these lie densely; rows_ says where each wanted row went.
+  void SetLogitRows(std::span<const SequenceSlice> slices) {
+    rows_.clear();
+    for (const RowResult result : {RowResult::kLogits, RowResult::kArgmax}) {
+      std::size_t wanted = 0;
+      for (std::size_t i = 0; i < slices.size(); ++i) {
+        const std::int64_t row = step_.sequences[i].row_begin, count = step_.sequences[i].row_count;
+        const std::int64_t rows = slices[i].logits == WantLogits::kAll ? count : slices[i].logits == WantLogits::kLast;
+        for (std::int64_t r = row + count - rows; r < row + count; ++r, ++wanted) {
+          if (rows_.size() <= wanted) rows_.push_back(0);
+          if (slices[i].result != result) continue;
+          rows_[wanted] = static_cast<std::int32_t>(step_.logit_rows.size());
+          step_.logit_rows.push_back(static_cast<std::int32_t>(r));
+        }
+      }
+      if (result == RowResult::kLogits) step_.stored_logits = step_.Count(Rows::kLogits);
+    }
+    assert(step_.stored_logits <= options_.max_logit_rows);
   }
 
   std::shared_ptr<const ModelFile> model_;
@@ -134,6 +157,8 @@ class CpuModelRunner : public ModelRunner {
   Plan plan_;
   std::unique_ptr<KvPool> kv_;
   Step step_{};
+  std::vector<std::int32_t> rows_;    ///< of each wanted row, in the slices' order: its place in step_.logit_rows
+  std::vector<std::int32_t> argmax_;  ///< [rows_.size()]
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 //   STRATA_TRY(LogitsView logits, runner->Run(slices));     // slices: what each sequence computes this step
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,13 +27,18 @@ struct RunnerOptions {
   std::uint64_t kv_bytes = 0;    ///< 0 = from the memory limit, at most enough for max_sequences * max_context
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;  ///< T of the largest step: sizes the arena
+  std::int64_t max_logit_rows = 0;     ///< rows of one step with logits, >= max_sequences; 0 = 64 more than that
   kernels::Activations activations = kernels::Activations::kInt16;
   std::string cache_directory = {};  ///< of compiled objects; "" = no cache
   /// Called with 0..1 while loading, from the loading thread.
   std::function<void(double fraction, std::string_view stage)> progress = {};
 };
 
+/// Which rows of a slice give something.
 enum class WantLogits : std::uint8_t { kNone, kLast, kAll };
+
+/// What each of them gives: kArgmax, the likeliest token alone, writes no logits.
+enum class RowResult : std::uint8_t { kLogits, kArgmax };
 
 /// What one sequence does in a step: its next tokens, which start at position `start`.
 struct SequenceSlice {
@@ -40,14 +46,23 @@ struct SequenceSlice {
   std::int64_t start = 0;                     ///< tokens already in the cache
   std::span<const std::int32_t> block_table;  ///< covers start + tokens.size() positions
   WantLogits logits = WantLogits::kLast;
+  RowResult result = RowResult::kLogits;
 };
 
-/// Logits of the wanted rows, in the order of the slices: [rows, vocab], valid until the next Run.
+/// What the wanted rows gave, in the order of the slices; valid until the next Run.
 struct LogitsView {
-  const float* data = nullptr;
-  std::int64_t rows = 0;
+  const float* data = nullptr;  ///< [rows that asked for logits, vocab]
+  std::int64_t rows = 0;        ///< wanted ones of both kinds
   std::int64_t vocab = 0;
-  std::span<const float> row(std::int64_t r) const { return {data + r * vocab, static_cast<std::size_t>(vocab)}; }
+  std::span<const std::int32_t> argmax;  ///< [rows]: the likeliest token, the first of equals; NaN is never likeliest
+  std::span<const std::int32_t> places;  ///< [rows]: which row of data, -1 for RowResult::kArgmax
+
+  /// Of a wanted row that asked for logits (assert).
+  std::span<const float> row(std::int64_t r) const {
+    const std::int32_t place = places[static_cast<std::size_t>(r)];
+    assert(place >= 0);
+    return {data + place * vocab, static_cast<std::size_t>(vocab)};
+  }
 };
 
 class ModelRunner {
@@ -60,8 +75,8 @@ class ModelRunner {
   virtual const RunnerOptions& options() const = 0;  ///< with every 0 replaced by what was chosen
   virtual KvPool& kv() = 0;
 
-  /// One step. sum of tokens <= max_step_tokens and wanted rows <= max_step_tokens (assert). Errors: none today on CPU;
-  /// a device may fail.
+  /// One step. sum of tokens <= max_step_tokens, rows with RowResult::kLogits <= max_logit_rows (assert). Errors: none
+  /// today on CPU; a device may fail.
   virtual Result<LogitsView> Run(std::span<const SequenceSlice> slices) = 0;
 
   /// For `strata graph`, `strata doctor`: IR text at a stage ("model", a pass's name, "final", "plan") and the

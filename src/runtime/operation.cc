@@ -77,7 +77,14 @@ void LinearOperation::Run(int rank, const Step& step) {
     prepare(share.begin, share.end, shared);
     step.team->Barrier(rank);
   }
-  const kernels::LinearArgs args{activations, weights, count, problem.n, problem.k, &epilogue};
+  kernels::Epilogue own_epilogue = epilogue;
+  if (!row_max.empty()) {
+    auto& own_max = row_max[static_cast<std::size_t>(rank)];
+    std::fill_n(own_max.begin(), count, kernels::RowMax{});
+    own_epilogue.row_max = own_max.data();
+    own_epilogue.out_rows = step.stored_logits;
+  }
+  const kernels::LinearArgs args{activations, weights, count, problem.n, problem.k, &own_epilogue};
   const std::int64_t all = kernels::Panels(problem.n);
   // Eight chunks for each rank even out a disturbed core; whole groups of four panels are what kernels block by.
   const std::int64_t group = 4 * epilogue.parts;
@@ -85,9 +92,16 @@ void LinearOperation::Run(int rank, const Step& step) {
   panels.Drain(all, chunk, [&](std::int64_t begin, std::int64_t end) { kernel->run(args, begin, end); });
 }
 
+std::int32_t LinearOperation::Argmax(std::int64_t row) const {
+  kernels::RowMax greatest;
+  for (const auto& of_rank : row_max) greatest.Take(of_rank[static_cast<std::size_t>(row)]);
+  return greatest.column < epilogue.out_cols ? greatest.column : 0;
+}
+
 std::string LinearOperation::Describe() const {
-  return fmt::format("linear         {} n={} k={}{}{}", kernel->name, problem.n, problem.k,
-                     norm_weight != nullptr ? " norm" : "", expression.empty() ? "" : " epilogue " + expression);
+  return fmt::format("linear         {} n={} k={}{}{}{}", kernel->name, problem.n, problem.k,
+                     norm_weight != nullptr ? " norm" : "", expression.empty() ? "" : " epilogue " + expression,
+                     row_max.empty() ? "" : " argmax");
 }
 
 void AttentionOperation::Run(int rank, const Step& step) {

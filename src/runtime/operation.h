@@ -49,7 +49,8 @@ struct Step {
   ThreadTeam* team;
   KvPool* kv;
   std::vector<std::int32_t> tokens;      ///< [T]
-  std::vector<std::int32_t> logit_rows;  ///< [R], indices into the T rows
+  std::vector<std::int32_t> logit_rows;  ///< [R], indices into the T rows; those that want logits first
+  std::int64_t stored_logits = 0;        ///< how many of these want more than the argmax
   std::vector<kernels::SequenceRows> sequences;
   bool decode = false;  ///< every sequence has one row
 
@@ -126,7 +127,12 @@ struct LinearOperation : Operation {
   /// Scratch for prepared activations: one area that all ranks share, and a small one for each rank.
   std::byte* shared = nullptr;
   std::vector<std::byte*> own;
+  /// What each rank's panels have of every row's greatest value, [ranks][rows]; empty when nobody asks.
+  std::vector<std::vector<kernels::RowMax>> row_max;
   WorkQueue panels;
+
+  /// After the operation: the row's argmax over all ranks.
+  std::int32_t Argmax(std::int64_t row) const;
 
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;

@@ -30,11 +30,11 @@ class Lowering {
     row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
     STRATA_CHECK(JoinSeparateQkv());
     CollectLastUses();
+    STRATA_CHECK(PlaceLogits());
     for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
     STRATA_CHECK(PlaceArena());
     STRATA_CHECK(PackWeights());
     STRATA_CHECK(CompileExpressions());
-    plan_.logits = buffers_.at(graph_.results.front());
     return std::move(plan_);
   }
 
@@ -82,9 +82,27 @@ class Lowering {
         if (IsComputed(input)) storage_[StorageOf(input)].last_use = static_cast<ValueId>(id);
       }
     }
-    for (const ValueId result : graph_.results) {
-      storage_[result].last_use = static_cast<ValueId>(graph_.nodes.size());
+  }
+
+  /// The model's results are logits and their argmax, both of one linear. Logits have memory of their own: few rows of
+  /// a step want them, and pages that no row reaches stay untouched.
+  Status PlaceLogits() {
+    const auto refuse = [&](std::string_view what) {
+      return Fail(ErrorCode::kUnsupported, "graph {}: {}", graph_.name, what);
+    };
+    if (graph_.results.size() != 2) return refuse("returns something else than logits and their argmax");
+    const Node& logits = graph_.node(graph_.results[0]);
+    const Node& argmax = graph_.node(graph_.results[1]);
+    if (logits.op != Op::kFusedLinear || RowsOf(logits) != Rows::kLogits) return refuse("its logits are no linear's");
+    if (argmax.op != Op::kArgmax || argmax.inputs[0] != graph_.results[0] || !graph::HasAttribute(logits, "argmax")) {
+      return refuse("its argmax is not part of the linear that gives the logits");
     }
+    const std::int64_t cols = graph::Columns(logits.type);
+    STRATA_TRY(plan_.logits_memory,
+               MappedMemory::Map(static_cast<std::size_t>(options_.max_logit_rows * cols) * sizeof(float), "logits",
+                                 MappedMemory::Pages::kSmall));
+    plan_.logits = {reinterpret_cast<float*>(plan_.logits_memory.data()), cols};
+    return {};
   }
 
   /// Reserves the value's bytes; its buffer's data is an offset until PlaceArena.
@@ -92,10 +110,9 @@ class Lowering {
     const ValueId owner = StorageOf(id);
     Storage& storage = storage_[owner];
     if (storage.stride == 0) {
-      const bool result = storage.last_use == static_cast<ValueId>(graph_.nodes.size());
       const auto wide = joined_columns_.find(owner);
       const std::int64_t cols = wide != joined_columns_.end() ? wide->second : graph::Columns(graph_.node(owner).type);
-      storage.stride = result ? cols : Stride(cols);
+      storage.stride = Stride(cols);
       storage.offset =
           layout_.Allocate(static_cast<std::size_t>(storage.stride * options_.max_step_tokens) * sizeof(float));
     }
@@ -200,6 +217,10 @@ class Lowering {
       case Op::kFusedAttention:
         STRATA_CHECK(LowerAttention(id));
         break;
+      case Op::kArgmax:  // the linear's, see PlaceLogits
+        if (id != graph_.results[1])
+          return Fail(ErrorCode::kUnsupported, "%{}: an argmax that is no result", node.name);
+        break;
       default:
         return Fail(ErrorCode::kUnsupported, "%{}: the executor has no operation for {}", node.name,
                     graph::ToString(node.op));
@@ -297,10 +318,18 @@ class Lowering {
       operation->expression = expression.ToString();
       maps_.push_back({expression, &epilogue.map});
     }
-    const Buffer out = Define(id);
-    epilogue.out_stride = out.stride;
     epilogue.out_cols = graph::Columns(node.type);
-    relocations_.push_back({out, &epilogue.out});
+    if (id == graph_.results[0]) {
+      plan_.head = operation;
+      epilogue.out = plan_.logits.data;
+      epilogue.out_stride = plan_.logits.stride;
+      operation->row_max.assign(static_cast<std::size_t>(team_.size()),
+                                std::vector<kernels::RowMax>(static_cast<std::size_t>(options_.max_step_tokens)));
+    } else {
+      const Buffer out = Define(id);
+      epilogue.out_stride = out.stride;
+      relocations_.push_back({out, &epilogue.out});
+    }
 
     const std::size_t row_bytes = operation->kernel->prepared_row_bytes(operation->problem.k);
     prepared_row_bytes_ = std::max(prepared_row_bytes_, row_bytes);

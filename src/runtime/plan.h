@@ -20,7 +20,9 @@ namespace strata {
 
 struct Plan {
   std::vector<std::unique_ptr<Operation>> operations;
-  Buffer logits;  ///< [R, vocab], dense
+  Buffer logits;                          ///< [rows that want them, vocab], dense
+  const LinearOperation* head = nullptr;  ///< what computes them, and the argmax of every row
+  MappedMemory logits_memory;             ///< touched only where a row is written
   MappedMemory arena;
   MappedMemory weights;                   ///< packed, 64-byte aligned areas
   std::list<std::vector<float>> vectors;  ///< norm weights and biases, as f32

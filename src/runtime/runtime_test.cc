@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <numeric>
@@ -281,6 +282,41 @@ TEST_P(Variants, ABatchGivesEachWhatItGetsAlone) {
     const std::span<const float> want = std::span(alone[i]).last(131);
     for (std::size_t j = 0; j < 131; ++j) ASSERT_EQ(row[j], want[j]) << "sequence " << i;
   }
+}
+
+TEST_P(Variants, RowsGiveTheirArgmaxAndLogitsOnlyWhereAsked) {
+  const auto runner = Load(GetParam().options);
+  ASSERT_NE(runner, nullptr);
+  std::vector<std::vector<std::int32_t>> prompts, tables;
+  std::vector<std::vector<float>> alone;
+  std::vector<SequenceSlice> slices;
+  for (int i = 0; i < 6; ++i) {
+    prompts.push_back(SomeTokens(1 + 3 * i, i));
+    alone.push_back(Whole(*runner, prompts.back()));
+    tables.push_back(Table(*runner, static_cast<std::int64_t>(prompts.back().size())));
+  }
+  constexpr WantLogits kWants[] = {WantLogits::kLast, WantLogits::kAll,  WantLogits::kAll,
+                                   WantLogits::kNone, WantLogits::kLast, WantLogits::kAll};
+  constexpr RowResult kResults[] = {RowResult::kArgmax, RowResult::kLogits, RowResult::kArgmax,
+                                    RowResult::kLogits, RowResult::kLogits, RowResult::kArgmax};
+  for (std::size_t i = 0; i < 6; ++i) slices.push_back({prompts[i], 0, tables[i], kWants[i], kResults[i]});
+  const auto got = runner->Run(slices);
+  ASSERT_TRUE(got);
+  std::int64_t row = 0;
+  for (std::size_t i = 0; i < 6; ++i) {
+    const std::size_t count = prompts[i].size();
+    const std::size_t wanted = kWants[i] == WantLogits::kAll ? count : kWants[i] == WantLogits::kLast ? 1 : 0;
+    for (std::size_t r = count - wanted; r < count; ++r, ++row) {
+      const auto want = std::span(alone[i]).subspan(r * 131, 131);
+      EXPECT_EQ(got->argmax[static_cast<std::size_t>(row)], std::ranges::max_element(want) - want.begin());
+      if (kResults[i] == RowResult::kArgmax) {
+        EXPECT_EQ(got->places[static_cast<std::size_t>(row)], -1);
+      } else {
+        EXPECT_TRUE(std::ranges::equal(got->row(row), want)) << "sequence " << i << ", row " << r;
+      }
+    }
+  }
+  EXPECT_EQ(got->rows, row);
 }
 
 TEST_P(Variants, ThreadsDoNotChangeBits) {
