@@ -86,10 +86,10 @@ void LinearOperation::Run(int rank, const Step& step) {
   }
   const kernels::LinearArgs args{activations, weights, count, problem.n, problem.k, &own_epilogue};
   const std::int64_t all = kernels::Panels(problem.n);
-  // Eight chunks for each rank even out a disturbed core; whole groups of four panels are what kernels block by.
-  const std::int64_t group = 4 * epilogue.parts;
-  const std::int64_t chunk = std::max<std::int64_t>(1, all / (8 * step.team->size() * group)) * group;
-  panels.Drain(all, chunk, [&](std::int64_t begin, std::int64_t end) { kernel->run(args, begin, end); });
+  // Few rows: a panel streams by in less time than ranks may wait for each other. More: kernels block by some panels.
+  const std::int64_t group = (count <= kStreamedRows ? 1 : 4) * epilogue.parts;
+  panels.DrainShares(rank, step.team->size(), all, group,
+                     [&](std::int64_t begin, std::int64_t end) { kernel->run(args, begin, end); });
 }
 
 std::int32_t LinearOperation::Argmax(std::int64_t row) const {

@@ -30,6 +30,18 @@ enum class Rows : std::uint8_t { kTokens, kLogits };
 class WorkQueue {
  public:
   void Reset() { next_.store(0, std::memory_order_relaxed); }
+  /// Every rank calls work(begin, end) with its own share of 7/8 of [0, count), then with small chunks of the rest
+  /// until none is left: as even as shares where nothing disturbs a core, and not much worse where something does.
+  /// Chunks are whole groups of `group` units, but for the last.
+  template <class Work>
+  void DrainShares(int rank, int ranks, std::int64_t count, std::int64_t group, const Work& work) {
+    const std::int64_t groups = (count + group - 1) / group;
+    const std::int64_t own = groups / ranks * 7 / 8;
+    if (own > 0) work(rank * own * group, (rank + 1) * own * group);
+    const std::int64_t shared = ranks * own * group;
+    const std::int64_t chunk = std::max<std::int64_t>(1, (groups - ranks * own) / (8 * ranks)) * group;
+    Drain(count - shared, chunk, [&](std::int64_t begin, std::int64_t end) { work(shared + begin, shared + end); });
+  }
   /// Calls work(begin, end) with disjoint chunks of [0, count) until none is left.
   template <class Work>
   void Drain(std::int64_t count, std::int64_t chunk, const Work& work) {
@@ -140,6 +152,8 @@ struct LinearOperation : Operation {
 
   /// Up to so many rows every rank prepares all of them for itself, which is cheaper than a barrier.
   static constexpr std::int64_t kOwnRows = 4;
+  /// Up to so many rows ranks share work by single panels.
+  static constexpr std::int64_t kStreamedRows = 8;
 };
 
 struct AttentionOperation : Operation {
