@@ -11,6 +11,7 @@
 
 #include "base/cpu_features.h"
 #include "base/mapped_file.h"
+#include "cli/bench_copy.h"
 #include "cli/bench_engine.h"
 #include "cli/bench_http.h"
 #include "cli/commands.h"
@@ -29,6 +30,8 @@ struct BenchOptions {
   std::string perplexity_file;
   std::int64_t perplexity_context = 512;
   std::vector<std::int64_t> http;
+  bool copy = false;
+  std::int64_t copy_tokens = 256;
   int repetitions = 3;
   bool json = false;
   LoadOptions load;
@@ -97,6 +100,24 @@ Status BenchHttp(const BenchOptions& options, const std::string& path, const Loa
   return {};
 }
 
+/// An answer that repeats its prompt, decoded with drafts and without.
+Status BenchCopy(const BenchOptions& options, const Session& session, const LoadOptions& load,
+                 std::vector<Measurement>& rows) {
+  LoadOptions plain = load;
+  plain.draft_tokens = 0;
+  Measurement with{"copy, 1 stream, drafts", "tok/s", {}}, without{"copy, 1 stream, plain", "tok/s", {}};
+  Measurement accepted{"copy, drafts accepted", "share", {}};
+  for (int i = 0; i < options.repetitions; ++i) {
+    STRATA_TRY(const CopySpeed slow, MeasureCopy(session, plain, SomeRecords(), options.copy_tokens));
+    STRATA_TRY(const CopySpeed fast, MeasureCopy(session, load, SomeRecords(), options.copy_tokens));
+    without.values.push_back(slow.tokens_per_second);
+    with.values.push_back(fast.tokens_per_second);
+    accepted.values.push_back(fast.accepted);
+  }
+  rows.insert(rows.end(), {without, with, accepted});
+  return {};
+}
+
 Status Bench(const BenchOptions& options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
   STRATA_TRY(const Session session, OpenSession(path));
@@ -122,7 +143,8 @@ Status Bench(const BenchOptions& options) {
     row.values = {value};
     rows.push_back(std::move(row));
   }
-  runner.reset();  // the server loads its own
+  runner.reset();  // the others load their own
+  if (options.copy) STRATA_CHECK(BenchCopy(options, session, load, rows));
   if (!options.http.empty()) {
     for (const std::int64_t clients : options.http) load.max_sequences = std::max(load.max_sequences, clients);
     STRATA_CHECK(BenchHttp(options, path, load, rows));
@@ -151,6 +173,8 @@ void AddBench(CLI::App& app, Action& action) {
   command->add_option("--http", options->http, "Numbers of clients that stream over HTTP from a server in this process")
       ->delimiter(',')
       ->check(CLI::Range(1, 512));
+  command->add_flag("--copy", options->copy, "Also an answer that repeats its prompt, with speculation and without");
+  command->add_option("--copy-tokens", options->copy_tokens, "Its longest answer, tokens")->capture_default_str();
   command->add_option("--repetitions", options->repetitions, "Repetitions of each measure, after one warm-up")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

@@ -29,6 +29,12 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
       ->transform(CLI::CheckedTransformer(std::map<std::string, kernels::Activations>{
           {"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}}))
       ->default_str("int16");
+  app.add_flag("--no-prefix-cache", options.no_prefix_cache,
+               "Compute every prompt from its beginning, whatever was computed before");
+  app.add_option("--draft-tokens", options.draft_tokens,
+                 "Speculation: tokens that are proposed from a sequence's own text, at most; 0 = off")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
   app.add_flag("--no-cache", options.no_cache, "Neither read nor write compiled kernels on disk");
 }
 

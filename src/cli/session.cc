@@ -114,6 +114,8 @@ Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOp
   engine_options.scheduler.max_sequences = runner->options().max_sequences;
   engine_options.scheduler.max_step_tokens = runner->options().max_step_tokens;
   engine_options.max_queued = options.max_queued;
+  engine_options.prefix_cache = !options.no_prefix_cache;
+  engine_options.max_draft_tokens = options.draft_tokens;
   return std::make_unique<Engine>(std::move(runner), session.tokenizer, engine_options, std::move(observer));
 }
 

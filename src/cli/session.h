@@ -29,6 +29,8 @@ struct LoadOptions {
   std::int64_t max_step_tokens = 512;
   kernels::Activations activations = kernels::Activations::kInt16;
   std::int64_t max_queued = 1024;
+  bool no_prefix_cache = false;
+  std::int64_t draft_tokens = EngineOptions().max_draft_tokens;
   SchedulerOptions scheduler = {};  ///< but max_sequences and max_step_tokens, which are above
   bool no_cache = false;
 };

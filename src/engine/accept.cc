@@ -15,48 +15,79 @@ std::vector<TokenId> Engine::State::Ends(const Sequence& sequence) const {
   return ends;
 }
 
-bool Engine::State::IsEnd(const Sequence& sequence, TokenId token) const {
+std::optional<FinishReason> Engine::State::EndOf(const Sequence& sequence, TokenId token) const {
   const std::vector<TokenId> ends = Ends(sequence);
-  return std::ranges::find(ends, token) != ends.end();
+  if (std::ranges::find(ends, token) != ends.end()) return FinishReason::kStop;
+  if (sequence.outputs() >= sequence.request.sampling.max_tokens) return FinishReason::kLength;
+  if (sequence.length() >= runner->options().max_context) return FinishReason::kLength;
+  return std::nullopt;
 }
 
-void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
-                           std::int64_t start, EngineEvent& event) {
+void Engine::State::AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row,
+                                      std::int64_t rows) {
+  for (std::int64_t r = 0; r < rows && sequence.computed + r + 1 < sequence.prompt; ++r) {
+    const TokenId next = sequence.tokens[static_cast<std::size_t>(sequence.computed + r + 1)];
+    sequence.prompt_logprobs.push_back(
+        ComputeLogprobs(logits.row(first_row + r), next, *sequence.request.sampling.prompt_logprobs));
+  }
+}
+
+/// The next token from a row of logits, into the sequence and the event.
+TokenId Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event) {
   const SamplingParams& sampling = sequence.request.sampling;
-  if (sequence.WantsPromptLogprobs()) {
-    for (std::int64_t r = 0; r < rows && start + r + 1 < sequence.prompt; ++r) {
-      sequence.prompt_logprobs.push_back(ComputeLogprobs(logits.row(first_row + r),
-                                                         sequence.tokens[static_cast<std::size_t>(start + r + 1)],
-                                                         *sampling.prompt_logprobs));
-    }
-  }
-  if (sequence.computed < sequence.length()) return;  // more of the prompt is to come
-  event.prompt_logprobs = std::move(sequence.prompt_logprobs);
-  sequence.prompt_logprobs.clear();
-  event.prompt_tokens = sequence.prompt;
-  if (sampling.max_tokens == 0) {
-    Finish(sequence, std::move(event), FinishReason::kLength);
-    return;
-  }
-  TokenId token = logits.argmax[static_cast<std::size_t>(first_row + rows - 1)];
+  TokenId token = 0;
   if (sequence.TakesArgmax()) {
-    token = sequence.sampler->SampleArgmax(token);
+    token = sequence.sampler->SampleArgmax(logits.argmax[static_cast<std::size_t>(row)]);
   } else {
-    const std::span<const float> row = logits.row(first_row + rows - 1);
+    const std::span<const float> values = logits.row(row);
     token = sequence.sampler->Sample(
-        row, sequence.outputs() < sampling.min_tokens ? Ends(sequence) : std::vector<TokenId>());
-    if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(row, token, *sampling.logprobs));
+        values, sequence.outputs() < sampling.min_tokens ? Ends(sequence) : std::vector<TokenId>());
+    if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(values, token, *sampling.logprobs));
   }
   event.tokens.push_back(token);
   sequence.tokens.push_back(token);
-  if (sequence.times.first_token == 0) sequence.times.first_token = MonotonicSeconds();
-  if (IsEnd(sequence, token)) {
-    event.stop_token = token;
-    Finish(sequence, event, FinishReason::kStop);
-  } else if (sequence.outputs() >= sampling.max_tokens || sequence.length() >= runner->options().max_context) {
-    Finish(sequence, event, FinishReason::kLength);
+  return token;
+}
+
+/// `count` tokens were computed, the drafts among them; the last `rows` of these have logits. Each draft's row is
+/// sampled as if the draft were the sequence's token, for which the row before must have given it: so the tokens are
+/// those that would have come without drafts.
+void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
+                           std::int64_t count, Accepted& total) {
+  const auto drafts = static_cast<std::int64_t>(sequence.drafts.size());
+  EngineEvent event;
+  if (sequence.WantsPromptLogprobs()) AddPromptLogprobs(sequence, logits, first_row, rows);
+  sequence.computed += count - drafts;
+  const bool answers = sequence.computed == sequence.length();
+  std::optional<FinishReason> finish;
+  if (answers && sequence.request.sampling.max_tokens == 0) finish = FinishReason::kLength;
+  for (std::int64_t r = 0; answers && !finish; ++r) {
+    const TokenId token = Sample(sequence, logits, first_row + rows - 1 - drafts + r, event);
+    finish = EndOf(sequence, token);
+    if (finish == FinishReason::kStop) event.stop_token = token;
+    if (r == drafts || token != sequence.drafts[static_cast<std::size_t>(r)]) break;
+    ++sequence.computed;
+    ++total.drafts_right;
+  }
+  total.drafts += drafts;
+  total.tokens += static_cast<std::int64_t>(event.tokens.size());
+  sequence.drafts.clear();
+  if (drafts > 0) sequence.kv.Trim(sequence.length());
+  sequence.kv.Publish(sequence.tokens, sequence.computed);
+  if (sequence.computed > sequence.charged) {
+    ledger.Serve(sequence.request.tenant, sequence.computed - sequence.charged);
+    sequence.charged = sequence.computed;
+  }
+  if (!answers) return;  // more of the prompt is to come
+  event.prompt_logprobs = std::move(sequence.prompt_logprobs);
+  sequence.prompt_logprobs.clear();
+  event.prompt_tokens = sequence.prompt;
+  event.cached_tokens = sequence.cached;
+  if (sequence.times.first_token == 0 && !event.tokens.empty()) sequence.times.first_token = MonotonicSeconds();
+  if (finish) {
+    Finish(sequence, std::move(event), *finish);
   } else {
-    sequence.request.on_event(EngineEvent(event));
+    sequence.request.on_event(std::move(event));
   }
 }
 

@@ -14,6 +14,7 @@ Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<con
       options(options_in),
       observer(std::move(observer_in)),
       kv_blocks(runner->kv().blocks()),
+      cache(runner->kv(), options.prefix_cache),
       ledger(options.scheduler.tenant_weights) {
   SchedulerOptions& scheduler = options.scheduler;
   scheduler.max_step_tokens = std::min(scheduler.max_step_tokens, runner->options().max_step_tokens);
@@ -59,7 +60,8 @@ Result<RequestId> Engine::Submit(EngineRequest request) {
   STRATA_CHECK(request.sampling.Validate(vocab));
   request.sampling.max_tokens = std::min(request.sampling.max_tokens, room - length);
 
-  auto sequence = std::make_unique<Sequence>();
+  auto sequence = std::make_unique<Sequence>(state_->cache, fmt::format("{}:{}", request.tenant, request.cache_salt));
+  if (state_->options.max_draft_tokens > 0) sequence->drafter = std::make_unique<Drafter>();
   sequence->tokens = std::move(request.prompt);
   sequence->prompt = length;
   sequence->request = std::move(request);

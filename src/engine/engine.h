@@ -67,7 +67,7 @@ struct EngineEvent {
   std::optional<TokenId> stop_token;  ///< the eos or stop id that ended it; it is in tokens as well
   std::optional<Error> error;         ///< when finish == kError
   std::int64_t prompt_tokens = 0;
-  std::int64_t cached_tokens = 0;
+  std::int64_t cached_tokens = 0;  ///< of the prompt: taken from the prefix cache
 };
 
 struct EngineRequest {
@@ -77,11 +77,16 @@ struct EngineRequest {
   std::optional<std::chrono::steady_clock::time_point> deadline;
   int priority = 0;         ///< lower is served first
   std::int32_t tenant = 0;  ///< whose request it is, for fair scheduling; small numbers, 0 = nobody's
+  std::string cache_salt;   ///< prefixes are shared only between requests of the same salt and tenant
 };
 
 struct EngineOptions {
   SchedulerOptions scheduler = {};  ///< max_sequences and max_step_tokens are at most the runner's
   std::int64_t max_queued = 1024;   ///< then kResourceExhausted
+  bool prefix_cache = true;         ///< keep full KV blocks for those that begin the same way
+  /// Tokens proposed for one sequence in one step, at most; how many are worth it, the steps' cost decides. 0 = no
+  /// speculation.
+  std::int64_t max_draft_tokens = 48;
 };
 
 /// Counters since the start; gauges of now. Times in seconds by the monotonic clock.
@@ -91,6 +96,8 @@ struct EngineStats {
   std::int64_t kv_block_tokens = 0;  ///< tokens that a block holds
   std::int64_t prompt_tokens = 0, generated_tokens = 0;
   std::int64_t steps = 0, preemptions = 0;
+  std::int64_t prefix_queries = 0, prefix_hits = 0;    ///< prompt tokens looked up in the prefix cache, and found
+  std::int64_t draft_tokens = 0, accepted_tokens = 0;  ///< proposed by speculation and verified; right ones of them
 };
 
 /// Told of every step and every end, from the engine thread: for metrics and measurements.

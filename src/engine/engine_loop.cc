@@ -59,10 +59,10 @@ void Engine::State::Fail(Sequence& sequence, const Error& error) {
 }
 
 void Engine::State::Finish(Sequence& sequence, EngineEvent event, FinishReason reason) {
-  runner->kv().Release(sequence.blocks);
-  sequence.blocks.clear();
+  sequence.kv.Release();
   event.finish = reason;
   event.prompt_tokens = sequence.prompt;
+  event.cached_tokens = sequence.cached;
   sequence.times.finished = MonotonicSeconds();
   sequence.times.output_tokens = sequence.outputs();
   sequence.times.reason = reason;
@@ -80,7 +80,7 @@ void Engine::State::Sweep() {
   const std::lock_guard lock(mutex);
   stats.running = static_cast<std::int64_t>(running.size());
   stats.waiting = static_cast<std::int64_t>(waiting.size() + arrived.size());
-  stats.kv_blocks_used = kv_blocks - runner->kv().free_blocks();
+  stats.kv_blocks_used = kv_blocks - cache.free_blocks();
 }
 
 void Engine::State::Loop() {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -28,6 +29,7 @@ struct Engine::State {
   EngineOptions options;
   const std::shared_ptr<EngineObserver> observer;
   const std::int64_t kv_blocks;
+  PrefixCache cache;  ///< the engine thread's own
 
   // Shared with other threads, under the mutex.
   std::mutex mutex;
@@ -60,18 +62,24 @@ struct Engine::State {
 
   // A step: look, decide (scheduler.h), apply, run, accept.
   void Look();
+  void Propose();
   void Preempt(RequestId id);
   void Admit(RequestId id);
   void Step();
   struct Batch;
   Batch BuildBatch(const StepDecision& decision);
   void AcceptBatch(const Batch& batch, const LogitsView& logits, StepWork& work);
-  bool Grow(Sequence& sequence, std::int64_t length);
+  void Reuse(Sequence& sequence);
 
   // accept.cc: what a sequence makes of its logits.
+  struct Accepted {
+    std::int64_t tokens = 0, drafts = 0, drafts_right = 0;
+  };
   void Accept(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
-              std::int64_t start, EngineEvent& event);
-  bool IsEnd(const Sequence& sequence, TokenId token) const;
+              std::int64_t count, Accepted& total);
+  void AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows);
+  TokenId Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event);
+  std::optional<FinishReason> EndOf(const Sequence& sequence, TokenId token) const;
   std::vector<TokenId> Ends(const Sequence& sequence) const;
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "engine/engine_state.h"
+#include "engine/speculation.h"
 
 namespace strata {
 namespace {
@@ -22,7 +23,8 @@ std::vector<std::pair<RequestId, Sequence*>> IndexOf(const Sequences& sequences)
   return index;
 }
 
-SequenceView ViewOf(const Sequence& sequence, const KvPool& kv) {
+/// What both have in common; the rest is of the KV.
+SequenceView ViewOf(const Sequence& sequence) {
   SequenceView view;
   view.id = sequence.id;
   view.priority = sequence.request.priority;
@@ -30,11 +32,25 @@ SequenceView ViewOf(const Sequence& sequence, const KvPool& kv) {
   view.arrived = sequence.times.queued;
   view.prompt = sequence.prompt;
   view.length = sequence.length();
+  return view;
+}
+
+SequenceView ViewOfRunning(Sequence& sequence) {
+  SequenceView view = ViewOf(sequence);
   view.computed = sequence.computed;
-  view.blocks = static_cast<std::int64_t>(sequence.blocks.size());
-  // A block is shared only together with those before it.
-  view.shared = std::ranges::partition_point(sequence.blocks, [&](std::int32_t b) { return kv.references(b) > 1; }) -
-                sequence.blocks.begin();
+  view.blocks = sequence.kv.blocks();
+  view.shared = sequence.kv.SharedBlocks();
+  view.drafts = static_cast<std::int64_t>(sequence.drafts.size());
+  if (sequence.reusable() > 0) view.next_block = sequence.kv.NextBlock(sequence.tokens, sequence.computed);
+  return view;
+}
+
+SequenceView ViewOfWaiting(Sequence& sequence) {
+  SequenceView view = ViewOf(sequence);
+  const SequenceKv::Reusable cached = sequence.kv.Look(sequence.tokens, sequence.reusable());
+  view.computed = cached.tokens;
+  view.blocks = cached.held_blocks;
+  if (sequence.reusable() > 0) view.next_block = sequence.kv.NextBlock(sequence.tokens, cached.tokens);
   return view;
 }
 
@@ -48,13 +64,65 @@ struct Engine::State::Batch {
 
 void Engine::State::Look() {
   view.now = MonotonicSeconds();
-  view.free_blocks = runner->kv().free_blocks();
+  view.cost = cost.cost();
+  view.virtual_time = ledger.virtual_time();
   view.running.clear();
   view.waiting.clear();
-  for (const auto& sequence : running) view.running.push_back(ViewOf(*sequence, runner->kv()));
-  for (const auto& sequence : waiting) view.waiting.push_back(ViewOf(*sequence, runner->kv()));
-  view.virtual_time = ledger.virtual_time();
-  view.cost = cost.cost();
+  for (const auto& sequence : running) {
+    if (sequence->computed < sequence->reusable()) Reuse(*sequence);  // what another has computed since
+  }
+  Propose();
+  for (const auto& sequence : running) view.running.push_back(ViewOfRunning(*sequence));
+  for (const auto& sequence : waiting) view.waiting.push_back(ViewOfWaiting(*sequence));
+  view.free_blocks = cache.free_blocks();
+}
+
+/// Drafts for the sequences that decode, as many as make the step's tokens cheaper.
+void Engine::State::Propose() {
+  if (options.max_draft_tokens == 0) return;
+  std::vector<Sequence*> decoding;
+  std::vector<std::span<const float>> chances;
+  StepWork work;
+  for (const auto& sequence : running) {
+    sequence->drafts.clear();
+    if (sequence->length() - sequence->computed != 1) continue;
+    work.AddDecode(sequence->computed, 1);
+    decoding.push_back(sequence.get());
+    sequence->drafter->Observe(sequence->tokens, sequence->prompt);
+    // The last token of an answer needs no row of its own.
+    const std::int64_t left = std::min(sequence->request.sampling.max_tokens - sequence->outputs(),
+                                       runner->options().max_context - sequence->length()) -
+                              1;
+    chances.emplace_back(
+        sequence->drafter->Propose(sequence->tokens, std::min(left, options.max_draft_tokens)).chances);
+  }
+  if (decoding.empty()) return;
+  const auto tokens = static_cast<std::int64_t>(decoding.size());
+  StepWork longer = work;
+  longer.AddDecode(decoding.front()->computed, 1);
+  // Until steps were measured: rows of a small step cost a good part of reading the weights.
+  const double seconds = view.cost.known ? view.cost.Seconds(work) : 1;
+  const double row = view.cost.known ? view.cost.Seconds(longer) - seconds : 0.3 / static_cast<double>(tokens);
+  const std::int64_t room = options.scheduler.max_step_tokens - tokens;
+  const std::vector<std::int64_t> counts = ChooseDrafts(chances, {static_cast<double>(tokens), seconds, row}, room);
+  for (std::size_t i = 0; i < decoding.size(); ++i) {
+    const std::vector<TokenId>& proposed = decoding[i]->drafter->draft().tokens;
+    decoding[i]->drafts.assign(proposed.begin(), proposed.begin() + counts[i]);
+  }
+}
+
+/// Takes from the prefix cache what it has of the sequence. Nobody is charged for that.
+void Engine::State::Reuse(Sequence& sequence) {
+  const std::int64_t computed = sequence.kv.Reuse(sequence.tokens, sequence.computed, sequence.reusable());
+  // What it had computed itself before it was preempted is not a hit.
+  const std::int64_t before = std::max(sequence.computed, sequence.charged);
+  if (computed > before && sequence.outputs() == 0) {
+    sequence.cached += computed - before;
+    const std::lock_guard lock(mutex);
+    stats.prefix_hits += computed - before;
+  }
+  sequence.computed = computed;
+  sequence.charged = std::max(sequence.charged, computed);
 }
 
 /// Gives up the KV of a sequence: it is computed again later and goes on as if nothing had happened.
@@ -62,9 +130,9 @@ void Engine::State::Preempt(RequestId id) {
   const auto place = Find(running, id);
   std::unique_ptr<Sequence> victim = std::move(*place);
   running.erase(place);
-  runner->kv().Release(victim->blocks);
-  victim->blocks.clear();
+  victim->kv.Release();
   victim->computed = 0;
+  victim->drafts.clear();
   const auto younger = std::ranges::find_if(waiting, [&](const auto& other) { return other->id > id; });
   waiting.insert(younger, std::move(victim));
   const std::lock_guard lock(mutex);
@@ -74,37 +142,45 @@ void Engine::State::Preempt(RequestId id) {
 void Engine::State::Admit(RequestId id) {
   const auto place = Find(waiting, id);
   Sequence& sequence = **place;
-  if (sequence.times.scheduled == 0) sequence.times.scheduled = MonotonicSeconds();
+  Reuse(sequence);
+  if (sequence.times.scheduled == 0) {
+    sequence.times.scheduled = MonotonicSeconds();
+    const std::lock_guard lock(mutex);
+    stats.prefix_queries += sequence.prompt;
+  }
   running.push_back(std::move(*place));
   waiting.erase(place);
-}
-
-bool Engine::State::Grow(Sequence& sequence, std::int64_t length) {
-  const std::int64_t missing = KvPool::BlocksFor(length) - static_cast<std::int64_t>(sequence.blocks.size());
-  return missing <= 0 || runner->kv().Allocate(missing, sequence.blocks).has_value();
 }
 
 Engine::State::Batch Engine::State::BuildBatch(const StepDecision& decision) {
   Batch batch;
   const auto index = IndexOf(running);
-  // Each sequence may have logits for one row; those that want all of theirs share what is left.
+  // Each sequence may have logits for one row; those that want more share what is left.
   std::int64_t logit_rows = runner->options().max_logit_rows - options.scheduler.max_sequences;
   for (const auto& [id, tokens] : decision.slices) {
     Sequence& sequence = *std::ranges::lower_bound(index, id, {}, &std::pair<RequestId, Sequence*>::first)->second;
     if (sequence.finished()) continue;
-    std::int64_t count = tokens;
+    // The cache may have given more since the decision.
+    const std::int64_t left = sequence.length() - sequence.computed;
+    std::int64_t count = std::min(tokens, left);
+    std::int64_t drafts = std::min(tokens - count, static_cast<std::int64_t>(sequence.drafts.size()));
+    const bool takes_argmax = sequence.TakesArgmax();
     if (sequence.WantsPromptLogprobs()) {
       count = std::min(count, 1 + logit_rows);
       logit_rows -= count - 1;
+    } else if (!takes_argmax) {
+      drafts = std::min(drafts, logit_rows);
+      logit_rows -= drafts;
     }
-    const bool last = sequence.computed + count == sequence.length();
-    batch.slices.push_back({std::span(sequence.tokens)
-                                .subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(count)),
-                            sequence.computed, sequence.blocks,
-                            sequence.WantsPromptLogprobs() ? WantLogits::kAll
-                            : last                         ? WantLogits::kLast
-                                                           : WantLogits::kNone,
-                            sequence.TakesArgmax() ? RowResult::kArgmax : RowResult::kLogits});
+    // The scheduler saw room for the drafts; but a guess is never worth an error.
+    if (drafts > 0 && !sequence.kv.Reserve(sequence.length() + drafts)) drafts = 0;
+    sequence.drafts.resize(static_cast<std::size_t>(drafts));
+    const bool all = sequence.WantsPromptLogprobs() || drafts > 0;
+    batch.slices.push_back({sequence.Input(count), sequence.computed, sequence.kv.table(),
+                            all             ? WantLogits::kAll
+                            : count == left ? WantLogits::kLast
+                                            : WantLogits::kNone,
+                            takes_argmax ? RowResult::kArgmax : RowResult::kLogits});
     batch.members.push_back(&sequence);
   }
   return batch;
@@ -116,7 +192,8 @@ void Engine::State::Step() {
   for (const RequestId id : decision.preempt) Preempt(id);
   for (const RequestId id : decision.admit) Admit(id);
   for (const auto& sequence : running) {
-    if (!Grow(*sequence, sequence->length())) {  // not while the scheduler counts right; else nobody else's trouble
+    if (!sequence->kv.Reserve(
+            sequence->length())) {  // not while the scheduler counts right; else nobody else's trouble
       Fail(*sequence, Error(ErrorCode::kInternal, "the scheduler promised KV blocks that are not there"));
     }
   }
@@ -137,29 +214,24 @@ void Engine::State::Step() {
 
 /// Puts the rows of logits that there were into `work`: prompt log-probabilities want more than the scheduler knows.
 void Engine::State::AcceptBatch(const Batch& batch, const LogitsView& logits, StepWork& work) {
-  std::int64_t row = 0, generated = 0, prompt = 0;
+  std::int64_t row = 0, prompt = 0;
+  Accepted accepted;
   for (std::size_t i = 0; i < batch.slices.size(); ++i) {
     Sequence& sequence = *batch.members[i];
     const auto count = static_cast<std::int64_t>(batch.slices[i].tokens.size());
     const std::int64_t rows = batch.slices[i].logits == WantLogits::kAll    ? count
                               : batch.slices[i].logits == WantLogits::kLast ? 1
                                                                             : 0;
-    const std::int64_t start = sequence.computed;
-    sequence.computed += count;
-    if (sequence.computed > sequence.charged) {
-      ledger.Serve(sequence.request.tenant, sequence.computed - sequence.charged);
-      sequence.charged = sequence.computed;
-    }
     prompt += sequence.outputs() == 0 ? count : 0;
-    EngineEvent event;
-    if (rows > 0) Accept(sequence, logits, row, rows, start, event);
-    generated += static_cast<std::int64_t>(event.tokens.size());
+    Accept(sequence, logits, row, rows, count, accepted);
     row += rows;
   }
   work.logit_rows = row;
   const std::lock_guard lock(mutex);
   ++stats.steps;
-  stats.generated_tokens += generated;
+  stats.generated_tokens += accepted.tokens;
+  stats.draft_tokens += accepted.drafts;
+  stats.accepted_tokens += accepted.drafts_right;
   stats.prompt_tokens += prompt;
 }
 

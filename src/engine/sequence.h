@@ -3,27 +3,49 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
+#include "runtime/sequence_kv.h"
 
 namespace strata {
 
 struct Sequence {
+  Sequence(PrefixCache& cache, std::string salt) : kv(cache, std::move(salt)) {}
+
   RequestId id = 0;
   EngineRequest request;
   std::vector<TokenId> tokens;  ///< prompt, then output
   std::int64_t computed = 0;    ///< tokens whose KV is in the cache
   std::int64_t charged = 0;     ///< tokens that its tenant was charged for: none twice, whatever is computed again
   std::int64_t prompt = 0;
-  std::vector<std::int32_t> blocks;
+  std::int64_t cached = 0;  ///< prompt tokens that came from the prefix cache
+  SequenceKv kv;
+  std::unique_ptr<Drafter> drafter;  ///< null = no speculation
+  std::vector<TokenId> drafts;       ///< proposed to follow `tokens`, to be verified in this step
+  std::vector<TokenId> input;        ///< where Input puts them behind each other
   std::unique_ptr<Sampler> sampler;
   EngineObserver::RequestTimes times{};
   std::vector<TokenLogprobs> prompt_logprobs;
 
   std::int64_t length() const { return static_cast<std::int64_t>(tokens.size()); }
   std::int64_t outputs() const { return length() - prompt; }
+  /// Tokens that may come from the prefix cache: the last one's logits are wanted, so it is computed; and all are when
+  /// their log-probabilities are.
+  std::int64_t reusable() const { return WantsPromptLogprobs() ? 0 : length() - 1; }
+  /// The next `count` tokens to compute, and the drafts behind them.
+  std::span<const TokenId> Input(std::int64_t count) {
+    const auto next = std::span(tokens).subspan(static_cast<std::size_t>(computed), static_cast<std::size_t>(count));
+    if (drafts.empty()) return next;
+    input.assign(next.begin(), next.end());
+    input.insert(input.end(), drafts.begin(), drafts.end());
+    return input;
+  }
   bool finished() const { return request.on_event == nullptr; }
   bool WantsPromptLogprobs() const { return request.sampling.prompt_logprobs && outputs() == 0; }
   /// The likeliest token is all that its next sample needs: no logits are written for it.

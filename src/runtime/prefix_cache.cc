@@ -25,7 +25,7 @@ void PrefixCache::Release(std::span<const std::int32_t> table) {
   // a later one. The list is therefore always in an order in which every block comes before its predecessor.
   for (std::size_t i = table.size(); i-- > 0;) {
     pool_.Release(table[i]);
-    if (enabled_ && node(table[i]).hash != 0 && !held(table[i])) Append(table[i]);
+    if (enabled_ && node(table[i]).hash != 0 && holders(table[i]) == 0) Append(table[i]);
   }
 }
 
@@ -42,7 +42,7 @@ std::int32_t PrefixCache::Find(const BlockKey& key) const {
 
 void PrefixCache::Acquire(std::int32_t block) {
   assert(node(block).hash != 0);
-  if (!held(block)) Unlink(block);
+  if (holders(block) == 0) Unlink(block);
   pool_.AddReference(block);
 }
 

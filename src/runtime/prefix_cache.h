@@ -61,7 +61,8 @@ class PrefixCache {
   /// cache cannot take it (switched off, or another content has the same hash).
   std::int32_t Insert(std::int32_t block, const BlockKey& key);
 
-  bool held(std::int32_t block) const { return pool_.references(block) > 1; }
+  /// Sequences that hold a cached block.
+  int holders(std::int32_t block) const { return pool_.references(block) - 1; }
   /// Changes whenever the block becomes another content's.
   std::uint64_t serial(std::int32_t block) const { return node(block).serial; }
 

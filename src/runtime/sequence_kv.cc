@@ -44,7 +44,7 @@ SequenceKv::Reusable SequenceKv::Look(std::span<const std::int32_t> tokens, std:
     seen_serial_ = cache_.serial(block);
   }
   // Who holds a block holds those before it.
-  const auto held = std::ranges::partition_point(seen_, [&](std::int32_t block) { return cache_.held(block); });
+  const auto held = std::ranges::partition_point(seen_, [&](std::int32_t block) { return cache_.holders(block) > 0; });
   return {static_cast<std::int64_t>(seen_.size()) * kernels::kKvBlock, held - seen_.begin()};
 }
 
@@ -100,6 +100,13 @@ void SequenceKv::Publish(std::span<const std::int32_t> tokens, std::int64_t comp
       Share(cached);
     }
   }
+}
+
+std::int64_t SequenceKv::SharedBlocks() const {
+  // Who holds a block holds those before it.
+  const auto cached = std::span(table_).first(static_cast<std::size_t>(shared_));
+  return std::ranges::partition_point(cached, [&](std::int32_t block) { return cache_.holders(block) > 1; }) -
+         cached.begin();
 }
 
 std::uint64_t SequenceKv::NextBlock(std::span<const std::int32_t> tokens, std::int64_t computed) {

@@ -51,6 +51,9 @@ class SequenceKv {
   /// cache has already from another sequence replaces the own one.
   void Publish(std::span<const std::int32_t> tokens, std::int64_t computed);
 
+  /// Blocks of the table, from its beginning, that other sequences hold too.
+  std::int64_t SharedBlocks() const;
+
   /// Hash of the block in which the first token after `computed` lies, if `tokens` has all of it; else 0. Two sequences
   /// with equal ones are about to compute the same block.
   std::uint64_t NextBlock(std::span<const std::int32_t> tokens, std::int64_t computed);

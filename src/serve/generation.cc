@@ -143,6 +143,7 @@ Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request
       work.on_event = channel.Sender(static_cast<int>(ids_.size()));
       work.deadline = deadline;
       work.priority = request.priority;
+      work.cache_salt = request.cache_salt;
       STRATA_TRY(const RequestId id, engine_->Submit(std::move(work)));
       ids_.push_back(id);
       running_.push_back(true);

@@ -142,6 +142,10 @@ struct Metrics::Model {
     add("kv_cache_usage_perc", "Share of the KV blocks in use, 0 to 1",
         stats.kv_blocks > 0 ? number(stats.kv_blocks_used) / number(stats.kv_blocks) : 0, gauge);
     add("num_preemptions_total", "Sequences that had to give up their KV blocks", number(stats.preemptions), counter);
+    add("spec_decode_num_draft_tokens_total", "Tokens proposed by speculation and verified", number(stats.draft_tokens),
+        counter);
+    add("spec_decode_num_accepted_tokens_total", "Those of them that were right", number(stats.accepted_tokens),
+        counter);
     add("prompt_tokens_total", "Prompt tokens computed", number(stats.prompt_tokens), counter);
     add("generation_tokens_total", "Tokens generated", number(stats.generated_tokens), counter);
     add("cache_config_info", "The KV cache: its labels are the information", 1, gauge,

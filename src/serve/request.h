@@ -42,6 +42,7 @@ struct GenerateRequest {
   std::optional<std::int64_t> truncate_prompt_tokens;  ///< keep the last so many; -1 = as many as fit
   int n = 1;
   int priority = 0;
+  std::string cache_salt;              ///< prefixes are shared only between requests of the same one
   std::optional<int> logprobs;         ///< alternatives shown for each token
   std::optional<int> prompt_logprobs;  ///< vLLM's field of its own
   TextStreamOptions text;

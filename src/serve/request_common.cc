@@ -129,6 +129,11 @@ void AppendOutput(std::vector<Field<R>>& t) {
   t.push_back(BoolField<R>("return_tokens_as_token_ids", [](R& r) -> bool& { return r.tokens_as_ids; }));
   t.push_back(IntegerField<R>("priority", INT32_MIN, INT32_MAX, [](R& r) -> int& { return r.priority; }));
   t.push_back({"request_id", ReadRequestId});
+  t.push_back({"cache_salt", [](const Json& v, const std::string& path, R& r) -> Status {
+                 STRATA_CHECK(ReadString(v, path, r.cache_salt));
+                 if (r.cache_salt.empty()) return BadField(path, "must not be empty");
+                 return {};
+               }});
 }
 
 }  // namespace
@@ -151,8 +156,8 @@ void AppendCommonFields(std::vector<Field<R>>& t) {
   t.push_back({"model", [](const Json& v, const std::string& path, R& r) { return ReadString(v, path, r.model); }});
   AppendSampling(t);
   AppendOutput(t);
-  for (const std::string_view name : {"user", "service_tier", "safety_identifier", "prompt_cache_key",
-                                      "prompt_cache_retention", "cache_salt", "session_id"}) {
+  for (const std::string_view name :
+       {"user", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "session_id"}) {
     t.push_back(AcceptedField<R>(name, JsonType::kString));
   }
   t.push_back(AcceptedField<R>("metadata", JsonType::kObject));

@@ -41,7 +41,8 @@ TEST(Metrics, EveryNameIsThereFromTheStart) {
   const std::string text = w.metrics->Text();
   for (const char* name :
        {"num_requests_running", "num_requests_waiting", "kv_cache_usage_perc", "prefix_cache_queries_total",
-        "prefix_cache_hits_total", "num_preemptions_total", "prompt_tokens_total", "generation_tokens_total"}) {
+        "prefix_cache_hits_total", "spec_decode_num_draft_tokens_total", "spec_decode_num_accepted_tokens_total",
+        "num_preemptions_total", "prompt_tokens_total", "generation_tokens_total"}) {
     EXPECT_THAT(text, HasSubstr(fmt::format("\nvllm:{}{{{}}} 0\n", name, kLabels))) << name;
   }
   for (const char* name :

@@ -1,0 +1,196 @@
+// What the engine does not compute again, and what it computes ahead: the prefix cache and speculation. Neither may
+// change a token.
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "engine/test_engine.h"
+
+namespace strata {
+namespace {
+
+constexpr EngineOptions kPlain = {.prefix_cache = false, .max_draft_tokens = 0};
+
+std::vector<TokenId> Join(std::vector<TokenId> a, const std::vector<TokenId>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+TEST(PrefixReuse, WhatArrivesTogetherComputesASharedPrefixOnce) {
+  const auto engine = MakeEngine();
+  const std::vector<TokenId> prefix = Prompt(96, 5);
+  std::vector<Answer> answers(32);
+  std::int64_t tails = 0;
+  for (int i = 0; i < 32; ++i) {
+    const std::vector<TokenId> tail = Prompt(3 + i % 9, 40 + i);
+    tails += static_cast<std::int64_t>(tail.size());
+    ASSERT_TRUE(engine->Submit(Request(Join(prefix, tail), Greedy(4), answers[static_cast<std::size_t>(i)])));
+  }
+  std::int64_t cached = 0;
+  for (std::size_t i = 0; i < 32; ++i) {
+    answers[i].Wait();
+    cached += answers[i].events.back().cached_tokens;
+    const auto plain = MakeEngine(0, kPlain);
+    EXPECT_EQ(answers[i].Tokens(),
+              Ask(*plain, Join(prefix, Prompt(3 + static_cast<int>(i) % 9, 40 + static_cast<int>(i))), Greedy(4)))
+        << "stream " << i;
+  }
+  EXPECT_EQ(cached, 31 * 96);
+  EXPECT_EQ(engine->stats().prompt_tokens, 96 + tails);
+  EXPECT_EQ(engine->stats().prefix_hits, 31 * 96);
+  EXPECT_EQ(engine->stats().prefix_queries, 32 * 96 + tails);
+  ExpectNoLeak(*engine);
+}
+
+TEST(PrefixReuse, ATurnOfAChatComputesItsNewTokensOnly) {
+  const auto engine = MakeEngine();
+  const auto plain = MakeEngine(0, kPlain);
+  std::vector<TokenId> chat = Prompt(20, 1);
+  std::int64_t computed = 0;
+  for (int turn = 0; turn < 6; ++turn) {
+    const std::int64_t before = engine->stats().prompt_tokens;
+    Answer answer;
+    ASSERT_TRUE(engine->Submit(Request(chat, Greedy(10), answer)));
+    answer.Wait();
+    EXPECT_EQ(answer.Tokens(), Ask(*plain, chat, Greedy(10)));
+    // Of the last turn's prompt and answer, at most a broken block and the last token are missing.
+    const auto length = static_cast<std::int64_t>(chat.size());
+    EXPECT_EQ(answer.events.back().cached_tokens + engine->stats().prompt_tokens - before, length);
+    EXPECT_GE(answer.events.back().cached_tokens, computed - kernels::kKvBlock);
+    computed = length + 9;  // the last token of the answer was never computed
+    chat = Join(Join(chat, answer.Tokens()), Prompt(7, 60 + turn));
+  }
+}
+
+TEST(PrefixReuse, SaltsAndTenantsShareNothing) {
+  const auto engine = MakeEngine();
+  const auto cached = [&](const std::string& salt, std::int32_t tenant) {
+    Answer answer;
+    EngineRequest request = Request(Prompt(50, 3), Greedy(2), answer);
+    request.cache_salt = salt;
+    request.tenant = tenant;
+    EXPECT_TRUE(engine->Submit(std::move(request)));
+    answer.Wait();
+    return answer.events.back().cached_tokens;
+  };
+  EXPECT_EQ(cached("", 0), 0);
+  EXPECT_EQ(cached("", 0), 48);
+  EXPECT_EQ(cached("mine", 0), 0);
+  EXPECT_EQ(cached("", 1), 0);
+  EXPECT_EQ(cached("mine", 0), 48);
+  EXPECT_EQ(cached("", 1), 48);
+}
+
+TEST(PrefixReuse, PromptLogprobsComputeTheWholePrompt) {
+  const auto engine = MakeEngine();
+  SamplingParams sampling = Greedy(2);
+  sampling.prompt_logprobs = 1;
+  for (int round = 0; round < 2; ++round) {
+    Answer answer;
+    ASSERT_TRUE(engine->Submit(Request(Prompt(50, 3), sampling, answer)));
+    answer.Wait();
+    std::size_t logprobs = 0;
+    for (const EngineEvent& event : answer.events) logprobs += event.prompt_logprobs.size();
+    EXPECT_EQ(logprobs, 49U);
+    EXPECT_EQ(answer.events.back().cached_tokens, 0);
+  }
+}
+
+TEST(PrefixReuse, AnsweredPrefixesGiveWayWhenThePoolIsFull) {
+  const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockFloats(2, 16)) * 2 * sizeof(float);
+  const auto engine = MakeEngine(12 * block);
+  const auto plain = MakeEngine(0, kPlain);
+  for (int i = 0; i < 40; ++i) {
+    const std::vector<TokenId> prompt = Prompt(40 + i % 50, i % 13);
+    EXPECT_EQ(Ask(*engine, prompt, Greedy(8)), Ask(*plain, prompt, Greedy(8))) << i;
+  }
+  ExpectNoLeak(*engine);
+}
+
+SamplingParams RandomSampling(std::mt19937& random) {
+  const auto chance = [&](double p) { return std::bernoulli_distribution(p)(random); };
+  SamplingParams sampling;
+  sampling.temperature = chance(0.5) ? 0 : 0.3 + 0.1 * static_cast<double>(random() % 10);
+  sampling.seed = random();
+  sampling.max_tokens = 1 + static_cast<std::int64_t>(random() % 70);
+  if (chance(0.3)) sampling.top_k = 1 + static_cast<std::int64_t>(random() % 20);
+  if (chance(0.3)) sampling.top_p = 0.5;
+  if (chance(0.2)) sampling.repetition_penalty = 1.2;
+  if (chance(0.2)) sampling.presence_penalty = 0.5;
+  if (chance(0.3)) sampling.min_tokens = std::min<std::int64_t>(sampling.max_tokens, 5);
+  if (chance(0.3)) sampling.logprobs = 2;
+  if (chance(0.3))
+    sampling.stop_token_ids = {static_cast<TokenId>(random() % 131), static_cast<TokenId>(random() % 131)};
+  return sampling;
+}
+
+/// Text that repeats, so that something is drafted.
+std::vector<TokenId> Repeating(std::mt19937& random) {
+  const std::vector<TokenId> part = Prompt(3 + static_cast<int>(random() % 20), static_cast<int>(random() % 4));
+  std::vector<TokenId> prompt;
+  for (unsigned i = 0; i < 1 + random() % 4; ++i) prompt = Join(prompt, part);
+  return prompt;
+}
+
+void ExpectSame(const Answer& got, const Answer& want, const std::string& what) {
+  EXPECT_EQ(got.Tokens(), want.Tokens()) << what;
+  EXPECT_EQ(got.reason(), want.reason()) << what;
+  EXPECT_EQ(got.events.back().stop_token, want.events.back().stop_token) << what;
+  const auto logprobs = [](const Answer& answer) {
+    std::vector<float> all;
+    for (const EngineEvent& event : answer.events) {
+      for (const TokenLogprobs& token : event.logprobs) all.push_back(token.chosen.logprob);
+    }
+    return all;
+  };
+  EXPECT_EQ(logprobs(got), logprobs(want)) << what;
+}
+
+TEST(Speculation, NeverChangesAnAnswer) {
+  const auto engine = MakeEngine();
+  const auto plain = MakeEngine(0, kPlain);
+  std::mt19937 random(7);
+  for (int i = 0; i < 120; ++i) {
+    const std::vector<TokenId> prompt = Repeating(random);
+    const SamplingParams sampling = RandomSampling(random);
+    Answer got, want;
+    ASSERT_TRUE(engine->Submit(Request(prompt, sampling, got)));
+    ASSERT_TRUE(plain->Submit(Request(prompt, sampling, want)));
+    got.Wait();
+    want.Wait();
+    ExpectSame(got, want, "request " + std::to_string(i));
+  }
+  EXPECT_GT(engine->stats().accepted_tokens, 0);
+  EXPECT_GT(engine->stats().draft_tokens, engine->stats().accepted_tokens) << "no draft was ever wrong";
+  EXPECT_EQ(plain->stats().draft_tokens, 0);
+  ExpectNoLeak(*engine);
+}
+
+// With everything on and a pool that cannot hold them: chunked prefill, preemption, shared prefixes, drafts.
+TEST(BatchInvariance, SixtyFourMixedRequestsGiveWhatEachGivesAlone) {
+  const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockFloats(2, 16)) * 2 * sizeof(float);
+  const auto engine = MakeEngine(40 * block);
+  const auto plain = MakeEngine(0, kPlain);
+  std::mt19937 random(11);
+  std::vector<Answer> got(64), want(64);
+  std::vector<std::pair<std::vector<TokenId>, SamplingParams>> requests;
+  for (int i = 0; i < 64; ++i) {
+    const std::vector<TokenId> shared = i % 2 == 0 ? Prompt(33, i % 6) : std::vector<TokenId>();
+    requests.emplace_back(Join(shared, Repeating(random)), RandomSampling(random));
+  }
+  for (std::size_t i = 0; i < 64; ++i) {
+    ASSERT_TRUE(engine->Submit(Request(requests[i].first, requests[i].second, got[i])));
+  }
+  for (std::size_t i = 0; i < 64; ++i) {
+    ASSERT_TRUE(plain->Submit(Request(requests[i].first, requests[i].second, want[i])));
+    want[i].Wait();
+    got[i].Wait();
+    ExpectSame(got[i], want[i], "request " + std::to_string(i));
+  }
+  EXPECT_GT(engine->stats().prefix_hits, 0);
+  EXPECT_GT(engine->stats().accepted_tokens, 0);
+  ExpectNoLeak(*engine);
+}
+
+}  // namespace
+}  // namespace strata

@@ -1,0 +1,23 @@
+// How many proposed tokens each sequence of a step may verify: as many as make the step's tokens cheaper.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace strata {
+
+/// What a step costs before any proposal, and what each row more adds.
+struct SpeculationCost {
+  double tokens = 0;       ///< tokens that the step gives without proposals: its decoding sequences
+  double seconds = 0;      ///< of the step without proposals
+  double row_seconds = 0;  ///< of one row more
+};
+
+/// `chances[s][i]`: how likely the first i + 1 proposals of sequence s all come (not increasing). Returns how many to
+/// verify of each: the likeliest ones first, as long as each raises the tokens a second of the whole step, at most
+/// `rows` in all.
+std::vector<std::int64_t> ChooseDrafts(std::span<const std::span<const float>> chances, SpeculationCost cost,
+                                       std::int64_t rows);
+
+}  // namespace strata
