@@ -80,6 +80,7 @@ RunnerOptions ToRunnerOptions(const LoadOptions& options) {
   runner.max_sequences = options.max_sequences;
   runner.max_step_tokens = options.max_step_tokens;
   runner.activations = options.activations;
+  runner.kv_dtype = options.kv_dtype;
   if (!options.no_cache) runner.cache_directory = CacheDirectory();
   return runner;
 }

@@ -28,6 +28,7 @@ struct LoadOptions {
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;
   kernels::Activations activations = kernels::Activations::kInt16;
+  std::optional<DType> kv_dtype = {};
   std::int64_t max_queued = 1024;
   bool no_prefix_cache = false;
   std::int64_t draft_tokens = EngineOptions().max_draft_tokens;

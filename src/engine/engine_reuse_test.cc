@@ -97,7 +97,7 @@ TEST(PrefixReuse, PromptLogprobsComputeTheWholePrompt) {
 }
 
 TEST(PrefixReuse, AnsweredPrefixesGiveWayWhenThePoolIsFull) {
-  const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockFloats(2, 16)) * 2 * sizeof(float);
+  const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockBytes(2, 16, DType::kF32)) * 2;
   const auto engine = MakeEngine(12 * block);
   const auto plain = MakeEngine(0, kPlain);
   for (int i = 0; i < 40; ++i) {
@@ -168,7 +168,7 @@ TEST(Speculation, NeverChangesAnAnswer) {
 
 // With everything on and a pool that cannot hold them: chunked prefill, preemption, shared prefixes, drafts.
 TEST(BatchInvariance, SixtyFourMixedRequestsGiveWhatEachGivesAlone) {
-  const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockFloats(2, 16)) * 2 * sizeof(float);
+  const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockBytes(2, 16, DType::kF32)) * 2;
   const auto engine = MakeEngine(40 * block);
   const auto plain = MakeEngine(0, kPlain);
   std::mt19937 random(11);

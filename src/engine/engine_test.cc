@@ -91,7 +91,7 @@ TEST(Engine, PreemptionChangesNothing) {
     for (int i = 0; i < 6; ++i) roomy.push_back(Ask(*engine, Prompt(20, i), Greedy(60)));
   }
   // 16 blocks of 16 tokens: three of the six fit with their answers.
-  const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockFloats(2, 16)) * 2 * sizeof(float);
+  const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockBytes(2, 16, DType::kF32)) * 2;
   const auto engine = MakeEngine(16 * block, {.max_draft_tokens = 0});
   std::vector<Answer> answers(6);
   for (int i = 0; i < 6; ++i) {

@@ -37,6 +37,19 @@ class Avx2 {
   static constexpr int kTilePairs = 4;
   using Tile = AttentionTile<kTilePairs>;
 
+  static void Widen(const std::uint16_t* f16, std::int64_t count, float* out) {
+    for (std::int64_t i = 0; i < count; i += 8) {
+      _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(f16 + i))));
+    }
+  }
+  static void Narrow(const float* in, std::int64_t count, std::uint16_t* f16) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float value = in[i] > 65504.0f ? 65504.0f : in[i] < -65504.0f ? -65504.0f : in[i];
+      f16[i] = static_cast<std::uint16_t>(_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    }
+  }
+  static float Exp2(float x) { return _mm256_cvtss_f32(kernels::Exp2(_mm256_set1_ps(x))); }
+
   template <int kPairs>
   static void Scores(const Span& span, std::int64_t head_dim, Tile& tile) {
     for (std::int64_t b = 0; b < span.blocks; ++b) {
@@ -77,12 +90,12 @@ class Avx2 {
       const float new_max = tile.max[i] > span_max ? tile.max[i] : span_max;
       __m256 sum = _mm256_setzero_ps();
       for (std::int64_t t = 0; t < kSpan; t += 8) {
-        const __m256 p = Exp2(_mm256_sub_ps(_mm256_load_ps(weights + t), _mm256_set1_ps(new_max)));
+        const __m256 p = kernels::Exp2(_mm256_sub_ps(_mm256_load_ps(weights + t), _mm256_set1_ps(new_max)));
         const __m256 seen = _mm256_and_ps(p, Visible(t, visible));
         _mm256_store_ps(weights + t, seen);
         sum = _mm256_add_ps(sum, seen);
       }
-      tile.correction[i] = _mm256_cvtss_f32(Exp2(_mm256_set1_ps(tile.max[i] - new_max)));
+      tile.correction[i] = _mm256_cvtss_f32(kernels::Exp2(_mm256_set1_ps(tile.max[i] - new_max)));
       tile.sum[i] = tile.sum[i] * tile.correction[i] + Sum(sum);
       tile.max[i] = new_max;
     }
@@ -115,6 +128,7 @@ class Avx2 {
 
 }  // namespace
 
-constinit const AttentionKernel kAttentionAvx2 = {"attention_avx2", RefusesAttentionAvx2, RopeStore, Attend<Avx2>};
+constinit const AttentionKernel kAttentionAvx2 = {"attention_avx2", RefusesAttentionAvx2, RopeStore<Avx2>,
+                                                  Attend<Avx2>,     AttendPart<Avx2>,     Merge<Avx2>};
 
 }  // namespace strata::kernels

@@ -29,6 +29,23 @@ class Avx512 {
   static constexpr int kTilePairs = 6;
   using Tile = AttentionTile<kTilePairs>;
 
+  static void Widen(const std::uint16_t* f16, std::int64_t count, float* out) {
+    for (std::int64_t i = 0; i < count; i += 16) {
+      _mm512_storeu_ps(out + i, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(f16 + i))));
+    }
+  }
+  static void Narrow(const float* in, std::int64_t count, std::uint16_t* f16) {
+    const __m512 most = _mm512_set1_ps(65504.0f);
+    for (std::int64_t i = 0; i < count; i += 16) {
+      const __mmask16 lanes = Lanes(count - i);
+      const __m512 value = _mm512_maskz_loadu_ps(lanes, in + i);
+      // A NaN stays one: it is the second operand of both.
+      const __m512 clamped = _mm512_max_ps(_mm512_sub_ps(_mm512_setzero_ps(), most), _mm512_min_ps(most, value));
+      _mm256_mask_storeu_epi16(f16 + i, lanes, _mm512_cvtps_ph(clamped, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    }
+  }
+  static float Exp2(float x) { return _mm512_cvtss_f32(kernels::Exp2(_mm512_set1_ps(x))); }
+
   template <int kPairs>
   static void Scores(const Span& span, std::int64_t head_dim, Tile& tile) {
     switch (span.blocks) {
@@ -68,11 +85,11 @@ class Avx512 {
       __m512 sum = _mm512_setzero_ps();
       for (int b = 0; b < kSpanBlocks; ++b) {
         const __mmask16 lanes = Lanes(visible - b * kKvBlock);
-        const __m512 p = _mm512_maskz_mov_ps(lanes, Exp2(_mm512_sub_ps(scores[b], _mm512_set1_ps(new_max))));
+        const __m512 p = _mm512_maskz_mov_ps(lanes, kernels::Exp2(_mm512_sub_ps(scores[b], _mm512_set1_ps(new_max))));
         _mm512_store_ps(weights + b * kKvBlock, p);
         sum = _mm512_add_ps(sum, p);
       }
-      tile.correction[i] = _mm512_cvtss_f32(Exp2(_mm512_set1_ps(tile.max[i] - new_max)));
+      tile.correction[i] = _mm512_cvtss_f32(kernels::Exp2(_mm512_set1_ps(tile.max[i] - new_max)));
       tile.sum[i] = tile.sum[i] * tile.correction[i] + _mm512_reduce_add_ps(sum);
       tile.max[i] = new_max;
     }
@@ -128,7 +145,7 @@ class Avx512 {
 
 }  // namespace
 
-constinit const AttentionKernel kAttentionAvx512 = {"attention_avx512", RefusesAttentionAvx512, RopeStore,
-                                                    Attend<Avx512>};
+constinit const AttentionKernel kAttentionAvx512 = {"attention_avx512", RefusesAttentionAvx512, RopeStore<Avx512>,
+                                                    Attend<Avx512>,     AttendPart<Avx512>,     Merge<Avx512>};
 
 }  // namespace strata::kernels

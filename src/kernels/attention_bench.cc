@@ -15,14 +15,14 @@ constexpr std::int64_t kKvHeads = 3;
 constexpr std::int64_t kDim = 64;
 
 // range(0): tokens before the step; range(1): rows of the step. One layer, all heads, one thread.
-void Attention(benchmark::State& state, bool rope) {
+void Attention(benchmark::State& state, bool rope, DType dtype) {
   const std::int64_t before = state.range(0);
   const std::int64_t rows = state.range(1);
   const AttentionKernel& kernel = *SelectAttention(kHeads, kKvHeads, kDim, Cpu());
   std::vector<std::int32_t> blocks(static_cast<std::size_t>((before + rows + kKvBlock - 1) / kKvBlock));
   std::iota(blocks.begin(), blocks.end(), 0);
   constexpr std::int64_t kWidth = (kHeads + 2 * kKvHeads) * kDim;
-  std::vector<float> cache(blocks.size() * static_cast<std::size_t>(KvLayer::BlockFloats(kKvHeads, kDim)), 0.1f);
+  std::vector<float> cache(blocks.size() * static_cast<std::size_t>(KvLayer::BlockElements(kKvHeads, kDim)), 0.1f);
   std::vector<float> qkv(static_cast<std::size_t>(rows * kWidth), 0.1f);
   std::vector<float> out(static_cast<std::size_t>(rows * kHeads * kDim));
   const std::vector<float> inv_freq(kDim / 2, 0.01f);
@@ -35,7 +35,8 @@ void Attention(benchmark::State& state, bool rope) {
                            .head_dim = kDim,
                            .scale = 0.125f,
                            .rope = {inv_freq.data(), kDim, 1.0f, RopeStyle::kHalves},
-                           .kv = {cache.data(), kKvHeads, kDim}};
+                           .kv = {reinterpret_cast<std::byte*>(cache.data()), kKvHeads, kDim, dtype,
+                                  KvLayer::BlockBytes(kKvHeads, kDim, dtype)}};
   const SequenceRows sequence{0, rows, before, blocks.data()};
   for (auto _ : state) {
     for (std::int64_t head = 0; head < kKvHeads; ++head) {
@@ -49,7 +50,7 @@ void Attention(benchmark::State& state, bool rope) {
       benchmark::Counter(4e-9 * pairs * kHeads * kDim, benchmark::Counter::kIsIterationInvariantRate);
   state.SetLabel(std::string(kernel.name));
 }
-BENCHMARK_CAPTURE(Attention, attend, false)
+BENCHMARK_CAPTURE(Attention, attend_f32, false, DType::kF32)
     ->Args({16, 1})
     ->Args({256, 1})
     ->Args({1024, 1})
@@ -57,7 +58,13 @@ BENCHMARK_CAPTURE(Attention, attend, false)
     ->Args({0, 64})
     ->Args({0, 512})
     ->Args({1024, 512});
-BENCHMARK_CAPTURE(Attention, rope_store, true)->Args({256, 1})->Args({0, 512});
+BENCHMARK_CAPTURE(Attention, attend_f16, false, DType::kF16)
+    ->Args({16, 1})
+    ->Args({1024, 1})
+    ->Args({4096, 1})
+    ->Args({0, 512})
+    ->Args({1024, 512});
+BENCHMARK_CAPTURE(Attention, rope_store, true, DType::kF32)->Args({256, 1})->Args({0, 512});
 
 }  // namespace
 }  // namespace strata::kernels

@@ -1,10 +1,12 @@
-// The oracle: one query at a time, tokens in order, softmax kept running over the blocks of the cache.
+// The oracle: one query at a time, tokens in order, softmax kept running over the blocks of a stretch of the cache.
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "kernels/kernel_list.h"
 #include "kernels/rope_angles.h"
+#include "tensor/convert.h"
 
 namespace strata::kernels {
 namespace {
@@ -13,18 +15,44 @@ constexpr std::int64_t kMaxPairs = 256;  // pairs whose angles are computed at a
 
 std::string Refuses(std::int64_t, std::int64_t, std::int64_t, const CpuFeatures&) { return ""; }
 
-// Rotates pairs [first, first + count) of one head; a pair's halves are `apart` floats from each other.
+// Rotates pairs [first, first + count) of one head.
 void Rotate(const float* cosine, const float* sine, std::int64_t first, std::int64_t count, const RopeArgs& rope,
-            const float* in, std::int64_t out_step, float* out) {
+            const float* in, const auto& put) {
   const bool halves = rope.style == RopeStyle::kHalves;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t a = halves ? first + i : 2 * (first + i);
     const std::int64_t b = halves ? a + rope.rotary_dim / 2 : a + 1;
     const float x = in[a];
     const float y = in[b];
-    out[a * out_step] = x * cosine[i] - y * sine[i];
-    out[b * out_step] = y * cosine[i] + x * sine[i];
+    put(a, x * cosine[i] - y * sine[i]);
+    put(b, y * cosine[i] + x * sine[i]);
   }
+}
+
+float GetK(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t d, std::int64_t slot) {
+  const std::int64_t i = d * kKvBlock + slot;
+  return kv.dtype == DType::kF32 ? kv.block_k<float>(block, head)[i]
+                                 : F16ToF32(kv.block_k<std::uint16_t>(block, head)[i]);
+}
+
+float GetV(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t slot, std::int64_t d) {
+  const std::int64_t i = slot * kv.head_dim + d;
+  return kv.dtype == DType::kF32 ? kv.block_v<float>(block, head)[i]
+                                 : F16ToF32(kv.block_v<std::uint16_t>(block, head)[i]);
+}
+
+std::uint16_t Narrow(float value) { return F32ToF16(std::clamp(value, -65504.0f, 65504.0f)); }
+
+void PutK(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t d, std::int64_t slot, float value) {
+  const std::int64_t i = d * kKvBlock + slot;
+  kv.dtype == DType::kF32 ? void(kv.block_k<float>(block, head)[i] = value)
+                          : void(kv.block_k<std::uint16_t>(block, head)[i] = Narrow(value));
+}
+
+void PutV(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t slot, std::int64_t d, float value) {
+  const std::int64_t i = slot * kv.head_dim + d;
+  kv.dtype == DType::kF32 ? void(kv.block_v<float>(block, head)[i] = value)
+                          : void(kv.block_v<std::uint16_t>(block, head)[i] = Narrow(value));
 }
 
 void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
@@ -41,66 +69,139 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
     const float* v = row + (args.heads + args.kv_heads + kv_head) * dim;
     const std::int64_t block = sequence.block_table[position / kKvBlock];
     const std::int64_t slot = position % kKvBlock;
-    float* cache_k = args.kv.block_k(block, kv_head) + slot;
-    float* cache_v = args.kv.block_v(block, kv_head) + slot * dim;
+    const auto put_k = [&](std::int64_t d, float value) { PutK(args.kv, block, kv_head, d, slot, value); };
     for (std::int64_t first = 0; first < args.rope.rotary_dim / 2; first += kMaxPairs) {
       const std::int64_t count = std::min(kMaxPairs, args.rope.rotary_dim / 2 - first);
       RopeAngles(args.rope.inv_freq + first, count, position, args.rope.scale, cosine, sine);
       for (std::int64_t h = 0; h < group; ++h) {
-        Rotate(cosine, sine, first, count, args.rope, q + h * dim, 1, q + h * dim);
+        float* head = q + h * dim;
+        Rotate(cosine, sine, first, count, args.rope, head, [&](std::int64_t d, float value) { head[d] = value; });
       }
-      Rotate(cosine, sine, first, count, args.rope, k, kKvBlock, cache_k);
+      Rotate(cosine, sine, first, count, args.rope, k, put_k);
     }
-    for (std::int64_t d = args.rope.rotary_dim; d < dim; ++d) cache_k[d * kKvBlock] = k[d];
-    std::copy_n(v, dim, cache_v);
+    for (std::int64_t d = args.rope.rotary_dim; d < dim; ++d) put_k(d, k[d]);
+    for (std::int64_t d = 0; d < dim; ++d) PutV(args.kv, block, kv_head, slot, d, v[d]);
   }
 }
 
-void AttendOne(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t position,
-               const float* q, float* out) {
+/// What a stretch of positions gives.
+struct Partial {
+  float* out;
+  float max, sum;
+};
+
+void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
+                   std::int64_t end, const float* q, Partial& to) {
   const std::int64_t dim = args.head_dim;
-  std::fill_n(out, dim, 0.0f);
-  float max = -std::numeric_limits<float>::infinity();
-  float sum = 0.0f;
-  for (std::int64_t begin = 0; begin <= position; begin += kKvBlock) {
+  std::fill_n(to.out, dim, 0.0f);
+  to.max = -std::numeric_limits<float>::infinity();
+  to.sum = 0.0f;
+  for (; begin < end; begin += kKvBlock) {
     const std::int64_t block = sequence.block_table[begin / kKvBlock];
-    const std::int64_t tokens = std::min(kKvBlock, position + 1 - begin);
-    const float* k = args.kv.block_k(block, kv_head);
-    const float* v = args.kv.block_v(block, kv_head);
+    const std::int64_t tokens = std::min(kKvBlock, end - begin);
     float score[kKvBlock] = {};
     for (std::int64_t d = 0; d < dim; ++d) {
-      for (std::int64_t t = 0; t < kKvBlock; ++t) score[t] += q[d] * k[d * kKvBlock + t];
+      for (std::int64_t t = 0; t < tokens; ++t) score[t] += q[d] * GetK(args.kv, block, kv_head, d, t);
     }
-    float new_max = max;
+    float new_max = to.max;
     for (std::int64_t t = 0; t < tokens; ++t) new_max = std::max(new_max, score[t] *= args.scale);
-    const float correction = std::exp(max - new_max);
-    max = new_max;
-    sum *= correction;
-    for (std::int64_t d = 0; d < dim; ++d) out[d] *= correction;
+    const float correction = std::exp(to.max - new_max);
+    to.max = new_max;
+    to.sum *= correction;
+    for (std::int64_t d = 0; d < dim; ++d) to.out[d] *= correction;
     for (std::int64_t t = 0; t < tokens; ++t) {
-      const float p = std::exp(score[t] - max);
-      sum += p;
-      for (std::int64_t d = 0; d < dim; ++d) out[d] += p * v[t * dim + d];
+      const float p = std::exp(score[t] - to.max);
+      to.sum += p;
+      for (std::int64_t d = 0; d < dim; ++d) to.out[d] += p * GetV(args.kv, block, kv_head, t, d);
     }
   }
-  for (std::int64_t d = 0; d < dim; ++d) out[d] /= sum;
+}
+
+void MergeStretch(const Partial& part, std::int64_t dim, Partial& to) {
+  const float max = std::max(to.max, part.max);
+  const float keep = std::exp(to.max - max);
+  const float add = std::exp(part.max - max);
+  for (std::int64_t d = 0; d < dim; ++d) to.out[d] = to.out[d] * keep + part.out[d] * add;
+  to.sum = to.sum * keep + part.sum * add;
+  to.max = max;
+}
+
+/// Calls work(r, head) for the rows and the KV head's query heads.
+void ForPairs(const AttentionArgs& args, std::int64_t kv_head, std::int64_t row_begin, std::int64_t row_end,
+              const auto& work) {
+  const std::int64_t group = args.heads / args.kv_heads;
+  for (std::int64_t r = row_begin; r < row_end; ++r) {
+    for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) work(r, head);
+  }
+}
+
+const float* QueryOf(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t r, std::int64_t head) {
+  return args.qkv + (sequence.row_begin + r) * args.qkv_stride + head * args.head_dim;
+}
+
+float* OutOf(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t r, std::int64_t head) {
+  return args.out + (sequence.row_begin + r) * args.out_stride + head * args.head_dim;
+}
+
+float* PartialOf(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t r, std::int64_t head,
+                 std::int64_t split) {
+  const std::int64_t index = sequence.partial_begin + r * sequence.splits() + split;
+  return args.partials + (index * args.heads + head) * (args.head_dim + 2);
 }
 
 void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
             std::int64_t row_end) {
-  const std::int64_t group = args.heads / args.kv_heads;
-  for (std::int64_t r = row_begin; r < row_end; ++r) {
-    const std::int64_t row = sequence.row_begin + r;
-    for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-      AttendOne(args, sequence, kv_head, sequence.position_begin + r,
-                args.qkv + row * args.qkv_stride + head * args.head_dim,
-                args.out + row * args.out_stride + head * args.head_dim);
+  const std::int64_t dim = args.head_dim;
+  std::vector<float> part_out(static_cast<std::size_t>(dim));
+  ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
+    const float* q = QueryOf(args, sequence, r, head);
+    const std::int64_t end = sequence.position_begin + r + 1;
+    Partial all{OutOf(args, sequence, r, head), 0, 0};
+    AttendStretch(args, sequence, kv_head, 0, std::min(end, kAttentionSplit), q, all);
+    for (std::int64_t begin = kAttentionSplit; begin < end; begin += kAttentionSplit) {
+      Partial part{part_out.data(), 0, 0};
+      AttendStretch(args, sequence, kv_head, begin, std::min(end, begin + kAttentionSplit), q, part);
+      MergeStretch(part, dim, all);
     }
-  }
+    for (std::int64_t d = 0; d < dim; ++d) all.out[d] /= all.sum;
+  });
+}
+
+void AttendPart(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
+                std::int64_t row_end, std::int64_t split) {
+  const std::int64_t begin = split * kAttentionSplit;
+  ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
+    const std::int64_t end = std::min(sequence.position_begin + r + 1, begin + kAttentionSplit);
+    if (begin >= end) return;
+    Partial part{PartialOf(args, sequence, r, head, split), 0, 0};
+    AttendStretch(args, sequence, kv_head, begin, end, QueryOf(args, sequence, r, head), part);
+    part.out[args.head_dim] = part.max;
+    part.out[args.head_dim + 1] = part.sum;
+  });
+}
+
+void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
+           std::int64_t row_end) {
+  const std::int64_t dim = args.head_dim;
+  ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
+    Partial all{OutOf(args, sequence, r, head), 0, 0};
+    for (std::int64_t split = 0; split <= (sequence.position_begin + r) / kAttentionSplit; ++split) {
+      float* stored = PartialOf(args, sequence, r, head, split);
+      const Partial part{stored, stored[dim], stored[dim + 1]};
+      if (split == 0) {
+        std::copy_n(stored, dim, all.out);
+        all.max = part.max;
+        all.sum = part.sum;
+      } else {
+        MergeStretch(part, dim, all);
+      }
+    }
+    for (std::int64_t d = 0; d < dim; ++d) all.out[d] /= all.sum;
+  });
 }
 
 }  // namespace
 
-const AttentionKernel kAttentionRef = {"attention_ref", Refuses, RopeStore, Attend};
+const AttentionKernel kAttentionRef = {"attention_ref", Refuses, RopeStore, Attend, AttendPart, Merge};
 
 }  // namespace strata::kernels

@@ -1,10 +1,14 @@
-// Inside the kernels only: flash attention over the paged cache, as every vector instruction set does it. A tile is a
-// few (row, query head) pairs of one KV head against a span of 64 tokens. The softmax runs from span to span of 64
-// positions counted from 0, so a row's bits depend on its position alone. Each file that includes this gets its own
-// copy, compiled for its instruction set, which it passes as Isa:
+// Inside the kernels only: flash attention over the paged cache, as every vector instruction set does it. Pairs of
+// (row, query head) of one KV head pass over spans of 64 tokens, a few of them (a tile) at once; a span of a cache that
+// is not f32 is widened once for all. The softmax runs from span to span of 64 positions counted from 0 and anew at
+// each kAttentionSplit, so a row's bits depend on its position alone. Each file that includes this gets its own copy,
+// compiled for its instruction set, which it passes as Isa:
 //
 //   struct Isa {
 //     static constexpr int kTilePairs;
+//     static void Widen(const std::uint16_t* f16, std::int64_t count, float* out);   // count: a multiple of 16
+//     static void Narrow(const float*, std::int64_t count, std::uint16_t* f16);      // clamped; any count
+//     static float Exp2(float);                                                       // of x <= 0
 //     template <int kPairs> static void Scores(const Span&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
 //     template <int kPairs> static void Softmax(const Span&, float scale_log2, AttentionTile<kTilePairs>&);
 //     template <int kPairs> static void Values(const Span&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
@@ -31,8 +35,8 @@ struct AttentionTile {
   std::int64_t position[kPairs];
   float max[kPairs];
   float sum[kPairs];
-  alignas(64) float weights[kPairs][kSpan];  ///< scores, then exp(score - max)
   float correction[kPairs];
+  float (*weights)[kSpan];  ///< scores, then exp(score - max); 64-byte aligned, of the tile at work
 };
 
 struct Span {
@@ -43,60 +47,213 @@ struct Span {
   const float* v[kSpanBlocks];
 };
 
-template <class Isa, int kPairs>
-void AttendTile(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head,
+constexpr int kTilesAtOnce = 16;
+
+/// The pairs of some rows that pass over the cache together.
+template <class Isa>
+struct PairSet {
+  using Tile = AttentionTile<Isa::kTilePairs>;
+  alignas(64) float weights[Isa::kTilePairs][kSpan];
+  Tile tiles[kTilesAtOnce];
+  std::int64_t pairs;
+
+  static constexpr std::int64_t kMost = kTilesAtOnce * Isa::kTilePairs;
+  Tile& tile(std::int64_t pair) { return tiles[pair / Isa::kTilePairs]; }
+  static std::int64_t place(std::int64_t pair) { return pair % Isa::kTilePairs; }
+  std::int64_t count(std::int64_t first) const {
+    return pairs - first < Isa::kTilePairs ? pairs - first : Isa::kTilePairs;
+  }
+};
+
+template <class Isa, int kPairs = Isa::kTilePairs>
+void AttendSpan(const Span& span, std::int64_t dim, float scale_log2, std::int64_t pairs,
                 AttentionTile<Isa::kTilePairs>& tile) {
+  if constexpr (kPairs > 1) {
+    if (pairs < kPairs) return AttendSpan<Isa, kPairs - 1>(span, dim, scale_log2, pairs, tile);
+  }
+  Isa::template Scores<kPairs>(span, dim, tile);
+  Isa::template Softmax<kPairs>(span, scale_log2, tile);
+  Isa::template Values<kPairs>(span, dim, tile);
+}
+
+/// Positions [begin, end) for all pairs, anew: out, max and sum of each are of these alone.
+template <class Isa, class T>
+void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
+                   std::int64_t end, PairSet<Isa>& set) {
   constexpr float kLog2E = 1.44269504f;  // the softmax is taken in powers of two
   const std::int64_t dim = args.head_dim;
-  for (int i = 0; i < kPairs; ++i) {
-    tile.max[i] = kNever;
-    tile.sum[i] = 0.0f;
-    for (std::int64_t d = 0; d < dim; ++d) tile.out[i][d] = 0.0f;
+  for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
+    auto& tile = set.tile(pair);
+    tile.max[set.place(pair)] = kNever;
+    tile.sum[set.place(pair)] = 0.0f;
+    for (std::int64_t d = 0; d < dim; ++d) tile.out[set.place(pair)][d] = 0.0f;
   }
-  const std::int64_t block_floats = 2 * args.kv_heads * kKvBlock * dim;
-  const std::int64_t end = tile.position[kPairs - 1] + 1;
-  for (std::int64_t begin = 0; begin < end; begin += kSpan) {
-    Span span{.begin = begin, .tokens = end - begin < kSpan ? end - begin : kSpan, .blocks = 0, .k = {}, .v = {}};
-    span.blocks = (span.tokens + kKvBlock - 1) / kKvBlock;
-    for (std::int64_t b = 0; b < span.blocks; ++b) {
-      const float* block = args.kv.base + sequence.block_table[begin / kKvBlock + b] * block_floats;
-      span.k[b] = block + kv_head * kKvBlock * dim;
-      span.v[b] = block + (args.kv_heads + kv_head) * kKvBlock * dim;
+  const std::int64_t last = set.tile(set.pairs - 1).position[set.place(set.pairs - 1)];
+  end = end < last + 1 ? end : last + 1;
+  alignas(64) float wide[2 * kSpan * kMaxHeadDim];
+  for (; begin < end; begin += kSpan) {
+    Span all{.begin = begin, .tokens = end - begin < kSpan ? end - begin : kSpan, .blocks = 0, .k = {}, .v = {}};
+    all.blocks = (all.tokens + kKvBlock - 1) / kKvBlock;
+    for (std::int64_t b = 0; b < all.blocks; ++b) {
+      const std::int32_t block = sequence.block_table[begin / kKvBlock + b];
+      const T* k = args.kv.block_k<T>(block, kv_head);
+      const T* v = args.kv.block_v<T>(block, kv_head);
+      if constexpr (sizeof(T) == sizeof(float)) {
+        all.k[b] = k;
+        all.v[b] = v;
+      } else {
+        float* to = wide + 2 * b * kKvBlock * dim;
+        Isa::Widen(k, kKvBlock * dim, to);
+        // What is behind the last token was never written.
+        const std::int64_t tokens = all.tokens - b * kKvBlock < kKvBlock ? all.tokens - b * kKvBlock : kKvBlock;
+        Isa::Widen(v, tokens * dim, to + kKvBlock * dim);
+        all.k[b] = to;
+        all.v[b] = to + kKvBlock * dim;
+      }
     }
-    Isa::template Scores<kPairs>(span, dim, tile);
-    Isa::template Softmax<kPairs>(span, args.scale * kLog2E, tile);
-    Isa::template Values<kPairs>(span, dim, tile);
-  }
-  for (int i = 0; i < kPairs; ++i) {
-    for (std::int64_t d = 0; d < dim; ++d) tile.out[i][d] /= tile.sum[i];
+    for (std::int64_t first = 0; first < set.pairs; first += Isa::kTilePairs) {
+      auto& tile = set.tile(first);
+      const std::int64_t count = set.count(first);
+      const std::int64_t visible = tile.position[count - 1] + 1 - begin;
+      if (visible <= 0) continue;
+      Span span = all;
+      span.tokens = all.tokens < visible ? all.tokens : visible;
+      span.blocks = (span.tokens + kKvBlock - 1) / kKvBlock;
+      AttendSpan<Isa>(span, dim, args.scale * kLog2E, count, tile);
+    }
   }
 }
 
-/// AttendTile for the number of pairs that the tile holds.
-template <class Isa, int kPairs = Isa::kTilePairs>
-void AttendPairs(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t pairs,
-                 AttentionTile<Isa::kTilePairs>& tile) {
-  if (pairs == kPairs) return AttendTile<Isa, kPairs>(args, sequence, kv_head, tile);
-  if constexpr (kPairs > 1) AttendPairs<Isa, kPairs - 1>(args, sequence, kv_head, pairs, tile);
+template <class Isa>
+void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
+                   std::int64_t end, PairSet<Isa>& set) {
+  if (args.kv.dtype == DType::kF32) return AttendStretch<Isa, float>(args, sequence, kv_head, begin, end, set);
+  AttendStretch<Isa, std::uint16_t>(args, sequence, kv_head, begin, end, set);
+}
+
+/// Adds a stretch to those before it. One that a row does not reach changes no bit.
+template <class Isa>
+void MergeStretch(float part_max, float part_sum, const float* part, std::int64_t dim, float& max, float& sum,
+                  float* out) {
+  const float new_max = max > part_max ? max : part_max;
+  const float keep = Isa::Exp2(max - new_max);
+  const float add = Isa::Exp2(part_max - new_max);
+  for (std::int64_t d = 0; d < dim; ++d) out[d] = out[d] * keep + part[d] * add;
+  sum = sum * keep + part_sum * add;
+  max = new_max;
+}
+
+/// Row (of the sequence's in this step) and query head of a pair.
+struct PairPlace {
+  std::int64_t row, head;
+};
+
+inline PairPlace PlaceOf(const AttentionArgs& args, std::int64_t kv_head, std::int64_t row_begin, std::int64_t pair) {
+  const std::int64_t group = args.heads / args.kv_heads;
+  return {row_begin + pair / group, kv_head * group + pair % group};
+}
+
+inline float* OutOf(const AttentionArgs& args, const SequenceRows& sequence, PairPlace place) {
+  return args.out + (sequence.row_begin + place.row) * args.out_stride + place.head * args.head_dim;
+}
+
+/// [head_dim] of output, maximum, sum.
+inline float* PartialOf(const AttentionArgs& args, const SequenceRows& sequence, PairPlace place, std::int64_t split) {
+  const std::int64_t index = sequence.partial_begin + place.row * sequence.splits() + split;
+  return args.partials + (index * args.heads + place.head) * (args.head_dim + 2);
+}
+
+/// Calls work(set, first) for the pairs of the rows, as many at once as fit: pair i of set is pair first + i of the
+/// rows. work sets where the outputs go.
+template <class Isa, class Work>
+void ForPairs(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
+              std::int64_t row_end, const Work& work) {
+  const std::int64_t all = (row_end - row_begin) * (args.heads / args.kv_heads);
+  PairSet<Isa> set;
+  for (std::int64_t first = 0; first < all; first += set.kMost) {
+    set.pairs = all - first < set.kMost ? all - first : set.kMost;
+    for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
+      const PairPlace place = PlaceOf(args, kv_head, row_begin, first + pair);
+      auto& tile = set.tile(pair);
+      tile.weights = set.weights;
+      tile.q[set.place(pair)] =
+          args.qkv + (sequence.row_begin + place.row) * args.qkv_stride + place.head * args.head_dim;
+      tile.position[set.place(pair)] = sequence.position_begin + place.row;
+    }
+    work(set, first);
+  }
 }
 
 template <class Isa>
 void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
             std::int64_t row_end) {
-  const std::int64_t group = args.heads / args.kv_heads;
-  const std::int64_t pairs = (row_end - row_begin) * group;
-  AttentionTile<Isa::kTilePairs> tile;
-  for (std::int64_t first = 0; first < pairs; first += Isa::kTilePairs) {
-    const std::int64_t count = pairs - first < Isa::kTilePairs ? pairs - first : Isa::kTilePairs;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t r = row_begin + (first + i) / group;
-      const std::int64_t head = kv_head * group + (first + i) % group;
-      const std::int64_t row = sequence.row_begin + r;
-      tile.q[i] = args.qkv + row * args.qkv_stride + head * args.head_dim;
-      tile.out[i] = args.out + row * args.out_stride + head * args.head_dim;
-      tile.position[i] = sequence.position_begin + r;
+  const std::int64_t dim = args.head_dim;
+  const std::int64_t end = sequence.position_begin + row_end;
+  alignas(64) float parts[PairSet<Isa>::kMost * kMaxHeadDim];
+  ForPairs<Isa>(args, sequence, kv_head, row_begin, row_end, [&](PairSet<Isa>& set, std::int64_t first) {
+    float max[PairSet<Isa>::kMost];
+    float sum[PairSet<Isa>::kMost];
+    for (std::int64_t begin = 0; begin < end; begin += kAttentionSplit) {
+      for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
+        set.tile(pair).out[set.place(pair)] =
+            begin == 0 ? OutOf(args, sequence, PlaceOf(args, kv_head, row_begin, first + pair)) : parts + pair * dim;
+      }
+      AttendStretch<Isa>(args, sequence, kv_head, begin, begin + kAttentionSplit, set);
+      for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
+        const auto& tile = set.tile(pair);
+        const std::int64_t i = set.place(pair);
+        if (begin == 0) {
+          max[pair] = tile.max[i];
+          sum[pair] = tile.sum[i];
+        } else if (tile.position[i] >= begin) {
+          MergeStretch<Isa>(tile.max[i], tile.sum[i], tile.out[i], dim, max[pair], sum[pair],
+                            OutOf(args, sequence, PlaceOf(args, kv_head, row_begin, first + pair)));
+        }
+      }
     }
-    AttendPairs<Isa>(args, sequence, kv_head, count, tile);
+    for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
+      float* out = OutOf(args, sequence, PlaceOf(args, kv_head, row_begin, first + pair));
+      for (std::int64_t d = 0; d < dim; ++d) out[d] /= sum[pair];
+    }
+  });
+}
+
+template <class Isa>
+void AttendPart(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
+                std::int64_t row_end, std::int64_t split) {
+  const std::int64_t begin = split * kAttentionSplit;
+  ForPairs<Isa>(args, sequence, kv_head, row_begin, row_end, [&](PairSet<Isa>& set, std::int64_t first) {
+    for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
+      set.tile(pair).out[set.place(pair)] =
+          PartialOf(args, sequence, PlaceOf(args, kv_head, row_begin, first + pair), split);
+    }
+    AttendStretch<Isa>(args, sequence, kv_head, begin, begin + kAttentionSplit, set);
+    for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
+      const auto& tile = set.tile(pair);
+      tile.out[set.place(pair)][args.head_dim] = tile.max[set.place(pair)];
+      tile.out[set.place(pair)][args.head_dim + 1] = tile.sum[set.place(pair)];
+    }
+  });
+}
+
+template <class Isa>
+void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
+           std::int64_t row_end) {
+  const std::int64_t dim = args.head_dim;
+  const std::int64_t pairs = (row_end - row_begin) * (args.heads / args.kv_heads);
+  for (std::int64_t pair = 0; pair < pairs; ++pair) {
+    const PairPlace place = PlaceOf(args, kv_head, row_begin, pair);
+    float* out = OutOf(args, sequence, place);
+    const float* part = PartialOf(args, sequence, place, 0);
+    for (std::int64_t d = 0; d < dim; ++d) out[d] = part[d];
+    float max = part[dim];
+    float sum = part[dim + 1];
+    const std::int64_t reached = (sequence.position_begin + place.row) / kAttentionSplit;
+    for (std::int64_t split = 1; split <= reached; ++split) {
+      part = PartialOf(args, sequence, place, split);
+      MergeStretch<Isa>(part[dim], part[dim + 1], part, dim, max, sum, out);
+    }
+    for (std::int64_t d = 0; d < dim; ++d) out[d] /= sum;
   }
 }
 
@@ -126,14 +283,15 @@ void Rotate(const RopeArgs& rope, const float* __restrict cosine, const float* _
   }
 }
 
+template <class Isa>
 void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
                std::int64_t row_end) {
   alignas(64) float cosine[kMaxHeadDim / 2];
   alignas(64) float sine[kMaxHeadDim / 2];
   alignas(64) float rotated[kMaxHeadDim];
+  alignas(64) std::uint16_t narrow[kMaxHeadDim];
   const std::int64_t group = args.heads / args.kv_heads;
   const std::int64_t dim = args.head_dim;
-  const std::int64_t block_floats = 2 * args.kv_heads * kKvBlock * dim;
   for (std::int64_t r = row_begin; r < row_end; ++r) {
     const std::int64_t position = sequence.position_begin + r;
     float* row = args.qkv + (sequence.row_begin + r) * args.qkv_stride;
@@ -145,12 +303,19 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
     const float* v = row + (args.heads + args.kv_heads + kv_head) * dim;
     for (std::int64_t d = args.rope.rotary_dim; d < dim; ++d) rotated[d] = k[d];
     Rotate(args.rope, cosine, sine, k, rotated);
-    float* block = args.kv.base + sequence.block_table[position / kKvBlock] * block_floats;
+    const std::int32_t block = sequence.block_table[position / kKvBlock];
     const std::int64_t slot = position % kKvBlock;
-    float* cache_k = block + kv_head * kKvBlock * dim + slot;
-    float* cache_v = block + (args.kv_heads + kv_head) * kKvBlock * dim + slot * dim;
-    for (std::int64_t d = 0; d < dim; ++d) cache_k[d * kKvBlock] = rotated[d];
-    for (std::int64_t d = 0; d < dim; ++d) cache_v[d] = v[d];
+    if (args.kv.dtype == DType::kF32) {
+      float* cache_k = args.kv.block_k<float>(block, kv_head) + slot;
+      float* cache_v = args.kv.block_v<float>(block, kv_head) + slot * dim;
+      for (std::int64_t d = 0; d < dim; ++d) cache_k[d * kKvBlock] = rotated[d];
+      for (std::int64_t d = 0; d < dim; ++d) cache_v[d] = v[d];
+    } else {
+      auto* cache_k = args.kv.block_k<std::uint16_t>(block, kv_head) + slot;
+      Isa::Narrow(rotated, dim, narrow);
+      for (std::int64_t d = 0; d < dim; ++d) cache_k[d * kKvBlock] = narrow[d];
+      Isa::Narrow(v, dim, args.kv.block_v<std::uint16_t>(block, kv_head) + slot * dim);
+    }
   }
 }
 

@@ -134,23 +134,36 @@ const LinearKernel* SelectLinear(const LinearProblem&, const CpuFeatures&, std::
 void ApplyEpilogue(const Epilogue&, const float* acc, std::int64_t acc_stride, std::int64_t row0, std::int64_t rows,
                    std::int64_t panel0, std::int64_t panels);
 
-/// The paged KV cache of one layer, f32. Block b, KV head h: K at block_k(b, h) transposed [head_dim][kKvBlock], V at
-/// block_v(b, h) as [kKvBlock][head_dim]. Sixteen tokens a block, so that a row of K^T is one zmm of scores.
+/// The paged KV cache of one layer. Block b, KV head h: K transposed [head_dim][kKvBlock], behind it V
+/// [kKvBlock][head_dim]. Sixteen tokens a block, so that a row of K^T is one zmm of scores.
 inline constexpr std::int64_t kKvBlock = 16;
 struct KvLayer {
-  float* base;
+  std::byte* base;
   std::int64_t kv_heads;
   std::int64_t head_dim;
-  static std::int64_t BlockFloats(std::int64_t kv_heads, std::int64_t head_dim) {
+  DType dtype;                ///< kF32, or kF16: rounded to nearest, values beyond its range to the greatest it has
+  std::int64_t block_stride;  ///< bytes
+
+  static std::int64_t BlockElements(std::int64_t kv_heads, std::int64_t head_dim) {
     return 2 * kv_heads * kKvBlock * head_dim;
   }
-  float* block_k(std::int64_t block, std::int64_t head) const {
-    return base + block * BlockFloats(kv_heads, head_dim) + head * kKvBlock * head_dim;
+  static std::int64_t BlockBytes(std::int64_t kv_heads, std::int64_t head_dim, DType dtype) {
+    return BlockElements(kv_heads, head_dim) * (dtype == DType::kF32 ? 4 : 2);
   }
-  float* block_v(std::int64_t block, std::int64_t head) const {
-    return base + block * BlockFloats(kv_heads, head_dim) + (kv_heads + head) * kKvBlock * head_dim;
+  /// T: float, or std::uint16_t for kF16.
+  template <class T>
+  T* block_k(std::int64_t block, std::int64_t head) const {
+    return reinterpret_cast<T*>(base + block * block_stride) + 2 * head * kKvBlock * head_dim;
+  }
+  template <class T>
+  T* block_v(std::int64_t block, std::int64_t head) const {
+    return block_k<T>(block, head) + kKvBlock * head_dim;
   }
 };
+
+/// The softmax runs anew over every so many positions, and what these stretches give is put together in order: the same
+/// bits, whether one rank goes through all of them or each goes to another.
+inline constexpr std::int64_t kAttentionSplit = 256;
 
 enum class RopeStyle : std::uint8_t { kInterleaved, kHalves };
 
@@ -167,6 +180,11 @@ struct SequenceRows {
   std::int64_t row_count;
   std::int64_t position_begin;      ///< of its first row: tokens already in the cache
   const std::int32_t* block_table;  ///< block of position p: block_table[p / kKvBlock]
+  /// With attend_part: where its partial results begin in AttentionArgs::partials, counted in rows times splits.
+  std::int64_t partial_begin = 0;
+
+  /// Stretches of kAttentionSplit positions up to its last row.
+  std::int64_t splits() const { return (position_begin + row_count + kAttentionSplit - 1) / kAttentionSplit; }
 };
 
 struct AttentionArgs {
@@ -180,6 +198,7 @@ struct AttentionArgs {
   float scale;
   RopeArgs rope;
   KvLayer kv;
+  float* partials = nullptr;  ///< [rows and splits of the sequences][heads][head_dim + 2]: output, maximum, sum
 };
 
 struct AttentionKernel {
@@ -192,6 +211,11 @@ struct AttentionKernel {
   /// Causal attention of rows [begin, end) of the sequence, for the query heads of one KV head, over the cache.
   void (*attend)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
                  std::int64_t row_end);
+  /// The same in parts, each (row, split) at its place in partials; merge puts them together once all are there.
+  void (*attend_part)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
+                      std::int64_t row_end, std::int64_t split);
+  void (*merge)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
+                std::int64_t row_end);
 };
 std::span<const AttentionKernel* const> AttentionKernels();
 const AttentionKernel* SelectAttention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,

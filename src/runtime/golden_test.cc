@@ -76,7 +76,8 @@ class Checkpoint : public testing::TestWithParam<std::string> {
     golden_ = std::move(*golden);
     auto file = ModelFile::Open(GetParam());
     ASSERT_TRUE(file) << file.error().ToString();
-    auto runner = ModelRunner::Load(std::move(*file), {.max_sequences = 1, .max_step_tokens = 64});
+    auto runner =
+        ModelRunner::Load(std::move(*file), {.kv_dtype = DType::kF32, .max_sequences = 1, .max_step_tokens = 64});
     ASSERT_TRUE(runner) << runner.error().ToString();
     runner_ = std::move(*runner);
     vocab_ = static_cast<std::size_t>(runner_->config().vocab);

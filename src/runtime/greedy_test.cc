@@ -38,8 +38,9 @@ class Greedy : public testing::Test {
     if (path == nullptr) return;
     auto file = ModelFile::Open(path);
     ASSERT_TRUE(file) << file.error().ToString();
-    auto runner = ModelRunner::Load(
-        std::move(*file), {.max_context = 4096, .kv_bytes = 512U << 20, .max_sequences = 8, .max_logit_rows = 512});
+    RunnerOptions options{.max_context = 4096, .kv_bytes = 512U << 20, .max_sequences = 8, .max_logit_rows = 512};
+    if (OnRefPath()) options.kv_dtype = DType::kF32;  // held to the last bits; the fast path to its own default
+    auto runner = ModelRunner::Load(std::move(*file), options);
     ASSERT_TRUE(runner) << runner.error().ToString();
     runner_ = std::move(*runner);
   }

@@ -5,13 +5,15 @@
 namespace strata {
 
 Result<std::unique_ptr<KvPool>> KvPool::Create(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim,
-                                               std::int64_t blocks) {
+                                               DType dtype, std::int64_t blocks) {
   std::unique_ptr<KvPool> pool(new KvPool);
-  const auto block_bytes = static_cast<std::size_t>(kernels::KvLayer::BlockFloats(kv_heads, head_dim)) * sizeof(float);
-  STRATA_TRY(pool->memory_, MappedMemory::Map(static_cast<std::size_t>(layers * blocks) * block_bytes, "the KV cache"));
+  const auto block_bytes = static_cast<std::size_t>(kernels::KvLayer::BlockBytes(kv_heads, head_dim, dtype));
+  STRATA_TRY(pool->memory_, MappedMemory::Map(static_cast<std::size_t>(layers * blocks) * block_bytes, "the KV cache",
+                                              MappedMemory::Pages::kHuge));
   pool->layers_ = layers;
   pool->kv_heads_ = kv_heads;
   pool->head_dim_ = head_dim;
+  pool->dtype_ = dtype;
   pool->blocks_ = blocks;
   pool->references_.assign(static_cast<std::size_t>(blocks), 0);
   pool->free_.resize(static_cast<std::size_t>(blocks));
@@ -51,8 +53,8 @@ void KvPool::Release(std::span<const std::int32_t> table) {
 }
 
 kernels::KvLayer KvPool::layer(std::int64_t index) const {
-  const std::int64_t floats = kernels::KvLayer::BlockFloats(kv_heads_, head_dim_) * blocks_;
-  return {reinterpret_cast<float*>(memory_.data()) + index * floats, kv_heads_, head_dim_};
+  const std::int64_t bytes = kernels::KvLayer::BlockBytes(kv_heads_, head_dim_, dtype_);
+  return {memory_.data() + index * bytes, kv_heads_, head_dim_, dtype_, layers_ * bytes};
 }
 
 }  // namespace strata

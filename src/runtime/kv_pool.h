@@ -17,11 +17,12 @@ class KvPool {
  public:
   /// Errors: kResourceExhausted naming the bytes when the memory cannot be reserved.
   static Result<std::unique_ptr<KvPool>> Create(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim,
-                                                std::int64_t blocks);
+                                                DType dtype, std::int64_t blocks);
 
   std::int64_t blocks() const { return blocks_; }
   std::int64_t free_blocks() const { return static_cast<std::int64_t>(free_.size()); }
   std::uint64_t bytes() const { return memory_.size(); }
+  DType dtype() const { return dtype_; }
 
   /// Appends `count` blocks (each with one reference) to `table`, or none. Errors: kResourceExhausted.
   Status Allocate(std::int64_t count, std::vector<std::int32_t>& table);
@@ -38,7 +39,8 @@ class KvPool {
  private:
   KvPool() = default;
   std::int64_t layers_ = 0, kv_heads_ = 0, head_dim_ = 0, blocks_ = 0;
-  MappedMemory memory_;  ///< f32 [layers][blocks][BlockFloats]
+  DType dtype_ = DType::kF32;
+  MappedMemory memory_;  ///< [blocks][layers][BlockBytes]: what a sequence has lies together, on few pages
   std::vector<std::int32_t> free_;
   std::vector<std::int32_t> references_;
 };

@@ -15,6 +15,8 @@ namespace {
 
 /// Rows of attention that one rank takes at once: long prompts are shared, and late rows (which see more) spread out.
 constexpr std::int64_t kAttendRows = 32;
+/// Rows times splits that may be under way at once: enough for 64 streams of 8,000 tokens.
+constexpr std::int64_t kPartials = 2048;
 
 class CpuModelRunner : public ModelRunner {
  public:
@@ -29,7 +31,11 @@ class CpuModelRunner : public ModelRunner {
     team_ = std::make_unique<ThreadTeam>(options_.threads);
     STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
     STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_));
-    STRATA_TRY(kv_, KvPool::Create(config().layers, config().kv_heads, config().head_dim, KvBlocks()));
+    STRATA_TRY(kv_,
+               KvPool::Create(config().layers, config().kv_heads, config().head_dim, *options_.kv_dtype, KvBlocks()));
+    const std::int64_t partial_floats = kPartials * config().heads * (config().head_dim + 2);
+    STRATA_TRY(partials_, MappedMemory::Map(static_cast<std::size_t>(partial_floats) * sizeof(float), "attention"));
+    step_.partials = reinterpret_cast<float*>(partials_.data());
     step_.team = team_.get();
     step_.kv = kv_.get();
     return {};
@@ -89,12 +95,21 @@ class CpuModelRunner : public ModelRunner {
     }
     if (options_.max_logit_rows <= 0) options_.max_logit_rows = options_.max_sequences + 64;
     options_.max_logit_rows = std::clamp(options_.max_logit_rows, options_.max_sequences, options_.max_step_tokens);
+    if (!options_.kv_dtype) {
+      const bool exact = std::ranges::all_of(
+          model_->tensors(), [](const ModelTensor& tensor) { return tensor.view.dtype == DType::kF32; });
+      options_.kv_dtype = exact ? DType::kF32 : DType::kF16;
+    }
+    if (*options_.kv_dtype != DType::kF32 && *options_.kv_dtype != DType::kF16) {
+      return Fail(ErrorCode::kInvalidArgument, "a KV cache of {}: f32 and f16 are possible",
+                  Info(*options_.kv_dtype).name);
+    }
     return {};
   }
 
   std::int64_t KvBlocks() {
     const auto block_bytes = static_cast<std::uint64_t>(
-        kernels::KvLayer::BlockFloats(config().kv_heads, config().head_dim) * config().layers * 4);
+        kernels::KvLayer::BlockBytes(config().kv_heads, config().head_dim, *options_.kv_dtype) * config().layers);
     const auto wanted = static_cast<std::uint64_t>(options_.max_sequences * KvPool::BlocksFor(options_.max_context));
     // Half of what is free: the other half is for everything else that the machine does.
     const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : ReadMemoryLimit().available_bytes / 2;
@@ -107,7 +122,10 @@ class CpuModelRunner : public ModelRunner {
     step_.tokens.clear();
     step_.logit_rows.clear();
     step_.sequences.clear();
-    step_.chunks.clear();
+    step_.stores.clear();
+    step_.attends.clear();
+    step_.merges.clear();
+    std::int64_t partials = 0;
     step_.decode = true;
     for (const SequenceSlice& slice : slices) {
       const auto row = static_cast<std::int64_t>(step_.tokens.size());
@@ -117,9 +135,21 @@ class CpuModelRunner : public ModelRunner {
       step_.tokens.insert(step_.tokens.end(), slice.tokens.begin(), slice.tokens.end());
       const auto sequence = static_cast<std::int32_t>(step_.sequences.size());
       step_.sequences.push_back({row, count, slice.start, slice.block_table.data()});
-      // The last rows first: they cost most, so that no rank is left with a long one at the end.
-      for (std::int64_t begin = (count - 1) / kAttendRows * kAttendRows; begin >= 0; begin -= kAttendRows) {
-        step_.chunks.push_back({sequence, begin, std::min(begin + kAttendRows, count)});
+      kernels::SequenceRows& rows = step_.sequences.back();
+      if (count <= kAttendRows && rows.splits() > 1 && partials + count * rows.splits() <= kPartials) {
+        rows.partial_begin = partials;
+        partials += count * rows.splits();
+        step_.stores.push_back({sequence, 0, count});
+        step_.merges.push_back({sequence, 0, count});
+        for (std::int64_t split = 0; split < rows.splits(); ++split) {
+          step_.attends.push_back({sequence, 0, count, split});
+        }
+      } else {
+        // The last rows first: they cost most, so that no rank is left with a long one at the end.
+        for (std::int64_t begin = (count - 1) / kAttendRows * kAttendRows; begin >= 0; begin -= kAttendRows) {
+          step_.stores.push_back({sequence, begin, std::min(begin + kAttendRows, count)});
+          step_.attends.push_back(step_.stores.back());
+        }
       }
       step_.decode = step_.decode && count == 1;
     }
@@ -156,6 +186,7 @@ class CpuModelRunner : public ModelRunner {
   std::unique_ptr<compiler::MapCompiler> compiler_;
   Plan plan_;
   std::unique_ptr<KvPool> kv_;
+  MappedMemory partials_;  ///< of attention's splits
   Step step_{};
   std::vector<std::int32_t> rows_;    ///< of each wanted row, in the slices' order: its place in step_.logit_rows
   std::vector<std::int32_t> argmax_;  ///< [rows_.size()]

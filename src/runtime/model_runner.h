@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,9 +23,10 @@
 namespace strata {
 
 struct RunnerOptions {
-  int threads = 0;               ///< 0 = AvailableCpus()
-  std::int64_t max_context = 0;  ///< tokens of one sequence; 0 = the model's
-  std::uint64_t kv_bytes = 0;    ///< 0 = from the memory limit, at most enough for max_sequences * max_context
+  int threads = 0;                     ///< 0 = AvailableCpus()
+  std::int64_t max_context = 0;        ///< tokens of one sequence; 0 = the model's
+  std::optional<DType> kv_dtype = {};  ///< kF32 or kF16; empty = kF16, but kF32 for a model whose weights all are
+  std::uint64_t kv_bytes = 0;          ///< 0 = from the memory limit, at most enough for max_sequences * max_context
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;  ///< T of the largest step: sizes the arena
   std::int64_t max_logit_rows = 0;     ///< rows of one step with logits, >= max_sequences; 0 = 64 more than that

@@ -108,32 +108,41 @@ void AttentionOperation::Run(int rank, const Step& step) {
   kernels::AttentionArgs now = args;
   now.rope.inv_freq = inv_freq.data();
   now.kv = step.kv->layer(layer);
-  const auto for_units = [&](WorkQueue& queue, std::int64_t at_once, const auto& work) {
-    const auto units = static_cast<std::int64_t>(step.chunks.size()) * now.kv_heads;
-    queue.Drain(units, at_once, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t unit = begin; unit < end; ++unit) {
-        const Step::AttendChunk& chunk = step.chunks[static_cast<std::size_t>(unit / now.kv_heads)];
-        work(step.sequences[static_cast<std::size_t>(chunk.sequence)], unit % now.kv_heads, chunk);
-      }
+  now.partials = step.partials;
+  const auto for_units = [&](WorkQueue& queue, const std::vector<Step::AttendChunk>& chunks, const auto& work) {
+    const auto units = static_cast<std::int64_t>(chunks.size()) * now.kv_heads;
+    queue.Drain(units, 1, [&](std::int64_t unit, std::int64_t) {
+      const Step::AttendChunk& chunk = chunks[static_cast<std::size_t>(unit / now.kv_heads)];
+      work(step.sequences[static_cast<std::size_t>(chunk.sequence)], unit % now.kv_heads, chunk);
     });
   };
   const auto store = [&](const kernels::SequenceRows& sequence, std::int64_t head, const Step::AttendChunk& chunk) {
     kernel->rope_store(now, sequence, head, chunk.row_begin, chunk.row_end);
   };
   const auto attend = [&](const kernels::SequenceRows& sequence, std::int64_t head, const Step::AttendChunk& chunk) {
-    kernel->attend(now, sequence, head, chunk.row_begin, chunk.row_end);
+    if (chunk.split >= 0) {
+      kernel->attend_part(now, sequence, head, chunk.row_begin, chunk.row_end, chunk.split);
+    } else {
+      kernel->attend(now, sequence, head, chunk.row_begin, chunk.row_end);
+    }
   };
-  if (step.decode) {  // a row needs nobody else's: rotate, store and attend in one go
-    for_units(attends, 2,
+  if (step.decode && step.merges.empty()) {  // a row needs nobody else's: rotate, store and attend in one go
+    for_units(attends, step.attends,
               [&](const kernels::SequenceRows& sequence, std::int64_t head, const Step::AttendChunk& chunk) {
                 store(sequence, head, chunk);
                 attend(sequence, head, chunk);
               });
     return;
   }
-  for_units(stores, 2, store);
+  for_units(stores, step.stores, store);
   step.team->Barrier(rank);
-  for_units(attends, 1, attend);
+  for_units(attends, step.attends, attend);
+  if (step.merges.empty()) return;
+  step.team->Barrier(rank);
+  for_units(merges, step.merges,
+            [&](const kernels::SequenceRows& sequence, std::int64_t head, const Step::AttendChunk& chunk) {
+              kernel->merge(now, sequence, head, chunk.row_begin, chunk.row_end);
+            });
 }
 
 std::string AttentionOperation::Describe() const {

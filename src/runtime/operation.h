@@ -66,12 +66,17 @@ struct Step {
   std::vector<kernels::SequenceRows> sequences;
   bool decode = false;  ///< every sequence has one row
 
-  /// A share of attention's work: rows of one sequence; times kv_heads, the units that ranks take.
+  /// Shares of attention's work, each times kv_heads the units that ranks take: rows of one sequence, over all of its
+  /// context or, where that is long and the rows are few, over one split of it.
   struct AttendChunk {
     std::int32_t sequence;
     std::int64_t row_begin, row_end;
+    std::int64_t split = -1;  ///< -1 = all
   };
-  std::vector<AttendChunk> chunks;
+  std::vector<AttendChunk> stores;   ///< every row once
+  std::vector<AttendChunk> attends;  ///< every row once, or once a split
+  std::vector<AttendChunk> merges;   ///< the rows whose splits are put together afterwards
+  float* partials = nullptr;         ///< what the splits give until then
 
   std::int64_t Count(Rows rows) const {
     return static_cast<std::int64_t>(rows == Rows::kTokens ? tokens.size() : logit_rows.size());
@@ -161,13 +166,14 @@ struct AttentionOperation : Operation {
   kernels::AttentionArgs args{};  ///< kv is filled in for each step
   std::int64_t layer = 0;
   std::vector<float> inv_freq;
-  WorkQueue stores, attends;
+  WorkQueue stores, attends, merges;
 
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
   void Reset() override {
     stores.Reset();
     attends.Reset();
+    merges.Reset();
   }
 };
 

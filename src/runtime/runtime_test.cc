@@ -36,7 +36,7 @@ TEST(ArenaLayout, SkipsHolesThatAreTooSmall) {
 }
 
 TEST(KvPool, AllocatesAllOrNothing) {
-  auto pool = KvPool::Create(1, 1, 16, 4);
+  auto pool = KvPool::Create(1, 1, 16, DType::kF32, 4);
   ASSERT_TRUE(pool);
   std::vector<std::int32_t> table;
   EXPECT_TRUE((*pool)->Allocate(3, table));
@@ -51,7 +51,7 @@ TEST(KvPool, AllocatesAllOrNothing) {
 }
 
 TEST(KvPool, SharedBlocksAreFreedByTheLastOwner) {
-  auto pool = KvPool::Create(2, 1, 16, 2);
+  auto pool = KvPool::Create(2, 1, 16, DType::kF32, 2);
   ASSERT_TRUE(pool);
   std::vector<std::int32_t> table;
   ASSERT_TRUE((*pool)->Allocate(1, table));
@@ -63,16 +63,17 @@ TEST(KvPool, SharedBlocksAreFreedByTheLastOwner) {
 }
 
 TEST(KvPool, LayersDoNotOverlap) {
-  auto pool = KvPool::Create(3, 2, 16, 5);
+  auto pool = KvPool::Create(3, 2, 16, DType::kF32, 5);
   ASSERT_TRUE(pool);
-  const std::int64_t floats = kernels::KvLayer::BlockFloats(2, 16);
-  EXPECT_EQ((*pool)->layer(1).base - (*pool)->layer(0).base, 5 * floats);
-  EXPECT_EQ((*pool)->bytes(), static_cast<std::uint64_t>(3 * 5 * floats) * sizeof(float));
+  const std::int64_t bytes = kernels::KvLayer::BlockBytes(2, 16, DType::kF32);
+  EXPECT_EQ((*pool)->layer(1).base - (*pool)->layer(0).base, bytes);
+  EXPECT_EQ((*pool)->bytes(), static_cast<std::uint64_t>(3 * 5 * bytes));
 }
 
 std::unique_ptr<ModelRunner> Load(const TinyModel::Options& options, int threads = 2) {
-  auto runner = ModelRunner::Load(std::make_shared<TinyModel>(options),
-                                  {.threads = threads, .max_sequences = 8, .max_step_tokens = 96});
+  auto runner =
+      ModelRunner::Load(std::make_shared<TinyModel>(options),
+                        {.threads = threads, .kv_dtype = DType::kF32, .max_sequences = 8, .max_step_tokens = 96});
   EXPECT_TRUE(runner) << (runner ? "" : runner.error().ToString());
   return runner ? std::move(*runner) : nullptr;
 }
