@@ -13,6 +13,7 @@
 #include "base/thread_team.h"
 #include "kernels/kernels.h"
 #include "runtime/kv_pool.h"
+#include "runtime/operation_cost.h"
 #include "tensor/tensor_view.h"
 
 namespace strata {
@@ -84,6 +85,7 @@ class Operation {
   virtual void Run(int rank, const Step& step) = 0;
   /// One line for `strata graph --stage plan`.
   virtual std::string Describe() const = 0;
+  virtual OperationCost Cost(const StepShape& shape) const = 0;
   /// Before a step, by one thread.
   virtual void Reset() {}
 
@@ -97,6 +99,7 @@ struct EmbedOperation : Operation {
   Buffer out;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
 };
 
 struct GatherRowsOperation : Operation {
@@ -104,6 +107,7 @@ struct GatherRowsOperation : Operation {
   std::int64_t cols = 0;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
 };
 
 struct RmsNormOperation : Operation {
@@ -114,6 +118,7 @@ struct RmsNormOperation : Operation {
   std::int64_t cols = 0;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
 };
 
 struct MapOperation : Operation {
@@ -124,6 +129,7 @@ struct MapOperation : Operation {
   std::int64_t cols = 0;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
 };
 
 /// [norm,] conversion of the activations, then panels of the weight with their epilogue.
@@ -148,6 +154,7 @@ struct LinearOperation : Operation {
 
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
   void Reset() override { panels.Reset(); }
 
   /// Up to so many rows every rank prepares all of them for itself, which is cheaper than a barrier.
@@ -165,6 +172,7 @@ struct AttentionOperation : Operation {
 
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
   void Reset() override {
     stores.Reset();
     attends.Reset();
