@@ -14,6 +14,7 @@
 #include "base/thread_team.h"
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "host/peaks.h"
 
 namespace strata::cli {
 namespace {
@@ -48,7 +49,25 @@ Status ShowGraph(const std::string& model, const std::string& stage, bool explai
   return {};
 }
 
-Status Doctor(const std::string& model, const LoadOptions& load) {
+/// Measured, with as many threads as a model would get.
+Status ShowPeaks(int threads) {
+  ThreadTeam team(threads > 0 ? threads : AvailableCpus());
+  const host::Peaks peaks = host::MeasurePeaks(team);
+  const auto giga = [](double value) { return value > 0 ? fmt::format("{:.0f}", value * 1e-9) : std::string("-"); };
+  fmt::print("peaks       int8 {} GOPS ({}), bf16 {} GFLOPS, f32 {} GFLOPS, {} threads; barrier {:.2f} us\n",
+             giga(peaks.int8_ops), peaks.int8_instruction.empty() ? "no instruction" : peaks.int8_instruction,
+             giga(peaks.bf16_ops), giga(peaks.f32_ops), peaks.threads, peaks.barrier_seconds * 1e6);
+  std::string reads;
+  for (const std::size_t bytes :
+       {std::size_t{1} << 20, std::size_t{16} << 20, std::size_t{96} << 20, host::DramFootprint()}) {
+    STRATA_TRY(const double bandwidth, host::MeasureReadBandwidth(team, bytes));
+    reads += fmt::format("{}{} MiB at {:.0f} GB/s", reads.empty() ? "" : ", ", bytes >> 20, bandwidth * 1e-9);
+  }
+  fmt::print("reading     {}\n", reads);
+  return {};
+}
+
+Status Doctor(const std::string& model, bool peaks, const LoadOptions& load) {
   const MemoryLimit memory = ReadMemoryLimit();
   fmt::print("processor   {}, {} usable CPUs of {}\n", Cpu().ToString(), AvailableCpus(),
              std::thread::hardware_concurrency());
@@ -56,6 +75,7 @@ Status Doctor(const std::string& model, const LoadOptions& load) {
              static_cast<double>(memory.total_bytes) / (1 << 30),
              static_cast<double>(memory.available_bytes) / (1 << 30), memory.source);
   fmt::print("cache       {}\n", CacheDirectory());
+  if (peaks) STRATA_CHECK(ShowPeaks(load.threads));
   if (model.empty()) return {};
   STRATA_TRY(const std::string path, ResolveModel(model));
   STRATA_TRY(const Session session, OpenSession(path));
@@ -114,13 +134,17 @@ void AddGraph(CLI::App& app, Action& action) {
 void AddDoctor(CLI::App& app, Action& action) {
   struct Options {
     std::string model;
+    bool peaks = false;
     LoadOptions load;
   };
   CLI::App* command = app.add_subcommand("doctor", "What this machine offers, and which kernels a model gets and why");
   auto options = std::make_shared<Options>();
   command->add_option("model", options->model, "Model file, folder or name");
+  command->add_flag("--peaks", options->peaks,
+                    "Also measure the arithmetic peaks, the memory and the barrier (half a second)");
   AddLoadOptions(*command, options->load);
-  command->callback([options, &action] { action = [options] { return Doctor(options->model, options->load); }; });
+  command->callback(
+      [options, &action] { action = [options] { return Doctor(options->model, options->peaks, options->load); }; });
 }
 
 }  // namespace strata::cli

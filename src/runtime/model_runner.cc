@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory_limit.h"
 #include "base/thread_team.h"
@@ -51,18 +52,24 @@ class CpuModelRunner : public ModelRunner {
   Result<LogitsView> Run(std::span<const SequenceSlice> slices) override {
     SetStep(slices);
     for (const auto& operation : plan_.operations) operation->Reset();
-    team_->Run([this](int rank) {
-      for (const auto& operation : plan_.operations) {
-        if (step_.Count(operation->rows) == 0) continue;
-        operation->Run(rank, step_);
-        team_->Barrier(rank);
-      }
-    });
+    team_->Run([this](int rank) { timer_ == nullptr ? RunPlan<false>(rank) : RunPlan<true>(rank); });
     // The rows stand in the order of their kind; the answer has that of the slices.
     argmax_.clear();
     for (const std::int32_t row : rows_) argmax_.push_back(plan_.head->Argmax(row));
     for (std::int32_t& row : rows_) row = row < step_.stored_logits ? row : -1;
     return LogitsView{plan_.logits.data, step_.Count(Rows::kLogits), config().vocab, argmax_, rows_};
+  }
+
+  std::vector<OperationCost> Costs(StepShape shape) const override {
+    shape.kv_token_bytes =
+        static_cast<double>(kv_->bytes()) / static_cast<double>(kv_->blocks() * kernels::kKvBlock * config().layers);
+    std::vector<OperationCost> costs;
+    for (const auto& operation : plan_.operations) costs.push_back(operation->Cost(shape));
+    return costs;
+  }
+  void TimeOperations(std::vector<double>* seconds) override {
+    timer_ = seconds;
+    if (timer_ != nullptr) timer_->resize(plan_.operations.size());
   }
 
   Result<std::string> Describe(std::string_view stage) const override {
@@ -116,6 +123,22 @@ class CpuModelRunner : public ModelRunner {
     const std::uint64_t blocks = std::clamp<std::uint64_t>(bytes / block_bytes, 1, wanted);
     options_.kv_bytes = blocks * block_bytes;
     return static_cast<std::int64_t>(blocks);
+  }
+
+  template <bool kTimed>
+  void RunPlan(int rank) {
+    double begin = kTimed ? MonotonicSeconds() : 0;
+    for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
+      Operation& operation = *plan_.operations[i];
+      if (step_.Count(operation.rows) == 0) continue;
+      operation.Run(rank, step_);
+      team_->Barrier(rank);
+      if constexpr (kTimed) {
+        const double end = MonotonicSeconds();
+        if (rank == 0) (*timer_)[i] += end - begin;
+        begin = end;
+      }
+    }
   }
 
   void SetStep(std::span<const SequenceSlice> slices) {
@@ -190,6 +213,7 @@ class CpuModelRunner : public ModelRunner {
   Step step_{};
   std::vector<std::int32_t> rows_;    ///< of each wanted row, in the slices' order: its place in step_.logit_rows
   std::vector<std::int32_t> argmax_;  ///< [rows_.size()]
+  std::vector<double>* timer_ = nullptr;  ///< [operations]
 };
 
 }  // namespace

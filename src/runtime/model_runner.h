@@ -19,6 +19,7 @@
 #include "graph/passes.h"
 #include "kernels/kernels.h"
 #include "runtime/kv_pool.h"
+#include "runtime/operation_cost.h"
 
 namespace strata {
 
@@ -86,6 +87,11 @@ class ModelRunner {
   virtual Result<std::string> Describe(std::string_view stage) const = 0;
   virtual const std::vector<graph::PassNote>& pass_notes() const = 0;
   virtual const std::vector<kernels::Choice>& kernel_choices() const = 0;
+
+  /// What a step of that shape must read and compute, by operation in the order of execution.
+  virtual std::vector<OperationCost> Costs(StepShape shape) const = 0;
+  /// From now on Run adds to (*seconds)[i] what operation i took until all ranks were done with it; nullptr ends that.
+  virtual void TimeOperations(std::vector<double>* seconds) = 0;
 
   struct MemoryUse {
     std::uint64_t packed_weights, arena, kv;

@@ -146,8 +146,8 @@ void AttentionOperation::Run(int rank, const Step& step) {
 }
 
 std::string AttentionOperation::Describe() const {
-  return fmt::format("attention      {} layer={} heads={} kv_heads={} head_dim={}", kernel->name, layer, args.heads,
-                     args.kv_heads, args.head_dim);
+  return fmt::format("attention      {} heads={} kv_heads={} head_dim={} layer={}", kernel->name, args.heads,
+                     args.kv_heads, args.head_dim, layer);
 }
 
 }  // namespace strata

@@ -13,6 +13,7 @@
 #include "base/thread_team.h"
 #include "kernels/kernels.h"
 #include "runtime/kv_pool.h"
+#include "runtime/operation_cost.h"
 #include "tensor/tensor_view.h"
 
 namespace strata {
@@ -89,6 +90,7 @@ class Operation {
   virtual void Run(int rank, const Step& step) = 0;
   /// One line for `strata graph --stage plan`.
   virtual std::string Describe() const = 0;
+  virtual OperationCost Cost(const StepShape& shape) const = 0;
   /// Before a step, by one thread.
   virtual void Reset() {}
 
@@ -102,6 +104,7 @@ struct EmbedOperation : Operation {
   Buffer out;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
 };
 
 struct GatherRowsOperation : Operation {
@@ -109,6 +112,7 @@ struct GatherRowsOperation : Operation {
   std::int64_t cols = 0;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
 };
 
 struct RmsNormOperation : Operation {
@@ -119,6 +123,7 @@ struct RmsNormOperation : Operation {
   std::int64_t cols = 0;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
 };
 
 struct MapOperation : Operation {
@@ -129,6 +134,7 @@ struct MapOperation : Operation {
   std::int64_t cols = 0;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
 };
 
 /// [norm,] conversion of the activations, then panels of the weight with their epilogue.
@@ -153,6 +159,7 @@ struct LinearOperation : Operation {
 
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
   void Reset() override { panels.Reset(); }
 
   /// Up to so many rows every rank prepares all of them for itself, which is cheaper than a barrier.
@@ -170,6 +177,7 @@ struct AttentionOperation : Operation {
 
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
   void Reset() override {
     stores.Reset();
     attends.Reset();
