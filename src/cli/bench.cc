@@ -15,6 +15,7 @@
 #include "cli/bench_engine.h"
 #include "cli/bench_http.h"
 #include "cli/commands.h"
+#include "cli/replay.h"
 #include "cli/served_model.h"
 #include "cli/session.h"
 
@@ -32,16 +33,17 @@ struct BenchOptions {
   std::vector<std::int64_t> http;
   bool copy = false;
   std::int64_t copy_tokens = 256;
+  std::int64_t mixed = 0;
   int repetitions = 3;
   bool json = false;
   LoadOptions load;
 };
 
 void PrintTable(const std::vector<Measurement>& rows) {
-  fmt::print("{:<24} {:>10} {:>10} {:>10}  {}\n", "measure", "median", "min", "max", "unit");
+  fmt::print("{:<28} {:>10} {:>10} {:>10}  {}\n", "measure", "median", "min", "max", "unit");
   for (const Measurement& row : rows) {
     const auto [low, high] = std::minmax_element(row.values.begin(), row.values.end());
-    fmt::print("{:<24} {:>10.2f} {:>10.2f} {:>10.2f}  {}\n", row.name, row.Median(), *low, *high, row.unit);
+    fmt::print("{:<28} {:>10.2f} {:>10.2f} {:>10.2f}  {}\n", row.name, row.Median(), *low, *high, row.unit);
   }
 }
 
@@ -118,6 +120,31 @@ Status BenchCopy(const BenchOptions& options, const Session& session, const Load
   return {};
 }
 
+/// What streams feel when a long prompt comes: the gaps between their tokens before and meanwhile.
+Status BenchMixed(const BenchOptions& options, const Session& session, const LoadOptions& load,
+                  std::vector<Measurement>& rows) {
+  LoadOptions plain = load;
+  plain.draft_tokens = 0;  // streams of random tokens soon go round in circles, which real ones do not
+  STRATA_TRY(const std::unique_ptr<Engine> engine, StartEngine(session, plain));
+  for (const std::int64_t streams : options.streams) {
+    if (!options.json) fmt::print(stderr, "mixed: {} streams, a prompt of {} ...\n", streams, options.mixed);
+    const auto name = [&](const char* what) { return fmt::format("mixed {}+{} {}", streams, options.mixed, what); };
+    std::vector<Measurement> latencies;
+    for (const char* what : {"itl p50", "itl p99", "itl p50 during", "itl p99 during", "ttft", "ttft alone"}) {
+      latencies.push_back({name(what), "ms", {}});
+    }
+    for (int i = 0; i < options.repetitions; ++i) {
+      STRATA_TRY(const MixedLoad measured, MeasureMixed(*engine, streams, options.mixed));
+      const Percentiles before = PercentilesOf(measured.before_ms), during = PercentilesOf(measured.during_ms);
+      const double values[] = {before.p50,       before.p99, during.p50, during.p99, measured.first_token_ms,
+                               measured.alone_ms};
+      for (std::size_t k = 0; k < latencies.size(); ++k) latencies[k].values.push_back(values[k]);
+    }
+    for (Measurement& row : latencies) rows.push_back(std::move(row));
+  }
+  return {};
+}
+
 Status Bench(const BenchOptions& options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
   STRATA_TRY(const Session session, OpenSession(path));
@@ -143,8 +170,9 @@ Status Bench(const BenchOptions& options) {
     row.values = {value};
     rows.push_back(std::move(row));
   }
-  runner.reset();  // the others load their own
+  runner.reset();  // what follows loads its own
   if (options.copy) STRATA_CHECK(BenchCopy(options, session, load, rows));
+  if (options.mixed > 0) STRATA_CHECK(BenchMixed(options, session, load, rows));
   if (!options.http.empty()) {
     for (const std::int64_t clients : options.http) load.max_sequences = std::max(load.max_sequences, clients);
     STRATA_CHECK(BenchHttp(options, path, load, rows));
@@ -175,6 +203,11 @@ void AddBench(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 512));
   command->add_flag("--copy", options->copy, "Also an answer that repeats its prompt, with speculation and without");
   command->add_option("--copy-tokens", options->copy_tokens, "Its longest answer, tokens")->capture_default_str();
+  command
+      ->add_option("--mixed", options->mixed,
+                   "Also the gaps between the tokens of decoding streams before and while a prompt of so many tokens "
+                   "is computed")
+      ->check(CLI::Range(1, 1 << 20));
   command->add_option("--repetitions", options->repetitions, "Repetitions of each measure, after one warm-up")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

@@ -37,17 +37,6 @@ class Sequence {
   std::int64_t length_ = 0;
 };
 
-/// Reproducible tokens, different for each stream: what they are does not change the work.
-std::vector<TokenId> SomeTokens(std::int64_t count, std::int64_t vocab, std::uint64_t seed) {
-  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
-  std::uint64_t state = seed * 2654435761u + 12345;
-  for (TokenId& token : tokens) {
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    token = static_cast<TokenId>((state >> 33) % static_cast<std::uint64_t>(vocab));
-  }
-  return tokens;
-}
-
 Status Prefill(ModelRunner& runner, Sequence& sequence, std::span<const TokenId> tokens) {
   const auto step = static_cast<std::size_t>(runner.options().max_step_tokens);
   for (std::size_t begin = 0; begin < tokens.size(); begin += step) {
@@ -61,6 +50,16 @@ Status Prefill(ModelRunner& runner, Sequence& sequence, std::span<const TokenId>
 }
 
 }  // namespace
+
+std::vector<TokenId> SomeTokens(std::int64_t count, std::int64_t vocab, std::uint64_t seed) {
+  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
+  std::uint64_t state = seed * 2654435761u + 12345;
+  for (TokenId& token : tokens) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    token = static_cast<TokenId>((state >> 33) % static_cast<std::uint64_t>(vocab));
+  }
+  return tokens;
+}
 
 double Measurement::Median() const {
   std::vector<double> sorted = values;

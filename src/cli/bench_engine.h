@@ -21,6 +21,9 @@ struct Measurement {
   double Median() const;
 };
 
+/// Reproducible tokens, different for each seed: what they are does not change the work.
+std::vector<TokenId> SomeTokens(std::int64_t count, std::int64_t vocab, std::uint64_t seed);
+
 /// Tokens a second of computing `tokens` prompt tokens in steps of max_step_tokens, logits of the last one.
 Result<double> MeasurePrefill(ModelRunner& runner, std::int64_t tokens);
 

@@ -10,6 +10,10 @@ namespace CLI {
 class App;
 }
 
+namespace strata {
+struct SchedulerOptions;
+}
+
 namespace strata::cli {
 
 struct LoadOptions;
@@ -25,9 +29,13 @@ void AddTokenize(CLI::App& app, Action& action);
 void AddGraph(CLI::App& app, Action& action);
 void AddDoctor(CLI::App& app, Action& action);
 void AddBench(CLI::App& app, Action& action);
+void AddSimulate(CLI::App& app, Action& action);
 void AddCompletion(CLI::App& app, Action& action);
 
 /// --threads, --max-context, --kv-gib, --max-sequences, --max-step-tokens, --activations, --no-cache.
 void AddLoadOptions(CLI::App& app, LoadOptions& options);
+
+/// --scheduling-policy, --itl-target-ms.
+void AddSchedulingOptions(CLI::App& app, SchedulerOptions& options);
 
 }  // namespace strata::cli

@@ -10,6 +10,22 @@
 
 namespace strata::cli {
 
+void AddSchedulingOptions(CLI::App& app, SchedulerOptions& options) {
+  app.add_option("--scheduling-policy", options.policy,
+                 "Who is served first: fcfs, priority, lpm (longest cached prefix), fair (between API keys; among the "
+                 "requests of one by priority, then arrival)")
+      ->transform(CLI::CheckedTransformer(PolicyNames()))
+      ->default_str("fair")
+      ->group("Scheduling");
+  app.add_option_function<double>(
+         "--itl-target-ms", [&options](double ms) { options.itl_target = ms / 1000; },
+         "Longest step while streams decode, milliseconds: larger steps compute new prompts faster (default: 1.75 "
+         "times "
+         "what the streams take alone, more when more prompts wait than streams decode)")
+      ->check(CLI::Range(0.1, 1e5))
+      ->group("Scheduling");
+}
+
 void AddLoadOptions(CLI::App& app, LoadOptions& options) {
   app.add_option("--threads", options.threads, "Compute threads (default: every CPU this process may use)")
       ->check(CLI::Range(0, 1024));
@@ -65,6 +81,7 @@ int main(int argc, char** argv) {
   strata::cli::AddGraph(app, action);
   strata::cli::AddDoctor(app, action);
   strata::cli::AddBench(app, action);
+  strata::cli::AddSimulate(app, action);
   strata::cli::AddCompletion(app, action);
   try {
     app.parse(argc, argv);

@@ -1,11 +1,13 @@
 // `strata serve`: the OpenAI-compatible server.
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -38,16 +40,30 @@ std::chrono::milliseconds Seconds(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
-/// One key a line; spaces around it and empty lines do not count. Errors: kNotFound, kIo, kInvalidArgument (no key).
-Status ReadApiKeys(const std::string& path, std::vector<std::string>& keys) {
+/// One key a line, and its weight in fair scheduling after it, 1 where there is none; empty lines do not count.
+/// `weights` is by tenant: keys[i] is tenant i + 1. Errors: kNotFound, kIo, kInvalidArgument (no key, a bad weight).
+Status ReadApiKeys(const std::string& path, std::vector<std::string>& keys, std::vector<double>& weights) {
   STRATA_TRY(const std::string text, ReadFile(path));
   const std::size_t before = keys.size();
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    const auto first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
-    if (first != std::string_view::npos) keys.emplace_back(line.substr(first, last - first + 1));
-    begin = end + 1;
+  std::istringstream lines(text);
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    std::istringstream words(line);
+    std::string key, weight, more;
+    if (!(words >> key)) continue;
+    double value = 1;
+    if (words >> weight) {
+      const auto [end, error] = std::from_chars(weight.data(), weight.data() + weight.size(), value);
+      if (error != std::errc() || end != weight.data() + weight.size() || !(value >= 1e-3 && value <= 1e3) ||
+          words >> more) {
+        return Fail(ErrorCode::kInvalidArgument,
+                    "{}, line {}: after the key may come its weight, a number from 0.001 to 1000", path, number);
+      }
+    }
+    keys.push_back(key);
+    weights.resize(keys.size() + 1, 1);
+    weights.back() = value;
   }
   // A server that somebody meant to close must not be open.
   if (keys.size() == before) return Fail(ErrorCode::kInvalidArgument, "{}: there is no key in this file", path);
@@ -74,7 +90,8 @@ std::optional<Status> LoadUnlessStopped(serve::Server& server, const std::string
 
 Status Serve(ServeOptions options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
-  if (!options.api_key_file.empty()) STRATA_CHECK(ReadApiKeys(options.api_key_file, options.server.api_keys));
+  if (!options.api_key_file.empty())
+    STRATA_CHECK(ReadApiKeys(options.api_key_file, options.server.api_keys, options.load.scheduler.tenant_weights));
   if (options.server.model_name.empty()) options.server.model_name = options.model;
   options.server.request_timeout = Seconds(options.request_timeout);
   options.server.drain_timeout = Seconds(options.drain_timeout);
@@ -122,7 +139,10 @@ void AddAccessOptions(CLI::App& command, ServeOptions& options) {
                   "Accept only requests with one of these keys (Authorization: Bearer KEY); may be repeated")
       ->allow_extra_args(false)  // one value each: what follows is another argument
       ->group("Access");
-  command.add_option("--api-key-file", options.api_key_file, "The same, one key a line: keeps keys out of `ps`")
+  command
+      .add_option(
+          "--api-key-file", options.api_key_file,
+          "The same, one key a line, after it its weight in fair scheduling (default 1): keeps keys out of `ps`")
       ->check(CLI::ExistingFile)
       ->group("Access");
   command
@@ -177,6 +197,7 @@ void AddServe(CLI::App& app, Action& action) {
   AddNetworkOptions(*command, *options);
   AddAccessOptions(*command, *options);
   AddLimitOptions(*command, *options);
+  AddSchedulingOptions(*command, options->load.scheduler);
   AddLoadOptions(*command, options->load);
   command->callback([options, &action] { action = [options] { return Serve(*options); }; });
 }

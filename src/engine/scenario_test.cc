@@ -34,9 +34,7 @@ SchedulerOptions OptionsOf(const Json& json) {
   SchedulerOptions options;
   for (const auto& [name, value] : json.items()) {
     if (name == "policy") {
-      const auto policy = PolicyByName(value.get<std::string>());
-      EXPECT_TRUE(policy) << value;
-      options.policy = *policy;
+      options.policy = PolicyNames().at(value.get<std::string>());
     } else if (name == "max_sequences") {
       value.get_to(options.max_sequences);
     } else if (name == "max_step_tokens") {

@@ -224,12 +224,12 @@ class StepPlanner {
 
 }  // namespace
 
-std::optional<SchedulingPolicy> PolicyByName(std::string_view name) {
-  if (name == "fcfs") return SchedulingPolicy::kFcfs;
-  if (name == "priority") return SchedulingPolicy::kPriority;
-  if (name == "lpm") return SchedulingPolicy::kLpm;
-  if (name == "fair") return SchedulingPolicy::kFair;
-  return std::nullopt;
+const std::map<std::string, SchedulingPolicy>& PolicyNames() {
+  static const std::map<std::string, SchedulingPolicy> names = {{"fcfs", SchedulingPolicy::kFcfs},
+                                                                {"priority", SchedulingPolicy::kPriority},
+                                                                {"lpm", SchedulingPolicy::kLpm},
+                                                                {"fair", SchedulingPolicy::kFair}};
+  return names;
 }
 
 StepDecision Schedule(const SchedulerView& view, const SchedulerOptions& options) {

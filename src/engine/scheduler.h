@@ -9,8 +9,8 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string_view>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "engine/step_cost.h"
@@ -57,7 +57,7 @@ enum class SchedulingPolicy : std::uint8_t {
 };
 
 /// "fcfs", "priority", "lpm", "fair".
-std::optional<SchedulingPolicy> PolicyByName(std::string_view name);
+const std::map<std::string, SchedulingPolicy>& PolicyNames();
 
 struct SchedulerOptions {
   std::int64_t max_sequences = 64;     ///< running at once

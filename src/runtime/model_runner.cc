@@ -211,8 +211,8 @@ class CpuModelRunner : public ModelRunner {
   std::unique_ptr<KvPool> kv_;
   MappedMemory partials_;  ///< of attention's splits
   Step step_{};
-  std::vector<std::int32_t> rows_;    ///< of each wanted row, in the slices' order: its place in step_.logit_rows
-  std::vector<std::int32_t> argmax_;  ///< [rows_.size()]
+  std::vector<std::int32_t> rows_;        ///< of each wanted row, in the slices' order: its place in step_.logit_rows
+  std::vector<std::int32_t> argmax_;      ///< [rows_.size()]
   std::vector<double>* timer_ = nullptr;  ///< [operations]
 };
 

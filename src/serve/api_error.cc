@@ -22,7 +22,6 @@ ApiError ToApiError(const Error& error) {
       api.status = 429;
       api.type = "rate_limit_error";
       api.code = "overloaded";
-      api.retry_after_seconds = 1;
       break;
     case ErrorCode::kDeadlineExceeded:
       api.status = 408;

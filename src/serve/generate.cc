@@ -1,5 +1,6 @@
 #include "serve/generate.h"
 
+#include <cmath>
 #include <optional>
 #include <string>
 #include <utility>
@@ -49,7 +50,11 @@ class Run {
     const auto deadline = std::chrono::steady_clock::now() + state_.options.request_timeout;
     if (const Status status = submission_.Submit(*prompts, request_, deadline, channel_); !status) {
       choices_.clear();
-      return ToApiError(status.error());
+      ApiError error = ToApiError(status.error());
+      if (status.error().code() == ErrorCode::kResourceExhausted) {
+        error.retry_after_seconds = static_cast<int>(std::ceil(model_->served->engine->SecondsUntilRoom()));
+      }
+      return error;
     }
     const auto length = static_cast<std::int64_t>(prompts->front()->tokens.size());
     state_.metrics->OnAccepted(request_.n, request_.max_tokens.value_or(model_->max_context - length));
@@ -231,6 +236,7 @@ asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedM
     co_await exchange.Respond(ErrorResponse(ModelNotFound(request->model)));
     co_return;
   }
+  request->tenant = TenantOf(state.options, http.authorization).value_or(0);
   ResponseHeader header = MakeHeader(*model, state, *request);
   Run run(state, std::move(model), std::move(*request), std::move(header), arrived_seconds, exchange);
   if (const std::optional<ApiError> refused = run.Start()) {

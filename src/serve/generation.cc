@@ -144,6 +144,7 @@ Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request
       work.deadline = deadline;
       work.priority = request.priority;
       work.cache_salt = request.cache_salt;
+      work.tenant = request.tenant;
       STRATA_TRY(const RequestId id, engine_->Submit(std::move(work)));
       ids_.push_back(id);
       running_.push_back(true);

@@ -98,19 +98,25 @@ std::string DecodePath(std::string_view target) {
   return path;
 }
 
-bool IsAuthorized(const ServerOptions& options, Route route, std::string_view authorization) {
-  if (options.api_keys.empty()) return true;
-  if (route == Route::kHealth || route == Route::kVersion || route == Route::kMetrics) return true;
+std::optional<std::int32_t> TenantOf(const ServerOptions& options, std::string_view authorization) {
+  if (options.api_keys.empty()) return 0;
   constexpr std::string_view kScheme = "bearer ";
-  if (authorization.size() < kScheme.size()) return false;
+  if (authorization.size() < kScheme.size()) return std::nullopt;
   for (std::size_t i = 0; i < kScheme.size(); ++i) {
     const char c = authorization[i];
-    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) != kScheme[i]) return false;
+    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) != kScheme[i]) return std::nullopt;
   }
   const std::string_view given = authorization.substr(kScheme.size());
-  bool found = false;
-  for (const std::string& key : options.api_keys) found = ConstantTimeEqual(given, key) || found;
-  return found;
+  std::optional<std::int32_t> tenant;
+  for (std::size_t i = 0; i < options.api_keys.size(); ++i) {
+    if (ConstantTimeEqual(given, options.api_keys[i])) tenant = static_cast<std::int32_t>(i + 1);
+  }
+  return tenant;
+}
+
+bool IsAuthorized(const ServerOptions& options, Route route, std::string_view authorization) {
+  if (route == Route::kHealth || route == Route::kVersion || route == Route::kMetrics) return true;
+  return TenantOf(options, authorization).has_value();
 }
 
 std::vector<std::pair<std::string, std::string>> CorsHeaders(const ServerOptions& options, const HttpRequest& request,

@@ -1,6 +1,8 @@
 // HTTP as plain data: what routing, authorisation and the handlers see, so that they run without sockets.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,8 +54,11 @@ RouteMatch FindRoute(std::string_view method, std::string_view path);
 /// The target of a request line without its query, percent-decoded ("%2F" too: model ids contain slashes).
 std::string DecodePath(std::string_view target);
 
-/// Health, version and metrics are open; everything else needs a key when there are any. The comparison takes the same
-/// time whichever byte differs.
+/// Whose request it is: the place of its key in api_keys, from 1; 0 where no keys are needed; nothing when it brings
+/// none that is known. The comparison takes the same time whichever byte differs.
+std::optional<std::int32_t> TenantOf(const ServerOptions& options, std::string_view authorization);
+
+/// Health, version and metrics are open; everything else needs a key when there are any.
 bool IsAuthorized(const ServerOptions& options, Route route, std::string_view authorization);
 
 /// The headers that let a browser of this origin read the answer; none when it may not.

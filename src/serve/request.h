@@ -43,6 +43,7 @@ struct GenerateRequest {
   int n = 1;
   int priority = 0;
   std::string cache_salt;              ///< prefixes are shared only between requests of the same one
+  std::int32_t tenant = 0;             ///< of its API key
   std::optional<int> logprobs;         ///< alternatives shown for each token
   std::optional<int> prompt_logprobs;  ///< vLLM's field of its own
   TextStreamOptions text;

@@ -33,7 +33,7 @@ struct ServerOptions {
   int max_connections = 1024;                ///< open at once; one more gets 503
   std::string model_name;                    ///< the id that clients name
   std::vector<std::string> model_aliases;    ///< further ids of the same model
-  std::vector<std::string> api_keys;         ///< empty = open to all
+  std::vector<std::string> api_keys;         ///< empty = open to all; each is a tenant of its own
   std::vector<std::string> allowed_origins;  ///< CORS; "*" = any; empty = no browser may call
   std::size_t max_header_bytes = 32 << 10;   ///< then 431
   std::size_t max_body_bytes = 8 << 20;      ///< then 413
