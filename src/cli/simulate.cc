@@ -66,9 +66,9 @@ Result<StepCost> CostOf(const Session& session, const SimulateOptions& options) 
 
 void Print(const std::string& name, const LatencySummary& summary) {
   const auto& [first, between, whole, speed] = summary;
-  fmt::print("{:<10} {:>8.1f} {:>8.1f} {:>8.1f}  {:>7.1f} {:>7.1f} {:>7.1f}  {:>8.0f} {:>8.0f} {:>8.0f}  {:>8.0f}\n", name,
-             first.p50, first.p90, first.p99, between.p50, between.p90, between.p99, whole.p50, whole.p90, whole.p99,
-             speed);
+  fmt::print("{:<10} {:>8.1f} {:>8.1f} {:>8.1f}  {:>7.1f} {:>7.1f} {:>7.1f}  {:>8.0f} {:>8.0f} {:>8.0f}  {:>8.0f}\n",
+             name, first.p50, first.p90, first.p99, between.p50, between.p90, between.p99, whole.p50, whole.p90,
+             whole.p99, speed);
 }
 
 Status RunSimulate(SimulateOptions options) {
@@ -85,9 +85,10 @@ Status RunSimulate(SimulateOptions options) {
   simulator.scheduler = options.load.scheduler;
   simulator.scheduler.max_sequences = engine->runner().options().max_sequences;
   simulator.scheduler.max_step_tokens = engine->runner().options().max_step_tokens;
-  fmt::print("{:<10} {:>26}  {:>23}  {:>26}  {:>8}\n{:<10} {:>8} {:>8} {:>8}  {:>7} {:>7} {:>7}  {:>8} {:>8} {:>8}  {:>8}\n",
-             "", "first token, ms", "between tokens, ms", "whole, ms", "", "policy", "p50", "p90", "p99", "p50", "p90",
-             "p99", "p50", "p90", "p99", "tok/s");
+  fmt::print(
+      "{:<10} {:>26}  {:>23}  {:>26}  {:>8}\n{:<10} {:>8} {:>8} {:>8}  {:>7} {:>7} {:>7}  {:>8} {:>8} {:>8}  {:>8}\n",
+      "", "first token, ms", "between tokens, ms", "whole, ms", "", "policy", "p50", "p90", "p99", "p50", "p90", "p99",
+      "p50", "p90", "p99", "tok/s");
   const SchedulingPolicy chosen = simulator.scheduler.policy;
   for (const auto& [name, policy] : PolicyNames()) {
     if (options.against_real && policy != chosen) continue;

@@ -132,7 +132,7 @@ class Run {
   ChoiceDelta Advance(Choice& choice, EventChannel::Item item) {
     if (item.event.finish) submission_.MarkEnded(item.choice);
     const bool prompt_known = choice.first_token > 0;
-    for (std::size_t i = 0; i < item.event.tokens.size(); ++i) {
+    if (!item.event.tokens.empty()) {  // tokens that come together, by speculation, are waited for once
       if (choice.first_token == 0) {
         choice.first_token = item.seconds;
         state_.metrics->OnFirstToken(item.seconds - arrived_);
