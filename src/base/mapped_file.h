@@ -36,6 +36,10 @@ class MappedFile {
   std::string path_;
 };
 
+/// Gives back the memory of whole pages inside `bytes` of a mapped file: this process no longer counts them, the page
+/// cache may keep them, and who reads them again gets them again.
+void DropPages(std::span<const std::byte> bytes);
+
 /// The whole file as a string. Errors: kNotFound, kIo.
 Result<std::string> ReadFile(const std::string& path);
 

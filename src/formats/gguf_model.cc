@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "base/mapped_file.h"
 #include "formats/gguf.h"
 #include "formats/gguf_tokenizer.h"
 #include "tensor/convert.h"
@@ -50,6 +51,7 @@ class GgufModel : public ModelFile {
   const ModelConfig& config() const override { return config_; }
   const GenerationDefaults& generation_defaults() const override { return defaults_; }
   const std::vector<ModelTensor>& tensors() const override { return tensors_; }
+  void DoneWith(const TensorView& tensor) const override { DropPages(tensor.data); }
   const std::map<std::string, std::string>& chat_templates() const override { return templates_; }
 
   Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const override { return LoadGgufTokenizer(file_); }

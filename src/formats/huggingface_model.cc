@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/hash.h"
+#include "base/mapped_file.h"
 #include "formats/hf_config.h"
 #include "formats/hf_templates.h"
 
@@ -49,6 +50,7 @@ class HuggingFaceModel : public ModelFile {
   const ModelConfig& config() const override { return config_; }
   const GenerationDefaults& generation_defaults() const override { return defaults_; }
   const std::vector<ModelTensor>& tensors() const override { return tensors_; }
+  void DoneWith(const TensorView& tensor) const override { DropPages(tensor.data); }
   const std::map<std::string, std::string>& chat_templates() const override { return templates_; }
 
   Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const override {

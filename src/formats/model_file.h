@@ -42,6 +42,8 @@ class ModelFile {
   /// config().rope_layout differs. Views live as long as the ModelFile.
   virtual const std::vector<ModelTensor>& tensors() const = 0;
   const TensorView* FindTensor(std::string_view name) const;
+  /// The tensor was read and will hardly be again: its memory may be given back. Reading it later still works.
+  virtual void DoneWith(const TensorView& /*tensor*/) const {}
 
   /// The Jinja source of the chat template; empty when the model has none. Named templates ("tool_use", ...) by name,
   /// the unnamed one is "default".

@@ -47,18 +47,20 @@ std::size_t PackedBytes(const LinearProblem& problem) {
   return static_cast<std::size_t>(Panels(problem.n) * FloatPanelBytes(kType, problem.k));
 }
 
-// Values [k0, k0 + count) of a stored row into column `column`: `step` values of T from one k to the next.
-template <class T>
+// Values [k0, k0 + count) of a stored row into column `column` of a panel of [k / kTogether][16][kTogether].
+template <int kTogether, class T>
 void Scatter(const T* values, std::int64_t count, std::int64_t k0, std::int64_t column, std::byte* panel) {
   for (std::int64_t i = 0; i < count; ++i) {
-    std::memcpy(panel + ((k0 + i) * kPanel + column) * static_cast<std::int64_t>(sizeof(T)), values + i, sizeof(T));
+    const std::int64_t at = ((k0 + i) / kTogether * kPanel + column) * kTogether + (k0 + i) % kTogether;
+    std::memcpy(panel + at * static_cast<std::int64_t>(sizeof(T)), values + i, sizeof(T));
   }
 }
 
 template <PanelFloat kType>
 void PackColumn(DType dtype, std::int64_t k, std::span<const std::byte> row, std::int64_t column, std::byte* panel) {
   if constexpr (kType != PanelFloat::kF32) {
-    Scatter(reinterpret_cast<const std::uint16_t*>(row.data()), k, 0, column, panel);
+    constexpr int kTogether = kType == PanelFloat::kBF16 ? 2 : 1;
+    Scatter<kTogether>(reinterpret_cast<const std::uint16_t*>(row.data()), k, 0, column, panel);
   } else {
     constexpr std::int64_t kChunk = 256;  // a multiple of every format's block
     std::array<float, kChunk> values;
@@ -69,7 +71,7 @@ void PackColumn(DType dtype, std::int64_t k, std::span<const std::byte> row, std
           Dequantize(dtype, row.subspan(offset, BytesOf(dtype, count)), std::span(values.data(), count));
       assert(status.has_value() && "the graph admits only float weights");
       static_cast<void>(status);
-      Scatter(values.data(), static_cast<std::int64_t>(count), k0, column, panel);
+      Scatter<1>(values.data(), static_cast<std::int64_t>(count), k0, column, panel);
     }
   }
 }

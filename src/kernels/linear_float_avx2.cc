@@ -10,15 +10,21 @@ namespace {
 constexpr std::int64_t kTileRows = 64;
 constexpr std::int64_t kMaxTilePanels = 8;
 
-// Columns [8 half, 8 half + 8) at k.
+// Columns [8 half, 8 half + 8) at k (even) and k + 1.
 template <PanelFloat kType>
-inline __m256 LoadWeights(const std::byte* panel, std::int64_t k, int half) {
+inline void LoadPair(const std::byte* panel, std::int64_t k, int half, __m256& even, __m256& odd) {
   if constexpr (kType == PanelFloat::kF32) {
-    return _mm256_load_ps(reinterpret_cast<const float*>(panel + k * 64) + 8 * half);
+    const float* weights = reinterpret_cast<const float*>(panel + k * 64) + 8 * half;
+    even = _mm256_load_ps(weights);
+    odd = _mm256_load_ps(weights + kPanel);
+  } else if constexpr (kType == PanelFloat::kF16) {
+    const __m128i* weights = reinterpret_cast<const __m128i*>(panel + k * 32) + half;
+    even = _mm256_cvtph_ps(_mm_load_si128(weights));
+    odd = _mm256_cvtph_ps(_mm_load_si128(weights + 2));
   } else {
-    const __m128i halves = _mm_load_si128(reinterpret_cast<const __m128i*>(panel + k * 32) + half);
-    if constexpr (kType == PanelFloat::kF16) return _mm256_cvtph_ps(halves);
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+    const __m256i both = _mm256_load_si256(reinterpret_cast<const __m256i*>(panel + k * 32) + half);
+    even = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
+    odd = _mm256_castsi256_ps(_mm256_and_si256(both, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
   }
 }
 
@@ -28,14 +34,19 @@ void Tile(const LinearArgs& args, std::int64_t row0, const std::byte* panel, flo
   const std::int64_t x_stride = FloatRowBytes(args.k) / 4;
   __m256 sums[kRows][2];
   for (auto& row : sums) row[0] = row[1] = _mm256_setzero_ps();
-  for (std::int64_t k = 0; k < args.k; ++k) {
-    const __m256 left = LoadWeights<kType>(panel, k, 0);
-    const __m256 right = LoadWeights<kType>(panel, k, 1);
+  const auto step = [&](std::int64_t k, __m256 left, __m256 right) {
     for (int r = 0; r < kRows; ++r) {
       const __m256 value = _mm256_broadcast_ss(x + r * x_stride + k);
       sums[r][0] = _mm256_fmadd_ps(value, left, sums[r][0]);
       sums[r][1] = _mm256_fmadd_ps(value, right, sums[r][1]);
     }
+  };
+  for (std::int64_t k = 0; k < args.k; k += 2) {
+    __m256 even[2];
+    __m256 odd[2];
+    for (int half = 0; half < 2; ++half) LoadPair<kType>(panel, k, half, even[half], odd[half]);
+    step(k, even[0], even[1]);
+    if (k + 1 < args.k) step(k + 1, odd[0], odd[1]);
   }
   for (int r = 0; r < kRows; ++r) {
     _mm256_store_ps(acc + r * acc_stride, sums[r][0]);

@@ -1,4 +1,6 @@
-// Float linears: tiles of up to 8 rows x 2 panels (or 2 rows x 4 panels) of f32 sums in registers.
+// Float linears. Few rows: the weights stream by once, widened in registers, under tiles of up to 8 rows x 2 panels (or
+// 2 rows x 4 panels) of f32 sums. Many rows: 192 steps of k of two panels are widened once into L1, where up to 64 rows
+// pass over them; the sums wait in L1 from one block of k to the next, so their order is that of few rows.
 #include <immintrin.h>
 
 #include "kernels/avx512.h"
@@ -7,66 +9,145 @@
 namespace strata::kernels {
 namespace {
 
+constexpr std::int64_t kFewRows = 8;
 constexpr std::int64_t kTileRows = 64;
 constexpr std::int64_t kMaxTilePanels = 8;
+constexpr std::int64_t kBlock = 192;  // two panels of it are 24 KiB: half of L1 here, three quarters where it is 32 KiB
+constexpr std::int64_t kPrefetchBytes = 2048;
 
+// The weights at k (even) and k + 1.
 template <PanelFloat kType>
-inline __m512 LoadWeights(const std::byte* panel, std::int64_t k) {
+inline void LoadPair(const std::byte* panel, std::int64_t k, __m512& even, __m512& odd) {
   if constexpr (kType == PanelFloat::kF32) {
-    return _mm512_load_ps(panel + k * 64);
+    even = _mm512_load_ps(panel + k * 64);
+    odd = _mm512_load_ps(panel + k * 64 + 64);
+  } else if constexpr (kType == PanelFloat::kF16) {
+    even = _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(panel + k * 32)));
+    odd = _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(panel + k * 32 + 32)));
   } else {
-    const __m256i halves = _mm256_load_si256(reinterpret_cast<const __m256i*>(panel + k * 32));
-    if constexpr (kType == PanelFloat::kF16) return _mm512_cvtph_ps(halves);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+    const __m512i both = _mm512_load_si512(panel + k * 32);
+    even = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
+    odd = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
   }
 }
 
-template <PanelFloat kType, int kRows, int kPanels>
-void Tile(const LinearArgs& args, std::int64_t row0, const std::byte* weights, float* acc, std::int64_t acc_stride) {
-  const std::int64_t panel_bytes = FloatPanelBytes(kType, args.k);
-  const auto* x = reinterpret_cast<const float*>(args.activations + row0 * FloatRowBytes(args.k));
-  const std::int64_t x_stride = FloatRowBytes(args.k) / 4;
-  __m512 sums[kRows][kPanels];
-  for (auto& row : sums) {
-    for (__m512& sum : row) sum = _mm512_setzero_ps();
+struct Rows {
+  const float* x;  ///< the prepared row, at the first k
+  std::int64_t x_stride;
+  float* acc;
+  std::int64_t acc_stride;
+
+  inline Rows From(std::int64_t row) const {
+    return {x + row * x_stride, x_stride, acc + row * acc_stride, acc_stride};
   }
-  for (std::int64_t k = 0; k < args.k; ++k) {
-    __m512 w[kPanels];
+};
+
+// Adds k steps to the sums of a few rows and panels, which begin at zero or in acc. Never inlined: eight rows'
+// addresses need nearly all of the integer registers, and recomputing them takes the ports of the multiplications.
+template <PanelFloat kType, int kRows, int kPanels, bool kPrefetch>
+[[gnu::noinline]] void Tile(const Rows& rows, const std::byte* weights, std::int64_t panel_bytes, std::int64_t k,
+                            bool first) {
+  __m512 sums[kRows][kPanels];
+  for (int r = 0; r < kRows; ++r) {
     for (int p = 0; p < kPanels; ++p) {
-      const std::byte* panel = weights + p * panel_bytes;
-      if constexpr (kRows <= 2) {
-        constexpr std::int64_t kBytes = kType == PanelFloat::kF32 ? 64 : 32;
-        if (k * kBytes % 64 == 0) _mm_prefetch(panel + 2048 + k * kBytes, _MM_HINT_T0);
-      }
-      w[p] = LoadWeights<kType>(panel, k);
+      sums[r][p] = first ? _mm512_setzero_ps() : _mm512_load_ps(rows.acc + r * rows.acc_stride + p * kPanel);
     }
+  }
+  const float* x[kRows];
+  for (int r = 0; r < kRows; ++r) x[r] = rows.x + r * rows.x_stride;
+  const auto step = [&](std::int64_t at, const __m512* w) {
     for (int r = 0; r < kRows; ++r) {
-      const __m512 value = _mm512_set1_ps(x[r * x_stride + k]);
+      const __m512 value = _mm512_set1_ps(x[r][at]);
       for (int p = 0; p < kPanels; ++p) sums[r][p] = _mm512_fmadd_ps(value, w[p], sums[r][p]);
     }
+  };
+  __m512 even[kPanels];
+  __m512 odd[kPanels];
+  std::int64_t at = 0;
+  for (; at + 2 <= k; at += 2) {
+    for (int p = 0; p < kPanels; ++p) {
+      const std::byte* panel = weights + p * panel_bytes;
+      if constexpr (kPrefetch) {
+        constexpr std::int64_t kBytes = kType == PanelFloat::kF32 ? 128 : 64;
+        for (std::int64_t line = 0; line < kBytes; line += 64) {
+          _mm_prefetch(panel + kPrefetchBytes + at / 2 * kBytes + line, _MM_HINT_T0);
+        }
+      }
+      LoadPair<kType>(panel, at, even[p], odd[p]);
+    }
+    step(at, even);
+    step(at + 1, odd);
+  }
+  if (at < k) {
+    for (int p = 0; p < kPanels; ++p) LoadPair<kType>(weights + p * panel_bytes, at, even[p], odd[p]);
+    step(at, even);
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int p = 0; p < kPanels; ++p) _mm512_store_ps(acc + r * acc_stride + p * kPanel, sums[r][p]);
+    for (int p = 0; p < kPanels; ++p) _mm512_store_ps(rows.acc + r * rows.acc_stride + p * kPanel, sums[r][p]);
+  }
+}
+
+template <PanelFloat kType, int kPanels, bool kPrefetch>
+void Tiles(Rows rows, std::int64_t count, const std::byte* weights, std::int64_t panel_bytes, std::int64_t k,
+           bool first) {
+  for (; count >= 8; count -= 8, rows = rows.From(8)) {
+    Tile<kType, 8, kPanels, kPrefetch>(rows, weights, panel_bytes, k, first);
+  }
+  if (count & 4) {
+    Tile<kType, 4, kPanels, kPrefetch>(rows, weights, panel_bytes, k, first);
+    rows = rows.From(4);
+  }
+  if (count & 2) {
+    Tile<kType, 2, kPanels, kPrefetch>(rows, weights, panel_bytes, k, first);
+    rows = rows.From(2);
+  }
+  if (count & 1) Tile<kType, 1, kPanels, kPrefetch>(rows, weights, panel_bytes, k, first);
+}
+
+// Steps [begin, begin + count) of a panel as f32 [count][16]; asks for the block that will be widened after it.
+template <PanelFloat kType>
+void Widen(const std::byte* panel, std::int64_t begin, std::int64_t count, const std::byte* next, float* out) {
+  constexpr std::int64_t kPairBytes = kType == PanelFloat::kF32 ? 128 : 64;
+  for (std::int64_t k = 0; k < count; k += 2) {
+    for (std::int64_t line = 0; line < kPairBytes; line += 64) {
+      _mm_prefetch(next + k / 2 * kPairBytes + line, _MM_HINT_T1);
+    }
+    __m512 even;
+    __m512 odd;
+    LoadPair<kType>(panel, begin + k, even, odd);
+    _mm512_store_ps(out + k * kPanel, even);
+    _mm512_store_ps(out + (k + 1) * kPanel, odd);
   }
 }
 
 template <PanelFloat kType, int kPanels>
-void Rows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights, float* acc,
-          std::int64_t acc_stride) {
-  for (; rows >= 8; rows -= 8, row0 += 8, acc += 8 * acc_stride) {
-    Tile<kType, 8, kPanels>(args, row0, weights, acc, acc_stride);
+void ManyRows(const Rows& rows, std::int64_t count, const std::byte* weights, std::int64_t panel_bytes,
+              std::int64_t k) {
+  alignas(64) float wide[kPanels * kBlock * kPanel];
+  constexpr std::int64_t kStepBytes = kType == PanelFloat::kF32 ? 64 : 32;
+  for (std::int64_t begin = 0; begin < k; begin += kBlock) {
+    const std::int64_t steps = k - begin < kBlock ? k - begin : kBlock;
+    const bool last = begin + kBlock >= k;
+    const Rows at{rows.x + begin, rows.x_stride, rows.acc, rows.acc_stride};
+    if constexpr (kType == PanelFloat::kF32) {
+      Tiles<kType, kPanels, false>(at, count, weights + begin * kStepBytes, panel_bytes, steps, begin == 0);
+      continue;
+    }
+    for (int p = 0; p < kPanels; ++p) {
+      const std::byte* panel = weights + p * panel_bytes;
+      const std::byte* next = last ? panel + kPanels * panel_bytes : panel + (begin + kBlock) * kStepBytes;
+      Widen<kType>(panel, begin, steps, next, wide + p * kBlock * kPanel);
+    }
+    Tiles<PanelFloat::kF32, kPanels, false>(at, count, reinterpret_cast<const std::byte*>(wide), kBlock * kPanel * 4,
+                                            steps, begin == 0);
   }
-  if (rows & 4) {
-    Tile<kType, 4, kPanels>(args, row0, weights, acc, acc_stride);
-    row0 += 4;
-    acc += 4 * acc_stride;
-  }
-  if (rows & 2) {
-    Tile<kType, 2, kPanels>(args, row0, weights, acc, acc_stride);
-    row0 += 2;
-    acc += 2 * acc_stride;
-  }
-  if (rows & 1) Tile<kType, 1, kPanels>(args, row0, weights, acc, acc_stride);
+}
+
+template <PanelFloat kType, int kPanels>
+void Panelwise(const Rows& rows, std::int64_t count, const std::byte* weights, std::int64_t panel_bytes,
+               std::int64_t k) {
+  if (count > kFewRows) return ManyRows<kType, kPanels>(rows, count, weights, panel_bytes, k);
+  Tiles<kType, kPanels, true>(rows, count, weights, panel_bytes, k, true);
 }
 
 }  // namespace
@@ -92,28 +173,28 @@ void RunFloatAvx512(const LinearArgs& args, std::int64_t panel_begin, std::int64
   const std::int64_t panel_bytes = FloatPanelBytes(kType, args.k);
   const std::int64_t parts = args.epilogue->parts;
   for (std::int64_t row0 = 0; row0 < args.rows; row0 += kTileRows) {
-    const std::int64_t rows = args.rows - row0 < kTileRows ? args.rows - row0 : kTileRows;
-    const std::int64_t want = rows <= 2 ? 4 : 2;
+    const std::int64_t count = args.rows - row0 < kTileRows ? args.rows - row0 : kTileRows;
+    const std::int64_t want = count <= 2 ? 4 : 2;
     const std::int64_t step = want / parts > 0 ? want / parts * parts : parts;
     for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
       const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
       const std::byte* weights = args.weights + panel0 * panel_bytes;
       const std::int64_t stride = panels * kPanel;
+      const auto* x = reinterpret_cast<const float*>(args.activations + row0 * FloatRowBytes(args.k));
+      const auto columns = [&](std::int64_t p) { return Rows{x, FloatRowBytes(args.k) / 4, acc + p * kPanel, stride}; };
       std::int64_t p = 0;
-      if (rows <= 2) {
-        for (; p + 4 <= panels; p += 4) {
-          const std::byte* at = weights + p * panel_bytes;
-          if (rows == 2) Tile<kType, 2, 4>(args, row0, at, acc + p * kPanel, stride);
-          if (rows == 1) Tile<kType, 1, 4>(args, row0, at, acc + p * kPanel, stride);
-        }
+      for (; count <= 2 && p + 4 <= panels; p += 4) {
+        const std::byte* four = weights + p * panel_bytes;
+        if (count == 2) Tile<kType, 2, 4, true>(columns(p), four, panel_bytes, args.k, true);
+        if (count == 1) Tile<kType, 1, 4, true>(columns(p), four, panel_bytes, args.k, true);
       }
       for (; p + 2 <= panels; p += 2) {
-        Rows<kType, 2>(args, row0, rows, weights + p * panel_bytes, acc + p * kPanel, stride);
+        Panelwise<kType, 2>(columns(p), count, weights + p * panel_bytes, panel_bytes, args.k);
       }
       for (; p < panels; ++p) {
-        Rows<kType, 1>(args, row0, rows, weights + p * panel_bytes, acc + p * kPanel, stride);
+        Panelwise<kType, 1>(columns(p), count, weights + p * panel_bytes, panel_bytes, args.k);
       }
-      Finish(*args.epilogue, acc, stride, row0, rows, panel0, panels);
+      Finish(*args.epilogue, acc, stride, row0, count, panel0, panels);
     }
   }
 }

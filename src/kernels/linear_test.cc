@@ -142,7 +142,7 @@ std::vector<const LinearKernel*> Able(DType type, std::int64_t n, std::int64_t k
 std::vector<Case> Cases() {
   std::vector<Case> cases;
   for (const DType type : {DType::kF32, DType::kF16, DType::kBF16}) {
-    for (const auto& [n, k] : {std::pair{16, 32}, {24, 7}, {100, 100}, {160, 576}, {33, 1536}, {1, 64}}) {
+    for (const auto& [n, k] : {std::pair{16, 32}, {24, 7}, {20, 387}, {100, 100}, {160, 576}, {33, 1536}, {1, 64}}) {
       cases.push_back({type, n, k});
     }
   }

@@ -405,6 +405,7 @@ class Lowering {
                                panels * (rank + 1) / team_.size(), packed);
       });
       operation.weights = packed;
+      for (const TensorView& part : packing.parts) model_.DoneWith(part);
       if (options_.progress) {
         options_.progress(static_cast<double>(++done) / static_cast<double>(packings_.size()), "packing weights");
       }
