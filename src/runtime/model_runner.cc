@@ -64,6 +64,7 @@ class CpuModelRunner : public ModelRunner {
     shape.kv_token_bytes =
         static_cast<double>(kv_->bytes()) / static_cast<double>(kv_->blocks() * kernels::kKvBlock * config().layers);
     std::vector<OperationCost> costs;
+    costs.reserve(plan_.operations.size());
     for (const auto& operation : plan_.operations) costs.push_back(operation->Cost(shape));
     return costs;
   }

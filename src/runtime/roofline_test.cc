@@ -55,7 +55,7 @@ TEST(Costs, CountWhatTheModelHolds) {
   EXPECT_GE(sum.weight_bytes, 0.9 * static_cast<double>(runner->memory().packed_weights));
   const double layer_weights = 64 * (64 + 32 + 32) + 64 * 64 + 3 * 64 * 96;
   EXPECT_DOUBLE_EQ(sum.integer_ops, 2 * (6 * 2 * layer_weights + 2 * 64 * 131.0));
-  const double kv_token = 2.0 * static_cast<double>(config.kv_heads * config.head_dim) * sizeof(float);
+  const double kv_token = 2.0 * static_cast<double>(config.kv_heads * config.head_dim) * sizeof(std::uint16_t);
   EXPECT_DOUBLE_EQ(sum.kv_bytes, 2 * 13 * 2 * kv_token);
   // Rows at positions 10, 11 and 12 see 11, 12 and 13 tokens: queries by keys, weights by values, in both layers.
   EXPECT_GE(sum.float_ops, 4.0 * 64 * 2 * (11 + 12 + 13) * 2);
