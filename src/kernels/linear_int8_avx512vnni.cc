@@ -128,6 +128,7 @@ void RunMany(const LinearArgs& args, std::int64_t panel_begin, std::int64_t pane
 
 template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
+  if (args.rows == 0) return;
   args.rows <= kFewRows ? RunFew<kFormat, kPlanes>(args, panel_begin, panel_end)
                         : RunMany<kFormat, kPlanes>(args, panel_begin, panel_end);
 }
