@@ -1,14 +1,13 @@
 #include "host/peaks.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <vector>
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mapped_memory.h"
 #include "base/memory_limit.h"
 #include "host/probes.h"
 
@@ -75,32 +74,6 @@ double BarrierSeconds(ThreadTeam& team) {
          kBarriers;
 }
 
-/// Anonymous memory in huge pages where the system has them, each page touched by the thread that will read it.
-class Footprint {
- public:
-  static Result<Footprint> Map(std::size_t bytes) {
-    void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED) {
-      return Fail(ErrorCode::kResourceExhausted, "cannot map {} bytes to measure the memory's bandwidth: {}", bytes,
-                  std::strerror(errno));
-    }
-    ::madvise(data, bytes, MADV_HUGEPAGE);
-    return Footprint(static_cast<std::byte*>(data), bytes);
-  }
-  Footprint(Footprint&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(other.size_) {}
-  Footprint& operator=(Footprint&&) = delete;
-  ~Footprint() {
-    if (data_ != nullptr) ::munmap(data_, size_);
-  }
-  std::byte* data() const { return data_; }
-  std::size_t size() const { return size_; }
-
- private:
-  Footprint(std::byte* data, std::size_t size) : data_(data), size_(size) {}
-  std::byte* data_;
-  std::size_t size_;
-};
-
 }  // namespace
 
 Peaks MeasurePeaks(ThreadTeam& team, const CpuFeatures& cpu) {
@@ -118,8 +91,9 @@ Peaks MeasurePeaks(ThreadTeam& team, const CpuFeatures& cpu) {
 Result<double> MeasureReadBandwidth(ThreadTeam& team, std::size_t bytes, const CpuFeatures& cpu) {
   const auto ranks = static_cast<std::size_t>(team.size());
   const std::size_t share = std::max(kReadGrain, bytes / ranks / kReadGrain * kReadGrain);
-  STRATA_TRY(const Footprint memory, Footprint::Map(share * ranks));
+  STRATA_TRY(const MappedMemory memory, MappedMemory::Map(share * ranks, "measuring the memory's bandwidth"));
   const auto part = [&](int rank) { return memory.data() + share * static_cast<std::size_t>(rank); };
+  // Each page is touched by the thread that will read it.
   team.Run([&](int rank) { std::memset(part(rank), rank + 1, share); });
 
   const Probes probes = Choose(cpu);

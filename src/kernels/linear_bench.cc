@@ -1,4 +1,4 @@
-// GOPS of the linears at a 135M model's shapes, beside what vpdpbusd and the memory can do on this core.
+// GOPS of the linears at a 135M model's shapes, beside what arithmetic and the memory can do on this core.
 //   flock /tmp/bench.lock chrt -f 50 taskset -c 1 linear_bench --benchmark_min_time=0.05
 #include <cstdlib>
 #include <cstring>
@@ -9,6 +9,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include "base/thread_team.h"
+#include "host/peaks.h"
 #include "kernels/kernels.h"
 
 namespace strata::kernels {
@@ -55,50 +57,27 @@ void Linear(benchmark::State& state, const LinearProblem& problem, std::int64_t 
   state.SetLabel(std::string(kernel.name));
 }
 
-void MemoryRead(benchmark::State& state) {
-  const auto bytes = static_cast<std::size_t>(state.range(0)) << 20;
-  const Aligned memory(bytes);
-  std::uint64_t sum = 0;
-  for (auto _ : state) {
-    const auto* words = reinterpret_cast<const std::uint64_t*>(memory.data.get());
-    std::uint64_t lanes[16] = {};
-    for (std::size_t i = 0; i < bytes / 8; i += 16) {
-      __builtin_prefetch(words + i + 512);
-      for (std::size_t lane = 0; lane < 16; ++lane) lanes[lane] += words[i + lane];
-    }
-    for (const std::uint64_t lane : lanes) sum += lane;
-    benchmark::DoNotOptimize(sum);
-  }
-  state.counters["GB/s"] =
-      benchmark::Counter(1e-9 * static_cast<double>(bytes), benchmark::Counter::kIsIterationInvariantRate);
+// What this core can do at best.
+void Peaks(benchmark::State& state) {
+  ThreadTeam team(1);
+  host::Peaks peaks;
+  for (auto _ : state) peaks = host::MeasurePeaks(team);
+  state.counters["int8_GOPS"] = 1e-9 * peaks.int8_ops;
+  state.counters["bf16_GFLOPS"] = 1e-9 * peaks.bf16_ops;
+  state.counters["f32_GFLOPS"] = 1e-9 * peaks.f32_ops;
+  state.SetLabel(peaks.int8_instruction);
 }
+BENCHMARK(Peaks)->Iterations(1);
 
-#if defined(__x86_64__)
-// Twelve independent chains of vpdpbusd on zmm: the most that this core can do.
-void DotPeak(benchmark::State& state) {
-  if (!Cpu().avx512_vnni) return state.SkipWithError("needs avx512 vnni");
-  constexpr int kLoops = 10000;
+void MemoryRead(benchmark::State& state) {
+  ThreadTeam team(1);
   for (auto _ : state) {
-    int loops = kLoops;
-    __asm__ volatile(
-        "1:\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm0\n vpdpbusd %%zmm31, %%zmm30, %%zmm1\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm2\n vpdpbusd %%zmm31, %%zmm30, %%zmm3\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm4\n vpdpbusd %%zmm31, %%zmm30, %%zmm5\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm6\n vpdpbusd %%zmm31, %%zmm30, %%zmm7\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm8\n vpdpbusd %%zmm31, %%zmm30, %%zmm9\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm10\n vpdpbusd %%zmm31, %%zmm30, %%zmm11\n"
-        "dec %0\n jnz 1b\n"
-        : "+r"(loops)
-        :
-        : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm30",
-          "xmm31", "cc");
+    const Result<double> bandwidth = host::MeasureReadBandwidth(team, static_cast<std::size_t>(state.range(0)) << 20);
+    if (!bandwidth) return state.SkipWithError(bandwidth.error().message().c_str());
+    state.counters["GB/s"] = 1e-9 * *bandwidth;
   }
-  state.counters["GOPS"] = benchmark::Counter(2e-9 * 64 * 12 * kLoops, benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(DotPeak);
-#endif
-BENCHMARK(MemoryRead)->Arg(1)->Arg(128);
+BENCHMARK(MemoryRead)->Arg(1)->Arg(128)->Iterations(1);
 
 struct NK {
   std::int64_t n, k;

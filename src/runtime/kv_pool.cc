@@ -8,8 +8,7 @@ Result<std::unique_ptr<KvPool>> KvPool::Create(std::int64_t layers, std::int64_t
                                                DType dtype, std::int64_t blocks) {
   std::unique_ptr<KvPool> pool(new KvPool);
   const auto block_bytes = static_cast<std::size_t>(kernels::KvLayer::BlockBytes(kv_heads, head_dim, dtype));
-  STRATA_TRY(pool->memory_, MappedMemory::Map(static_cast<std::size_t>(layers * blocks) * block_bytes, "the KV cache",
-                                              MappedMemory::Pages::kHuge));
+  STRATA_TRY(pool->memory_, MappedMemory::Map(static_cast<std::size_t>(layers * blocks) * block_bytes, "the KV cache"));
   pool->layers_ = layers;
   pool->kv_heads_ = kv_heads;
   pool->head_dim_ = head_dim;

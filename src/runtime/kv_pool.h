@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
+#include "base/mapped_memory.h"
 #include "base/result.h"
 #include "kernels/kernels.h"
-#include "runtime/mapped_memory.h"
 
 namespace strata {
 

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "base/mapped_memory.h"
 #include "base/result.h"
 #include "base/thread_team.h"
 #include "compiler/map_compiler.h"
 #include "formats/model_file.h"
 #include "graph/graph.h"
-#include "runtime/mapped_memory.h"
 #include "runtime/model_runner.h"
 #include "runtime/operation.h"
 

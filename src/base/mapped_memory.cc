@@ -1,4 +1,4 @@
-#include "runtime/mapped_memory.h"
+#include "base/mapped_memory.h"
 
 #include <cerrno>
 #include <cstring>
