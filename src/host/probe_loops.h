@@ -1,5 +1,5 @@
-// Inside host only: the loops that every instruction set's probes share. Each file that includes this gets its own copy,
-// compiled for its instruction set.
+// Inside host only: the loops that every instruction set's probes share. Each file that includes this gets its own
+// copy, compiled for its instruction set.
 #pragma once
 
 #include <cstddef>
