@@ -25,6 +25,7 @@ CpuFeatures DetectCpu(const char* isa_limit) {
                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   features.avx512_vnni = features.avx512 && __builtin_cpu_supports("avx512vnni");
   features.avx512_bf16 = features.avx512 && __builtin_cpu_supports("avx512bf16");
+  features.avx512_halves = features.avx512 && __builtin_cpu_is("amdfam19h");
   features.avx512_vbmi = features.avx512 && __builtin_cpu_supports("avx512vbmi");
 #elif defined(__aarch64__)
   features.neon_dotprod = (::getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
@@ -49,6 +50,7 @@ std::string CpuFeatures::ToString() const {
   if (avx512_vnni) text += "+vnni";
   if (avx512_bf16) text += "+bf16";
   if (avx512_vbmi) text += "+vbmi";
+  if (avx512_halves) text += "+halves";
   if (avx_vnni) text += "+avxvnni";
   if (neon_dotprod) text += "+dotprod";
   return text;

@@ -12,6 +12,8 @@ struct CpuFeatures {
   bool avx512_vnni = false;  ///< vpdpbusd on zmm
   bool avx512_bf16 = false;  ///< vdpbf16ps
   bool avx512_vbmi = false;
+  /// zmm operations take two passes, so that decoding and unpacking hide behind them: AMD family 19h (Zen 4).
+  bool avx512_halves = false;
   bool avx_vnni = false;  ///< vpdpbusd on ymm, VEX encoded
   bool neon_dotprod = false;
 

@@ -22,9 +22,10 @@ std::string RefusesProblem(DType type, Activations activations, const LinearProb
   return "";
 }
 
-template <DType kType, Activations kActivations>
+template <DType kType, Activations kActivations, ManyRowsBy kManyRows>
 std::string RefusesAvx512Vnni(const LinearProblem& problem, const CpuFeatures& cpu) {
   if (!cpu.avx512 || !cpu.avx512_vnni) return "needs avx512 vnni";
+  if (kManyRows == ManyRowsBy::kStrips && !cpu.avx512_halves) return "is for processors whose zmm take two passes";
   return RefusesProblem(kType, kActivations, problem);
 }
 
@@ -90,16 +91,16 @@ std::size_t PreparedRowBytes(std::int64_t k) {
   return static_cast<std::size_t>(Int8RowBytes(kPlanes, k));
 }
 
-template <DType kType, Int8Format kFormat, Activations kActivations>
+template <DType kType, Int8Format kFormat, Activations kActivations, ManyRowsBy kManyRows>
 constexpr LinearKernel Avx512Vnni(std::string_view name) {
   constexpr int kPlanes = PlanesOf(kActivations);
   return {name,
-          RefusesAvx512Vnni<kType, kActivations>,
+          RefusesAvx512Vnni<kType, kActivations, kManyRows>,
           PackedBytes<kFormat>,
           Pack<kFormat>,
           PreparedRowBytes<kPlanes>,
-          PrepareInt8Avx512<kPlanes>,
-          RunInt8Avx512Vnni<kFormat, kPlanes>};
+          PrepareInt8Avx512<kPlanes, kManyRows>,
+          RunInt8Avx512Vnni<kFormat, kPlanes, kManyRows>};
 }
 
 template <DType kType, Int8Format kFormat, Activations kActivations>
@@ -116,22 +117,37 @@ constexpr LinearKernel Avx2(std::string_view name) {
 
 using enum DType;
 using enum Activations;
+using enum ManyRowsBy;
 
 constinit const auto kAvx512Vnni = std::to_array<LinearKernel>({
-    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt16>("linear_q4_0_int16_avx512vnni"),
-    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt16>("linear_q4_1_int16_avx512vnni"),
-    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt16>("linear_q5_0_int16_avx512vnni"),
-    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt16>("linear_q5_1_int16_avx512vnni"),
-    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt16>("linear_q8_0_int16_avx512vnni"),
-    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt16>("linear_q4_k_int16_avx512vnni"),
-    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt16>("linear_q5_k_int16_avx512vnni"),
-    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt8>("linear_q4_0_int8_avx512vnni"),
-    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt8>("linear_q4_1_int8_avx512vnni"),
-    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt8>("linear_q5_0_int8_avx512vnni"),
-    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt8>("linear_q5_1_int8_avx512vnni"),
-    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt8>("linear_q8_0_int8_avx512vnni"),
-    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt8>("linear_q4_k_int8_avx512vnni"),
-    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt8>("linear_q5_k_int8_avx512vnni"),
+    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt16, kStrips>("linear_q4_0_int16_avx512vnni_strips"),
+    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt16, kStrips>("linear_q4_1_int16_avx512vnni_strips"),
+    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt16, kStrips>("linear_q5_0_int16_avx512vnni_strips"),
+    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt16, kStrips>("linear_q5_1_int16_avx512vnni_strips"),
+    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt16, kStrips>("linear_q8_0_int16_avx512vnni_strips"),
+    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt16, kStrips>("linear_q4_k_int16_avx512vnni_strips"),
+    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt16, kStrips>("linear_q5_k_int16_avx512vnni_strips"),
+    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt8, kStrips>("linear_q4_0_int8_avx512vnni_strips"),
+    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt8, kStrips>("linear_q4_1_int8_avx512vnni_strips"),
+    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt8, kStrips>("linear_q5_0_int8_avx512vnni_strips"),
+    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt8, kStrips>("linear_q5_1_int8_avx512vnni_strips"),
+    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt8, kStrips>("linear_q8_0_int8_avx512vnni_strips"),
+    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt8, kStrips>("linear_q4_k_int8_avx512vnni_strips"),
+    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt8, kStrips>("linear_q5_k_int8_avx512vnni_strips"),
+    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt16, kTiles>("linear_q4_0_int16_avx512vnni"),
+    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt16, kTiles>("linear_q4_1_int16_avx512vnni"),
+    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt16, kTiles>("linear_q5_0_int16_avx512vnni"),
+    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt16, kTiles>("linear_q5_1_int16_avx512vnni"),
+    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt16, kTiles>("linear_q8_0_int16_avx512vnni"),
+    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt16, kTiles>("linear_q4_k_int16_avx512vnni"),
+    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt16, kTiles>("linear_q5_k_int16_avx512vnni"),
+    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt8, kTiles>("linear_q4_0_int8_avx512vnni"),
+    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt8, kTiles>("linear_q4_1_int8_avx512vnni"),
+    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt8, kTiles>("linear_q5_0_int8_avx512vnni"),
+    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt8, kTiles>("linear_q5_1_int8_avx512vnni"),
+    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt8, kTiles>("linear_q8_0_int8_avx512vnni"),
+    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt8, kTiles>("linear_q4_k_int8_avx512vnni"),
+    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt8, kTiles>("linear_q5_k_int8_avx512vnni"),
 });
 
 constinit const auto kAvx2 = std::to_array<LinearKernel>({

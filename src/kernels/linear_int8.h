@@ -88,13 +88,17 @@ struct Int8Group {
 // Defined and instantiated for every format above, for one and two planes, in linear_int8_prepare_avx512.cc,
 // linear_int8_avx512vnni.cc and linear_int8_avx2.cc.
 
-/// What the AVX-512 kernels have for more rows multiplies words where there are two planes: one sum a row instead of
-/// two to keep and to put together. PrepareInt8Avx512 lays the quants out for it, by run_rows.
 inline constexpr std::int64_t kFewRows = 8;
 
-template <int kPlanes>
+/// How the AVX-512 kernels compute more than kFewRows rows; the bits are the same. Strips unpack the weights again for
+/// each few rows, which hides behind the multiplications where these take two passes (CpuFeatures::avx512_halves);
+/// elsewhere tiles are faster. With two planes tiles multiply words: one sum a row instead of two to keep and to put
+/// together. PrepareInt8Avx512 lays the quants out for it, by run_rows.
+enum class ManyRowsBy : std::uint8_t { kTiles, kStrips };
+
+template <int kPlanes, ManyRowsBy kManyRows>
 void PrepareInt8Avx512(const PrepareArgs& args);
-template <Int8Format kFormat, int kPlanes>
+template <Int8Format kFormat, int kPlanes, ManyRowsBy kManyRows>
 void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 template <int kPlanes>

@@ -1,5 +1,5 @@
 // Int8 linears with vpdpbusd and vpdpwssd on zmm. Few rows: a panel streams by once with all its sums in registers.
-// Many rows: int8_block_avx512.h.
+// Many rows: strips of few, or the tiles of int8_block_avx512.h.
 #include <cstring>
 
 #include <immintrin.h>
@@ -92,25 +92,31 @@ void FewRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const
   }
 }
 
+// In strips of up to kFewRows rows, as even as can be: after the first the weights come from L2.
 template <Int8Format kFormat, int kPlanes>
-void RunFew(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
+void RunStrips(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   alignas(64) float acc[kFewRows * kFewPanels * kPanel];
   const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
   const std::int64_t parts = args.epilogue->parts;
   const std::int64_t step = kFewPanels / parts * parts;  // long stretches, to call the epilogue seldom
+  const std::int64_t strips = (args.rows + kFewRows - 1) / kFewRows;
   for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
     const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
     const std::int64_t stride = panels * kPanel;
-    for (std::int64_t p = 0; p < panels; ++p) {
-      FewRows<kFormat, kPlanes>(args, 0, args.rows, args.weights + (panel0 + p) * panel_bytes, acc + p * kPanel,
-                                stride);
+    for (std::int64_t s = 0; s < strips; ++s) {
+      const std::int64_t row0 = args.rows * s / strips;
+      const std::int64_t rows = args.rows * (s + 1) / strips - row0;
+      for (std::int64_t p = 0; p < panels; ++p) {
+        FewRows<kFormat, kPlanes>(args, row0, rows, args.weights + (panel0 + p) * panel_bytes, acc + p * kPanel,
+                                  stride);
+      }
+      Finish(*args.epilogue, acc, stride, row0, rows, panel0, panels);
     }
-    Finish(*args.epilogue, acc, stride, 0, args.rows, panel0, panels);
   }
 }
 
 template <Int8Format kFormat, int kPlanes>
-void RunMany(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
+void RunTiles(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   alignas(64) float acc[kBlockRows * kBlockPanels * kPanel];
   const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
   const std::int64_t step = kBlockPanels / args.epilogue->parts * args.epilogue->parts;
@@ -126,16 +132,20 @@ void RunMany(const LinearArgs& args, std::int64_t panel_begin, std::int64_t pane
 
 }  // namespace
 
-template <Int8Format kFormat, int kPlanes>
+template <Int8Format kFormat, int kPlanes, ManyRowsBy kManyRows>
 void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   if (args.rows == 0) return;
-  args.rows <= kFewRows ? RunFew<kFormat, kPlanes>(args, panel_begin, panel_end)
-                        : RunMany<kFormat, kPlanes>(args, panel_begin, panel_end);
+  kManyRows == ManyRowsBy::kStrips || args.rows <= kFewRows ? RunStrips<kFormat, kPlanes>(args, panel_begin, panel_end)
+                                                            : RunTiles<kFormat, kPlanes>(args, panel_begin, panel_end);
 }
 
-#define STRATA_INSTANTIATE(format)                                                           \
-  template void RunInt8Avx512Vnni<format, 1>(const LinearArgs&, std::int64_t, std::int64_t); \
-  template void RunInt8Avx512Vnni<format, 2>(const LinearArgs&, std::int64_t, std::int64_t);
+#define STRATA_INSTANTIATE_FOR(format, planes, many) \
+  template void RunInt8Avx512Vnni<format, planes, ManyRowsBy::many>(const LinearArgs&, std::int64_t, std::int64_t);
+#define STRATA_INSTANTIATE(format)           \
+  STRATA_INSTANTIATE_FOR(format, 1, kStrips) \
+  STRATA_INSTANTIATE_FOR(format, 1, kTiles)  \
+  STRATA_INSTANTIATE_FOR(format, 2, kStrips) \
+  STRATA_INSTANTIATE_FOR(format, 2, kTiles)
 STRATA_INSTANTIATE(kFormatQ4_0)
 STRATA_INSTANTIATE(kFormatQ4_1)
 STRATA_INSTANTIATE(kFormatQ5_0)
@@ -144,5 +154,6 @@ STRATA_INSTANTIATE(kFormatQ8_0)
 STRATA_INSTANTIATE(kFormatQ4_K)
 STRATA_INSTANTIATE(kFormatQ5_K)
 #undef STRATA_INSTANTIATE
+#undef STRATA_INSTANTIATE_FOR
 
 }  // namespace strata::kernels

@@ -32,11 +32,11 @@ inline __m512i StoreQuants(__m512i quants, bool words, int half, std::byte* grou
 
 }  // namespace
 
-template <int kPlanes>
+template <int kPlanes, ManyRowsBy kManyRows>
 void PrepareInt8Avx512(const PrepareArgs& args) {
   constexpr float kTiny = 1e-30f;  // below it kMax / max may overflow; such a group is zero
   constexpr auto kMax = static_cast<float>(kMaxQuant[kPlanes]);
-  const bool words = args.run_rows > kFewRows;
+  const bool words = kManyRows == ManyRowsBy::kTiles && args.run_rows > kFewRows;
   for (std::int64_t r = 0; r < args.rows; ++r) {
     const float* in = args.x + r * args.x_stride;
     std::byte* group = args.out + r * Int8RowBytes(kPlanes, args.k);
@@ -60,7 +60,9 @@ void PrepareInt8Avx512(const PrepareArgs& args) {
   }
 }
 
-template void PrepareInt8Avx512<1>(const PrepareArgs&);
-template void PrepareInt8Avx512<2>(const PrepareArgs&);
+template void PrepareInt8Avx512<1, ManyRowsBy::kStrips>(const PrepareArgs&);
+template void PrepareInt8Avx512<1, ManyRowsBy::kTiles>(const PrepareArgs&);
+template void PrepareInt8Avx512<2, ManyRowsBy::kStrips>(const PrepareArgs&);
+template void PrepareInt8Avx512<2, ManyRowsBy::kTiles>(const PrepareArgs&);
 
 }  // namespace strata::kernels

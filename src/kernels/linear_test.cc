@@ -126,12 +126,19 @@ struct Case {
   std::int64_t n, k;
 };
 
+/// This machine, as if it liked strips: they run wherever tiles do.
+CpuFeatures AnyAvx512() {
+  CpuFeatures cpu = DetectCpu("");
+  cpu.avx512_halves = cpu.avx512;
+  return cpu;
+}
+
 /// The kernels of this machine that take the weights, with int16 and with int8 activations.
 std::vector<const LinearKernel*> Able(DType type, std::int64_t n, std::int64_t k) {
   std::vector<const LinearKernel*> able;
   for (const LinearKernel* kernel : LinearKernels()) {
     for (const Activations activations : {Activations::kInt16, Activations::kInt8}) {
-      if (!kernel->refuses({type, n, k, activations}, DetectCpu("")).empty()) continue;
+      if (!kernel->refuses({type, n, k, activations}, AnyAvx512()).empty()) continue;
       able.push_back(kernel);
       break;
     }
@@ -402,8 +409,13 @@ TEST(SelectLinearTest, RefusalsSayWhy) {
   EXPECT_EQ(ReasonOf("linear_q4_1_int16_avx512vnni", {DType::kQ8_0, 64, 64}, vnni), "packs q4_1 only");
   EXPECT_EQ(ReasonOf("linear_q8_0_int16_avx512vnni", {DType::kQ8_0, 64, 100}, vnni), "k = 100 is not a multiple of 32");
   EXPECT_EQ(ReasonOf("linear_q4_1_int8_avx512vnni", {DType::kQ4_1, 64, 64}, vnni), "rounds activations to int8");
+  EXPECT_EQ(ReasonOf("linear_q4_1_int8_avx512vnni_strips", {DType::kQ4_1, 64, 64, Activations::kInt8}, vnni),
+            "is for processors whose zmm take two passes");
   EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64}, vnni)->name, "linear_q4_1_int16_avx512vnni");
   EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64, Activations::kInt8}, vnni)->name, "linear_q4_1_int8_avx512vnni");
+  CpuFeatures halves = vnni;
+  halves.avx512_halves = true;
+  EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64}, halves)->name, "linear_q4_1_int16_avx512vnni_strips");
 }
 #endif
 
