@@ -25,6 +25,7 @@ CpuFeatures DetectCpu(const char* isa_limit) {
                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   features.avx512_vnni = features.avx512 && __builtin_cpu_supports("avx512vnni");
   features.avx512_bf16 = features.avx512 && __builtin_cpu_supports("avx512bf16");
+  features.avx512_bf16_fast = features.avx512_bf16 && __builtin_cpu_is("amd");
   features.avx512_halves = features.avx512 && __builtin_cpu_is("amdfam19h");
   features.avx512_vbmi = features.avx512 && __builtin_cpu_supports("avx512vbmi");
 #elif defined(__aarch64__)
@@ -48,7 +49,7 @@ const CpuFeatures& Cpu() {
 std::string CpuFeatures::ToString() const {
   std::string text = avx512 ? "avx512" : avx2 ? "avx2" : neon_dotprod ? "neon" : "ref";
   if (avx512_vnni) text += "+vnni";
-  if (avx512_bf16) text += "+bf16";
+  if (avx512_bf16) text += avx512_bf16_fast ? "+fastbf16" : "+bf16";
   if (avx512_vbmi) text += "+vbmi";
   if (avx512_halves) text += "+halves";
   if (avx_vnni) text += "+avxvnni";

@@ -11,6 +11,8 @@ struct CpuFeatures {
   bool avx512 = false;       ///< F, BW, DQ, VL
   bool avx512_vnni = false;  ///< vpdpbusd on zmm
   bool avx512_bf16 = false;  ///< vdpbf16ps
+  /// It does twice the products of an f32 multiply-add in the same time: AMD. (Intel's has half the ports.)
+  bool avx512_bf16_fast = false;
   bool avx512_vbmi = false;
   /// zmm operations take two passes, so that decoding and unpacking hide behind them: AMD family 19h (Zen 4).
   bool avx512_halves = false;

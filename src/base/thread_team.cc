@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <fstream>
+#include <optional>
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -54,6 +55,30 @@ int CgroupCpuQuota() {
   return std::max(1, static_cast<int>(std::floor(std::stod(quota) / period)));
 }
 
+void BindTo(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
+}
+
+/// Binds the calling thread while it lives.
+class Binding {
+ public:
+  explicit Binding(int cpu) : bound_(::pthread_getaffinity_np(::pthread_self(), sizeof before_, &before_) == 0) {
+    if (bound_) BindTo(cpu);
+  }
+  ~Binding() {
+    if (bound_) ::pthread_setaffinity_np(::pthread_self(), sizeof before_, &before_);
+  }
+  Binding(const Binding&) = delete;
+  Binding& operator=(const Binding&) = delete;
+
+ private:
+  cpu_set_t before_;
+  bool bound_;
+};
+
 }  // namespace
 
 int AvailableCpus() {
@@ -65,19 +90,16 @@ int AvailableCpus() {
 ThreadTeam::ThreadTeam(int threads, ThreadTeamOptions options)
     : size_(threads), options_(std::move(options)), spin_ns_(static_cast<std::int64_t>(options_.spin_us) * 1000) {
   assert(threads >= 1);
-  const std::vector<int> cpus = AllowedCpus();
-  const bool pin = options_.pin && static_cast<int>(cpus.size()) >= threads;
-  // Spinning while another thread waits for our core only delays what we wait for.
-  if (static_cast<int>(cpus.size()) < threads) spin_ns_ = 0;
+  std::vector<int> cpus = AllowedCpus();
+  if (static_cast<int>(cpus.size()) >= threads) {
+    if (options_.pin) cpus_ = std::move(cpus);
+  } else {
+    spin_ns_ = 0;  // spinning while another thread waits for our core only delays what we wait for
+  }
   for (int rank = 1; rank < threads; ++rank) {
-    workers_.emplace_back([this, rank, pin, cpu = cpus[static_cast<std::size_t>(rank) % cpus.size()]] {
+    workers_.emplace_back([this, rank] {
       ::pthread_setname_np(::pthread_self(), (options_.name + std::to_string(rank)).substr(0, 15).c_str());
-      if (pin) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET(cpu, &set);
-        ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
-      }
+      if (!cpus_.empty()) BindTo(cpus_[static_cast<std::size_t>(rank)]);
       WorkerLoop(rank);
     });
   }
@@ -126,6 +148,8 @@ void ThreadTeam::Run(const std::function<void(int)>& work) {
     work(0);
     return;
   }
+  std::optional<Binding> binding;
+  if (!cpus_.empty()) binding.emplace(cpus_[0]);
   work_ = &work;
   Open(start_);
   work(0);

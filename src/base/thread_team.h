@@ -29,7 +29,8 @@ struct ThreadTeamOptions {
 
 class ThreadTeam {
  public:
-  /// `threads` >= 1 including the caller of Run. Pinning never changes the caller's own affinity.
+  /// `threads` >= 1 including the caller of Run, which is bound to its CPU for as long as a run lasts: two ranks on one
+  /// CPU would wait for each other.
   explicit ThreadTeam(int threads, ThreadTeamOptions options = {});
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -59,6 +60,7 @@ class ThreadTeam {
   const int size_;
   const ThreadTeamOptions options_;
   std::int64_t spin_ns_;
+  std::vector<int> cpus_;  ///< of each rank; empty = not bound
   Gate start_;
   Gate barrier_;
   const std::function<void(int)>* work_ = nullptr;

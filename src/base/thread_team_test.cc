@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 namespace strata {
 namespace {
@@ -83,11 +84,22 @@ TEST(ThreadTeam, IdleTeamIsDestroyedAtOnce) {
   for (int i = 0; i < 20; ++i) ThreadTeam team(3);
 }
 
-TEST(ThreadTeam, DoesNotMoveTheCaller) {
+TEST(ThreadTeam, RanksAreBoundToCpusOfTheirOwnWhileTheyRun) {
   const int before = AvailableCpus();
+  if (before < 2) GTEST_SKIP() << "one CPU";
   ThreadTeam team(2);
-  team.Run([](int) {});
-  EXPECT_EQ(AvailableCpus(), before);
+  int cpus[2];
+  int allowed[2];
+  team.Run([&](int rank) {
+    cpus[rank] = ::sched_getcpu();
+    cpu_set_t set;
+    ::sched_getaffinity(0, sizeof set, &set);
+    allowed[rank] = CPU_COUNT(&set);
+  });
+  EXPECT_NE(cpus[0], cpus[1]);
+  EXPECT_EQ(allowed[0], 1);
+  EXPECT_EQ(allowed[1], 1);
+  EXPECT_EQ(AvailableCpus(), before) << "the caller is free again";
 }
 
 TEST(AvailableCpus, IsPositive) { EXPECT_GE(AvailableCpus(), 1); }
