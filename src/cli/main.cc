@@ -39,16 +39,20 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
   app.add_option("--max-step-tokens", options.max_step_tokens, "Token budget of one engine step")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  app.add_option_function<std::string>(
-         "--kv-dtype",
-         [&options](const std::string& name) { options.kv_dtype = name == "f32" ? DType::kF32 : DType::kF16; },
-         "What the KV cache holds: f16, f32 (default: f16, but f32 for a model of f32 weights)")
-      ->check(CLI::IsMember({"f32", "f16"}));
+  app.add_option(
+         "--kv-dtype", options.kv_dtype,
+         "What the KV cache holds: f16, bf16, f32 (default: f16, bf16 where the processor is fast at it, f32 for "
+         "a model of f32 weights)")
+      ->transform(CLI::CheckedTransformer(
+                      std::map<std::string, DType>{{"f32", DType::kF32}, {"f16", DType::kF16}, {"bf16", DType::kBF16}})
+                      .description("{f32,f16,bf16}"));
   app.add_option("--activations", options.activations,
                  "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is "
                  "faster where many tokens are computed at once")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, kernels::Activations>{
-          {"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}}))
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, kernels::Activations>{{"int16", kernels::Activations::kInt16},
+                                                                              {"int8", kernels::Activations::kInt8}})
+              .description("{int16,int8}"))
       ->default_str("int16");
   app.add_flag("--no-prefix-cache", options.no_prefix_cache,
                "Compute every prompt from its beginning, whatever was computed before");

@@ -15,6 +15,12 @@ std::string RefusesShape(std::int64_t heads, std::int64_t kv_heads, std::int64_t
 
 }  // namespace
 
+std::string RefusesAttentionAvx512Bf16(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                       const CpuFeatures& cpu) {
+  if (!cpu.avx512 || !cpu.avx512_bf16) return "needs avx512 bf16";
+  return RefusesShape(heads, kv_heads, head_dim);
+}
+
 std::string RefusesAttentionAvx512(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                    const CpuFeatures& cpu) {
   if (!cpu.avx512) return "needs avx512";

@@ -35,6 +35,7 @@ inline __m256 Visible(std::int64_t first, std::int64_t visible) {
 class Avx2 {
  public:
   static constexpr int kTilePairs = 4;
+  static constexpr bool kPairDots = false;
   using Tile = AttentionTile<kTilePairs>;
 
   static void Widen(const std::uint16_t* f16, std::int64_t count, float* out) {
@@ -51,7 +52,7 @@ class Avx2 {
   static float Exp2(float x) { return _mm256_cvtss_f32(kernels::Exp2(_mm256_set1_ps(x))); }
 
   template <int kPairs>
-  static void Scores(const Span& span, std::int64_t head_dim, Tile& tile) {
+  static void Scores(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
     for (std::int64_t b = 0; b < span.blocks; ++b) {
       __m256 scores[kPairs][2];
       for (auto& pair : scores) pair[0] = pair[1] = _mm256_setzero_ps();
@@ -72,12 +73,12 @@ class Avx2 {
   }
 
   template <int kPairs>
-  static void Softmax(const Span& span, float scale_log2, Tile& tile) {
+  static void Softmax(std::int64_t begin, float scale_log2, Tile& tile) {
     const __m256 scale = _mm256_set1_ps(scale_log2);
     const __m256 never = _mm256_set1_ps(kNever);
     for (int i = 0; i < kPairs; ++i) {
       float* weights = tile.weights[i];
-      const std::int64_t visible = tile.position[i] + 1 - span.begin;
+      const std::int64_t visible = tile.position[i] + 1 - begin;
       __m256 max = never;
       for (std::int64_t t = 0; t < kSpan; t += 8) {
         const __m256 score = _mm256_mul_ps(_mm256_load_ps(weights + t), scale);
@@ -102,7 +103,7 @@ class Avx2 {
   }
 
   template <int kPairs>
-  static void Values(const Span& span, std::int64_t head_dim, Tile& tile) {
+  static void Values(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
     for (std::int64_t d0 = 0; d0 < head_dim; d0 += 16) {
       __m256 out[kPairs][2];
       for (int i = 0; i < kPairs; ++i) {

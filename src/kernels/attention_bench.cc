@@ -64,7 +64,14 @@ BENCHMARK_CAPTURE(Attention, attend_f16, false, DType::kF16)
     ->Args({4096, 1})
     ->Args({0, 512})
     ->Args({1024, 512});
-BENCHMARK_CAPTURE(Attention, rope_store, true, DType::kF32)->Args({256, 1})->Args({0, 512});
+BENCHMARK_CAPTURE(Attention, attend_bf16, false, DType::kBF16)
+    ->Args({16, 1})
+    ->Args({1024, 1})
+    ->Args({4096, 1})
+    ->Args({0, 512})
+    ->Args({1024, 512});
+BENCHMARK_CAPTURE(Attention, rope_store_f16, true, DType::kF16)->Args({256, 1})->Args({0, 512});
+BENCHMARK_CAPTURE(Attention, rope_store_bf16, true, DType::kBF16)->Args({256, 1})->Args({0, 512});
 
 }  // namespace
 }  // namespace strata::kernels

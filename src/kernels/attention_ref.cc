@@ -29,30 +29,31 @@ void Rotate(const float* cosine, const float* sine, std::int64_t first, std::int
   }
 }
 
-float GetK(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t d, std::int64_t slot) {
-  const std::int64_t i = d * kKvBlock + slot;
-  return kv.dtype == DType::kF32 ? kv.block_k<float>(block, head)[i]
-                                 : F16ToF32(kv.block_k<std::uint16_t>(block, head)[i]);
+float Get(DType dtype, const void* values, std::int64_t i) {
+  if (dtype == DType::kF32) return static_cast<const float*>(values)[i];
+  const std::uint16_t bits = static_cast<const std::uint16_t*>(values)[i];
+  return dtype == DType::kF16 ? F16ToF32(bits) : BF16ToF32(bits);
 }
 
-float GetV(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t slot, std::int64_t d) {
-  const std::int64_t i = slot * kv.head_dim + d;
-  return kv.dtype == DType::kF32 ? kv.block_v<float>(block, head)[i]
-                                 : F16ToF32(kv.block_v<std::uint16_t>(block, head)[i]);
+void Put(DType dtype, void* values, std::int64_t i, float value) {
+  constexpr float kMaxF16 = 65504.0f;
+  constexpr float kMaxBF16 = 0x1.fep127f;
+  if (dtype == DType::kF32) {
+    static_cast<float*>(values)[i] = value;
+  } else {
+    static_cast<std::uint16_t*>(values)[i] = dtype == DType::kF16 ? F32ToF16(std::clamp(value, -kMaxF16, kMaxF16))
+                                                                  : F32ToBF16(std::clamp(value, -kMaxBF16, kMaxBF16));
+  }
 }
 
-std::uint16_t Narrow(float value) { return F32ToF16(std::clamp(value, -65504.0f, 65504.0f)); }
-
-void PutK(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t d, std::int64_t slot, float value) {
-  const std::int64_t i = d * kKvBlock + slot;
-  kv.dtype == DType::kF32 ? void(kv.block_k<float>(block, head)[i] = value)
-                          : void(kv.block_k<std::uint16_t>(block, head)[i] = Narrow(value));
+/// K and V of one block and head, of any dtype.
+void* BlockK(const KvLayer& kv, std::int64_t block, std::int64_t head) {
+  return kv.dtype == DType::kF32 ? static_cast<void*>(kv.block_k<float>(block, head))
+                                 : kv.block_k<std::uint16_t>(block, head);
 }
-
-void PutV(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t slot, std::int64_t d, float value) {
-  const std::int64_t i = slot * kv.head_dim + d;
-  kv.dtype == DType::kF32 ? void(kv.block_v<float>(block, head)[i] = value)
-                          : void(kv.block_v<std::uint16_t>(block, head)[i] = Narrow(value));
+void* BlockV(const KvLayer& kv, std::int64_t block, std::int64_t head) {
+  return kv.dtype == DType::kF32 ? static_cast<void*>(kv.block_v<float>(block, head))
+                                 : kv.block_v<std::uint16_t>(block, head);
 }
 
 void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
@@ -69,7 +70,12 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
     const float* v = row + (args.heads + args.kv_heads + kv_head) * dim;
     const std::int64_t block = sequence.block_table[position / kKvBlock];
     const std::int64_t slot = position % kKvBlock;
-    const auto put_k = [&](std::int64_t d, float value) { PutK(args.kv, block, kv_head, d, slot, value); };
+    const auto put_k = [&](std::int64_t d, float value) {
+      Put(args.kv.dtype, BlockK(args.kv, block, kv_head), args.kv.k_index(d, slot), value);
+    };
+    const auto put_v = [&](std::int64_t at, std::int64_t d, float value) {
+      Put(args.kv.dtype, BlockV(args.kv, block, kv_head), args.kv.v_index(d, at), value);
+    };
     for (std::int64_t first = 0; first < args.rope.rotary_dim / 2; first += kMaxPairs) {
       const std::int64_t count = std::min(kMaxPairs, args.rope.rotary_dim / 2 - first);
       RopeAngles(args.rope.inv_freq + first, count, position, args.rope.scale, cosine, sine);
@@ -80,7 +86,10 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
       Rotate(cosine, sine, first, count, args.rope, k, put_k);
     }
     for (std::int64_t d = args.rope.rotary_dim; d < dim; ++d) put_k(d, k[d]);
-    for (std::int64_t d = 0; d < dim; ++d) PutV(args.kv, block, kv_head, slot, d, v[d]);
+    for (std::int64_t d = 0; d < dim; ++d) put_v(slot, d, v[d]);
+    if (args.kv.dtype == DType::kBF16 && slot % 2 == 0 && r + 1 == sequence.row_count) {
+      for (std::int64_t d = 0; d < dim; ++d) put_v(slot + 1, d, 0);
+    }
   }
 }
 
@@ -98,10 +107,12 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
   to.sum = 0.0f;
   for (; begin < end; begin += kKvBlock) {
     const std::int64_t block = sequence.block_table[begin / kKvBlock];
+    const void* k = BlockK(args.kv, block, kv_head);
+    const void* v = BlockV(args.kv, block, kv_head);
     const std::int64_t tokens = std::min(kKvBlock, end - begin);
     float score[kKvBlock] = {};
     for (std::int64_t d = 0; d < dim; ++d) {
-      for (std::int64_t t = 0; t < tokens; ++t) score[t] += q[d] * GetK(args.kv, block, kv_head, d, t);
+      for (std::int64_t t = 0; t < tokens; ++t) score[t] += q[d] * Get(args.kv.dtype, k, args.kv.k_index(d, t));
     }
     float new_max = to.max;
     for (std::int64_t t = 0; t < tokens; ++t) new_max = std::max(new_max, score[t] *= args.scale);
@@ -112,7 +123,7 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
     for (std::int64_t t = 0; t < tokens; ++t) {
       const float p = std::exp(score[t] - to.max);
       to.sum += p;
-      for (std::int64_t d = 0; d < dim; ++d) to.out[d] += p * GetV(args.kv, block, kv_head, t, d);
+      for (std::int64_t d = 0; d < dim; ++d) to.out[d] += p * Get(args.kv.dtype, v, args.kv.v_index(d, t));
     }
   }
 }
@@ -135,28 +146,14 @@ void ForPairs(const AttentionArgs& args, std::int64_t kv_head, std::int64_t row_
   }
 }
 
-const float* QueryOf(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t r, std::int64_t head) {
-  return args.qkv + (sequence.row_begin + r) * args.qkv_stride + head * args.head_dim;
-}
-
-float* OutOf(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t r, std::int64_t head) {
-  return args.out + (sequence.row_begin + r) * args.out_stride + head * args.head_dim;
-}
-
-float* PartialOf(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t r, std::int64_t head,
-                 std::int64_t split) {
-  const std::int64_t index = sequence.partial_begin + r * sequence.splits() + split;
-  return args.partials + (index * args.heads + head) * (args.head_dim + 2);
-}
-
 void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
             std::int64_t row_end) {
   const std::int64_t dim = args.head_dim;
   std::vector<float> part_out(static_cast<std::size_t>(dim));
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
-    const float* q = QueryOf(args, sequence, r, head);
+    const float* q = args.query(sequence, r, head);
     const std::int64_t end = sequence.position_begin + r + 1;
-    Partial all{OutOf(args, sequence, r, head), 0, 0};
+    Partial all{args.output(sequence, r, head), 0, 0};
     AttendStretch(args, sequence, kv_head, 0, std::min(end, kAttentionSplit), q, all);
     for (std::int64_t begin = kAttentionSplit; begin < end; begin += kAttentionSplit) {
       Partial part{part_out.data(), 0, 0};
@@ -173,8 +170,8 @@ void AttendPart(const AttentionArgs& args, const SequenceRows& sequence, std::in
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
     const std::int64_t end = std::min(sequence.position_begin + r + 1, begin + kAttentionSplit);
     if (begin >= end) return;
-    Partial part{PartialOf(args, sequence, r, head, split), 0, 0};
-    AttendStretch(args, sequence, kv_head, begin, end, QueryOf(args, sequence, r, head), part);
+    Partial part{args.partial(sequence, r, head, split), 0, 0};
+    AttendStretch(args, sequence, kv_head, begin, end, args.query(sequence, r, head), part);
     part.out[args.head_dim] = part.max;
     part.out[args.head_dim + 1] = part.sum;
   });
@@ -184,9 +181,9 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
            std::int64_t row_end) {
   const std::int64_t dim = args.head_dim;
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
-    Partial all{OutOf(args, sequence, r, head), 0, 0};
+    Partial all{args.output(sequence, r, head), 0, 0};
     for (std::int64_t split = 0; split <= (sequence.position_begin + r) / kAttentionSplit; ++split) {
-      float* stored = PartialOf(args, sequence, r, head, split);
+      float* stored = args.partial(sequence, r, head, split);
       const Partial part{stored, stored[dim], stored[dim + 1]};
       if (split == 0) {
         std::copy_n(stored, dim, all.out);

@@ -1,21 +1,26 @@
 // Inside the kernels only: flash attention over the paged cache, as every vector instruction set does it. Pairs of
-// (row, query head) of one KV head pass over spans of 64 tokens, a few of them (a tile) at once; a span of a cache that
-// is not f32 is widened once for all. The softmax runs from span to span of 64 positions counted from 0 and anew at
-// each kAttentionSplit, so a row's bits depend on its position alone. Each file that includes this gets its own copy,
-// compiled for its instruction set, which it passes as Isa:
+// (row, query head) of one KV head pass over spans of 64 tokens, a few of them (a tile) at once. A span of a cache that
+// is not f32 is widened once for all, unless it is bf16 and the instruction set has dot products of bf16 pairs: then
+// queries and weights are rounded to bf16 instead. The softmax runs from span to span of 64 positions counted from 0
+// and anew at each kAttentionSplit, so a row's bits depend on its position alone. Each file that includes this gets its
+// own copy, compiled for its instruction set, which it passes as Isa:
 //
 //   struct Isa {
 //     static constexpr int kTilePairs;
+//     static constexpr bool kPairDots;  // Scores and Values take Span<BF16Pair> too, and Round is there
+//     static void Round(const float*, std::int64_t count, BF16Pair* bf16);            // count: a multiple of 16
 //     static void Widen(const std::uint16_t* f16, std::int64_t count, float* out);   // count: a multiple of 16
 //     static void Narrow(const float*, std::int64_t count, std::uint16_t* f16);      // clamped; any count
 //     static float Exp2(float);                                                       // of x <= 0
-//     template <int kPairs> static void Scores(const Span&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
-//     template <int kPairs> static void Softmax(const Span&, float scale_log2, AttentionTile<kTilePairs>&);
-//     template <int kPairs> static void Values(const Span&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
+//     template <int kPairs> static void Scores(const Span<float>&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
+//     template <int kPairs> static void Softmax(std::int64_t begin, float scale_log2, AttentionTile<kTilePairs>&);
+//     template <int kPairs> static void Values(const Span<float>&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
 //   };
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/kernel_list.h"
 #include "kernels/rope_angles.h"
@@ -27,11 +32,14 @@ constexpr int kSpanBlocks = 4;
 constexpr std::int64_t kSpan = kSpanBlocks * kKvBlock;
 constexpr float kNever = -1e30f;  // a masked score, in units of log2: its exponential is 0, and never NaN
 
+enum class BF16Pair : std::uint32_t {};  ///< the first in the lower half
+
 /// Pairs in the order of their rows, and what is carried from span to span.
 template <int kPairs>
 struct AttentionTile {
   const float* q[kPairs];
-  float* out[kPairs];  ///< the running, unnormalised output
+  const BF16Pair* rounded_q[kPairs];  ///< of instruction sets with kPairDots, for a cache of bf16
+  float* out[kPairs];                 ///< the running, unnormalised output
   std::int64_t position[kPairs];
   float max[kPairs];
   float sum[kPairs];
@@ -39,12 +47,14 @@ struct AttentionTile {
   float (*weights)[kSpan];  ///< scores, then exp(score - max); 64-byte aligned, of the tile at work
 };
 
+/// T: float, or BF16Pair; laid out as in KvLayer.
+template <class T>
 struct Span {
   std::int64_t begin;   ///< first position
   std::int64_t tokens;  ///< positions that the tile's last row may see
   std::int64_t blocks;  ///< that hold them
-  const float* k[kSpanBlocks];
-  const float* v[kSpanBlocks];
+  const T* k[kSpanBlocks];
+  const T* v[kSpanBlocks];
 };
 
 constexpr int kTilesAtOnce = 16;
@@ -53,11 +63,13 @@ constexpr int kTilesAtOnce = 16;
 template <class Isa>
 struct PairSet {
   using Tile = AttentionTile<Isa::kTilePairs>;
+  static constexpr std::int64_t kMost = kTilesAtOnce * Isa::kTilePairs;
+
   alignas(64) float weights[Isa::kTilePairs][kSpan];
+  alignas(64) BF16Pair rounded_q[Isa::kPairDots ? kMost : 1][kMaxHeadDim / 2];
   Tile tiles[kTilesAtOnce];
   std::int64_t pairs;
 
-  static constexpr std::int64_t kMost = kTilesAtOnce * Isa::kTilePairs;
   Tile& tile(std::int64_t pair) { return tiles[pair / Isa::kTilePairs]; }
   static std::int64_t place(std::int64_t pair) { return pair % Isa::kTilePairs; }
   std::int64_t count(std::int64_t first) const {
@@ -65,19 +77,56 @@ struct PairSet {
   }
 };
 
-template <class Isa, int kPairs = Isa::kTilePairs>
-void AttendSpan(const Span& span, std::int64_t dim, float scale_log2, std::int64_t pairs,
+template <class Isa, class T, int kPairs = Isa::kTilePairs>
+void AttendSpan(const Span<T>& span, std::int64_t dim, float scale_log2, std::int64_t pairs,
                 AttentionTile<Isa::kTilePairs>& tile) {
   if constexpr (kPairs > 1) {
-    if (pairs < kPairs) return AttendSpan<Isa, kPairs - 1>(span, dim, scale_log2, pairs, tile);
+    if (pairs < kPairs) return AttendSpan<Isa, T, kPairs - 1>(span, dim, scale_log2, pairs, tile);
   }
   Isa::template Scores<kPairs>(span, dim, tile);
-  Isa::template Softmax<kPairs>(span, scale_log2, tile);
+  Isa::template Softmax<kPairs>(span.begin, scale_log2, tile);
   Isa::template Values<kPairs>(span, dim, tile);
 }
 
+/// Rows 2i and 2i + 1 of out, [width] each, are the first and the second of row i of the pairs.
+inline void WidenPairs(const BF16Pair* pairs, std::int64_t rows, std::int64_t width, float* out) {
+  for (std::int64_t r = 0; r < rows; ++r, pairs += width, out += 2 * width) {
+    for (std::int64_t i = 0; i < width; ++i) {
+      const auto bits = static_cast<std::uint32_t>(pairs[i]);
+      out[i] = std::bit_cast<float>(bits << 16);
+      out[width + i] = std::bit_cast<float>(bits & 0xffff0000);
+    }
+  }
+}
+
+/// Rounded to nearest even, beyond the range to the greatest; a NaN stays one.
+inline std::uint16_t RoundBF16(float value) {
+  constexpr float kMax = 0x1.fep127f;
+  const float clamped = value < -kMax ? -kMax : value > kMax ? kMax : value;
+  const auto bits = std::bit_cast<std::uint32_t>(clamped);
+  const std::uint32_t rounded = value != value ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1);
+  return static_cast<std::uint16_t>(rounded >> 16);
+}
+
+/// One block of the cache as Span<float> has it, [2][kKvBlock * dim]; of V only `tokens` positions: what is behind the
+/// last was never written.
+template <class Isa>
+void WidenBlock(const KvLayer& kv, std::int32_t block, std::int64_t head, std::int64_t tokens, float* k, float* v) {
+  const std::int64_t dim = kv.head_dim;
+  const auto* stored_k = kv.block_k<std::uint16_t>(block, head);
+  const auto* stored_v = kv.block_v<std::uint16_t>(block, head);
+  if (kv.dtype == DType::kF16) {
+    Isa::Widen(stored_k, kKvBlock * dim, k);
+    Isa::Widen(stored_v, tokens * dim, v);
+  } else {
+    WidenPairs(reinterpret_cast<const BF16Pair*>(stored_k), dim / 2, kKvBlock, k);
+    WidenPairs(reinterpret_cast<const BF16Pair*>(stored_v), (tokens + 1) / 2, dim, v);
+  }
+}
+
 /// Positions [begin, end) for all pairs, anew: out, max and sum of each are of these alone.
-template <class Isa, class T>
+/// T: what the span's loops multiply; kStored: it lies so in the cache.
+template <class Isa, class T, bool kStored>
 void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
                    std::int64_t end, PairSet<Isa>& set) {
   constexpr float kLog2E = 1.44269504f;  // the softmax is taken in powers of two
@@ -90,23 +139,20 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
   }
   const std::int64_t last = set.tile(set.pairs - 1).position[set.place(set.pairs - 1)];
   end = end < last + 1 ? end : last + 1;
-  alignas(64) float wide[2 * kSpan * kMaxHeadDim];
+  alignas(64) float wide[kStored ? 1 : 2 * kSpan * kMaxHeadDim];
   for (; begin < end; begin += kSpan) {
-    Span all{.begin = begin, .tokens = end - begin < kSpan ? end - begin : kSpan, .blocks = 0, .k = {}, .v = {}};
+    Span<T> all{.begin = begin, .tokens = end - begin < kSpan ? end - begin : kSpan, .blocks = 0, .k = {}, .v = {}};
     all.blocks = (all.tokens + kKvBlock - 1) / kKvBlock;
     for (std::int64_t b = 0; b < all.blocks; ++b) {
       const std::int32_t block = sequence.block_table[begin / kKvBlock + b];
-      const T* k = args.kv.block_k<T>(block, kv_head);
-      const T* v = args.kv.block_v<T>(block, kv_head);
-      if constexpr (sizeof(T) == sizeof(float)) {
-        all.k[b] = k;
-        all.v[b] = v;
+      if constexpr (kStored) {
+        using Stored = std::conditional_t<std::is_same_v<T, float>, float, std::uint16_t>;
+        all.k[b] = reinterpret_cast<const T*>(args.kv.block_k<Stored>(block, kv_head));
+        all.v[b] = reinterpret_cast<const T*>(args.kv.block_v<Stored>(block, kv_head));
       } else {
         float* to = wide + 2 * b * kKvBlock * dim;
-        Isa::Widen(k, kKvBlock * dim, to);
-        // What is behind the last token was never written.
         const std::int64_t tokens = all.tokens - b * kKvBlock < kKvBlock ? all.tokens - b * kKvBlock : kKvBlock;
-        Isa::Widen(v, tokens * dim, to + kKvBlock * dim);
+        WidenBlock<Isa>(args.kv, block, kv_head, tokens, to, to + kKvBlock * dim);
         all.k[b] = to;
         all.v[b] = to + kKvBlock * dim;
       }
@@ -116,10 +162,10 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
       const std::int64_t count = set.count(first);
       const std::int64_t visible = tile.position[count - 1] + 1 - begin;
       if (visible <= 0) continue;
-      Span span = all;
+      Span<T> span = all;
       span.tokens = all.tokens < visible ? all.tokens : visible;
       span.blocks = (span.tokens + kKvBlock - 1) / kKvBlock;
-      AttendSpan<Isa>(span, dim, args.scale * kLog2E, count, tile);
+      AttendSpan<Isa, T>(span, dim, args.scale * kLog2E, count, tile);
     }
   }
 }
@@ -127,8 +173,15 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
 template <class Isa>
 void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
                    std::int64_t end, PairSet<Isa>& set) {
-  if (args.kv.dtype == DType::kF32) return AttendStretch<Isa, float>(args, sequence, kv_head, begin, end, set);
-  AttendStretch<Isa, std::uint16_t>(args, sequence, kv_head, begin, end, set);
+  if (args.kv.dtype == DType::kF32) {
+    return AttendStretch<Isa, float, true>(args, sequence, kv_head, begin, end, set);
+  }
+  if constexpr (Isa::kPairDots) {
+    if (args.kv.dtype == DType::kBF16) {
+      return AttendStretch<Isa, BF16Pair, true>(args, sequence, kv_head, begin, end, set);
+    }
+  }
+  AttendStretch<Isa, float, false>(args, sequence, kv_head, begin, end, set);
 }
 
 /// Adds a stretch to those before it. One that a row does not reach changes no bit.
@@ -153,16 +206,6 @@ inline PairPlace PlaceOf(const AttentionArgs& args, std::int64_t kv_head, std::i
   return {row_begin + pair / group, kv_head * group + pair % group};
 }
 
-inline float* OutOf(const AttentionArgs& args, const SequenceRows& sequence, PairPlace place) {
-  return args.out + (sequence.row_begin + place.row) * args.out_stride + place.head * args.head_dim;
-}
-
-/// [head_dim] of output, maximum, sum.
-inline float* PartialOf(const AttentionArgs& args, const SequenceRows& sequence, PairPlace place, std::int64_t split) {
-  const std::int64_t index = sequence.partial_begin + place.row * sequence.splits() + split;
-  return args.partials + (index * args.heads + place.head) * (args.head_dim + 2);
-}
-
 /// Calls work(set, first) for the pairs of the rows, as many at once as fit: pair i of set is pair first + i of the
 /// rows. work sets where the outputs go.
 template <class Isa, class Work>
@@ -176,8 +219,13 @@ void ForPairs(const AttentionArgs& args, const SequenceRows& sequence, std::int6
       const PairPlace place = PlaceOf(args, kv_head, row_begin, first + pair);
       auto& tile = set.tile(pair);
       tile.weights = set.weights;
-      tile.q[set.place(pair)] =
-          args.qkv + (sequence.row_begin + place.row) * args.qkv_stride + place.head * args.head_dim;
+      tile.q[set.place(pair)] = args.query(sequence, place.row, place.head);
+      if constexpr (Isa::kPairDots) {
+        if (args.kv.dtype == DType::kBF16) {
+          Isa::Round(tile.q[set.place(pair)], args.head_dim, set.rounded_q[pair]);
+          tile.rounded_q[set.place(pair)] = set.rounded_q[pair];
+        }
+      }
       tile.position[set.place(pair)] = sequence.position_begin + place.row;
     }
     work(set, first);
@@ -189,14 +237,17 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
             std::int64_t row_end) {
   const std::int64_t dim = args.head_dim;
   const std::int64_t end = sequence.position_begin + row_end;
+  const auto output = [&](std::int64_t pair) {
+    const PairPlace place = PlaceOf(args, kv_head, row_begin, pair);
+    return args.output(sequence, place.row, place.head);
+  };
   alignas(64) float parts[PairSet<Isa>::kMost * kMaxHeadDim];
   ForPairs<Isa>(args, sequence, kv_head, row_begin, row_end, [&](PairSet<Isa>& set, std::int64_t first) {
     float max[PairSet<Isa>::kMost];
     float sum[PairSet<Isa>::kMost];
     for (std::int64_t begin = 0; begin < end; begin += kAttentionSplit) {
       for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
-        set.tile(pair).out[set.place(pair)] =
-            begin == 0 ? OutOf(args, sequence, PlaceOf(args, kv_head, row_begin, first + pair)) : parts + pair * dim;
+        set.tile(pair).out[set.place(pair)] = begin == 0 ? output(first + pair) : parts + pair * dim;
       }
       AttendStretch<Isa>(args, sequence, kv_head, begin, begin + kAttentionSplit, set);
       for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
@@ -206,13 +257,12 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
           max[pair] = tile.max[i];
           sum[pair] = tile.sum[i];
         } else if (tile.position[i] >= begin) {
-          MergeStretch<Isa>(tile.max[i], tile.sum[i], tile.out[i], dim, max[pair], sum[pair],
-                            OutOf(args, sequence, PlaceOf(args, kv_head, row_begin, first + pair)));
+          MergeStretch<Isa>(tile.max[i], tile.sum[i], tile.out[i], dim, max[pair], sum[pair], output(first + pair));
         }
       }
     }
     for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
-      float* out = OutOf(args, sequence, PlaceOf(args, kv_head, row_begin, first + pair));
+      float* out = output(first + pair);
       for (std::int64_t d = 0; d < dim; ++d) out[d] /= sum[pair];
     }
   });
@@ -224,8 +274,8 @@ void AttendPart(const AttentionArgs& args, const SequenceRows& sequence, std::in
   const std::int64_t begin = split * kAttentionSplit;
   ForPairs<Isa>(args, sequence, kv_head, row_begin, row_end, [&](PairSet<Isa>& set, std::int64_t first) {
     for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
-      set.tile(pair).out[set.place(pair)] =
-          PartialOf(args, sequence, PlaceOf(args, kv_head, row_begin, first + pair), split);
+      const PairPlace place = PlaceOf(args, kv_head, row_begin, first + pair);
+      set.tile(pair).out[set.place(pair)] = args.partial(sequence, place.row, place.head, split);
     }
     AttendStretch<Isa>(args, sequence, kv_head, begin, begin + kAttentionSplit, set);
     for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
@@ -243,14 +293,14 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
   const std::int64_t pairs = (row_end - row_begin) * (args.heads / args.kv_heads);
   for (std::int64_t pair = 0; pair < pairs; ++pair) {
     const PairPlace place = PlaceOf(args, kv_head, row_begin, pair);
-    float* out = OutOf(args, sequence, place);
-    const float* part = PartialOf(args, sequence, place, 0);
+    float* out = args.output(sequence, place.row, place.head);
+    const float* part = args.partial(sequence, place.row, place.head, 0);
     for (std::int64_t d = 0; d < dim; ++d) out[d] = part[d];
     float max = part[dim];
     float sum = part[dim + 1];
     const std::int64_t reached = (sequence.position_begin + place.row) / kAttentionSplit;
     for (std::int64_t split = 1; split <= reached; ++split) {
-      part = PartialOf(args, sequence, place, split);
+      part = args.partial(sequence, place.row, place.head, split);
       MergeStretch<Isa>(part[dim], part[dim + 1], part, dim, max, sum, out);
     }
     for (std::int64_t d = 0; d < dim; ++d) out[d] /= sum;
@@ -310,11 +360,25 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
       float* cache_v = args.kv.block_v<float>(block, kv_head) + slot * dim;
       for (std::int64_t d = 0; d < dim; ++d) cache_k[d * kKvBlock] = rotated[d];
       for (std::int64_t d = 0; d < dim; ++d) cache_v[d] = v[d];
-    } else {
+    } else if (args.kv.dtype == DType::kF16) {
       auto* cache_k = args.kv.block_k<std::uint16_t>(block, kv_head) + slot;
       Isa::Narrow(rotated, dim, narrow);
       for (std::int64_t d = 0; d < dim; ++d) cache_k[d * kKvBlock] = narrow[d];
       Isa::Narrow(v, dim, args.kv.block_v<std::uint16_t>(block, kv_head) + slot * dim);
+    } else {
+      auto* cache_k = args.kv.block_k<std::uint16_t>(block, kv_head) + 2 * slot;
+      auto* cache_v = args.kv.block_v<std::uint16_t>(block, kv_head) + slot / 2 * 2 * dim + slot % 2;
+      for (std::int64_t d = 0; d < dim; ++d) narrow[d] = RoundBF16(rotated[d]);
+      for (std::int64_t d = 0; d < dim; d += 2) {
+        cache_k[d * kKvBlock] = narrow[d];
+        cache_k[d * kKvBlock + 1] = narrow[d + 1];
+      }
+      for (std::int64_t d = 0; d < dim; ++d) narrow[d] = RoundBF16(v[d]);
+      for (std::int64_t d = 0; d < dim; ++d) cache_v[2 * d] = narrow[d];
+      // A weight of zero must find a number there; the row after this one, if the step has it, writes its own.
+      if (slot % 2 == 0 && r + 1 == sequence.row_count) {
+        for (std::int64_t d = 0; d < dim; ++d) cache_v[2 * d + 1] = 0;
+      }
     }
   }
 }

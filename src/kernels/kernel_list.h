@@ -15,6 +15,7 @@ extern const LinearKernel kLinearBF16Avx512;
 extern const LinearKernel kLinearF32Avx2;
 extern const LinearKernel kLinearF16Avx2;
 extern const LinearKernel kLinearBF16Avx2;
+extern const AttentionKernel kAttentionAvx512Bf16;
 extern const AttentionKernel kAttentionAvx512;
 extern const AttentionKernel kAttentionAvx2;
 extern const RowKernels kRowsAvx512;
@@ -23,6 +24,8 @@ extern const RowKernels kRowsAvx2;
 /// The vector attention kernels keep a head's rotary angles on the stack.
 inline constexpr std::int64_t kMaxHeadDim = 512;
 
+std::string RefusesAttentionAvx512Bf16(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                       const CpuFeatures& cpu);
 std::string RefusesAttentionAvx512(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                    const CpuFeatures& cpu);
 std::string RefusesAttentionAvx2(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,

@@ -134,14 +134,16 @@ const LinearKernel* SelectLinear(const LinearProblem&, const CpuFeatures&, std::
 void ApplyEpilogue(const Epilogue&, const float* acc, std::int64_t acc_stride, std::int64_t row0, std::int64_t rows,
                    std::int64_t panel0, std::int64_t panels);
 
-/// The paged KV cache of one layer. Block b, KV head h: K transposed [head_dim][kKvBlock], behind it V
-/// [kKvBlock][head_dim]. Sixteen tokens a block, so that a row of K^T is one zmm of scores.
+/// The paged KV cache of one layer. Block b, KV head h: K, behind it V, of kKvBlock positions. Sixteen, so that one
+/// dimension of K is one zmm of scores. f32 and f16: K [head_dim][kKvBlock], V [kKvBlock][head_dim]. bf16 in pairs, for
+/// dot products of two: K [head_dim/2][kKvBlock][2 dimensions], V [kKvBlock/2][head_dim][2 positions], where the second
+/// position of a pair is zero as long as it is the first behind the sequence's last.
 inline constexpr std::int64_t kKvBlock = 16;
 struct KvLayer {
   std::byte* base;
   std::int64_t kv_heads;
   std::int64_t head_dim;
-  DType dtype;                ///< kF32, or kF16: rounded to nearest, values beyond its range to the greatest it has
+  DType dtype;                ///< kF32; kF16 or kBF16: rounded to nearest, values beyond the range to the greatest
   std::int64_t block_stride;  ///< bytes
 
   static std::int64_t BlockElements(std::int64_t kv_heads, std::int64_t head_dim) {
@@ -150,7 +152,7 @@ struct KvLayer {
   static std::int64_t BlockBytes(std::int64_t kv_heads, std::int64_t head_dim, DType dtype) {
     return BlockElements(kv_heads, head_dim) * (dtype == DType::kF32 ? 4 : 2);
   }
-  /// T: float, or std::uint16_t for kF16.
+  /// T: float, or std::uint16_t for kF16 and kBF16.
   template <class T>
   T* block_k(std::int64_t block, std::int64_t head) const {
     return reinterpret_cast<T*>(base + block * block_stride) + 2 * head * kKvBlock * head_dim;
@@ -158,6 +160,13 @@ struct KvLayer {
   template <class T>
   T* block_v(std::int64_t block, std::int64_t head) const {
     return block_k<T>(block, head) + kKvBlock * head_dim;
+  }
+  /// Where dimension d of a position is, from block_k and from block_v.
+  std::int64_t k_index(std::int64_t d, std::int64_t slot) const {
+    return dtype == DType::kBF16 ? (d / 2 * kKvBlock + slot) * 2 + d % 2 : d * kKvBlock + slot;
+  }
+  std::int64_t v_index(std::int64_t d, std::int64_t slot) const {
+    return dtype == DType::kBF16 ? (slot / 2 * head_dim + d) * 2 + slot % 2 : slot * head_dim + d;
   }
 };
 
@@ -199,6 +208,18 @@ struct AttentionArgs {
   RopeArgs rope;
   KvLayer kv;
   float* partials = nullptr;  ///< [rows and splits of the sequences][heads][head_dim + 2]: output, maximum, sum
+
+  /// Of a row of the sequence (0 = its first) and a query head.
+  float* query(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
+    return qkv + (sequence.row_begin + row) * qkv_stride + head * head_dim;
+  }
+  float* output(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
+    return out + (sequence.row_begin + row) * out_stride + head * head_dim;
+  }
+  float* partial(const SequenceRows& sequence, std::int64_t row, std::int64_t head, std::int64_t split) const {
+    const std::int64_t index = sequence.partial_begin + row * sequence.splits() + split;
+    return partials + (index * heads + head) * (head_dim + 2);
+  }
 };
 
 struct AttentionKernel {

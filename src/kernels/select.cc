@@ -42,6 +42,7 @@ const LinearKernel* SelectLinear(const LinearProblem& problem, const CpuFeatures
 std::span<const AttentionKernel* const> AttentionKernels() {
   static constexpr auto kList = std::to_array<const AttentionKernel*>({
 #if defined(STRATA_KERNELS_X86)
+      &kAttentionAvx512Bf16,
       &kAttentionAvx512,
       &kAttentionAvx2,
 #endif

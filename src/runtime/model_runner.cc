@@ -103,14 +103,19 @@ class CpuModelRunner : public ModelRunner {
     }
     if (options_.max_logit_rows <= 0) options_.max_logit_rows = options_.max_sequences + 64;
     options_.max_logit_rows = std::clamp(options_.max_logit_rows, options_.max_sequences, options_.max_step_tokens);
+    const bool pairs = config().head_dim % 2 == 0;
     if (!options_.kv_dtype) {
       const bool exact = std::ranges::all_of(
           model_->tensors(), [](const ModelTensor& tensor) { return tensor.view.dtype == DType::kF32; });
-      options_.kv_dtype = exact ? DType::kF32 : DType::kF16;
+      options_.kv_dtype = exact ? DType::kF32 : Cpu().avx512_bf16_fast && pairs ? DType::kBF16 : DType::kF16;
     }
-    if (*options_.kv_dtype != DType::kF32 && *options_.kv_dtype != DType::kF16) {
-      return Fail(ErrorCode::kInvalidArgument, "a KV cache of {}: f32 and f16 are possible",
+    if (*options_.kv_dtype != DType::kF32 && *options_.kv_dtype != DType::kF16 && *options_.kv_dtype != DType::kBF16) {
+      return Fail(ErrorCode::kInvalidArgument, "a KV cache of {}: f32, f16 and bf16 are possible",
                   Info(*options_.kv_dtype).name);
+    }
+    if (*options_.kv_dtype == DType::kBF16 && !pairs) {
+      return Fail(ErrorCode::kInvalidArgument, "a KV cache of bf16 holds pairs: heads of {} are odd",
+                  config().head_dim);
     }
     return {};
   }

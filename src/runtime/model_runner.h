@@ -24,10 +24,12 @@
 namespace strata {
 
 struct RunnerOptions {
-  int threads = 0;                     ///< 0 = AvailableCpus()
-  std::int64_t max_context = 0;        ///< tokens of one sequence; 0 = the model's
-  std::optional<DType> kv_dtype = {};  ///< kF32 or kF16; empty = kF16, but kF32 for a model whose weights all are
-  std::uint64_t kv_bytes = 0;          ///< 0 = from the memory limit, at most enough for max_sequences * max_context
+  int threads = 0;               ///< 0 = AvailableCpus()
+  std::int64_t max_context = 0;  ///< tokens of one sequence; 0 = the model's
+  /// kF32, kF16 or kBF16; empty = kBF16 where the processor multiplies pairs of it at twice the speed of f32, else
+  /// kF16; but kF32 for a model whose weights all are.
+  std::optional<DType> kv_dtype = {};
+  std::uint64_t kv_bytes = 0;  ///< 0 = from the memory limit, at most enough for max_sequences * max_context
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;  ///< T of the largest step: sizes the arena
   std::int64_t max_logit_rows = 0;     ///< rows of one step with logits, >= max_sequences; 0 = 64 more than that

@@ -1,0 +1,150 @@
+// Inside the kernels only: the loops of flash attention over f32 on zmm, for the files of each instruction set that has
+// them. A tile is up to six (row, query head) pairs against 64 tokens (four blocks): 24 zmm of scores share each row of
+// K^T, then 24 zmm of outputs share each row of V.
+#pragma once
+
+#include <immintrin.h>
+
+#include "kernels/attention_tile.h"
+#include "kernels/avx512.h"
+
+namespace strata::kernels {
+namespace {
+
+// 2^x for x <= 0: x = n + f, |f| <= 1/2; the polynomial is Taylor's of degree 6 in f ln 2, within 2 ulp there.
+inline __m512 Exp2(__m512 x) {
+  x = _mm512_max_ps(x, _mm512_set1_ps(-200.0f));  // 2^-200 is 0 in f32 already
+  const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 f = _mm512_sub_ps(x, n);
+  __m512 y = _mm512_set1_ps(1.54035303933816e-4f);
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.33335581464284e-3f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(9.61812910762848e-3f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(5.55041086648216e-2f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(2.40226506959101e-1f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(6.93147180559945e-1f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.0f));
+  return _mm512_scalef_ps(y, n);
+}
+
+class Avx512 {
+ public:
+  static constexpr int kTilePairs = 6;
+  static constexpr bool kPairDots = false;
+  using Tile = AttentionTile<kTilePairs>;
+
+  static void Widen(const std::uint16_t* f16, std::int64_t count, float* out) {
+    for (std::int64_t i = 0; i < count; i += 16) {
+      _mm512_storeu_ps(out + i, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(f16 + i))));
+    }
+  }
+  static void Narrow(const float* in, std::int64_t count, std::uint16_t* f16) {
+    const __m512 most = _mm512_set1_ps(65504.0f);
+    for (std::int64_t i = 0; i < count; i += 16) {
+      const __mmask16 lanes = Lanes(count - i);
+      const __m512 value = _mm512_maskz_loadu_ps(lanes, in + i);
+      // A NaN stays one: it is the second operand of both.
+      const __m512 clamped = _mm512_max_ps(_mm512_sub_ps(_mm512_setzero_ps(), most), _mm512_min_ps(most, value));
+      _mm256_mask_storeu_epi16(f16 + i, lanes, _mm512_cvtps_ph(clamped, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    }
+  }
+  static float Exp2(float x) { return _mm512_cvtss_f32(kernels::Exp2(_mm512_set1_ps(x))); }
+
+  template <int kPairs>
+  static void Scores(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
+    switch (span.blocks) {
+      case 1:
+        return ScoresOf<kPairs, 1>(span, head_dim, tile);
+      case 2:
+        return ScoresOf<kPairs, 2>(span, head_dim, tile);
+      case 3:
+        return ScoresOf<kPairs, 3>(span, head_dim, tile);
+      default:
+        return ScoresOf<kPairs, 4>(span, head_dim, tile);
+    }
+  }
+
+  template <int kPairs>
+  static void Values(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
+    std::int64_t d0 = 0;
+    for (; d0 + 64 <= head_dim; d0 += 64) ValuesOf<kPairs, 4>(span, head_dim, d0, tile);
+    for (; d0 < head_dim; d0 += 16) ValuesOf<kPairs, 1>(span, head_dim, d0, tile);
+  }
+
+  template <int kPairs>
+  static void Softmax(std::int64_t begin, float scale_log2, Tile& tile) {
+    const __m512 scale = _mm512_set1_ps(scale_log2);
+    const __m512 never = _mm512_set1_ps(kNever);
+    for (int i = 0; i < kPairs; ++i) {
+      float* weights = tile.weights[i];
+      const std::int64_t visible = tile.position[i] + 1 - begin;
+      __m512 scores[kSpanBlocks];
+      __m512 max = never;
+      for (int b = 0; b < kSpanBlocks; ++b) {
+        const __mmask16 lanes = Lanes(visible - b * kKvBlock);
+        scores[b] = _mm512_mask_mul_ps(never, lanes, _mm512_load_ps(weights + b * kKvBlock), scale);
+        max = _mm512_max_ps(max, scores[b]);
+      }
+      const float new_max = __builtin_fmaxf(tile.max[i], _mm512_reduce_max_ps(max));
+      __m512 sum = _mm512_setzero_ps();
+      for (int b = 0; b < kSpanBlocks; ++b) {
+        const __mmask16 lanes = Lanes(visible - b * kKvBlock);
+        const __m512 p = _mm512_maskz_mov_ps(lanes, kernels::Exp2(_mm512_sub_ps(scores[b], _mm512_set1_ps(new_max))));
+        _mm512_store_ps(weights + b * kKvBlock, p);
+        sum = _mm512_add_ps(sum, p);
+      }
+      tile.correction[i] = _mm512_cvtss_f32(kernels::Exp2(_mm512_set1_ps(tile.max[i] - new_max)));
+      tile.sum[i] = tile.sum[i] * tile.correction[i] + _mm512_reduce_add_ps(sum);
+      tile.max[i] = new_max;
+    }
+  }
+
+ private:
+  template <int kPairs, int kBlocks>
+  static void ScoresOf(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
+    __m512 scores[kPairs][kBlocks];
+    for (auto& pair : scores) {
+      for (__m512& score : pair) score = _mm512_setzero_ps();
+    }
+    for (std::int64_t d = 0; d < head_dim; ++d) {
+      __m512 k[kBlocks];
+      for (int b = 0; b < kBlocks; ++b) k[b] = _mm512_loadu_ps(span.k[b] + d * kKvBlock);
+      for (int i = 0; i < kPairs; ++i) {
+        const __m512 q = _mm512_set1_ps(tile.q[i][d]);
+        for (int b = 0; b < kBlocks; ++b) scores[i][b] = _mm512_fmadd_ps(q, k[b], scores[i][b]);
+      }
+    }
+    for (int i = 0; i < kPairs; ++i) {
+      for (int b = 0; b < kBlocks; ++b) _mm512_store_ps(tile.weights[i] + b * kKvBlock, scores[i][b]);
+    }
+  }
+
+  // Dimensions [d0, d0 + 16 kChunks) of the outputs.
+  template <int kPairs, int kChunks>
+  static void ValuesOf(const Span<float>& span, std::int64_t head_dim, std::int64_t d0, Tile& tile) {
+    __m512 out[kPairs][kChunks];
+    for (int i = 0; i < kPairs; ++i) {
+      const __m512 correction = _mm512_set1_ps(tile.correction[i]);
+      for (int c = 0; c < kChunks; ++c) {
+        out[i][c] = _mm512_mul_ps(_mm512_loadu_ps(tile.out[i] + d0 + 16 * c), correction);
+      }
+    }
+    for (std::int64_t begin = 0; begin < span.tokens; begin += kKvBlock) {
+      const float* v = span.v[begin / kKvBlock] + d0;
+      const std::int64_t tokens = span.tokens - begin < kKvBlock ? span.tokens - begin : kKvBlock;
+      for (std::int64_t t = 0; t < tokens; ++t, v += head_dim) {
+        __m512 values[kChunks];
+        for (int c = 0; c < kChunks; ++c) values[c] = _mm512_loadu_ps(v + 16 * c);
+        for (int i = 0; i < kPairs; ++i) {
+          const __m512 p = _mm512_set1_ps(tile.weights[i][begin + t]);
+          for (int c = 0; c < kChunks; ++c) out[i][c] = _mm512_fmadd_ps(p, values[c], out[i][c]);
+        }
+      }
+    }
+    for (int i = 0; i < kPairs; ++i) {
+      for (int c = 0; c < kChunks; ++c) _mm512_storeu_ps(tile.out[i] + d0 + 16 * c, out[i][c]);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace strata::kernels
