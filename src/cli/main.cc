@@ -1,4 +1,5 @@
 // The `strata` command: argument parsing only; the work is in the libraries.
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -9,13 +10,26 @@
 #include "cli/session.h"
 
 namespace strata::cli {
+namespace {
+
+/// An option whose values have names: --help and errors list them, and `value` as it is now is the default.
+template <class Value>
+CLI::Option* AddNamed(CLI::App& app, const std::string& option, Value& value, const std::map<std::string, Value>& names,
+                      const std::string& help) {
+  const auto now = std::ranges::find(names, value, [](const auto& entry) { return entry.second; });
+  return app
+      .add_option_function<std::string>(
+          option, [&value, names](const std::string& name) { value = names.at(name); }, help)
+      ->check(CLI::IsMember(names))
+      ->default_str(now->first);
+}
+
+}  // namespace
 
 void AddSchedulingOptions(CLI::App& app, SchedulerOptions& options) {
-  app.add_option("--scheduling-policy", options.policy,
-                 "Who is served first: fcfs, priority, lpm (longest cached prefix), fair (between API keys; among the "
-                 "requests of one by priority, then arrival)")
-      ->transform(CLI::CheckedTransformer(PolicyNames()))
-      ->default_str("fair")
+  AddNamed(app, "--scheduling-policy", options.policy, PolicyNames(),
+           "Who is served first: fcfs, priority, lpm (longest cached prefix), fair (between API keys; among the "
+           "requests of one by priority, then arrival)")
       ->group("Scheduling");
   app.add_option_function<double>(
          "--itl-target-ms", [&options](double ms) { options.itl_target = ms / 1000; },
@@ -39,21 +53,15 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
   app.add_option("--max-step-tokens", options.max_step_tokens, "Token budget of one engine step")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  app.add_option(
-         "--kv-dtype", options.kv_dtype,
-         "What the KV cache holds: f16, bf16, f32 (default: f16, bf16 where the processor is fast at it, f32 for "
-         "a model of f32 weights)")
-      ->transform(CLI::CheckedTransformer(
-                      std::map<std::string, DType>{{"f32", DType::kF32}, {"f16", DType::kF16}, {"bf16", DType::kBF16}})
-                      .description("{f32,f16,bf16}"));
-  app.add_option("--activations", options.activations,
-                 "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is "
-                 "faster where many tokens are computed at once")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, kernels::Activations>{{"int16", kernels::Activations::kInt16},
-                                                                              {"int8", kernels::Activations::kInt8}})
-              .description("{int16,int8}"))
-      ->default_str("int16");
+  const std::map<std::string, DType> kv_dtypes = {{"f16", DType::kF16}, {"bf16", DType::kBF16}, {"f32", DType::kF32}};
+  app.add_option_function<std::string>(
+         "--kv-dtype", [&options, kv_dtypes](const std::string& name) { options.kv_dtype = kv_dtypes.at(name); },
+         "What the KV cache holds (default: f16, bf16 where the processor is fast at it, f32 for a model of f32 weights)")
+      ->check(CLI::IsMember(kv_dtypes));
+  AddNamed(app, "--activations", options.activations,
+           {{"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}},
+           "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is faster "
+           "where many tokens are computed at once");
   app.add_flag("--no-prefix-cache", options.no_prefix_cache,
                "Compute every prompt from its beginning, whatever was computed before");
   app.add_option("--draft-tokens", options.draft_tokens,

@@ -3,6 +3,7 @@
 python3 tests/cli/cli_test.py STRATA     # the model is STRATA_TEST_MODEL; without it: status 77, "skipped"
 """
 import os
+import pathlib
 import pty
 import re
 import select
@@ -78,6 +79,15 @@ class Command(unittest.TestCase):
             self.assertEqual(result.returncode, 0, path)
             self.assertIn("Usage:", result.stdout, path)
             self.assertIn("--help", result.stdout, path)
+            self.assertTrue(result.stdout.replace("\n", "").isprintable(), path)
+
+    def test_the_manual_has_every_command_and_option(self):
+        manual = (pathlib.Path(__file__).resolve().parents[2] / "docs/cli.md").read_text()
+        known = set(re.findall(r"--[a-z0-9-]+", manual)) | {"--help"}
+        for path in subcommands():
+            self.assertIn(f"strata {path[0]}", manual)
+            options = re.findall(r"^  (?:-\w,)?(--[a-z0-9-]+)", strata(*path, "--help").stdout, re.MULTILINE)
+            self.assertLessEqual(set(options), known, path)
         self.assertIn("--temperature", strata("run", "--help").stdout)
         self.assertIn("--port", strata("serve", "--help").stdout)
 
