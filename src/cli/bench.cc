@@ -88,11 +88,12 @@ Status BenchHttp(const BenchOptions& options, const std::string& path, const Loa
       STRATA_TRY(const HttpLoad measured, MeasureHttp(server->port(), "bench", clients, options.tokens));
       if (i < 0) continue;  // the warm-up
       speed.values.push_back(measured.tokens_per_second);
-      latencies[0].values.push_back(Percentile(measured.first_token_ms, 0.5));
-      latencies[1].values.push_back(Percentile(measured.first_token_ms, 0.99));
+      const Percentiles first = PercentilesOf(measured.first_token_ms), between = PercentilesOf(measured.between_ms);
+      latencies[0].values.push_back(first.p50);
+      latencies[1].values.push_back(first.p99);
       if (measured.between_ms.empty()) continue;
-      latencies[2].values.push_back(Percentile(measured.between_ms, 0.5));
-      latencies[3].values.push_back(Percentile(measured.between_ms, 0.99));
+      latencies[2].values.push_back(between.p50);
+      latencies[3].values.push_back(between.p99);
     }
     rows.push_back(std::move(speed));
     for (Measurement& row : latencies) {

@@ -1,9 +1,7 @@
 // Plain blocking sockets, one thread a client; an event of the stream is a token.
 #include "cli/bench_http.h"
 
-#include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -121,12 +119,6 @@ Result<HttpLoad> MeasureHttp(std::uint16_t port, const std::string& model, std::
       load.between_ms.push_back(((*stream)[i] - (*stream)[i - 1]) * 1000);
   }
   return load;
-}
-
-double Percentile(std::vector<double> values, double part) {
-  std::ranges::sort(values);
-  const auto rank = static_cast<std::size_t>(std::ceil(part * static_cast<double>(values.size())));
-  return values[std::clamp<std::size_t>(rank, 1, values.size()) - 1];
 }
 
 }  // namespace strata::cli

@@ -19,7 +19,4 @@ struct HttpLoad {
 /// Errors: kIo when a client cannot connect or the server answers anything but 200; the first one is returned.
 Result<HttpLoad> MeasureHttp(std::uint16_t port, const std::string& model, std::int64_t clients, std::int64_t tokens);
 
-/// The value below which that part (0 to 1) of the values lies, by the nearest rank; `values` not empty.
-double Percentile(std::vector<double> values, double part);
-
 }  // namespace strata::cli

@@ -1,23 +1,14 @@
 // What a sequence makes of its logits: prompt log-probabilities, its next token, its end.
 #include <algorithm>
+#include <span>
 
 #include "base/clock.h"
 #include "engine/engine_state.h"
 
 namespace strata {
 
-std::vector<TokenId> Engine::State::Ends(const Sequence& sequence) const {
-  std::vector<TokenId> ends = sequence.request.sampling.stop_token_ids;
-  if (!sequence.request.sampling.ignore_eos) {
-    const auto& eos = runner->config().eos_token_ids;
-    ends.insert(ends.end(), eos.begin(), eos.end());
-  }
-  return ends;
-}
-
 std::optional<FinishReason> Engine::State::EndOf(const Sequence& sequence, TokenId token) const {
-  const std::vector<TokenId> ends = Ends(sequence);
-  if (std::ranges::find(ends, token) != ends.end()) return FinishReason::kStop;
+  if (std::ranges::find(sequence.ends, token) != sequence.ends.end()) return FinishReason::kStop;
   if (sequence.outputs() >= sequence.request.sampling.max_tokens) return FinishReason::kLength;
   if (sequence.length() >= runner->options().max_context) return FinishReason::kLength;
   return std::nullopt;
@@ -40,8 +31,9 @@ TokenId Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std:
     token = sequence.sampler->SampleArgmax(logits.argmax[static_cast<std::size_t>(row)]);
   } else {
     const std::span<const float> values = logits.row(row);
-    token = sequence.sampler->Sample(
-        values, sequence.outputs() < sampling.min_tokens ? Ends(sequence) : std::vector<TokenId>());
+    const bool too_early = sequence.outputs() < sampling.min_tokens;
+    token = sequence.sampler->Sample(values,
+                                     too_early ? std::span<const TokenId>(sequence.ends) : std::span<const TokenId>());
     if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(values, token, *sampling.logprobs));
   }
   event.tokens.push_back(token);

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/clock.h"
 #include "engine/engine_state.h"
@@ -64,6 +65,9 @@ Result<RequestId> Engine::Submit(EngineRequest request) {
   if (state_->options.max_draft_tokens > 0) sequence->drafter = std::make_unique<Drafter>();
   sequence->tokens = std::move(request.prompt);
   sequence->prompt = length;
+  sequence->ends = request.sampling.stop_token_ids;
+  if (!request.sampling.ignore_eos)
+    std::ranges::copy(runner.config().eos_token_ids, std::back_inserter(sequence->ends));
   sequence->request = std::move(request);
   sequence->times.queued = MonotonicSeconds();
   sequence->times.prompt_tokens = length;

@@ -80,7 +80,6 @@ struct Engine::State {
   void AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows);
   TokenId Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event);
   std::optional<FinishReason> EndOf(const Sequence& sequence, TokenId token) const;
-  std::vector<TokenId> Ends(const Sequence& sequence) const;
 };
 
 }  // namespace strata

@@ -219,12 +219,9 @@ void Engine::State::AcceptBatch(const Batch& batch, const LogitsView& logits, St
   for (std::size_t i = 0; i < batch.slices.size(); ++i) {
     Sequence& sequence = *batch.members[i];
     const auto count = static_cast<std::int64_t>(batch.slices[i].tokens.size());
-    const std::int64_t rows = batch.slices[i].logits == WantLogits::kAll    ? count
-                              : batch.slices[i].logits == WantLogits::kLast ? 1
-                                                                            : 0;
     prompt += sequence.outputs() == 0 ? count : 0;
-    Accept(sequence, logits, row, rows, count, accepted);
-    row += rows;
+    Accept(sequence, logits, row, batch.slices[i].rows(), count, accepted);
+    row += batch.slices[i].rows();
   }
   work.logit_rows = row;
   const std::lock_guard lock(mutex);

@@ -21,6 +21,7 @@ struct Sequence {
   RequestId id = 0;
   EngineRequest request;
   std::vector<TokenId> tokens;  ///< prompt, then output
+  std::vector<TokenId> ends;    ///< what ends the answer: the request's stop tokens, the model's unless ignore_eos
   std::int64_t computed = 0;    ///< tokens whose KV is in the cache
   std::int64_t charged = 0;     ///< tokens that its tenant was charged for: none twice, whatever is computed again
   std::int64_t prompt = 0;

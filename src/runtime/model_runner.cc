@@ -193,8 +193,7 @@ class CpuModelRunner : public ModelRunner {
       std::size_t wanted = 0;
       for (std::size_t i = 0; i < slices.size(); ++i) {
         const std::int64_t row = step_.sequences[i].row_begin, count = step_.sequences[i].row_count;
-        const std::int64_t rows = slices[i].logits == WantLogits::kAll ? count : slices[i].logits == WantLogits::kLast;
-        for (std::int64_t r = row + count - rows; r < row + count; ++r, ++wanted) {
+        for (std::int64_t r = row + count - slices[i].rows(); r < row + count; ++r, ++wanted) {
           if (rows_.size() <= wanted) rows_.push_back(0);
           if (slices[i].result != result) continue;
           rows_[wanted] = static_cast<std::int32_t>(step_.logit_rows.size());

@@ -52,6 +52,11 @@ struct SequenceSlice {
   std::span<const std::int32_t> block_table;  ///< covers start + tokens.size() positions
   WantLogits logits = WantLogits::kLast;
   RowResult result = RowResult::kLogits;
+
+  /// How many of its rows give something: the last ones.
+  std::int64_t rows() const {
+    return logits == WantLogits::kAll ? static_cast<std::int64_t>(tokens.size()) : logits == WantLogits::kLast;
+  }
 };
 
 /// What the wanted rows gave, in the order of the slices; valid until the next Run.
