@@ -56,7 +56,8 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
   const std::map<std::string, DType> kv_dtypes = {{"f16", DType::kF16}, {"bf16", DType::kBF16}, {"f32", DType::kF32}};
   app.add_option_function<std::string>(
          "--kv-dtype", [&options, kv_dtypes](const std::string& name) { options.kv_dtype = kv_dtypes.at(name); },
-         "What the KV cache holds (default: f16, bf16 where the processor is fast at it, f32 for a model of f32 weights)")
+         "What the KV cache holds (default: f16, bf16 where the processor is fast at it, f32 for a model of f32 "
+         "weights)")
       ->check(CLI::IsMember(kv_dtypes));
   AddNamed(app, "--activations", options.activations,
            {{"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}},
