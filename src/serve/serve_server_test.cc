@@ -254,7 +254,8 @@ TEST(Server, ALeavingClientFreesItsBlocksWhileStreaming) {
     TestClient client(running.port());
     ASSERT_TRUE(client.Send(TestClient::Request("POST", kChat, ChatBody(kEndless, R"(,"stream":true,"n":2)"))));
     ASSERT_TRUE(client.ReceiveAtLeast(2000));
-    EXPECT_EQ(running.engine->stats().running, 2);
+    // Choices are submitted one by one: on a busy machine the first may have written this much by itself.
+    ASSERT_TRUE(Eventually([&] { return running.engine->stats().running == 2; }));
   }
   EXPECT_TRUE(Eventually([&] { return IsIdle(*running.engine); }));
   EXPECT_LT(running.engine->stats().generated_tokens, 2 * kEndless);
