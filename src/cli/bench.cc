@@ -40,29 +40,37 @@ struct BenchOptions {
 };
 
 void PrintTable(const std::vector<Measurement>& rows) {
-  fmt::print("{:<28} {:>10} {:>10} {:>10}  {}\n", "measure", "median", "min", "max", "unit");
+  fmt::print("{:<28} {:>10} {:>10} {:>10}  {:<5}  {}\n", "measure", "median", "min", "max", "unit", "of the limit");
   for (const Measurement& row : rows) {
     const auto [low, high] = std::minmax_element(row.values.begin(), row.values.end());
-    fmt::print("{:<28} {:>10.2f} {:>10.2f} {:>10.2f}  {}\n", row.name, row.Median(), *low, *high, row.unit);
+    fmt::print("{:<28} {:>10.2f} {:>10.2f} {:>10.2f}  {:<5}", row.name, row.Median(), *low, *high, row.unit);
+    if (row.limit) {
+      fmt::print("  {:.0f} % of {:.0f} by {}", 100 * row.Median() / row.limit->tokens_per_second,
+                 row.limit->tokens_per_second, NameOf(row.limit->by));
+    }
+    fmt::print("\n");
   }
 }
 
 void PrintJson(const BenchOptions& options, std::int64_t threads, const std::vector<Measurement>& rows) {
   nlohmann::ordered_json out = {{"model", options.model}, {"cpu", Cpu().ToString()}, {"threads", threads}};
   for (const Measurement& row : rows) {
-    out["results"].push_back(
-        {{"name", row.name}, {"unit", row.unit}, {"median", row.Median()}, {"values", row.values}});
+    auto& result = out["results"].emplace_back(nlohmann::ordered_json{
+        {"name", row.name}, {"unit", row.unit}, {"median", row.Median()}, {"values", row.values}});
+    if (!row.limit) continue;
+    result["limit"] = row.limit->tokens_per_second;
+    result["limit_by"] = NameOf(row.limit->by);
   }
   fmt::print("{}\n", out.dump(2));
 }
 
-/// Runs `measure` once to warm up (only where asked) and then as often as the user wants.
+/// Runs `measure` once to warm up and then as often as the user wants.
 template <class Measure>
-Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::string name, std::string unit,
-              bool warm_up, Measure&& measure) {
+Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::string name, const Limit& limit,
+              Measure&& measure) {
   if (!options.json) fmt::print(stderr, "{} ...\n", name);
-  Measurement row{std::move(name), std::move(unit), {}};
-  for (int i = warm_up ? -1 : 0; i < options.repetitions; ++i) {
+  Measurement row{std::move(name), "tok/s", {}, limit};
+  for (int i = -1; i < options.repetitions; ++i) {
     STRATA_TRY(const double value, measure(), "in {}", row.name);
     if (i >= 0) row.values.push_back(value);
   }
@@ -71,17 +79,19 @@ Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::
 }
 
 /// Clients that stream from a server in this process: throughput, and percentiles of the times to and between tokens.
+/// `limits`: of options.http.
 Status BenchHttp(const BenchOptions& options, const std::string& path, const LoadOptions& load,
-                 std::vector<Measurement>& rows) {
+                 const std::vector<Limit>& limits, std::vector<Measurement>& rows) {
   serve::ServerOptions server_options;
   server_options.port = 0;
   server_options.model_name = "bench";
   STRATA_TRY(const std::unique_ptr<serve::Server> server, serve::Server::Start(server_options));
   STRATA_CHECK(LoadInto(*server, path, load));
-  for (const std::int64_t clients : options.http) {
+  for (std::size_t place = 0; place < options.http.size(); ++place) {
+    const std::int64_t clients = options.http[place];
     if (!options.json) fmt::print(stderr, "http {} clients ...\n", clients);
     const auto name = [&](const char* what) { return fmt::format("http {} {}", clients, what); };
-    Measurement speed{name("clients"), "tok/s", {}};
+    Measurement speed{name("clients"), "tok/s", {}, limits[place]};
     std::vector<Measurement> latencies;
     for (const char* what : {"ttft p50", "ttft p99", "itl p50", "itl p99"}) latencies.push_back({name(what), "ms", {}});
     for (int i = -1; i < options.repetitions; ++i) {
@@ -103,12 +113,12 @@ Status BenchHttp(const BenchOptions& options, const std::string& path, const Loa
   return {};
 }
 
-/// An answer that repeats its prompt, decoded with drafts and without.
-Status BenchCopy(const BenchOptions& options, const Session& session, const LoadOptions& load,
+/// An answer that repeats its prompt, decoded with drafts and without. `limit`: of one token a step.
+Status BenchCopy(const BenchOptions& options, const Session& session, const LoadOptions& load, const Limit& limit,
                  std::vector<Measurement>& rows) {
   LoadOptions plain = load;
   plain.draft_tokens = 0;
-  Measurement with{"copy, 1 stream, drafts", "tok/s", {}}, without{"copy, 1 stream, plain", "tok/s", {}};
+  Measurement with{"copy, 1 stream, drafts", "tok/s", {}}, without{"copy, 1 stream, plain", "tok/s", {}, limit};
   Measurement accepted{"copy, drafts accepted", "share", {}};
   for (int i = 0; i < options.repetitions; ++i) {
     STRATA_TRY(const CopySpeed slow, MeasureCopy(session, plain, SomeRecords(), options.copy_tokens));
@@ -154,12 +164,15 @@ Status Bench(const BenchOptions& options) {
   for (const std::int64_t streams : options.streams) load.max_sequences = std::max(load.max_sequences, streams);
   STRATA_TRY(std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
   const std::int64_t threads = runner->options().threads;
+  StepLimits limits(*runner);
   for (const std::int64_t tokens : options.prefill) {
-    STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), "tok/s", true,
+    STRATA_TRY(const Limit limit, limits.Prefill(tokens));
+    STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), limit,
                         [&] { return MeasurePrefill(*runner, tokens); }));
   }
   for (const std::int64_t streams : options.streams) {
-    STRATA_CHECK(Repeat(options, rows, fmt::format("decode {} streams", streams), "tok/s", true,
+    STRATA_TRY(const Limit limit, limits.Decode(streams, options.prompt, options.tokens));
+    STRATA_CHECK(Repeat(options, rows, fmt::format("decode {} streams", streams), limit,
                         [&] { return MeasureDecode(*runner, streams, options.prompt, options.tokens); }));
   }
   if (!options.perplexity_file.empty()) {
@@ -171,12 +184,21 @@ Status Bench(const BenchOptions& options) {
     row.values = {value};
     rows.push_back(std::move(row));
   }
+  const auto tokens_of = [&](const std::string& text) {
+    return static_cast<std::int64_t>(session.tokenizer->Encode(text).size());
+  };
+  STRATA_TRY(const Limit copy_limit, limits.Decode(1, tokens_of(SomeRecords()), options.copy_tokens));
+  std::vector<Limit> http_limits;
+  for (const std::int64_t clients : options.http) {
+    STRATA_TRY(const Limit limit, limits.Serve(clients, tokens_of(HttpPrompt(0)), options.tokens));
+    http_limits.push_back(limit);
+  }
   runner.reset();  // what follows loads its own
-  if (options.copy) STRATA_CHECK(BenchCopy(options, session, load, rows));
+  if (options.copy) STRATA_CHECK(BenchCopy(options, session, load, copy_limit, rows));
   if (options.mixed > 0) STRATA_CHECK(BenchMixed(options, session, load, rows));
   if (!options.http.empty()) {
     for (const std::int64_t clients : options.http) load.max_sequences = std::max(load.max_sequences, clients);
-    STRATA_CHECK(BenchHttp(options, path, load, rows));
+    STRATA_CHECK(BenchHttp(options, path, load, http_limits, rows));
   }
   options.json ? PrintJson(options, threads, rows) : PrintTable(rows);
   return {};

@@ -37,6 +37,12 @@ class Sequence {
   std::int64_t length_ = 0;
 };
 
+double MedianOf(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t n = values.size();
+  return n == 0 ? 0 : (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+
 Status Prefill(ModelRunner& runner, Sequence& sequence, std::span<const TokenId> tokens) {
   const auto step = static_cast<std::size_t>(runner.options().max_step_tokens);
   for (std::size_t begin = 0; begin < tokens.size(); begin += step) {
@@ -61,12 +67,7 @@ std::vector<TokenId> SomeTokens(std::int64_t count, std::int64_t vocab, std::uin
   return tokens;
 }
 
-double Measurement::Median() const {
-  std::vector<double> sorted = values;
-  std::sort(sorted.begin(), sorted.end());
-  const std::size_t n = sorted.size();
-  return n == 0 ? 0 : (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
-}
+double Measurement::Median() const { return MedianOf(values); }
 
 Result<double> MeasurePrefill(ModelRunner& runner, std::int64_t tokens) {
   STRATA_TRY(Sequence sequence, Sequence::Make(runner, tokens));
@@ -95,6 +96,34 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
     std::ranges::copy(logits.argmax, next.begin());
   }
   return static_cast<double>(streams * tokens) / (MonotonicSeconds() - begin);
+}
+
+Result<std::vector<double>> MeasureOperations(ModelRunner& runner, const StepShape& shape, int repetitions) {
+  const std::int64_t vocab = runner.config().vocab;
+  std::vector<Sequence> sequences;
+  std::vector<std::vector<TokenId>> tokens;
+  std::vector<SequenceSlice> slices;
+  for (std::int64_t i = 0; i < shape.sequences; ++i) {
+    STRATA_TRY(Sequence sequence, Sequence::Make(runner, shape.context + shape.rows));
+    const auto seed = static_cast<std::uint64_t>(i);
+    STRATA_CHECK(Prefill(runner, sequence, SomeTokens(shape.context, vocab, seed)));
+    tokens.push_back(SomeTokens(shape.rows, vocab, seed + 1));
+    slices.push_back(sequence.Next(tokens.back(), WantLogits::kLast));
+    sequences.push_back(std::move(sequence));
+  }
+  std::vector<std::vector<double>> times;   // [operations][repetitions]
+  for (int i = -1; i < repetitions; ++i) {  // again and again the same step: it writes the same into the cache
+    std::vector<double> seconds;
+    runner.TimeOperations(&seconds);
+    const auto ran = runner.Run(slices);
+    runner.TimeOperations(nullptr);
+    STRATA_CHECK(ran);
+    times.resize(seconds.size());
+    for (std::size_t k = 0; i >= 0 && k < seconds.size(); ++k) times[k].push_back(seconds[k]);
+  }
+  std::vector<double> medians;
+  for (auto& of_operation : times) medians.push_back(MedianOf(std::move(of_operation)));
+  return medians;
 }
 
 Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/bench_limit.h"
 #include "formats/tokenizer.h"
 #include "runtime/model_runner.h"
 
@@ -18,6 +19,7 @@ struct Measurement {
   std::string name;  ///< "prefill 512"
   std::string unit;  ///< "tok/s", "ppl"
   std::vector<double> values;
+  std::optional<Limit> limit = {};  ///< of a rate
   double Median() const;
 };
 
@@ -29,6 +31,10 @@ Result<double> MeasurePrefill(ModelRunner& runner, std::int64_t tokens);
 
 /// Tokens a second over all `streams`, each decoding `tokens` greedily after a prompt of `prompt` tokens.
 Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int64_t prompt, std::int64_t tokens);
+
+/// Seconds that each operation of a step takes, in the order of Costs(shape): medians of `repetitions` steps after one
+/// warm-up. shape.kv_token_bytes is not looked at.
+Result<std::vector<double>> MeasureOperations(ModelRunner& runner, const StepShape& shape, int repetitions);
 
 /// Perplexity as llama.cpp's perplexity tool defines it: non-overlapping windows of `context` tokens, the first half of
 /// each is only context. `ids` is the whole text; `bos` replaces the first token of each window when given.

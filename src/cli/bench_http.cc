@@ -67,10 +67,8 @@ class Connection {
 /// Streams one completion; the times of its events in seconds, the first of them when it connected.
 Result<std::vector<double>> Stream(std::uint16_t port, const std::string& model, std::int64_t client,
                                    std::int64_t tokens) {
-  const nlohmann::json fields = {
-      {"model", model},     {"prompt", fmt::format("{} The quick brown fox jumps over the lazy dog and", client)},
-      {"temperature", 0},   {"max_tokens", tokens},
-      {"ignore_eos", true}, {"stream", true}};
+  const nlohmann::json fields = {{"model", model},       {"prompt", HttpPrompt(client)}, {"temperature", 0},
+                                 {"max_tokens", tokens}, {"ignore_eos", true},           {"stream", true}};
   const std::string body = fields.dump();
   std::vector<double> times = {MonotonicSeconds()};
   STRATA_TRY(const Connection connection, Connection::Open(port));
@@ -98,6 +96,10 @@ Result<std::vector<double>> Stream(std::uint16_t port, const std::string& model,
 }
 
 }  // namespace
+
+std::string HttpPrompt(std::int64_t client) {
+  return fmt::format("{} The quick brown fox jumps over the lazy dog and", client);
+}
 
 Result<HttpLoad> MeasureHttp(std::uint16_t port, const std::string& model, std::int64_t clients, std::int64_t tokens) {
   std::vector<Result<std::vector<double>>> streams(static_cast<std::size_t>(clients));

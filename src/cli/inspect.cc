@@ -13,6 +13,7 @@
 #include "base/memory_limit.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
+#include "cli/explain.h"
 #include "cli/session.h"
 #include "host/peaks.h"
 
@@ -37,7 +38,7 @@ Status Tokenize(const std::string& model, std::string text, bool ids_only, bool 
 Status ShowGraph(const std::string& model, const std::string& stage, bool explain, LoadOptions load) {
   STRATA_TRY(const std::string path, ResolveModel(model));
   STRATA_TRY(const Session session, OpenSession(path));
-  load.max_sequences = 1;
+  if (!explain) load.max_sequences = 1;
   STRATA_TRY(const std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
   STRATA_TRY(const std::string text, runner->Describe(stage));
   fmt::print("{}", text);
@@ -45,6 +46,8 @@ Status ShowGraph(const std::string& model, const std::string& stage, bool explai
     for (const graph::PassNote& note : runner->pass_notes()) {
       fmt::print("{} {:<20} {:<24} {}\n", note.applied ? "+" : "-", note.pass, note.node, note.reason);
     }
+    STRATA_TRY(const std::string operations, ExplainOperations(*runner));
+    fmt::print("{}", operations);
   }
   return {};
 }
@@ -124,7 +127,10 @@ void AddGraph(CLI::App& app, Action& action) {
       ->add_option("--stage", options->stage,
                    "model (as built), a pass's name (after it), final, or plan (what the executor runs)")
       ->capture_default_str();
-  command->add_flag("--explain", options->explain, "Also print what was fused (+), what was not (-), and why");
+  command->add_flag(
+      "--explain", options->explain,
+      "Also print what was fused (+), what was not (-), and why; what every operation of the model became, and "
+      "what that takes against the roofline (runs some steps)");
   AddLoadOptions(*command, options->load);
   command->callback([options, &action] {
     action = [options] { return ShowGraph(options->model, options->stage, options->explain, options->load); };

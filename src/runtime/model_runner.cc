@@ -65,7 +65,10 @@ class CpuModelRunner : public ModelRunner {
         static_cast<double>(kv_->bytes()) / static_cast<double>(kv_->blocks() * kernels::kKvBlock * config().layers);
     std::vector<OperationCost> costs;
     costs.reserve(plan_.operations.size());
-    for (const auto& operation : plan_.operations) costs.push_back(operation->Cost(shape));
+    for (const auto& operation : plan_.operations) {
+      costs.push_back(operation->Cost(shape));
+      costs.back().value = operation->value;
+    }
     return costs;
   }
   void TimeOperations(std::vector<double>* seconds) override {

@@ -20,6 +20,7 @@ struct StepShape {
 
 /// Of one operation in one step. Activations are not counted as bytes: they stay in caches.
 struct OperationCost {
+  std::string value = {};        ///< the graph's name for what it computes; the runner fills it in
   std::string description = {};  ///< "linear linear_q4_1_int8_avx512vnni n=960 k=576 ..."; alike for all layers
   double weight_bytes = 0;       ///< packed, read once a step
   double kv_bytes = 0;           ///< of the cache, read once a step

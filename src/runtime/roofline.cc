@@ -44,4 +44,10 @@ Result<Roofline> RooflineMeter::At(double footprint_bytes) {
   return Roofline{known->second, peaks_.int8_ops, std::max(peaks_.f32_ops, peaks_.bf16_ops)};
 }
 
+Result<Roofline> RooflineMeter::AtStep(std::span<const OperationCost> costs) {
+  double bytes = 0;
+  for (const OperationCost& cost : costs) bytes += cost.bytes();
+  return At(bytes);
+}
+
 }  // namespace strata

@@ -41,6 +41,8 @@ class RooflineMeter {
   const host::Peaks& peaks() const { return peaks_; }
   /// Errors: kResourceExhausted when memory of that size cannot be mapped.
   Result<Roofline> At(double footprint_bytes);
+  /// At what a step reads, all of it: its weights come by again only in the next step.
+  Result<Roofline> AtStep(std::span<const OperationCost> costs);
 
  private:
   ThreadTeam team_;

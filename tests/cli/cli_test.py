@@ -2,6 +2,7 @@
 
 python3 tests/cli/cli_test.py STRATA     # the model is STRATA_TEST_MODEL; without it: status 77, "skipped"
 """
+import json
 import os
 import pathlib
 import pty
@@ -80,6 +81,8 @@ class Command(unittest.TestCase):
             self.assertIn("Usage:", result.stdout, path)
             self.assertIn("--help", result.stdout, path)
             self.assertTrue(result.stdout.replace("\n", "").isprintable(), path)
+        self.assertIn("--temperature", strata("run", "--help").stdout)
+        self.assertIn("--port", strata("serve", "--help").stdout)
 
     def test_the_manual_has_every_command_and_option(self):
         manual = (pathlib.Path(__file__).resolve().parents[2] / "docs/cli.md").read_text()
@@ -88,8 +91,6 @@ class Command(unittest.TestCase):
             self.assertIn(f"strata {path[0]}", manual)
             options = re.findall(r"^  (?:-\w,)?(--[a-z0-9-]+)", strata(*path, "--help").stdout, re.MULTILINE)
             self.assertLessEqual(set(options), known, path)
-        self.assertIn("--temperature", strata("run", "--help").stdout)
-        self.assertIn("--port", strata("serve", "--help").stdout)
 
     def test_a_model_that_is_not_there_is_named(self):
         for arguments in (["run", "no-such-model", "x"], ["tokenize", "no-such-model", "x"], ["serve", "no-such-model"],
@@ -120,6 +121,22 @@ class Command(unittest.TestCase):
         self.assertTrue(ids and all(i.isdigit() for i in ids))
         self.assertEqual(strata("tokenize", MODEL, "--ids", "-", stdin=text).stdout.split(), ids)
         self.assertEqual([line.split()[0] for line in strata("tokenize", MODEL, text).stdout.splitlines()], ids)
+
+    def test_bench_holds_rates_to_their_limit(self):
+        out = strata("bench", MODEL, "--prefill", "64", "--streams", "2", "--tokens", "8", "--http", "2", "--repetitions",
+                     "1", "--json").stdout
+        rows = {row["name"]: row for row in json.loads(out)["results"]}
+        for name in ("prefill 64", "decode 2 streams", "http 2 clients"):
+            self.assertIn(rows[name]["limit_by"], ("bytes", "arithmetic"), name)
+            self.assertGreater(rows[name]["limit"], 0.3 * rows[name]["median"], name)  # the machine may be disturbed
+
+    def test_explain_tells_what_became_of_every_operation(self):
+        text = strata("graph", MODEL, "--stage", "model", "--explain", "--max-sequences", "2").stdout
+        graph, _, table = text.partition("\noperations ")
+        operations = set(re.findall(r"^  %(?:l\d+_)?(\w+) = (?!input|weight|constant)", graph, re.MULTILINE))
+        told = set(re.findall(r"\w+", " ".join(re.findall(r"^      is ([\w, ]+?)  ", table, re.MULTILINE))))
+        self.assertTrue(operations)
+        self.assertEqual(operations, told)
 
     def test_greedy_answers_repeat(self):
         arguments = ["run", MODEL, "Name a colour.", "--temperature", "0", "--max-tokens", "16"]
