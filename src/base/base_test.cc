@@ -206,6 +206,7 @@ TEST(CpuFeatures, LimitsLowerWhatIsUsed) {
   EXPECT_EQ(DetectCpu("ref").ToString(), "ref");
   EXPECT_FALSE(DetectCpu("avx2").avx512);
   EXPECT_FALSE(DetectCpu("avx2").avx512_vnni);
+  EXPECT_FALSE(DetectCpu("avx512").amx);
 }
 
 }  // namespace

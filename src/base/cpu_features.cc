@@ -8,9 +8,30 @@
 #if defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace strata {
+#if defined(__x86_64__)
+namespace {
+
+// Tiles are 8 KiB of state that Linux saves for a process only once it has asked (Documentation/arch/x86/xstate.rst).
+// A refusal, of an old kernel or of a hypervisor that hides the state, is an answer too.
+bool MayUseTiles() {
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;               // XFEATURE_XTILE_DATA
+  constexpr unsigned kBF16 = 1U << 22, kTile = 1U << 24;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  if ((edx & kTile) == 0 || (edx & kBF16) == 0) return false;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+}  // namespace
+#endif
 
 CpuFeatures DetectCpu(const char* isa_limit) {
   CpuFeatures features;
@@ -28,6 +49,7 @@ CpuFeatures DetectCpu(const char* isa_limit) {
   features.avx512_bf16_fast = features.avx512_bf16 && __builtin_cpu_is("amd");
   features.avx512_halves = features.avx512 && __builtin_cpu_is("amdfam19h");
   features.avx512_vbmi = features.avx512 && __builtin_cpu_supports("avx512vbmi");
+  features.amx = limit != "avx512" && features.avx512_bf16 && MayUseTiles();
 #elif defined(__aarch64__)
   features.neon_dotprod = (::getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #endif
@@ -53,6 +75,7 @@ std::string CpuFeatures::ToString() const {
   if (avx512_vbmi) text += "+vbmi";
   if (avx512_halves) text += "+halves";
   if (avx_vnni) text += "+avxvnni";
+  if (amx) text += "+amx";
   if (neon_dotprod) text += "+dotprod";
   return text;
 }

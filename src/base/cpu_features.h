@@ -1,5 +1,5 @@
 // What the processor can do, asked once. STRATA_ISA=ref|avx2|avx512 (the environment) lowers it, to force a kernel
-// path.
+// path; avx512 is without AMX.
 #pragma once
 
 #include <string>
@@ -17,6 +17,7 @@ struct CpuFeatures {
   /// zmm operations take two passes, so that decoding and unpacking hide behind them: AMD family 19h (Zen 4).
   bool avx512_halves = false;
   bool avx_vnni = false;  ///< vpdpbusd on ymm, VEX encoded
+  bool amx = false;       ///< tiles of bf16, with avx512_bf16, and the kernel lets this process use them
   bool neon_dotprod = false;
 
   /// "avx512+vnni+bf16+vbmi" or "ref": for logs, `strata doctor` and cache keys.

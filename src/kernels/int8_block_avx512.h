@@ -1,47 +1,15 @@
-// Inside the AVX-512 int8 linears: a group of weights in registers, and the loop for many rows.
-//
-// Many rows: two panels by some groups of k are unpacked into scratch that stays in L1, then every tile of up to six
-// rows passes over them with its integer and f32 sums in registers (24 zmm). A broadcast activation serves both panels:
-// with one panel a tile asks as many loads as multiplications, which is all that the ports give. The tile knows nothing
-// of formats: quants are unpacked to what it multiplies.
+// Inside the AVX-512 int8 linears: the loop for many rows. Two panels by some groups of k are unpacked into scratch
+// that stays in L1, then every tile of up to six rows passes over them with its integer and f32 sums in registers (24
+// zmm). A broadcast activation serves both panels: with one panel a tile asks as many loads as multiplications, which
+// is all that the ports give. The tile knows nothing of formats: quants are unpacked to what it multiplies.
 #pragma once
 
 #include <immintrin.h>
 
-#include "kernels/avx512.h"
-#include "kernels/linear_int8.h"
+#include "kernels/int8_weights_avx512.h"
 
 namespace strata::kernels {
 namespace {
-
-// One group of one panel, unpacked: eight quads of unsigned bytes, scales, mins.
-template <Int8Format kFormat>
-struct WeightGroup {
-  __m512i quads[8];
-  __m512 scale;
-  __m512 min;
-
-  inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g) {
-    const std::byte* quants = panel + g * layout.quant_bytes;
-    if constexpr (kFormat.nibbles) {
-      const __m512i low = _mm512_set1_epi8(15);
-      for (int j = 0; j < 4; ++j) {
-        const __m512i packed = _mm512_load_si512(quants + 64 * j);
-        quads[j] = _mm512_and_si512(packed, low);
-        quads[j + 4] = _mm512_and_si512(_mm512_srli_epi16(packed, 4), low);
-      }
-    } else {
-      for (int j = 0; j < 8; ++j) quads[j] = _mm512_load_si512(quants + 64 * j);
-    }
-    scale = Widen(panel + layout.scales + g * layout.scale_bytes);
-    if constexpr (kFormat.stored_min) min = Widen(panel + layout.mins + g * layout.scale_bytes);
-  }
-
-  static inline __m512 Widen(const std::byte* values) {
-    if constexpr (kFormat.wide_scales) return _mm512_loadu_ps(values);
-    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(values)));
-  }
-};
 
 constexpr int kTileRows = 6;
 constexpr std::int64_t kBlockRows = 256;
@@ -66,15 +34,7 @@ void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0
   // vpshufb counts within lanes of 16 bytes.
   const __m512i lane = _mm512_set4_epi32(0x000c000c, 0x00080008, 0x00040004, 0);
   for (std::int64_t g = 0; g < groups; ++g) {
-    // The pair after this one, while tiles compute.
-    const std::byte* ahead = panel + 2 * layout.bytes;
-    for (std::int64_t line = 0; line < layout.quant_bytes; line += 64) {
-      _mm_prefetch(ahead + (group0 + g) * layout.quant_bytes + line, _MM_HINT_T1);
-    }
-    _mm_prefetch(ahead + layout.scales + (group0 + g) * layout.scale_bytes, _MM_HINT_T1);
-    if constexpr (kFormat.stored_min) {
-      _mm_prefetch(ahead + layout.mins + (group0 + g) * layout.scale_bytes, _MM_HINT_T1);
-    }
+    PrefetchGroup<kFormat>(panel + 2 * layout.bytes, layout, group0 + g);  // of the pair after this one
     WeightGroup<kFormat> weights;
     weights.Load(panel, layout, group0 + g);
     std::byte* out = pair.quants[side] + g * pair.kGroupBytes;

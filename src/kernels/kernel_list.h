@@ -9,6 +9,7 @@ extern const LinearKernel kLinearRef;
 #if defined(STRATA_KERNELS_X86)
 std::span<const LinearKernel> Int8LinearsAvx512Vnni();
 std::span<const LinearKernel> Int8LinearsAvx2();
+std::span<const LinearKernel> BF16LinearsAmx();
 extern const LinearKernel kLinearF32Avx512;
 extern const LinearKernel kLinearF16Avx512;
 extern const LinearKernel kLinearBF16Avx512;

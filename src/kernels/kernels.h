@@ -31,7 +31,8 @@ inline std::int64_t Panels(std::int64_t n) { return (n + kPanel - 1) / kPanel; }
 struct Choice {
   std::string kernel;
   bool taken;
-  std::string reason;  ///< "needs avx512 vnni", "k = 100 is not a multiple of 32"; empty when taken
+  /// Why not: "needs avx512 vnni", "k = 100 is not a multiple of 32". Of a taken one empty, or what it is taken for.
+  std::string reason;
 };
 
 /// An elementwise kernel over a [rows, cols] block: out[r*out_stride + c] = f(inputs[i][r*strides[i] + c], ...).
@@ -76,7 +77,8 @@ struct PackSource {
 
 /// What a linear over quantised weights rounds its activations to, a scale for each 32 of them. kInt16 (relative error
 /// about 2e-5) gives the answers of exact activations; kInt8 (about 1e-2 where a group has an outlier) needs half the
-/// multiplications and moves logits by some tenths. Linears over float weights take activations as they are.
+/// multiplications and moves logits by some tenths. Linears over float weights take activations as they are; rows of
+/// prompts may have bf16 (PrefillLinears).
 enum class Activations : std::uint8_t { kInt16, kInt8 };
 
 struct LinearProblem {
@@ -129,6 +131,16 @@ struct LinearKernel {
 /// In order of preference; the last accepts everything.
 std::span<const LinearKernel* const> LinearKernels();
 const LinearKernel* SelectLinear(const LinearProblem&, const CpuFeatures&, std::vector<Choice>* log = nullptr);
+
+/// Linears for the rows of prompts: they read what an integer linear packs, but make weights and activations bf16
+/// (relative error about 2e-3 each, so that answers lie between those of kInt16 and kInt8), which matrix units multiply
+/// several times as fast where rows are many. For few rows they are slow. They do not look at
+/// LinearProblem::activations.
+std::span<const LinearKernel> PrefillLinears();
+/// The first of `candidates` that does the problem and reads what `kernel` packs; nullptr when there is none.
+const LinearKernel* SelectPrefillLinear(std::span<const LinearKernel> candidates, const LinearProblem&,
+                                        const LinearKernel& kernel, const CpuFeatures&,
+                                        std::vector<Choice>* log = nullptr);
 
 /// Runs the epilogue on a tile: acc[r*acc_stride + 16*i + c] is row row0+r, packed panel panel0+i.
 void ApplyEpilogue(const Epilogue&, const float* acc, std::int64_t acc_stride, std::int64_t row0, std::int64_t rows,

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
 
 #include "base/thread_team.h"
 #include "host/peaks.h"
@@ -19,6 +21,8 @@ namespace {
 struct Aligned {
   explicit Aligned(std::size_t bytes)
       : data(static_cast<std::byte*>(std::aligned_alloc(1 << 21, (bytes + (1 << 21)) >> 21 << 21)), std::free) {
+    // As the runtime keeps weights and activations: tiles load from sixteen rows, hence pages, at once.
+    ::madvise(data.get(), (bytes + (1 << 21)) >> 21 << 21, MADV_HUGEPAGE);
     std::memset(data.get(), 0, bytes);
   }
   std::unique_ptr<std::byte, decltype(&std::free)> data;
@@ -32,9 +36,8 @@ std::vector<std::byte> Blocks(DType type, std::int64_t n, std::int64_t k) {
   return bytes;
 }
 
-void Linear(benchmark::State& state, const LinearProblem& problem, std::int64_t rows) {
+void Linear(benchmark::State& state, const LinearKernel& kernel, const LinearProblem& problem, std::int64_t rows) {
   const auto& [type, n, k, precision] = problem;
-  const LinearKernel& kernel = *SelectLinear(problem, Cpu());
   const std::vector<std::byte> blocks = Blocks(type, n, k);
   const TensorView view{type, {n, k}, blocks};
   const Aligned packed(kernel.packed_bytes(problem));
@@ -87,19 +90,23 @@ const bool kRegistered = [] {
     for (const NK shape : {NK{960, 576}, NK{576, 576}, NK{3072, 576}, NK{576, 1536}, NK{49152, 576}}) {
       for (const std::int64_t rows : {1, 8, 32, 64, 512}) {
         if (shape.n * rows > 49152 * 64) continue;
-        for (const Activations activations : {Activations::kInt16, Activations::kInt8}) {
-          const bool quantised = Info(type).block_elements > 1;
-          if (!quantised && activations == Activations::kInt8) continue;  // the same kernel
-          const std::string name = std::string(Info(type).name) +
-                                   (!quantised                           ? ""
-                                    : activations == Activations::kInt16 ? "/int16"
-                                                                         : "/int8") +
-                                   "/n" + std::to_string(shape.n) + "/k" + std::to_string(shape.k) + "/rows" +
-                                   std::to_string(rows);
-          benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-            Linear(state, {type, shape.n, shape.k, activations}, rows);
-          });
+        const auto add = [&](std::string_view activations, const LinearProblem& problem, const LinearKernel& kernel) {
+          const std::string name =
+              fmt::format("{}{}/n{}/k{}/rows{}", Info(type).name, activations, shape.n, shape.k, rows);
+          benchmark::RegisterBenchmark(name.c_str(),
+                                       [=, &kernel](benchmark::State& state) { Linear(state, kernel, problem, rows); });
+        };
+        const LinearProblem exact{type, shape.n, shape.k};
+        const LinearKernel& kernel = *SelectLinear(exact, Cpu());
+        if (!Info(type).quantized()) {
+          add("", exact, kernel);
+          continue;
         }
+        add("/int16", exact, kernel);
+        const LinearProblem coarse{type, shape.n, shape.k, Activations::kInt8};
+        add("/int8", coarse, *SelectLinear(coarse, Cpu()));
+        const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), exact, kernel, Cpu());
+        if (prefill != nullptr) add("/bf16", exact, *prefill);
       }
     }
   }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -13,10 +14,10 @@
 namespace strata::kernels {
 namespace {
 
-std::string RefusesProblem(DType type, Activations activations, const LinearProblem& problem) {
+std::string RefusesProblem(DType type, std::optional<Activations> activations, const LinearProblem& problem) {
   if (problem.weight_dtype != type) return fmt::format("packs {} only", Info(type).name);
-  if (problem.activations != activations) {
-    return fmt::format("rounds activations to {}", activations == Activations::kInt8 ? "int8" : "int16");
+  if (activations && problem.activations != *activations) {
+    return fmt::format("rounds activations to {}", *activations == Activations::kInt8 ? "int8" : "int16");
   }
   if (problem.k % kGroup != 0) return fmt::format("k = {} is not a multiple of {}", problem.k, kGroup);
   return "";
@@ -33,6 +34,12 @@ template <DType kType, Activations kActivations>
 std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
   if (!cpu.avx2) return "needs avx2";
   return RefusesProblem(kType, kActivations, problem);
+}
+
+template <DType kType>
+std::string RefusesAmx(const LinearProblem& problem, const CpuFeatures& cpu) {
+  if (!cpu.amx) return "needs amx";
+  return RefusesProblem(kType, std::nullopt, problem);
 }
 
 constexpr int PlanesOf(Activations activations) { return activations == Activations::kInt16 ? 2 : 1; }
@@ -115,6 +122,17 @@ constexpr LinearKernel Avx2(std::string_view name) {
           RunInt8Avx2<kFormat, kPlanes>};
 }
 
+template <DType kType, Int8Format kFormat>
+constexpr LinearKernel Amx(std::string_view name) {
+  return {name,
+          RefusesAmx<kType>,
+          PackedBytes<kFormat>,
+          Pack<kFormat>,
+          [](std::int64_t k) { return static_cast<std::size_t>(BF16RowBytes(k)); },
+          PrepareBF16Amx,
+          RunBF16Amx<kFormat>};
+}
+
 using enum DType;
 using enum Activations;
 using enum ManyRowsBy;
@@ -167,9 +185,20 @@ constinit const auto kAvx2 = std::to_array<LinearKernel>({
     Avx2<kQ5_K, kFormatQ5_K, kInt8>("linear_q5_k_int8_avx2"),
 });
 
+constinit const auto kAmx = std::to_array<LinearKernel>({
+    Amx<kQ4_0, kFormatQ4_0>("linear_q4_0_bf16_amx"),
+    Amx<kQ4_1, kFormatQ4_1>("linear_q4_1_bf16_amx"),
+    Amx<kQ5_0, kFormatQ5_0>("linear_q5_0_bf16_amx"),
+    Amx<kQ5_1, kFormatQ5_1>("linear_q5_1_bf16_amx"),
+    Amx<kQ8_0, kFormatQ8_0>("linear_q8_0_bf16_amx"),
+    Amx<kQ4_K, kFormatQ4_K>("linear_q4_k_bf16_amx"),
+    Amx<kQ5_K, kFormatQ5_K>("linear_q5_k_bf16_amx"),
+});
+
 }  // namespace
 
 std::span<const LinearKernel> Int8LinearsAvx512Vnni() { return kAvx512Vnni; }
 std::span<const LinearKernel> Int8LinearsAvx2() { return kAvx2; }
+std::span<const LinearKernel> BF16LinearsAmx() { return kAmx; }
 
 }  // namespace strata::kernels

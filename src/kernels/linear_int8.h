@@ -1,6 +1,6 @@
 // Inside the kernels only: linears over group-32 integer weights times activations in one or two planes of int8. One
 // packed layout and one prepared row serve every instruction set; a format differs in how wide its integers are and
-// where its zero lies.
+// where its zero lies. The same packed weights times activations of bf16 are linear_bf16_amx.cc.
 //
 // A panel of 16 columns over k = 32 G is three arrays in a row, padded to 64 bytes:
 //   quants  G x [4][16][4] bytes of two nibbles (quad j in the low ones, quad j+4 in the high ones; a quad is four
@@ -69,6 +69,9 @@ struct Int8Panel {
   return (k / kGroup * Int8GroupBytes(planes) + 63) / 64 * 64;
 }
 
+// An odd number of cache lines: rows that a tile loads at once fall into different sets.
+[[maybe_unused]] constexpr std::int64_t BF16RowBytes(std::int64_t k) { return ((2 * k + 63) / 64 | 1) * 64; }
+
 struct Int8GroupTail {
   float scale;
   float scaled_sum;
@@ -105,5 +108,10 @@ template <int kPlanes>
 void PrepareInt8Avx2(const PrepareArgs& args);
 template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+
+// Defined in linear_bf16_amx.cc, for every format above. A prepared row is k bf16, padded to BF16RowBytes.
+void PrepareBF16Amx(const PrepareArgs& args);
+template <Int8Format kFormat>
+void RunBF16Amx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 }  // namespace strata::kernels

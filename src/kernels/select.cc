@@ -39,6 +39,28 @@ const LinearKernel* SelectLinear(const LinearProblem& problem, const CpuFeatures
                                    [&](const LinearKernel& kernel) { return kernel.refuses(problem, cpu); });
 }
 
+std::span<const LinearKernel> PrefillLinears() {
+#if defined(STRATA_KERNELS_X86)
+  return BF16LinearsAmx();
+#else
+  return {};
+#endif
+}
+
+const LinearKernel* SelectPrefillLinear(std::span<const LinearKernel> candidates, const LinearProblem& problem,
+                                        const LinearKernel& kernel, const CpuFeatures& cpu, std::vector<Choice>* log) {
+  for (const LinearKernel& candidate : candidates) {
+    if (candidate.pack != kernel.pack) continue;
+    const std::string reason = candidate.refuses(problem, cpu);
+    if (log != nullptr) {
+      log->push_back(
+          {std::string(candidate.name), reason.empty(), "for prompts" + (reason.empty() ? "" : ": " + reason)});
+    }
+    if (reason.empty()) return &candidate;
+  }
+  return nullptr;
+}
+
 std::span<const AttentionKernel* const> AttentionKernels() {
   static constexpr auto kList = std::to_array<const AttentionKernel*>({
 #if defined(STRATA_KERNELS_X86)
