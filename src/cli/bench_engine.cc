@@ -24,8 +24,9 @@ class Sequence {
   Sequence& operator=(Sequence&&) = delete;
   ~Sequence() { runner_->kv().Release(table_); }
 
-  SequenceSlice Next(std::span<const TokenId> tokens, WantLogits want, RowResult result = RowResult::kArgmax) {
-    SequenceSlice slice{tokens, length_, table_, want, result};
+  SequenceSlice Next(std::span<const TokenId> tokens, Phase phase, WantLogits want,
+                     RowResult result = RowResult::kArgmax) {
+    SequenceSlice slice{tokens, length_, table_, want, result, phase};
     length_ += static_cast<std::int64_t>(tokens.size());
     return slice;
   }
@@ -49,7 +50,7 @@ Status Prefill(ModelRunner& runner, Sequence& sequence, std::span<const TokenId>
     const std::size_t count = std::min(step, tokens.size() - begin);
     const bool last = begin + count == tokens.size();
     const SequenceSlice slice =
-        sequence.Next(tokens.subspan(begin, count), last ? WantLogits::kLast : WantLogits::kNone);
+        sequence.Next(tokens.subspan(begin, count), Phase::kPrefill, last ? WantLogits::kLast : WantLogits::kNone);
     STRATA_CHECK(runner.Run({&slice, 1}));
   }
   return {};
@@ -91,7 +92,7 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
   for (std::int64_t step = 0; step < tokens; ++step) {
     slices.clear();
     for (std::size_t i = 0; i < sequences.size(); ++i)
-      slices.push_back(sequences[i].Next({&next[i], 1}, WantLogits::kLast));
+      slices.push_back(sequences[i].Next({&next[i], 1}, Phase::kDecode, WantLogits::kLast));
     STRATA_TRY(const LogitsView logits, runner.Run(slices));
     std::ranges::copy(logits.argmax, next.begin());
   }
@@ -103,12 +104,13 @@ Result<std::vector<double>> MeasureOperations(ModelRunner& runner, const StepSha
   std::vector<Sequence> sequences;
   std::vector<std::vector<TokenId>> tokens;
   std::vector<SequenceSlice> slices;
+  const Phase phase = shape.rows > 1 ? Phase::kPrefill : Phase::kDecode;
   for (std::int64_t i = 0; i < shape.sequences; ++i) {
     STRATA_TRY(Sequence sequence, Sequence::Make(runner, shape.context + shape.rows));
     const auto seed = static_cast<std::uint64_t>(i);
     STRATA_CHECK(Prefill(runner, sequence, SomeTokens(shape.context, vocab, seed)));
     tokens.push_back(SomeTokens(shape.rows, vocab, seed + 1));
-    slices.push_back(sequence.Next(tokens.back(), WantLogits::kLast));
+    slices.push_back(sequence.Next(tokens.back(), phase, WantLogits::kLast));
     sequences.push_back(std::move(sequence));
   }
   std::vector<std::vector<double>> times;   // [operations][repetitions]
@@ -144,7 +146,7 @@ Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> i
     for (std::size_t begin = 0; begin < window; begin += step) {
       const std::size_t chunk = std::min(step, window - begin);
       const SequenceSlice slice =
-          sequence.Next(std::span(tokens).subspan(begin, chunk), WantLogits::kAll, RowResult::kLogits);
+          sequence.Next(std::span(tokens).subspan(begin, chunk), Phase::kPrefill, WantLogits::kAll, RowResult::kLogits);
       STRATA_TRY(const LogitsView logits, runner.Run({&slice, 1}));
       for (std::size_t row = 0; row < chunk; ++row) {
         const std::size_t position = begin + row;

@@ -62,7 +62,7 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
   AddNamed(app, "--activations", options.activations,
            {{"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}},
            "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is faster "
-           "where many tokens are computed at once");
+           "where many tokens are computed at once; prompts have bf16 where the processor has AMX");
   app.add_flag("--no-prefix-cache", options.no_prefix_cache,
                "Compute every prompt from its beginning, whatever was computed before");
   app.add_option("--draft-tokens", options.draft_tokens,

@@ -85,7 +85,7 @@ void Engine::State::Propose() {
   StepWork work;
   for (const auto& sequence : running) {
     sequence->drafts.clear();
-    if (sequence->length() - sequence->computed != 1) continue;
+    if (sequence->length() - sequence->computed != 1 || sequence->phase() == Phase::kPrefill) continue;
     work.AddDecode(sequence->computed, 1);
     decoding.push_back(sequence.get());
     sequence->drafter->Observe(sequence->tokens, sequence->prompt);
@@ -162,7 +162,7 @@ Engine::State::Batch Engine::State::BuildBatch(const StepDecision& decision) {
     if (sequence.finished()) continue;
     // The cache may have given more since the decision.
     const std::int64_t left = sequence.length() - sequence.computed;
-    std::int64_t count = std::min(tokens, left);
+    std::int64_t count = std::min(tokens, sequence.left_of_phase());
     std::int64_t drafts = std::min(tokens - count, static_cast<std::int64_t>(sequence.drafts.size()));
     const bool takes_argmax = sequence.TakesArgmax();
     if (sequence.WantsPromptLogprobs()) {
@@ -180,7 +180,7 @@ Engine::State::Batch Engine::State::BuildBatch(const StepDecision& decision) {
                             all             ? WantLogits::kAll
                             : count == left ? WantLogits::kLast
                                             : WantLogits::kNone,
-                            takes_argmax ? RowResult::kArgmax : RowResult::kLogits});
+                            takes_argmax ? RowResult::kArgmax : RowResult::kLogits, sequence.phase()});
     batch.members.push_back(&sequence);
   }
   return batch;

@@ -68,41 +68,49 @@ TEST(Engine, PromptLogprobsOfManyRequestsShareTheRowsOfAStep) {
   }
 }
 
-TEST(Engine, MixedStreamsGiveWhatEachGivesAlone) {
-  const auto engine = MakeEngine();
-  std::vector<std::vector<TokenId>> alone;
-  alone.reserve(32);
-  for (int i = 0; i < 32; ++i) alone.push_back(Ask(*engine, Prompt(1 + i * 3, i), Greedy(5 + i % 9)));
-  std::vector<Answer> answers(32);
+class Streams : public WithLinears {};
+INSTANTIATE_TEST_SUITE_P(All, Streams, kAllLinears);
+
+TEST_P(Streams, GiveMixedWhatEachGivesAlone) {
+  const auto engine = MakeEngine(0, {}, GetParam());
+  const auto plain = MakeEngine(0, kPlain, GetParam());
+  std::vector<Answer> alone(32), answers(32);
+  const auto request = [](int i, Answer& answer) { return Request(Prompt(1 + i * 3, i), Watched(5 + i % 9), answer); };
   for (int i = 0; i < 32; ++i) {
-    ASSERT_TRUE(engine->Submit(Request(Prompt(1 + i * 3, i), Greedy(5 + i % 9), answers[static_cast<std::size_t>(i)])));
+    Answer& answer = alone[static_cast<std::size_t>(i)];
+    ASSERT_TRUE(plain->Submit(request(i, answer)));
+    answer.Wait();
   }
+  for (int i = 0; i < 32; ++i) ASSERT_TRUE(engine->Submit(request(i, answers[static_cast<std::size_t>(i)])));
   for (std::size_t i = 0; i < 32; ++i) {
     answers[i].Wait();
-    EXPECT_EQ(answers[i].Tokens(), alone[i]) << "stream " << i;
+    ExpectSame(answers[i], alone[i], "stream " + std::to_string(i));
   }
   ExpectNoLeak(*engine);
 }
 
-TEST(Engine, PreemptionChangesNothing) {
-  std::vector<std::vector<TokenId>> roomy;
-  {
-    const auto engine = MakeEngine();
-    for (int i = 0; i < 6; ++i) roomy.push_back(Ask(*engine, Prompt(20, i), Greedy(60)));
+TEST_P(Streams, AreNotChangedByPreemption) {
+  std::vector<Answer> roomy(6);
+  for (int i = 0; i < 6; ++i) {
+    const auto engine = MakeEngine(0, kPlain, GetParam());
+    ASSERT_TRUE(engine->Submit(Request(Prompt(20, i), Watched(60), roomy[static_cast<std::size_t>(i)])));
+    roomy[static_cast<std::size_t>(i)].Wait();
   }
   // 16 blocks of 16 tokens: three of the six fit with their answers.
   const auto block = static_cast<std::uint64_t>(kernels::KvLayer::BlockBytes(2, 16, DType::kF32)) * 2;
-  const auto engine = MakeEngine(16 * block, {.max_draft_tokens = 0});
-  std::vector<Answer> answers(6);
-  for (int i = 0; i < 6; ++i) {
-    ASSERT_TRUE(engine->Submit(Request(Prompt(20, i), Greedy(60), answers[static_cast<std::size_t>(i)])));
+  for (const bool prefix_cache : {true, false}) {  // false: prompt and output are computed again
+    const auto engine = MakeEngine(16 * block, {.prefix_cache = prefix_cache, .max_draft_tokens = 0}, GetParam());
+    std::vector<Answer> answers(6);
+    for (int i = 0; i < 6; ++i) {
+      ASSERT_TRUE(engine->Submit(Request(Prompt(20, i), Watched(60), answers[static_cast<std::size_t>(i)])));
+    }
+    for (std::size_t i = 0; i < 6; ++i) {
+      answers[i].Wait();
+      ExpectSame(answers[i], roomy[i], "stream " + std::to_string(i));
+    }
+    EXPECT_GT(engine->stats().preemptions, 0);
+    ExpectNoLeak(*engine);
   }
-  for (std::size_t i = 0; i < 6; ++i) {
-    answers[i].Wait();
-    EXPECT_EQ(answers[i].Tokens(), roomy[i]) << "stream " << i;
-  }
-  EXPECT_GT(engine->stats().preemptions, 0);
-  ExpectNoLeak(*engine);
 }
 
 TEST(Engine, AThousandAbortedStreamsLeakNothing) {
@@ -345,8 +353,8 @@ struct StreamCase {
   std::vector<std::string> pieces;  ///< Push of each token, then Finish
 };
 
-class Streams : public testing::TestWithParam<StreamCase> {};
-TEST_P(Streams, ReleaseWhatIsCertain) {
+class TextStreams : public testing::TestWithParam<StreamCase> {};
+TEST_P(TextStreams, ReleaseWhatIsCertain) {
   const auto tokenizer = Letters();
   TextStream stream(*tokenizer, {.stop = GetParam().stop, .include_stop = GetParam().include_stop});
   std::vector<std::string> pieces;
@@ -354,7 +362,7 @@ TEST_P(Streams, ReleaseWhatIsCertain) {
   pieces.push_back(stream.Finish());
   EXPECT_EQ(pieces, GetParam().pieces);
 }
-INSTANTIATE_TEST_SUITE_P(Cases, Streams,
+INSTANTIATE_TEST_SUITE_P(Cases, TextStreams,
                          testing::Values(StreamCase{{0, 1, 2}, {}, false, {"a", "b", "c", ""}},
                                          StreamCase{{5, 6}, {}, false, {"", "é", ""}},
                                          StreamCase{{7, 8, 9, 10}, {}, false, {"", "", "", "\xF0\x9F\x99\x80", ""}},

@@ -64,6 +64,7 @@ void Check(const SchedulerView& view, const StepDecision& decision, const Schedu
     const SequenceView& s = *active[id];
     EXPECT_GE(tokens, 1);
     EXPECT_LE(tokens, s.decoding() ? 1 + s.drafts : s.left());
+    EXPECT_TRUE(s.computed >= s.prompt || s.computed + tokens <= s.prompt) << "a chunk beyond the prompt's end";
     EXPECT_FALSE(s.decoding() && prefilling) << "a decode row after a prefill chunk";
     prefilling = prefilling || !s.decoding();
     decoding = decoding || s.decoding();
@@ -79,7 +80,7 @@ void Check(const SchedulerView& view, const StepDecision& decision, const Schedu
   for (const auto& [id, s] : active) {
     EXPECT_TRUE(!s->decoding() || seen.contains(id)) << "a stream stands still";
     EXPECT_TRUE(s->decoding() || prefilling || rows == options.max_step_tokens) << "prefill stands still";
-    if (!s->decoding() && (s->next_block == 0 || seen.contains(id))) left += s->left();
+    if (!s->decoding() && (s->next_block == 0 || seen.contains(id))) left += s->left_of_phase();
   }
   if (!decoding) {
     EXPECT_EQ(rows, std::min(left, options.max_step_tokens));

@@ -193,7 +193,7 @@ class StepPlanner {
 
   /// The most tokens of a chunk that the step still has time and budget for. The first chunk gets at least one.
   std::int64_t ChunkWithin(double limit, const SequenceView& sequence) const {
-    std::int64_t most = std::min(sequence.left(), budget_);
+    std::int64_t most = std::min(sequence.left_of_phase(), budget_);
     if (limit == std::numeric_limits<double>::infinity()) return most;
     std::int64_t least = work_.prefill_slices == 0 ? std::min<std::int64_t>(1, most) : 0;
     if (!view_.cost.known) {  // as many rows again as those that decode

@@ -36,6 +36,8 @@ struct SequenceView {
   std::uint64_t next_block = 0;
 
   std::int64_t left() const { return length - computed; }
+  /// What one slice may have of it: the rest of the prompt, or of the output that is computed again.
+  std::int64_t left_of_phase() const { return (computed < prompt ? prompt : length) - computed; }
   bool decoding() const { return left() == 1; }
 };
 

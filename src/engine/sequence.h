@@ -36,6 +36,10 @@ struct Sequence {
 
   std::int64_t length() const { return static_cast<std::int64_t>(tokens.size()); }
   std::int64_t outputs() const { return length() - prompt; }
+  /// Of the next token to compute. A slice never goes beyond its phase: what computes a token is a matter of its place
+  /// in the request alone, not of what was preempted or cached.
+  Phase phase() const { return computed < prompt ? Phase::kPrefill : Phase::kDecode; }
+  std::int64_t left_of_phase() const { return (phase() == Phase::kPrefill ? prompt : length()) - computed; }
   /// Tokens that may come from the prefix cache: the last one's logits are wanted, so it is computed; and all are when
   /// their log-probabilities are.
   std::int64_t reusable() const { return WantsPromptLogprobs() ? 0 : length() - 1; }

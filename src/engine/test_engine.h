@@ -12,21 +12,43 @@
 #include <gtest/gtest.h>
 
 #include "engine/engine.h"
+#include "runtime/test_prefill.h"
 #include "runtime/tiny_model.h"
 
 namespace strata {
 
-inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int64_t max_sequences = 8) {
-  auto runner =
-      ModelRunner::Load(std::make_shared<TinyModel>(TinyModel::Options{}),
-                        {.threads = 2, .kv_bytes = kv_bytes, .max_sequences = max_sequences, .max_step_tokens = 32});
+/// What the tiny model computes with.
+enum class Linears : std::uint8_t {
+  kFloat,     ///< f32 weights
+  kTwoPhases  ///< q4_1 weights; prompts with int8 activations, the rest with int16: rows of the wrong phase differ
+};
+
+inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int64_t max_sequences = 8,
+                                           Linears linears = Linears::kFloat) {
+  const bool two = linears == Linears::kTwoPhases;
+  RunnerOptions options{.threads = 2,
+                        .kv_dtype = DType::kF32,
+                        .kv_bytes = kv_bytes,
+                        .max_sequences = max_sequences,
+                        .max_step_tokens = 32};
+  if (two) options.prefill_linears = PrefillLinearsOf(kernels::Activations::kInt8);
+  auto runner = ModelRunner::Load(
+      std::make_shared<TinyModel>(TinyModel::Options{.dtype = two ? DType::kQ4_1 : DType::kF32}), options);
   EXPECT_TRUE(runner) << (runner ? "" : runner.error().ToString());
   return std::move(*runner);
 }
 
-inline std::unique_ptr<Engine> MakeEngine(std::uint64_t kv_bytes = 0, EngineOptions options = {}) {
-  return std::make_unique<Engine>(Runner(kv_bytes), nullptr, options);
+inline std::unique_ptr<Engine> MakeEngine(std::uint64_t kv_bytes = 0, EngineOptions options = {},
+                                          Linears linears = Linears::kFloat) {
+  return std::make_unique<Engine>(Runner(kv_bytes, 8, linears), nullptr, options);
 }
+
+/// For what must hold with any linears: INSTANTIATE_TEST_SUITE_P(All, Suite, kAllLinears).
+class WithLinears : public testing::TestWithParam<Linears> {};
+inline const auto kAllLinears = testing::Values(Linears::kFloat, Linears::kTwoPhases);
+
+/// No cache, no drafts: with one request at a time, every token is computed as plainly as can be.
+constexpr EngineOptions kPlain = {.prefix_cache = false, .max_draft_tokens = 0};
 
 inline std::vector<TokenId> Prompt(int length, int seed) {
   std::vector<TokenId> tokens;
@@ -70,6 +92,13 @@ inline SamplingParams Greedy(std::int64_t tokens) {
   return sampling;
 }
 
+/// Greedy, with the chosen tokens' log-probabilities: they show what tokens alone may hide.
+inline SamplingParams Watched(std::int64_t tokens) {
+  SamplingParams sampling = Greedy(tokens);
+  sampling.logprobs = 0;
+  return sampling;
+}
+
 inline EngineRequest Request(std::vector<TokenId> prompt, const SamplingParams& sampling, Answer& answer) {
   EngineRequest request;
   request.prompt = std::move(prompt);
@@ -83,6 +112,21 @@ inline std::vector<TokenId> Ask(Engine& engine, std::vector<TokenId> prompt, con
   EXPECT_TRUE(engine.Submit(Request(std::move(prompt), sampling, answer)));
   answer.Wait();
   return answer.Tokens();
+}
+
+/// The same tokens with the same log-probabilities, where these were asked for.
+inline void ExpectSame(const Answer& got, const Answer& want, const std::string& what) {
+  EXPECT_EQ(got.Tokens(), want.Tokens()) << what;
+  EXPECT_EQ(got.reason(), want.reason()) << what;
+  EXPECT_EQ(got.events.back().stop_token, want.events.back().stop_token) << what;
+  const auto logprobs = [](const Answer& answer) {
+    std::vector<float> all;
+    for (const EngineEvent& event : answer.events) {
+      for (const TokenLogprobs& token : event.logprobs) all.push_back(token.chosen.logprob);
+    }
+    return all;
+  };
+  EXPECT_EQ(logprobs(got), logprobs(want)) << what;
 }
 
 inline void ExpectNoLeak(Engine& engine) {

@@ -18,7 +18,8 @@
 
 namespace strata::host {
 
-/// Of all threads of the team together. 0 where the processor has no such instruction or no probe is written for it.
+/// Of all threads of the team together. 0 where the processor has no such instruction or no probe is written for it;
+/// AMX has none.
 struct Peaks {
   int threads = 0;
   std::string int8_instruction;  ///< "vpdpbusd zmm", "vpmaddubsw ymm"; "" without a probe

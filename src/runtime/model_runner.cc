@@ -32,6 +32,7 @@ class CpuModelRunner : public ModelRunner {
     team_ = std::make_unique<ThreadTeam>(options_.threads);
     STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
     STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_));
+    notes_.insert(notes_.end(), plan_.notes.begin(), plan_.notes.end());
     STRATA_TRY(kv_,
                KvPool::Create(config().layers, config().kv_heads, config().head_dim, *options_.kv_dtype, KvBlocks()));
     const std::int64_t partial_floats = kPartials * config().heads * (config().head_dim + 2);
@@ -151,23 +152,17 @@ class CpuModelRunner : public ModelRunner {
   }
 
   void SetStep(std::span<const SequenceSlice> slices) {
-    step_.tokens.clear();
+    SetTokens(slices);
     step_.logit_rows.clear();
-    step_.sequences.clear();
     step_.stores.clear();
     step_.attends.clear();
     step_.merges.clear();
     std::int64_t partials = 0;
     step_.decode = true;
-    for (const SequenceSlice& slice : slices) {
-      const auto row = static_cast<std::int64_t>(step_.tokens.size());
-      const auto count = static_cast<std::int64_t>(slice.tokens.size());
-      assert(count > 0 &&
-             KvPool::BlocksFor(slice.start + count) <= static_cast<std::int64_t>(slice.block_table.size()));
-      step_.tokens.insert(step_.tokens.end(), slice.tokens.begin(), slice.tokens.end());
-      const auto sequence = static_cast<std::int32_t>(step_.sequences.size());
-      step_.sequences.push_back({row, count, slice.start, slice.block_table.data()});
-      kernels::SequenceRows& rows = step_.sequences.back();
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      const auto sequence = static_cast<std::int32_t>(i);
+      kernels::SequenceRows& rows = step_.sequences[i];
+      const std::int64_t count = rows.row_count;
       if (count <= kAttendRows && rows.splits() > 1 && partials + count * rows.splits() <= kPartials) {
         rows.partial_begin = partials;
         partials += count * rows.splits();
@@ -185,8 +180,27 @@ class CpuModelRunner : public ModelRunner {
       }
       step_.decode = step_.decode && count == 1;
     }
-    assert(step_.Count(Rows::kTokens) <= options_.max_step_tokens);
     SetLogitRows(slices);
+  }
+
+  /// Rows of prompts come last, so that each kind of linear has rows that lie densely; sequences have the slices'
+  /// order.
+  void SetTokens(std::span<const SequenceSlice> slices) {
+    step_.tokens.clear();
+    step_.sequences.resize(slices.size());
+    for (const Phase phase : {Phase::kDecode, Phase::kPrefill}) {
+      for (std::size_t i = 0; i < slices.size(); ++i) {
+        const SequenceSlice& slice = slices[i];
+        if (slice.phase != phase) continue;
+        const auto count = static_cast<std::int64_t>(slice.tokens.size());
+        assert(count > 0 &&
+               KvPool::BlocksFor(slice.start + count) <= static_cast<std::int64_t>(slice.block_table.size()));
+        step_.sequences[i] = {step_.Count(Rows::kTokens), count, slice.start, slice.block_table.data()};
+        step_.tokens.insert(step_.tokens.end(), slice.tokens.begin(), slice.tokens.end());
+      }
+      if (phase == Phase::kDecode) step_.decode_rows = step_.Count(Rows::kTokens);
+    }
+    assert(step_.Count(Rows::kTokens) <= options_.max_step_tokens);
   }
 
   /// Rows that want logits come first, so that these lie densely; rows_ says where each wanted row went.

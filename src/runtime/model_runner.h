@@ -34,6 +34,9 @@ struct RunnerOptions {
   std::int64_t max_step_tokens = 512;  ///< T of the largest step: sizes the arena
   std::int64_t max_logit_rows = 0;     ///< rows of one step with logits, >= max_sequences; 0 = 64 more than that
   kernels::Activations activations = kernels::Activations::kInt16;
+  /// What may compute rows of Phase::kPrefill in the place of the linears that `activations` chooses, where it reads
+  /// the weights that these pack. Tests have others.
+  std::span<const kernels::LinearKernel> prefill_linears = kernels::PrefillLinears();
   std::string cache_directory = {};  ///< of compiled objects; "" = no cache
   /// Called with 0..1 while loading, from the loading thread.
   std::function<void(double fraction, std::string_view stage)> progress = {};
@@ -45,6 +48,13 @@ enum class WantLogits : std::uint8_t { kNone, kLast, kAll };
 /// What each of them gives: kArgmax, the likeliest token alone, writes no logits.
 enum class RowResult : std::uint8_t { kLogits, kArgmax };
 
+/// By which linears a slice's rows are computed, where the plan has others for prompts (bf16 on AMX). Who runs steps
+/// must choose by position alone, then a sequence has the same bits however its tokens are spread over steps.
+enum class Phase : std::uint8_t {
+  kDecode,   ///< the sequence's own output, also when it is computed again, and drafts of it
+  kPrefill,  ///< tokens of the prompt
+};
+
 /// What one sequence does in a step: its next tokens, which start at position `start`.
 struct SequenceSlice {
   std::span<const std::int32_t> tokens;       ///< not empty; each in [0, vocab)
@@ -52,6 +62,7 @@ struct SequenceSlice {
   std::span<const std::int32_t> block_table;  ///< covers start + tokens.size() positions
   WantLogits logits = WantLogits::kLast;
   RowResult result = RowResult::kLogits;
+  Phase phase = Phase::kDecode;
 
   /// How many of its rows give something: the last ones.
   std::int64_t rows() const {

@@ -2,25 +2,29 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include <fmt/format.h>
 
 namespace strata {
 namespace {
 
-struct Range {
-  std::int64_t begin, end;
-};
-
 /// The rank's share of [0, count), in order.
-Range Share(std::int64_t count, int rank, int ranks) { return {count * rank / ranks, count * (rank + 1) / ranks}; }
+RowRange Share(std::int64_t count, int rank, int ranks) { return {count * rank / ranks, count * (rank + 1) / ranks}; }
 
 float* Row(const Buffer& buffer, std::int64_t row) { return buffer.data + row * buffer.stride; }
+
+/// The epilogue of the rows from `row` on, which is their row 0; of one without row_max.
+kernels::Epilogue From(kernels::Epilogue epilogue, std::int64_t row) {
+  epilogue.out += row * epilogue.out_stride;
+  for (int i = 0; i < epilogue.extras; ++i) epilogue.extra[i] += row * epilogue.extra_stride[i];
+  return epilogue;
+}
 
 }  // namespace
 
 void EmbedOperation::Run(int rank, const Step& step) {
-  const Range share = Share(step.Count(rows), rank, step.team->size());
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
   for (std::int64_t r = share.begin; r < share.end; ++r) {
     kernels->embed(table, step.tokens[static_cast<std::size_t>(r)], Row(out, r));
   }
@@ -31,7 +35,7 @@ std::string EmbedOperation::Describe() const {
 }
 
 void GatherRowsOperation::Run(int rank, const Step& step) {
-  const Range share = Share(step.Count(rows), rank, step.team->size());
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
   for (std::int64_t r = share.begin; r < share.end; ++r) {
     std::memcpy(Row(out, r), Row(in, step.logit_rows[static_cast<std::size_t>(r)]),
                 static_cast<std::size_t>(cols) * sizeof(float));
@@ -41,14 +45,14 @@ void GatherRowsOperation::Run(int rank, const Step& step) {
 std::string GatherRowsOperation::Describe() const { return fmt::format("gather_rows    {} columns", cols); }
 
 void RmsNormOperation::Run(int rank, const Step& step) {
-  const Range share = Share(step.Count(rows), rank, step.team->size());
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
   for (std::int64_t r = share.begin; r < share.end; ++r) kernels->rms_norm(Row(in, r), weight, eps, cols, Row(out, r));
 }
 
 std::string RmsNormOperation::Describe() const { return fmt::format("rms_norm       {} columns", cols); }
 
 void MapOperation::Run(int rank, const Step& step) {
-  const Range share = Share(step.Count(rows), rank, step.team->size());
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
   std::vector<const float*> data;
   std::vector<std::int64_t> strides;
   for (const Buffer& input : inputs) {
@@ -60,36 +64,47 @@ void MapOperation::Run(int rank, const Step& step) {
 
 std::string MapOperation::Describe() const { return fmt::format("map            {}", expression); }
 
+std::int64_t LinearOperation::RowBytes(const kernels::LinearKernel& of) const {
+  return static_cast<std::int64_t>(of.prepared_row_bytes(problem.k));
+}
+
+void LinearOperation::Prepare(const Part& part, RowRange share) const {
+  const std::int64_t begin = std::max(share.begin, part.rows.begin), end = std::min(share.end, part.rows.end);
+  if (begin >= end) return;
+  const std::int64_t first = begin - part.rows.begin;
+  part.kernel->prepare({Row(in, begin), in.stride, end - begin, problem.k, norm_weight, norm_eps,
+                        part.rows.end - part.rows.begin, part.prepared + first * RowBytes(*part.kernel)});
+}
+
 void LinearOperation::Run(int rank, const Step& step) {
   const std::int64_t count = step.Count(rows);
-  const auto prepare = [&](std::int64_t begin, std::int64_t end, std::byte* to) {
-    if (begin < end) {
-      kernel->prepare({Row(in, begin), in.stride, end - begin, problem.k, norm_weight, norm_eps, count,
-                       to + static_cast<std::size_t>(begin) * kernel->prepared_row_bytes(problem.k)});
-    }
-  };
-  const std::byte* activations = shared;
-  if (count <= kOwnRows) {
-    prepare(0, count, own[static_cast<std::size_t>(rank)]);
-    activations = own[static_cast<std::size_t>(rank)];
-  } else {
-    const Range share = Share(count, rank, step.team->size());
-    prepare(share.begin, share.end, shared);
-    step.team->Barrier(rank);
-  }
-  kernels::Epilogue own_epilogue = epilogue;
+  const bool owns = count <= kOwnRows;
+  std::byte* const prepared = owns ? own[static_cast<std::size_t>(rank)] : shared;
+  const std::int64_t decode_rows = prefill == nullptr ? count : step.decode_rows;
+  const std::int64_t decode_bytes = decode_rows * RowBytes(*kernel);
+  const Part parts[] = {{kernel, {0, decode_rows}, prepared}, {prefill, {decode_rows, count}, prepared + decode_bytes}};
+
+  const RowRange share = owns ? RowRange{0, count} : Share(count, rank, step.team->size());
+  for (const Part& part : parts) Prepare(part, share);
+  if (!owns) step.team->Barrier(rank);
+
+  kernels::Epilogue epilogues[] = {epilogue, prefill == nullptr ? epilogue : From(epilogue, decode_rows)};
   if (!row_max.empty()) {
     auto& own_max = row_max[static_cast<std::size_t>(rank)];
     std::fill_n(own_max.begin(), count, kernels::RowMax{});
-    own_epilogue.row_max = own_max.data();
-    own_epilogue.out_rows = step.stored_logits;
+    epilogues[0].row_max = own_max.data();
+    epilogues[0].out_rows = step.stored_logits;
   }
-  const kernels::LinearArgs args{activations, weights, count, problem.n, problem.k, &own_epilogue};
   const std::int64_t all = kernels::Panels(problem.n);
   // Few rows: a panel streams by in less time than ranks may wait for each other. More: kernels block by some panels.
   const std::int64_t group = (count <= kStreamedRows ? 1 : 4) * epilogue.parts;
-  panels.DrainShares(rank, step.team->size(), all, group,
-                     [&](std::int64_t begin, std::int64_t end) { kernel->run(args, begin, end); });
+  panels.DrainShares(rank, step.team->size(), all, group, [&](std::int64_t begin, std::int64_t end) {
+    for (std::size_t i = 0; i < std::size(parts); ++i) {
+      const std::int64_t part_rows = parts[i].rows.end - parts[i].rows.begin;
+      if (part_rows == 0) continue;
+      parts[i].kernel->run({parts[i].prepared, weights, part_rows, problem.n, problem.k, &epilogues[i]}, begin, end);
+    }
+  });
 }
 
 std::int32_t LinearOperation::Argmax(std::int64_t row) const {
@@ -99,7 +114,8 @@ std::int32_t LinearOperation::Argmax(std::int64_t row) const {
 }
 
 std::string LinearOperation::Describe() const {
-  return fmt::format("linear         {} n={} k={}{}{}{}", kernel->name, problem.n, problem.k,
+  return fmt::format("linear         {}{} n={} k={}{}{}{}", kernel->name,
+                     prefill != nullptr ? fmt::format(" prompts {}", prefill->name) : "", problem.n, problem.k,
                      norm_weight != nullptr ? " norm" : "", expression.empty() ? "" : " epilogue " + expression,
                      row_max.empty() ? "" : " argmax");
 }

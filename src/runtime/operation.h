@@ -24,6 +24,10 @@ struct Buffer {
   std::int64_t stride = 0;  ///< floats
 };
 
+struct RowRange {
+  std::int64_t begin, end;
+};
+
 /// 'T' or 'R' rows: which count of the step applies.
 enum class Rows : std::uint8_t { kTokens, kLogits };
 
@@ -64,6 +68,7 @@ struct Step {
   std::vector<std::int32_t> tokens;      ///< [T]
   std::vector<std::int32_t> logit_rows;  ///< [R], indices into the T rows; those that want logits first
   std::int64_t stored_logits = 0;        ///< how many of these want more than the argmax
+  std::int64_t decode_rows = 0;          ///< of the T rows: those of Phase::kDecode, before those of Phase::kPrefill
   std::vector<kernels::SequenceRows> sequences;
   bool decode = false;  ///< every sequence has one row
 
@@ -140,6 +145,7 @@ struct MapOperation : Operation {
 /// [norm,] conversion of the activations, then panels of the weight with their epilogue.
 struct LinearOperation : Operation {
   const kernels::LinearKernel* kernel = nullptr;
+  const kernels::LinearKernel* prefill = nullptr;  ///< for rows of prompts, of the same weights; null = `kernel`
   kernels::LinearProblem problem{};
   const std::byte* weights = nullptr;  ///< packed
   const float* norm_weight = nullptr;  ///< null = no prologue
@@ -147,7 +153,8 @@ struct LinearOperation : Operation {
   Buffer in;
   kernels::Epilogue epilogue;
   std::string expression;  ///< of the epilogue; "" = plain store
-  /// Scratch for prepared activations: one area that all ranks share, and a small one for each rank.
+  /// Scratch for prepared activations, of `kernel` and behind them of `prefill`: one area that all ranks share, and a
+  /// small one for each rank.
   std::byte* shared = nullptr;
   std::vector<std::byte*> own;
   /// What each rank's panels have of every row's greatest value, [ranks][rows]; empty when nobody asks.
@@ -166,6 +173,16 @@ struct LinearOperation : Operation {
   static constexpr std::int64_t kOwnRows = 4;
   /// Up to so many rows ranks share work by single panels.
   static constexpr std::int64_t kStreamedRows = 8;
+
+ private:
+  /// The rows that one kernel computes.
+  struct Part {
+    const kernels::LinearKernel* kernel;
+    RowRange rows;        ///< of the step
+    std::byte* prepared;  ///< of the first of them
+  };
+  std::int64_t RowBytes(const kernels::LinearKernel& of) const;
+  void Prepare(const Part& part, RowRange share) const;
 };
 
 struct AttentionOperation : Operation {

@@ -268,6 +268,7 @@ class Lowering {
     // The decision is the same for every layer: it is logged once for each kind of weight.
     const bool seen = !logged_.emplace(operation->problem.weight_dtype, operation->problem.k).second;
     operation->kernel = kernels::SelectLinear(operation->problem, Cpu(), seen ? nullptr : &plan_.choices);
+    if (operation->rows == Rows::kTokens) SelectPrefill(*operation, !seen);
     packing.offset = packed_bytes_;
     packed_bytes_ += operation->kernel->packed_bytes(operation->problem);
     packings_.push_back(std::move(packing));
@@ -331,9 +332,25 @@ class Lowering {
       relocations_.push_back({out, &epilogue.out});
     }
 
-    const std::size_t row_bytes = operation->kernel->prepared_row_bytes(operation->problem.k);
-    prepared_row_bytes_ = std::max(prepared_row_bytes_, row_bytes);
+    for (const kernels::LinearKernel* kernel : {operation->kernel, operation->prefill}) {
+      if (kernel == nullptr) continue;
+      prepared_row_bytes_ = std::max(prepared_row_bytes_, kernel->prepared_row_bytes(operation->problem.k));
+    }
     return {};
+  }
+
+  /// Not for the gathered rows, the head's: these are few, and no longer parted by phase.
+  void SelectPrefill(LinearOperation& operation, bool log) {
+    std::vector<kernels::Choice> choices;
+    operation.prefill =
+        kernels::SelectPrefillLinear(options_.prefill_linears, operation.problem, *operation.kernel, Cpu(), &choices);
+    if (!log) return;
+    for (const kernels::Choice& choice : choices) {
+      plan_.notes.push_back({"prefill-linear",
+                             fmt::format("{} k={}", Info(operation.problem.weight_dtype).name, operation.problem.k),
+                             choice.taken, fmt::format("{} {}", choice.kernel, choice.reason)});
+      plan_.choices.push_back(choice);
+    }
   }
 
   Status LowerAttention(ValueId id) {

@@ -13,6 +13,7 @@
 #include "compiler/map_compiler.h"
 #include "formats/model_file.h"
 #include "graph/graph.h"
+#include "graph/passes.h"
 #include "runtime/model_runner.h"
 #include "runtime/operation.h"
 
@@ -27,6 +28,7 @@ struct Plan {
   MappedMemory weights;                   ///< packed, 64-byte aligned areas
   std::list<std::vector<float>> vectors;  ///< norm weights and biases, as f32
   std::vector<kernels::Choice> choices;
+  std::vector<graph::PassNote> notes;  ///< of decisions that change what is computed
 
   std::string Describe() const;
 };

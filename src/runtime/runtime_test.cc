@@ -2,6 +2,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <numeric>
+#include <sstream>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -10,6 +12,7 @@
 #include "models/rope_frequencies.h"
 #include "runtime/arena_layout.h"
 #include "runtime/model_runner.h"
+#include "runtime/test_prefill.h"
 #include "runtime/tiny_model.h"
 
 namespace strata {
@@ -93,9 +96,9 @@ std::vector<std::int32_t> Table(ModelRunner& runner, std::int64_t tokens) {
 std::vector<float> Copy(const LogitsView& logits) { return {logits.data, logits.data + logits.rows * logits.vocab}; }
 
 /// All logits of one prompt, in one step.
-std::vector<float> Whole(ModelRunner& runner, const std::vector<std::int32_t>& tokens) {
+std::vector<float> Whole(ModelRunner& runner, const std::vector<std::int32_t>& tokens, Phase phase = Phase::kDecode) {
   const auto table = Table(runner, static_cast<std::int64_t>(tokens.size()));
-  const SequenceSlice slice{tokens, 0, table, WantLogits::kAll};
+  const SequenceSlice slice{tokens, 0, table, WantLogits::kAll, RowResult::kLogits, phase};
   const auto logits = runner.Run({&slice, 1});
   EXPECT_TRUE(logits);
   runner.kv().Release(table);
@@ -300,7 +303,11 @@ TEST_P(Variants, RowsGiveTheirArgmaxAndLogitsOnlyWhereAsked) {
                                    WantLogits::kNone, WantLogits::kLast, WantLogits::kAll};
   constexpr RowResult kResults[] = {RowResult::kArgmax, RowResult::kLogits, RowResult::kArgmax,
                                     RowResult::kLogits, RowResult::kLogits, RowResult::kArgmax};
-  for (std::size_t i = 0; i < 6; ++i) slices.push_back({prompts[i], 0, tables[i], kWants[i], kResults[i]});
+  // The rows of a step have an order of their own, by phase; the answer has that of the slices.
+  constexpr Phase kPhases[] = {Phase::kPrefill, Phase::kDecode};
+  for (std::size_t i = 0; i < 6; ++i) {
+    slices.push_back({prompts[i], 0, tables[i], kWants[i], kResults[i], kPhases[i % 2]});
+  }
   const auto got = runner->Run(slices);
   ASSERT_TRUE(got);
   std::int64_t row = 0;
@@ -325,6 +332,85 @@ TEST_P(Variants, ThreadsDoNotChangeBits) {
   ASSERT_TRUE(one && two);
   const auto tokens = SomeTokens(33);
   EXPECT_EQ(Whole(*one, tokens), Whole(*two, tokens));
+}
+
+/// Runners whose prompts are computed by other activations than the rest, each way round: either may need more scratch.
+std::vector<std::unique_ptr<ModelRunner>> TwoPhased(const TinyModel::Options& options) {
+  using kernels::Activations;
+  std::vector<std::unique_ptr<ModelRunner>> runners;
+  for (const auto& [decode, prefill] :
+       {std::pair{Activations::kInt16, Activations::kInt8}, {Activations::kInt8, Activations::kInt16}}) {
+    auto runner =
+        ModelRunner::Load(std::make_shared<TinyModel>(options), {.threads = 2,
+                                                                 .kv_dtype = DType::kF32,
+                                                                 .max_sequences = 8,
+                                                                 .max_step_tokens = 96,
+                                                                 .activations = decode,
+                                                                 .prefill_linears = PrefillLinearsOf(prefill)});
+    EXPECT_TRUE(runner) << (runner ? "" : runner.error().ToString());
+    runners.push_back(std::move(*runner));
+  }
+  return runners;
+}
+
+TEST_P(Variants, APhaseGivesTheSameBitsBesideTheOther) {
+  for (const auto& runner : TwoPhased(GetParam().options)) {
+    std::vector<std::vector<std::int32_t>> inputs, tables;
+    std::vector<std::vector<float>> alone;
+    constexpr Phase kPhases[] = {Phase::kPrefill, Phase::kDecode, Phase::kPrefill, Phase::kDecode, Phase::kPrefill};
+    for (const int rows : {20, 11, 3, 1, 1}) inputs.push_back(SomeTokens(rows, rows));
+    for (std::size_t i = 0; i < inputs.size(); ++i) alone.push_back(Whole(*runner, inputs[i], kPhases[i]));
+    // All five, then the last four, ..., down to so few rows that every rank prepares them for itself.
+    for (std::size_t first = 0; first < inputs.size(); ++first) {
+      std::vector<SequenceSlice> slices;
+      tables.clear();
+      for (const auto& input : inputs) tables.push_back(Table(*runner, static_cast<std::int64_t>(input.size())));
+      for (std::size_t i = first; i < inputs.size(); ++i) {
+        slices.push_back({inputs[i], 0, tables[i], WantLogits::kAll, RowResult::kLogits, kPhases[i]});
+      }
+      const auto logits = runner->Run(slices);
+      ASSERT_TRUE(logits);
+      const float* got = logits->data;
+      for (std::size_t i = first; i < inputs.size(); ++i) {
+        for (const float want : alone[i]) ASSERT_EQ(*got++, want) << "slice " << i << " of those from " << first;
+      }
+      for (const auto& table : tables) runner->kv().Release(table);
+    }
+  }
+}
+
+TEST_P(Variants, OnlyRowsOfPromptsTakeThePrefillLinears) {
+  const auto runners = TwoPhased(GetParam().options);
+  const auto tokens = SomeTokens(33);
+  const auto exact = Load(GetParam().options);
+  EXPECT_EQ(Whole(*runners[0], tokens, Phase::kDecode), Whole(*exact, tokens));
+  const bool integer = exact->Describe("plan")->find("_int16_") != std::string::npos;
+  EXPECT_EQ(Whole(*runners[0], tokens, Phase::kPrefill) != Whole(*exact, tokens), integer);
+  EXPECT_EQ(runners[0]->Describe("plan")->find("prompts linear_") != std::string::npos, integer);
+}
+
+TEST_P(Variants, TheHeadHasNoPrefillLinear) {
+  for (const auto& runner : TwoPhased(GetParam().options)) {
+    std::istringstream plan(*runner->Describe("plan"));
+    int heads = 0;
+    for (std::string line; std::getline(plan, line);) {
+      if (line.find(" argmax") == std::string::npos) continue;
+      ++heads;
+      EXPECT_EQ(line.find("prompts"), std::string::npos) << line;
+    }
+    EXPECT_EQ(heads, 1);
+  }
+}
+
+TEST_P(Variants, TheArenaHasRoomForTheRowsOfEitherPhase) {
+  const auto arena = [](const ModelRunner& runner) { return runner.memory().arena; };
+  const auto runners = TwoPhased(GetParam().options);
+  RunnerOptions options = runners[0]->options();
+  options.prefill_linears = {};
+  const auto alone = ModelRunner::Load(std::make_shared<TinyModel>(GetParam().options), options);
+  ASSERT_TRUE(alone);
+  EXPECT_EQ(options.activations, kernels::Activations::kInt16);
+  for (const auto& runner : runners) EXPECT_EQ(arena(*runner), arena(**alone));
 }
 
 INSTANTIATE_TEST_SUITE_P(
