@@ -1,15 +1,14 @@
 // `strata serve`: the OpenAI-compatible server.
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -19,6 +18,7 @@
 #include "cli/commands.h"
 #include "cli/served_model.h"
 #include "cli/session.h"
+#include "serve/api_keys.h"
 #include "serve/server.h"
 
 namespace strata::cli {
@@ -40,33 +40,16 @@ std::chrono::milliseconds Seconds(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
-/// One key a line, and its weight in fair scheduling after it, 1 where there is none; empty lines do not count.
-/// `weights` is by tenant: keys[i] is tenant i + 1. Errors: kNotFound, kIo, kInvalidArgument (no key, a bad weight).
-Status ReadApiKeys(const std::string& path, std::vector<std::string>& keys, std::vector<double>& weights) {
+/// keys[i] is tenant i + 1, and weights are by tenant.
+Status AddKeysOf(const std::string& path, ServeOptions& options) {
   STRATA_TRY(const std::string text, ReadFile(path));
-  const std::size_t before = keys.size();
-  std::istringstream lines(text);
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    std::istringstream words(line);
-    std::string key, weight, more;
-    if (!(words >> key)) continue;
-    double value = 1;
-    if (words >> weight) {
-      const auto [end, error] = std::from_chars(weight.data(), weight.data() + weight.size(), value);
-      if (error != std::errc() || end != weight.data() + weight.size() || !(value >= 1e-3 && value <= 1e3) ||
-          words >> more) {
-        return Fail(ErrorCode::kInvalidArgument,
-                    "{}, line {}: after the key may come its weight, a number from 0.001 to 1000", path, number);
-      }
-    }
-    keys.push_back(key);
-    weights.resize(keys.size() + 1, 1);
-    weights.back() = value;
+  STRATA_TRY(const std::vector<serve::ApiKey> keys, serve::ParseApiKeys(text), "in {}", path);
+  std::vector<double>& weights = options.load.scheduler.tenant_weights;
+  weights.resize(options.server.api_keys.size() + 1, 1);
+  for (const auto& [key, weight] : keys) {
+    options.server.api_keys.push_back(key);
+    weights.push_back(weight);
   }
-  // A server that somebody meant to close must not be open.
-  if (keys.size() == before) return Fail(ErrorCode::kInvalidArgument, "{}: there is no key in this file", path);
   return {};
 }
 
@@ -90,8 +73,7 @@ std::optional<Status> LoadUnlessStopped(serve::Server& server, const std::string
 
 Status Serve(ServeOptions options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
-  if (!options.api_key_file.empty())
-    STRATA_CHECK(ReadApiKeys(options.api_key_file, options.server.api_keys, options.load.scheduler.tenant_weights));
+  if (!options.api_key_file.empty()) STRATA_CHECK(AddKeysOf(options.api_key_file, options));
   if (options.server.model_name.empty()) options.server.model_name = options.model;
   options.server.request_timeout = Seconds(options.request_timeout);
   options.server.drain_timeout = Seconds(options.drain_timeout);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "serve/api_error.h"
+#include "serve/api_keys.h"
 #include "serve/http.h"
 #include "serve/sse.h"
 #include "serve/wire.h"
@@ -152,6 +153,22 @@ TEST(Errors, EmptyFieldsAreNullAndBadTextIsReplaced) {
   EXPECT_TRUE(json["error"]["param"].is_null());
   EXPECT_TRUE(json["error"]["code"].is_null());
   EXPECT_EQ(json["error"]["message"], "a\xEF\xBF\xBD");
+}
+
+TEST(ApiKeys, CarryTheirWeights) {
+  const auto keys = ParseApiKeys("one\n\n  two 2.5 \r\nthree\t0.001\n");
+  ASSERT_TRUE(keys) << keys.error().ToString();
+  EXPECT_EQ(*keys, (std::vector<ApiKey>{{"one", 1}, {"two", 2.5}, {"three", 0.001}}));
+}
+
+TEST(ApiKeys, AreRefusedByLine) {
+  for (const char* weight : {"0", "-1", "0.0009", "1001", "nan", "inf", "2x", "x", "1 2"}) {
+    const auto keys = ParseApiKeys(fmt::format("one 3\n\ntwo {}\n", weight));
+    ASSERT_FALSE(keys) << weight;
+    EXPECT_EQ(keys.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_TRUE(keys.error().message().starts_with("line 3: ")) << keys.error().message();
+  }
+  for (const char* text : {"", " \n\n"}) EXPECT_FALSE(ParseApiKeys(text)) << "a server that is open to all";
 }
 
 }  // namespace
