@@ -3,12 +3,14 @@
 #include <atomic>
 #include <cmath>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
 #include "engine/sampler.h"
 #include "engine/test_engine.h"
 #include "engine/text_stream.h"
@@ -375,6 +377,38 @@ INSTANTIATE_TEST_SUITE_P(Cases, TextStreams,
                                          StreamCase{{4, 2}, {"b"}, false, {"a", "", ""}},
                                          StreamCase{{0, 0, 1}, {"aab", "ab"}, false, {"", "", "", ""}},
                                          StreamCase{{0, 1, 2}, {""}, false, {"a", "b", "c", ""}}));
+
+TEST(Engine, SaysWhenAFullQueueHasRoom) {
+  const auto engine = MakeEngine(0, {.scheduler = {.max_sequences = 1}, .max_queued = 2, .max_draft_tokens = 0});
+  std::deque<Answer> answers;
+  const auto fill = [&] {  // one runs, two wait
+    for (;;) {
+      const auto id = engine->Submit(Request(Prompt(8, 1), Greedy(200), answers.emplace_back()));
+      if (id) continue;
+      EXPECT_EQ(id.error().code(), ErrorCode::kResourceExhausted);
+      answers.pop_back();
+      return;
+    }
+  };
+  double shortest = 1e9, longest = 0, last = 0;
+  for (int ended = 0; ended < 12; ++ended) {
+    fill();
+    answers.front().Wait();
+    answers.pop_front();
+    const double now = MonotonicSeconds();
+    if (ended > 0) {
+      shortest = std::min(shortest, now - last);
+      longest = std::max(longest, now - last);
+    }
+    last = now;
+  }
+  fill();
+  const double first = engine->SecondsUntilRoom(), second = engine->SecondsUntilRoom();
+  EXPECT_GE(first, shortest / 2);
+  EXPECT_LE(first, longest * 2);
+  EXPECT_GT(second, first * 1.5) << "two clients are told to come for the same place";
+  for (Answer& answer : answers) answer.Wait();
+}
 
 }  // namespace
 }  // namespace strata

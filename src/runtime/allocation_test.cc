@@ -1,0 +1,93 @@
+// A step in steady state takes no memory: every operator new of this binary is counted, whichever thread calls it.
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <span>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "runtime/model_runner.h"
+#include "runtime/tiny_model.h"
+
+namespace {
+std::atomic<std::int64_t> allocations = 0;
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++allocations;
+  const auto align = static_cast<std::size_t>(alignment);
+  if (void* memory = std::aligned_alloc(align, (size + align - 1) / align * align)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace strata {
+namespace {
+
+/// Sequences that grow step by step, each in its own KV blocks.
+class Sequences {
+ public:
+  Sequences(ModelRunner& runner, std::size_t count, std::int64_t context) : runner_(runner), sequences_(count) {
+    for (auto& sequence : sequences_) EXPECT_TRUE(runner.kv().Allocate(KvPool::BlocksFor(context), sequence.table));
+    slices_.reserve(count);
+  }
+  ~Sequences() {
+    for (auto& sequence : sequences_) runner_.kv().Release(sequence.table);
+  }
+  Sequences(const Sequences&) = delete;
+  Sequences& operator=(const Sequences&) = delete;
+
+  /// The last one computes `chunk` tokens, the others one each.
+  void Step(std::size_t chunk, RowResult result) {
+    slices_.clear();
+    for (auto& [table, length] : sequences_) {
+      const auto tokens = std::span(kTokens).first(&table == &sequences_.back().table ? chunk : 1);
+      slices_.push_back({tokens, length, table, WantLogits::kLast, result});
+      length += static_cast<std::int64_t>(tokens.size());
+    }
+    EXPECT_TRUE(runner_.Run(slices_));
+  }
+
+ private:
+  struct Grown {
+    std::vector<std::int32_t> table;
+    std::int64_t length = 0;
+  };
+  static constexpr std::array<TokenId, 8> kTokens = {1, 2, 3, 4, 5, 6, 7, 8};
+  ModelRunner& runner_;
+  std::vector<Grown> sequences_;
+  std::vector<SequenceSlice> slices_;
+};
+
+class SteadyState : public testing::TestWithParam<int> {};
+
+TEST_P(SteadyState, AStepTakesNoMemory) {
+  constexpr int kWarmUp = 2, kSteps = 20;
+  const auto chunk = static_cast<std::size_t>(GetParam());
+  auto runner = ModelRunner::Load(std::make_shared<TinyModel>(TinyModel::Options{.dtype = DType::kQ4_0}),
+                                  {.threads = 2, .max_sequences = 8, .max_step_tokens = 32});
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  Sequences sequences(**runner, 8, static_cast<std::int64_t>(2 * (kWarmUp + kSteps) * chunk));
+  for (const RowResult result : {RowResult::kArgmax, RowResult::kLogits}) {
+    for (int i = 0; i < kWarmUp; ++i) sequences.Step(chunk, result);  // the step's lists find their sizes
+    const std::int64_t before = allocations;
+    for (int i = 0; i < kSteps; ++i) sequences.Step(chunk, result);
+    EXPECT_EQ(allocations - before, 0);
+  }
+  EXPECT_GT(allocations, 0) << "nothing is counted";
+}
+
+INSTANTIATE_TEST_SUITE_P(Chunks, SteadyState, testing::Values(1, 5));
+
+}  // namespace
+}  // namespace strata
