@@ -22,11 +22,23 @@ std::vector<TokenId> PromptOf(const Engine& engine, const TraceRequest& request,
   return prompt;
 }
 
-/// The gaps of one stream that end in (begin, end], in milliseconds.
-void AddGaps(const std::vector<double>& times, double begin, double end, std::vector<double>& gaps) {
-  for (std::size_t i = 1; i < times.size(); ++i) {
-    if (times[i] > begin && times[i] <= end) gaps.push_back((times[i] - times[i - 1]) * 1000);
+/// Streams that decode to the end of the context, each after a short prompt, once all have `tokens` tokens.
+using Streams = std::vector<std::unique_ptr<TimedRequest>>;
+Result<Streams> StartStreams(Engine& engine, std::int64_t count, std::size_t tokens) {
+  constexpr std::int64_t kPrompt = 16;
+  const TraceRequest endless = {.prompt_tokens = kPrompt, .output_tokens = engine.max_context() - kPrompt};
+  Streams streams;
+  for (std::int64_t i = 0; i < count; ++i) {
+    STRATA_TRY(auto request, TimedRequest::Submit(engine, endless, static_cast<std::uint64_t>(i + 1)));
+    streams.push_back(std::move(request));
   }
+  for (const auto& stream : streams) stream->WaitForTokens(tokens);
+  return streams;
+}
+
+/// Milliseconds before each of the tokens [first, last) of a stream.
+void AddGaps(const std::vector<double>& times, std::size_t first, std::size_t last, std::vector<double>& gaps) {
+  for (std::size_t i = first; i < last; ++i) gaps.push_back((times[i] - times[i - 1]) * 1000);
 }
 
 }  // namespace
@@ -105,8 +117,7 @@ Result<std::vector<RequestTimeline>> Replay(Engine& engine, const std::vector<Tr
 }
 
 Result<MixedLoad> MeasureMixed(Engine& engine, std::int64_t streams, std::int64_t prompt_tokens) {
-  constexpr std::int64_t kShort = 16;
-  constexpr std::size_t kBefore = 200;  // tokens of each stream before the prompt comes: p99 of 8 streams is the 16th
+  constexpr std::size_t kBefore = 64;  // tokens of each stream before the prompt comes
   const TraceRequest long_prompt = {.prompt_tokens = prompt_tokens, .output_tokens = 1};
   const auto first_token_ms = [&](std::uint64_t seed) -> Result<double> {
     const double begin = MonotonicSeconds();
@@ -116,22 +127,25 @@ Result<MixedLoad> MeasureMixed(Engine& engine, std::int64_t streams, std::int64_
   };
   MixedLoad load;
   STRATA_TRY(load.alone_ms, first_token_ms(1000));
-  std::vector<std::unique_ptr<TimedRequest>> decoding;
-  for (std::int64_t i = 0; i < streams; ++i) {
-    const TraceRequest endless = {.prompt_tokens = kShort, .output_tokens = engine.max_context() - kShort};
-    STRATA_TRY(auto request, TimedRequest::Submit(engine, endless, static_cast<std::uint64_t>(i + 1)));
-    decoding.push_back(std::move(request));
+  std::vector<std::pair<std::size_t, std::size_t>> spans;  // the tokens of each stream that came meanwhile
+  {
+    STRATA_TRY(const Streams decoding, StartStreams(engine, streams, kBefore));
+    const double arrival = MonotonicSeconds();
+    STRATA_TRY(load.first_token_ms, first_token_ms(1001));
+    const double end = MonotonicSeconds();
+    for (const auto& stream : decoding) {
+      const std::vector<double> times = stream->token_times();
+      const auto index = [&](double time) {
+        return static_cast<std::size_t>(std::ranges::upper_bound(times, time) - times.begin());
+      };
+      AddGaps(times, index(arrival), index(end), load.during_ms);
+      spans.emplace_back(index(arrival), index(end));
+    }
   }
-  for (const auto& request : decoding) request->WaitForTokens(2);
-  const double start = MonotonicSeconds();  // all decode from here on
-  for (const auto& request : decoding) request->WaitForTokens(kBefore);
-  const double arrival = MonotonicSeconds();
-  STRATA_TRY(load.first_token_ms, first_token_ms(1001));
-  const double end = MonotonicSeconds();
-  for (const auto& request : decoding) {
-    const std::vector<double> times = request->token_times();
-    AddGaps(times, start, arrival, load.before_ms);
-    AddGaps(times, arrival, end, load.during_ms);
+  STRATA_TRY(const Streams decoding, StartStreams(engine, streams, kBefore));
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    decoding[i]->WaitForTokens(spans[i].second);
+    AddGaps(decoding[i]->token_times(), spans[i].first, spans[i].second, load.without_ms);
   }
   return load;
 }

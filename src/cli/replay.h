@@ -45,12 +45,12 @@ class TimedRequest {
 /// The trace in real time. The timelines count from its start, as Simulate's do.
 Result<std::vector<RequestTimeline>> Replay(Engine& engine, const std::vector<TraceRequest>& trace);
 
-/// Streams that decode when a long prompt comes.
+/// Streams that decode when a long prompt comes, and the same streams when none does.
 struct MixedLoad {
-  std::vector<double> before_ms, during_ms;  ///< gaps between the tokens of the streams, before it came and until its
-                                             ///< first token
-  double first_token_ms = 0;                 ///< of the long prompt
-  double alone_ms = 0;                       ///< the same with nobody else there
+  std::vector<double> during_ms;   ///< gaps between the tokens of the streams from its arrival to its first token
+  std::vector<double> without_ms;  ///< gaps between the same tokens, at the same contexts, with no prompt beside them
+  double first_token_ms = 0;       ///< of the long prompt
+  double alone_ms = 0;             ///< the same with nobody else there
 };
 Result<MixedLoad> MeasureMixed(Engine& engine, std::int64_t streams, std::int64_t prompt_tokens);
 
