@@ -28,7 +28,7 @@ TEST(Schedule, ComputesAsManyRowsAgainWhileNothingWasMeasured) {
   EXPECT_THAT(decision.admit, ElementsAre(3));
   EXPECT_THAT(decision.slices, ElementsAre(Slice{1, 1}, Slice{2, 1}, Slice{3, 2}));
   EXPECT_EQ(decision.work,
-            (StepWork{.rows = 4, .logit_rows = 2, .decode_reads = 40, .prefill_reads = 3, .prefill_slices = 1}));
+            (StepWork{.rows = 4, .logit_rows = 2, .decode_rows = 2, .reads = 43, .passes = 42, .prefill_slices = 1}));
 }
 
 TEST(Schedule, PreemptsTheYoungestWhenTheOldestNeedsABlock) {

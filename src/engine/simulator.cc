@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <random>
 
 #include "engine/tenants.h"
 
@@ -48,7 +49,7 @@ class Simulator {
       Look();
       const StepDecision decision = Schedule(view_, options_.scheduler);
       if (decision.slices.empty()) return Fail(ErrorCode::kInternal, "at {} s nothing is scheduled", now_);
-      const double seconds = options_.cost.Seconds(decision.work);
+      const double seconds = options_.cost.Seconds(decision.work) * Noise();
       if (options_.on_step) options_.on_step(view_, decision, seconds);
       for (const RequestId id : decision.preempt) Preempt(id);
       for (const RequestId id : decision.admit) Admit(id);
@@ -63,6 +64,8 @@ class Simulator {
 
  private:
   std::int64_t Blocks(std::int64_t tokens) const { return (tokens + block_ - 1) / block_; }
+
+  double Noise() { return options_.noise.empty() ? 1 : options_.noise[random_() % options_.noise.size()]; }
 
   void Arrive() {
     while (arrived_ < trace_.size() && trace_[arrived_].arrival <= now_) {
@@ -221,6 +224,7 @@ class Simulator {
   const std::int64_t block_;
   TenantLedger ledger_;
   std::int64_t free_blocks_;
+  std::mt19937 random_;
   double now_ = 0;
   std::size_t arrived_ = 0;
   std::deque<Simulated> sequences_;  ///< by id - 1; addresses stay

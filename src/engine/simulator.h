@@ -40,6 +40,9 @@ struct SimulatorOptions {
   std::int64_t kv_blocks = 1 << 20;
   bool prefix_cache = true;  ///< in whole blocks, least recently used prefixes go first
   StepCost cost = {};
+  /// Factors by which real steps differ from what `cost` says, each as likely as the others (NoiseOf); a step takes one
+  /// at random, the same in every run. Empty = steps take what they cost.
+  std::vector<double> noise = {};
   /// Sees every step before it is applied; `seconds` is what it takes.
   std::function<void(const SchedulerView& view, const StepDecision& decision, double seconds)> on_step = {};
 };

@@ -37,6 +37,18 @@ TEST(Simulate, TellsWhenEachTokenComes) {
   EXPECT_THAT(summary.tokens_per_second, DoubleNear(6 / 101.5, 1e-9));
 }
 
+TEST(Simulate, StepsTakeLongerOrShorterByTheNoise) {
+  const std::vector<TraceRequest> trace = {{.prompt_tokens = 1, .output_tokens = 2001}};
+  const SimulatorOptions options = {.cost = OneSecondAStep(), .noise = {0.5, 1, 1, 4}};
+  const auto timelines = Simulate(trace, options);
+  ASSERT_TRUE(timelines);
+  const Percentiles gaps = Summarise(*timelines).between_tokens;
+  EXPECT_THAT(gaps.p50, DoubleNear(1000, 1e-6));
+  EXPECT_THAT(gaps.p90, DoubleNear(4000, 1e-6));
+  EXPECT_THAT((*timelines)[0].tokens.back(), DoubleNear(2001 * 6.5 / 4, 130));
+  EXPECT_EQ((*Simulate(trace, options))[0].tokens, (*timelines)[0].tokens) << "two runs, two answers";
+}
+
 TEST(Simulate, RefusesWhatThePoolCannotHold) {
   const auto result = Simulate({{.prompt_tokens = 8, .output_tokens = 1}, {.prompt_tokens = 40, .output_tokens = 9}},
                                {.kv_blocks = 3, .cost = OneSecondAStep()});

@@ -1,6 +1,7 @@
 #include "engine/step_cost.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <nlohmann/json.hpp>
 
@@ -8,30 +9,69 @@ namespace strata {
 namespace {
 
 constexpr double kFewRows = 8, kManyRows = 64;
+constexpr std::int64_t kPassRows = 32;  ///< that attention takes over the cache together
 /// Makes the terms comparable, which the fit's regularisation needs. Rows by the square root of their stretch's width
 /// (8, 56, 448), so that what is known of long chunks only is spread evenly over all their rows.
-constexpr std::array<double, StepCost::kTerms> kUnits = {1, 2.83, 7.48, 21.2, 8, 16384, 512 * 1024, 1};
-constexpr std::array<const char*, StepCost::kTerms> kNames = {"step",      "row_to_8",    "row_to_64",    "row_beyond",
-                                                              "logit_row", "decode_read", "prefill_read", "prefill"};
+constexpr std::array<double, StepCost::kTerms> kUnits = {1, 2.83, 7.48, 21.2, 8, 65536, 16384, 1};
+constexpr std::array<const char*, StepCost::kTerms> kNames = {"step",      "row_to_8", "row_to_64", "row_beyond",
+                                                              "logit_row", "read",     "pass",      "prefill"};
 
 /// Keeps the split between terms that no observed step tells apart (rows and their logits) small and even. It is added
-/// to sums of squared relative terms, which are about 1 a step.
+/// to sums of squared relative terms, which are about 1 a step. The rows of a stretch that no step came to are taken to
+/// cost what those of the stretch before do.
 constexpr double kRidge = 1e-6;
+constexpr std::size_t kFirstRows = 1, kLastRows = 3;  ///< the terms of the stretches
 constexpr std::int64_t kLeastDecodeSteps = 4;
+
+using Vector = std::array<double, StepCost::kTerms>;
+using Matrix = std::array<Vector, StepCost::kTerms>;
+
+/// squares x = targets over the terms of `chosen`, by Cholesky's decomposition; 0 for the others.
+Vector SolveFor(const Matrix& squares, const Vector& targets, const std::array<bool, StepCost::kTerms>& chosen) {
+  std::array<std::size_t, StepCost::kTerms> terms;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    if (chosen[i]) terms[count++] = i;
+  }
+  Matrix lower;
+  Vector x;
+  for (std::size_t i = 0; i < count; ++i) {
+    x[i] = targets[terms[i]];
+    for (std::size_t j = 0; j <= i; ++j) {
+      double sum = squares[terms[i]][terms[j]];
+      for (std::size_t k = 0; k < j; ++k) sum -= lower[i][k] * lower[j][k];
+      lower[i][j] = i == j ? std::sqrt(sum) : sum / lower[j][j];
+      if (j < i) x[i] -= lower[i][j] * x[j];
+    }
+    x[i] /= lower[i][i];
+  }
+  for (std::size_t i = count; i-- > 0;) {
+    for (std::size_t k = i + 1; k < count; ++k) x[i] -= lower[k][i] * x[k];
+    x[i] /= lower[i][i];
+  }
+  Vector all = {};
+  for (std::size_t i = 0; i < count; ++i) all[terms[i]] = x[i];
+  return all;
+}
 
 }  // namespace
 
 void StepWork::AddDecode(std::int64_t computed, std::int64_t added) {
-  rows += added;
+  AddRows(computed, added);
   logit_rows += added;
-  decode_reads += added * computed + added * (added + 1) / 2;
+  decode_rows += added;
 }
 
 void StepWork::AddPrefill(std::int64_t computed, std::int64_t tokens, std::int64_t with_logits) {
-  rows += tokens;
+  AddRows(computed, tokens);
   logit_rows += with_logits;
-  prefill_reads += tokens * computed + tokens * (tokens + 1) / 2;
   ++prefill_slices;
+}
+
+void StepWork::AddRows(std::int64_t computed, std::int64_t added) {
+  rows += added;
+  reads += added * computed + added * (added + 1) / 2;
+  passes += (computed + added) * ((added + kPassRows - 1) / kPassRows);
 }
 
 std::array<double, StepCost::kTerms> StepCost::Terms(const StepWork& work) {
@@ -41,8 +81,8 @@ std::array<double, StepCost::kTerms> StepCost::Terms(const StepWork& work) {
                                       std::clamp(rows - kFewRows, 0.0, kManyRows - kFewRows),
                                       std::max(rows - kManyRows, 0.0),
                                       static_cast<double>(work.logit_rows),
-                                      static_cast<double>(work.decode_reads),
-                                      static_cast<double>(work.prefill_reads),
+                                      static_cast<double>(work.reads),
+                                      static_cast<double>(work.passes),
                                       work.prefill_slices > 0 ? 1.0 : 0.0};
   for (std::size_t i = 0; i < kTerms; ++i) terms[i] /= kUnits[i];
   return terms;
@@ -86,32 +126,57 @@ void StepCostFit::Observe(const StepWork& work, double seconds) {
     for (std::size_t j = 0; j < kTerms; ++j) kind.squares[i][j] = keep * kind.squares[i][j] + terms[i] * terms[j];
     kind.targets[i] = keep * kind.targets[i] + terms[i];
   }
-  ++kind.observed;
-  cost_.known = kinds_[0].observed >= kLeastDecodeSteps && kinds_[1].observed > 0;
-  Descend(4);
+  if (work.decode_rows > 0) ++decodes_;
+  if (work.prefill_slices > 0) ++prefills_;
+  cost_.known = decodes_ >= kLeastDecodeSteps && prefills_ > 0;
+  Solve();
 }
 
-const StepCost& StepCostFit::Converge() {
-  Descend(20'000);
-  return cost_;
-}
-
-void StepCostFit::Descend(int sweeps) {
-  Equations sum = kinds_[0];
-  for (std::size_t i = 0; i < kTerms; ++i) {
-    for (std::size_t j = 0; j < kTerms; ++j) sum.squares[i][j] += kinds_[1].squares[i][j];
-    sum.targets[i] += kinds_[1].targets[i];
-  }
+/// Non-negative least squares by principal pivoting: while a coefficient is below 0, or one held at 0 wants to grow,
+/// the last such changes sides (Murty, "Note on a Bard-type scheme for solving the complementarity problem", 1974). It
+/// ends, since the ridge makes the matrix positive definite; and soon, since it begins where the step before ended.
+void StepCostFit::Solve() {
+  Matrix squares = kinds_[0].squares;
+  Vector targets = kinds_[0].targets;
   double largest = 0;
-  for (std::size_t i = 0; i < kTerms; ++i) largest = std::max(largest, sum.squares[i][i]);
-  for (std::size_t i = 0; i < kTerms; ++i) sum.squares[i][i] += kRidge * largest;
-  for (int sweep = 0; sweep < sweeps; ++sweep) {
-    for (std::size_t i = 0; i < kTerms; ++i) {
-      double residual = sum.targets[i];
-      for (std::size_t j = 0; j < kTerms; ++j) residual -= sum.squares[i][j] * cost_.seconds[j];
-      cost_.seconds[i] = std::max(0.0, cost_.seconds[i] + residual / sum.squares[i][i]);
-    }
+  for (std::size_t i = 0; i < kTerms; ++i) {
+    for (std::size_t j = 0; j < kTerms; ++j) squares[i][j] += kinds_[1].squares[i][j];
+    targets[i] += kinds_[1].targets[i];
+    largest = std::max(largest, squares[i][i]);
   }
+  const double ridge = kRidge * largest;
+  for (std::size_t i = 0; i < kTerms; ++i) {
+    squares[i][i] += ridge;
+    if (i <= kFirstRows || i > kLastRows) continue;
+    const double ratio = kUnits[i] / kUnits[i - 1];
+    squares[i - 1][i - 1] += ridge * ratio * ratio;
+    squares[i][i - 1] -= ridge * ratio;
+    squares[i - 1][i] -= ridge * ratio;
+  }
+  constexpr int kMostPivots = 1 << kTerms;  // every set of terms once
+  for (int pivot = 0; pivot < kMostPivots; ++pivot) {
+    const Vector solution = SolveFor(squares, targets, positive_);
+    std::size_t wrong = kTerms;
+    for (std::size_t i = 0; i < kTerms; ++i) {
+      double growth = targets[i];
+      for (std::size_t j = 0; j < kTerms; ++j) growth -= squares[i][j] * solution[j];
+      if (positive_[i] ? solution[i] < 0 : growth > 1e-9 * targets[i]) wrong = i;
+    }
+    if (wrong == kTerms) {
+      cost_.seconds = solution;
+      return;
+    }
+    positive_[wrong] = !positive_[wrong];
+  }
+}
+
+std::vector<double> NoiseOf(std::span<const StepSample> steps, const StepCost& cost, std::size_t quantiles) {
+  std::vector<double> factors;
+  for (const auto& [work, seconds] : steps) factors.push_back(seconds / cost.Seconds(work));
+  std::ranges::sort(factors);
+  std::vector<double> noise;
+  for (std::size_t i = 0; i < quantiles; ++i) noise.push_back(factors[(2 * i + 1) * factors.size() / (2 * quantiles)]);
+  return noise;
 }
 
 }  // namespace strata

@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/scheduler.h"
+#include "engine/simulator.h"
+
 namespace strata {
 namespace {
 
@@ -25,7 +28,7 @@ double Machine(const StepWork& work, std::mt19937& random, bool noisy = true) {
   const auto rows = static_cast<double>(work.rows);
   const double seconds = 0.0015 + 0.0003 * std::min(rows, 6.0) + 0.0008 * std::clamp(rows - 6, 0.0, 42.0) +
                          0.0006 * std::max(rows - 48, 0.0) + 0.0001 * static_cast<double>(work.logit_rows) +
-                         2e-8 * static_cast<double>(work.decode_reads + work.prefill_reads) +
+                         2e-8 * static_cast<double>(work.reads) + 5e-8 * static_cast<double>(work.passes) +
                          (work.prefill_slices > 0 ? 0.0004 : 0);
   if (!noisy) return seconds;
   if (random() % 200 == 0) return seconds + 0.1;
@@ -44,7 +47,7 @@ TEST(StepCost, LearnsAMachineFromItsSteps) {
                               : Decode(streams, context);
     fit.Observe(work, Machine(work, random));
   }
-  const StepCost& cost = fit.Converge();
+  const StepCost& cost = fit.cost();
   EXPECT_TRUE(cost.known);
   double worst = 0;
   for (const StepWork& work : {Decode(1, 100), Decode(8, 1000), Decode(32, 500), Decode(64, 3000),
@@ -70,6 +73,68 @@ TEST(StepCost, FollowsOnlineAndKeepsWhatItKnowsOfPrefill) {
   EXPECT_NEAR(fit.cost().Seconds(Decode(8, 500)) / Machine(Decode(8, 500), random, false), 2, 0.2);
 }
 
+// The scheduler sizes the second chunk beside streams by what it knows after the first.
+TEST(StepCost, KnowsAfterAFewSteps) {
+  std::mt19937 random(6);
+  double worst = 0;
+  for (int run = 0; run < 50; ++run) {
+    StepCostFit fit;
+    const auto observe = [&](const StepWork& work) { fit.Observe(work, Machine(work, random)); };
+    for (int i = 0; i < 4; ++i) observe(Mixed(0, 0, 512 * i, 512));
+    for (int i = 0; i < 20; ++i) observe(Decode(8, 100 + i));
+    for (int i = 0; i < 3; ++i) observe(Mixed(8, 120, 0, 12));
+    for (const StepWork& work : {Mixed(8, 130, 36, 12), Mixed(8, 130, 36, 6), Mixed(8, 300, 2000, 12)}) {
+      worst = std::max(worst, std::abs(fit.cost().Seconds(work) / Machine(work, random, false) - 1));
+    }
+  }
+  EXPECT_LT(worst, 0.2);
+}
+
+// Where prompts keep coming no step is without prefill.
+TEST(StepCost, KnowsFromMixedStepsAlone) {
+  std::mt19937 random(8);
+  StepCostFit fit;
+  for (int i = 0; i < 60; ++i) {
+    const StepWork work = Mixed(i / 10, 100 + i, 20 * i, 8 + i % 5);
+    fit.Observe(work, Machine(work, random));
+  }
+  EXPECT_TRUE(fit.cost().known);
+  for (const StepWork& work : {Mixed(5, 160, 1200, 12), Mixed(5, 160, 1200, 8), Decode(5, 160)}) {
+    EXPECT_NEAR(fit.cost().Seconds(work) / Machine(work, random, false), 1, 0.25);
+  }
+}
+
+// Schedule() with what is learned on the way: eight streams, then a prompt of 6,000 tokens, on a machine never seen.
+TEST(StepCost, KeepsStreamsTheirPaceBesideALongPrompt) {
+  std::mt19937 random(9);
+  StepCostFit fit;
+  SchedulerView view;
+  for (RequestId id = 1; id <= 8; ++id) view.running.push_back({.id = id, .prompt = 16, .length = 16});
+  view.free_blocks = 1 << 20;
+  std::vector<double> during, without;
+  for (int step = 0; step < 100 || view.running.size() > 8; ++step) {
+    if (step == 60) view.running.push_back({.id = 9, .prompt = 6000, .length = 6000});
+    view.cost = fit.cost();
+    const StepDecision decision = Schedule(view, {});
+    const double seconds = Machine(decision.work, random);
+    fit.Observe(decision.work, seconds);
+    if (view.running.size() > 8) {
+      during.push_back(seconds * 1000);
+      without.push_back(Machine(Decode(8, view.running[0].computed), random) * 1000);
+    }
+    for (const auto& [id, tokens] : decision.slices) {
+      SequenceView& sequence = view.running[id - 1];
+      sequence.computed += tokens;
+      if (sequence.left() == 0) ++sequence.length;
+    }
+    if (view.running.back().length > 6000) view.running.pop_back();
+    ASSERT_LT(step, 6000);
+  }
+  EXPECT_GT(during.size(), 100U);
+  EXPECT_LE(PercentilesOf(during).p99, 2 * PercentilesOf(without).p99);
+  EXPECT_GE(PercentilesOf(during).p50, 1.5 * PercentilesOf(without).p50) << "prefill does not get its share";
+}
+
 TEST(StepCost, MoreWorkNeverCostsLess) {
   std::mt19937 random(5);
   StepCostFit fit;
@@ -86,6 +151,16 @@ TEST(StepCost, MoreWorkNeverCostsLess) {
     EXPECT_GE(now, last);
     last = now;
   }
+}
+
+TEST(StepCost, NoiseIsTheQuantilesOfWhatStepsTook) {
+  StepCost cost;
+  cost.seconds[0] = 2;
+  std::vector<StepSample> steps;
+  for (int i = 99; i >= 0; --i) steps.push_back({Decode(1, 1), 0.02 * i + 0.01});
+  const std::vector<double> noise = NoiseOf(steps, cost, 4);
+  ASSERT_EQ(noise.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(noise[i], (static_cast<double>(i) + 0.5) / 4, 0.01);
 }
 
 TEST(StepCost, GoesThroughJson) {
