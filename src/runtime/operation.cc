@@ -96,8 +96,8 @@ void LinearOperation::Run(int rank, const Step& step) {
     epilogues[0].out_rows = step.stored_logits;
   }
   const std::int64_t all = kernels::Panels(problem.n);
-  // Few rows: a panel streams by in less time than ranks may wait for each other. More: kernels block by some panels.
-  const std::int64_t group = (count <= kStreamedRows ? 1 : 4) * epilogue.parts;
+  // Few rows: a panel streams by in less time than ranks may wait for each other. More: kernels unpack two at a time.
+  const std::int64_t group = (count <= kStreamedRows ? 1 : 2) * epilogue.parts;
   panels.DrainShares(rank, step.team->size(), all, group, [&](std::int64_t begin, std::int64_t end) {
     for (std::size_t i = 0; i < std::size(parts); ++i) {
       const std::int64_t part_rows = parts[i].rows.end - parts[i].rows.begin;
