@@ -124,6 +124,7 @@ Result<std::vector<double>> MeasureOperations(ModelRunner& runner, const StepSha
     for (std::size_t k = 0; i >= 0 && k < seconds.size(); ++k) times[k].push_back(seconds[k]);
   }
   std::vector<double> medians;
+  medians.reserve(times.size());
   for (auto& of_operation : times) medians.push_back(MedianOf(std::move(of_operation)));
   return medians;
 }

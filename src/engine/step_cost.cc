@@ -172,9 +172,11 @@ void StepCostFit::Solve() {
 
 std::vector<double> NoiseOf(std::span<const StepSample> steps, const StepCost& cost, std::size_t quantiles) {
   std::vector<double> factors;
+  factors.reserve(steps.size());
   for (const auto& [work, seconds] : steps) factors.push_back(seconds / cost.Seconds(work));
   std::ranges::sort(factors);
   std::vector<double> noise;
+  noise.reserve(quantiles);
   for (std::size_t i = 0; i < quantiles; ++i) noise.push_back(factors[(2 * i + 1) * factors.size() / (2 * quantiles)]);
   return noise;
 }
