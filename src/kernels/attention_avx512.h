@@ -1,6 +1,6 @@
-// Inside the kernels only: the loops of flash attention over f32 on zmm, for the files of each instruction set that has
-// them. A tile is up to six (row, query head) pairs against 64 tokens (four blocks): 24 zmm of scores share each row of
-// K^T, then 24 zmm of outputs share each row of V.
+// Inside the kernels only: the loops of flash attention on zmm, for the files of each instruction set that has them. A
+// tile is up to six (row, query head) pairs against 64 tokens (four blocks): 24 zmm of scores share each row of K^T,
+// then 24 zmm of outputs share each row of V.
 #pragma once
 
 #include <immintrin.h>
@@ -25,6 +25,15 @@ inline __m512 Exp2(__m512 x) {
   y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.0f));
   return _mm512_scalef_ps(y, n);
 }
+
+/// What the loops multiply: kWidth values in each lane.
+struct F32Lanes {
+  using Value = float;
+  static constexpr int kWidth = 1;
+  static __m512 Load(const float* values) { return _mm512_loadu_ps(values); }
+  static __m512 Broadcast(float value) { return _mm512_set1_ps(value); }
+  static __m512 AddProducts(__m512 sum, __m512 a, __m512 b) { return _mm512_fmadd_ps(a, b, sum); }
+};
 
 class Avx512 {
  public:
@@ -51,23 +60,11 @@ class Avx512 {
 
   template <int kPairs>
   static void Scores(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
-    switch (span.blocks) {
-      case 1:
-        return ScoresOf<kPairs, 1>(span, head_dim, tile);
-      case 2:
-        return ScoresOf<kPairs, 2>(span, head_dim, tile);
-      case 3:
-        return ScoresOf<kPairs, 3>(span, head_dim, tile);
-      default:
-        return ScoresOf<kPairs, 4>(span, head_dim, tile);
-    }
+    ScoresBy<F32Lanes, kPairs>(span, head_dim, tile.q, tile);
   }
-
   template <int kPairs>
   static void Values(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
-    std::int64_t d0 = 0;
-    for (; d0 + 64 <= head_dim; d0 += 64) ValuesOf<kPairs, 4>(span, head_dim, d0, tile);
-    for (; d0 < head_dim; d0 += 16) ValuesOf<kPairs, 1>(span, head_dim, d0, tile);
+    ValuesBy<F32Lanes, kPairs>(span, head_dim, tile.weights, tile);
   }
 
   template <int kPairs>
@@ -98,19 +95,44 @@ class Avx512 {
     }
   }
 
+ protected:
+  /// q: of each pair.
+  template <class Lanes, int kPairs>
+  static void ScoresBy(const Span<typename Lanes::Value>& span, std::int64_t head_dim,
+                       const typename Lanes::Value* const* q, Tile& tile) {
+    switch (span.blocks) {
+      case 1:
+        return ScoresOf<Lanes, kPairs, 1>(span, head_dim, q, tile);
+      case 2:
+        return ScoresOf<Lanes, kPairs, 2>(span, head_dim, q, tile);
+      case 3:
+        return ScoresOf<Lanes, kPairs, 3>(span, head_dim, q, tile);
+      default:
+        return ScoresOf<Lanes, kPairs, 4>(span, head_dim, q, tile);
+    }
+  }
+  template <class Lanes, int kPairs>
+  static void ValuesBy(const Span<typename Lanes::Value>& span, std::int64_t head_dim,
+                       const typename Lanes::Value (*weights)[kSpan / Lanes::kWidth], Tile& tile) {
+    std::int64_t d0 = 0;
+    for (; d0 + 64 <= head_dim; d0 += 64) ValuesOf<Lanes, kPairs, 4>(span, head_dim, d0, weights, tile);
+    for (; d0 < head_dim; d0 += 16) ValuesOf<Lanes, kPairs, 1>(span, head_dim, d0, weights, tile);
+  }
+
  private:
-  template <int kPairs, int kBlocks>
-  static void ScoresOf(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
+  template <class Lanes, int kPairs, int kBlocks>
+  static void ScoresOf(const Span<typename Lanes::Value>& span, std::int64_t head_dim,
+                       const typename Lanes::Value* const* q, Tile& tile) {
     __m512 scores[kPairs][kBlocks];
     for (auto& pair : scores) {
       for (__m512& score : pair) score = _mm512_setzero_ps();
     }
-    for (std::int64_t d = 0; d < head_dim; ++d) {
-      __m512 k[kBlocks];
-      for (int b = 0; b < kBlocks; ++b) k[b] = _mm512_loadu_ps(span.k[b] + d * kKvBlock);
+    for (std::int64_t d = 0; d < head_dim / Lanes::kWidth; ++d) {
+      decltype(Lanes::Load(nullptr)) k[kBlocks];
+      for (int b = 0; b < kBlocks; ++b) k[b] = Lanes::Load(span.k[b] + d * kKvBlock);
       for (int i = 0; i < kPairs; ++i) {
-        const __m512 q = _mm512_set1_ps(tile.q[i][d]);
-        for (int b = 0; b < kBlocks; ++b) scores[i][b] = _mm512_fmadd_ps(q, k[b], scores[i][b]);
+        const auto value = Lanes::Broadcast(q[i][d]);
+        for (int b = 0; b < kBlocks; ++b) scores[i][b] = Lanes::AddProducts(scores[i][b], value, k[b]);
       }
     }
     for (int i = 0; i < kPairs; ++i) {
@@ -118,9 +140,10 @@ class Avx512 {
     }
   }
 
-  // Dimensions [d0, d0 + 16 kChunks) of the outputs.
-  template <int kPairs, int kChunks>
-  static void ValuesOf(const Span<float>& span, std::int64_t head_dim, std::int64_t d0, Tile& tile) {
+  // Dimensions [d0, d0 + 16 kChunks) of the outputs. The second of a last pair may be nobody's: its weight is 0.
+  template <class Lanes, int kPairs, int kChunks>
+  static void ValuesOf(const Span<typename Lanes::Value>& span, std::int64_t head_dim, std::int64_t d0,
+                       const typename Lanes::Value (*weights)[kSpan / Lanes::kWidth], Tile& tile) {
     __m512 out[kPairs][kChunks];
     for (int i = 0; i < kPairs; ++i) {
       const __m512 correction = _mm512_set1_ps(tile.correction[i]);
@@ -129,14 +152,14 @@ class Avx512 {
       }
     }
     for (std::int64_t begin = 0; begin < span.tokens; begin += kKvBlock) {
-      const float* v = span.v[begin / kKvBlock] + d0;
+      const auto* v = span.v[begin / kKvBlock] + d0;
       const std::int64_t tokens = span.tokens - begin < kKvBlock ? span.tokens - begin : kKvBlock;
-      for (std::int64_t t = 0; t < tokens; ++t, v += head_dim) {
-        __m512 values[kChunks];
-        for (int c = 0; c < kChunks; ++c) values[c] = _mm512_loadu_ps(v + 16 * c);
+      for (std::int64_t t = 0; t < tokens; t += Lanes::kWidth, v += head_dim) {
+        decltype(Lanes::Load(nullptr)) values[kChunks];
+        for (int c = 0; c < kChunks; ++c) values[c] = Lanes::Load(v + 16 * c);
         for (int i = 0; i < kPairs; ++i) {
-          const __m512 p = _mm512_set1_ps(tile.weights[i][begin + t]);
-          for (int c = 0; c < kChunks; ++c) out[i][c] = _mm512_fmadd_ps(p, values[c], out[i][c]);
+          const auto p = Lanes::Broadcast(weights[i][(begin + t) / Lanes::kWidth]);
+          for (int c = 0; c < kChunks; ++c) out[i][c] = Lanes::AddProducts(out[i][c], p, values[c]);
         }
       }
     }
