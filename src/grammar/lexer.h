@@ -1,0 +1,112 @@
+// Lexemes as automata over bytes: a regex over code points, in one of two spellings, whose states are made when they
+// are first reached.
+//
+//   Lexer lexer(store);
+//   LexState s = lexer.Start(regex, Spelling::kJsonString);   // "…" with escapes; the regex speaks of the content
+//   for (unsigned char byte : text) s = lexer.Next(s, byte);
+//   lexer.Accepts(s)
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "grammar/regex.h"
+
+namespace strata::grammar {
+
+enum class Spelling : std::uint8_t {
+  kText,        ///< UTF-8 as it stands
+  kJsonString,  ///< between double quotes, RFC 8259 section 7: any character but controls, " and \ raw, or any escape
+};
+
+using LexState = std::uint32_t;
+inline constexpr LexState kDeadState = 0;
+
+/// Every state but kDeadState can reach acceptance. Not thread-safe.
+class Lexer {
+ public:
+  explicit Lexer(RegexStore& regexes);
+
+  LexState Start(RegexId regex, Spelling spelling);
+  /// Exactly this special token, which no text spells: the byte 0xFF and three bytes of its id, as vocabulary.h has it.
+  LexState StartToken(std::int32_t token);
+  LexState Next(LexState state, std::uint8_t byte) {
+    const LexState next = states_[state]->next[byte];
+    return next != kUnknown ? next : ComputeNext(state, byte);
+  }
+  bool Accepts(LexState state) const { return states_[state]->accepts; }
+  /// The word of a OneOf that has been spelled (RegexStore::MatchedWord) where Accepts; -1 for other lexemes.
+  std::int32_t MatchedWord(LexState state) const { return states_[state]->word; }
+  /// Whether the state is between two characters of a JSON string's content.
+  bool IsStringContent(LexState state) const {
+    const Key& key = states_[state]->key;
+    return key.spelling == Spelling::kJsonString && key.phase == Phase::kContent;
+  }
+  /// Inside a JSON string, of ordinary code points (those that stand for themselves: no control, quote or backslash):
+  struct Freedom {
+    std::uint32_t depth = 0;  ///< so many may follow, whatever they are; counted up to kFreeLimit
+    bool may_end = false;     ///< the string may end after any number of these, none included
+    bool stops = false;       ///< no further ordinary one may follow these
+  };
+  static constexpr std::uint32_t kFreeLimit = 32;
+  Freedom FreedomOf(LexState state);
+
+  std::size_t size() const { return states_.size(); }
+  RegexStore& regexes() { return regexes_; }
+
+ private:
+  static constexpr LexState kUnknown = 0xFFFFFFFF;
+  /// How far the spelling of the next code point has come.
+  enum class Phase : std::uint8_t {
+    kOpen,     ///< before the opening quote
+    kContent,  ///< between code points
+    kClosed,   ///< after the closing quote
+    kUtf8,     ///< value: bits so far; left: bytes to come
+    kEscape,   ///< after a backslash
+    kHex,      ///< value: digits so far; left: digits to come
+    kLowBackslash,
+    kLowU,
+    kLowHex,  ///< the second half of a surrogate pair; high: the first
+    kToken,   ///< a special token's bytes; value: its id; left: bytes to come
+  };
+  struct Key {
+    RegexId regex;
+    Spelling spelling;
+    Phase phase;
+    std::uint8_t left = 0;
+    std::uint32_t value = 0;
+    std::uint32_t high = 0;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const;
+  };
+  struct State {
+    Key key;
+    bool accepts;
+    std::int32_t word;
+    std::array<LexState, 256> next;
+  };
+
+  LexState Intern(const Key& key);
+  LexState ComputeNext(LexState state, std::uint8_t byte);
+  LexState Partial(const Key& key, char32_t least);
+  LexState AfterCodePoint(const Key& key, char32_t c);
+  LexState NextInContent(const Key& key, std::uint8_t byte);
+  LexState NextInUtf8(const Key& key, std::uint8_t byte);
+  LexState NextInEscape(const Key& key, std::uint8_t byte);
+  LexState NextInHex(const Key& key, std::uint8_t byte);
+  bool Reaches(RegexId regex, char32_t first, char32_t last);
+  Freedom RegexFreedom(RegexId regex, std::uint32_t limit);
+
+  RegexStore& regexes_;
+  std::vector<std::unique_ptr<State>> states_;
+  std::unordered_map<Key, LexState, KeyHash> index_;
+  std::map<std::pair<RegexId, std::uint32_t>, Freedom> freedom_;  ///< by regex and limit
+};
+
+}  // namespace strata::grammar

@@ -1,0 +1,156 @@
+#include "grammar/machine.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+
+namespace strata::grammar {
+namespace {
+
+/// Calls within calls before a byte is consumed: more is left recursion.
+constexpr std::size_t kMaxClosureDepth = 10'000;
+constexpr StackId kBottomStack = 0;
+
+}  // namespace
+
+Machine::Machine(Network& network, NodeId root) : network_(network) {
+  configs_.push_back(std::make_unique<Config>());
+  configs_[kDeadConfig]->next.fill(kDeadConfig);
+  InternStack({{kBottom, 0}});
+  Closure closure;
+  Enter(root, kBottomStack, closure);
+  start_ = Finish(std::move(closure));
+}
+
+void Machine::Enter(NodeId node, StackId stack, Closure& closure) {
+  node = network_.Resolve(node);
+  if (node == kFailNode || exhausted_) return;
+  if (!closure.visited.insert(static_cast<std::uint64_t>(node) << 32 | stack).second) return;
+  if (++closure.depth > kMaxClosureDepth || closure.threads.size() > kMaxThreads) {
+    exhausted_ = true;
+    return;
+  }
+  const Node at = network_.node(node);
+  switch (at.kind) {
+    case Node::Kind::kAccept: {
+      const std::vector<Frame> frames = stacks_[stack];
+      for (const Frame& frame : frames) {
+        if (frame.node == kBottom) {
+          closure.accepts = true;
+        } else {
+          Enter(frame.node, frame.rest, closure);
+        }
+      }
+      break;
+    }
+    case Node::Kind::kLexeme:
+    case Node::Kind::kWordLexeme:
+      closure.threads.push_back({at.start, node, stack});
+      if (lexer().Accepts(at.start)) Enter(network_.After(at, at.start), stack, closure);
+      break;
+    case Node::Kind::kCall:
+      Enter(at.callee, Push(at.next, stack), closure);
+      break;
+    case Node::Kind::kChoice:
+      for (std::uint32_t i = 0; i < at.count; ++i) Enter(network_.links(at)[i], stack, closure);
+      break;
+    default:
+      break;  // Resolve gives no other
+  }
+  --closure.depth;
+}
+
+ConfigId Machine::ComputeStep(ConfigId config, std::uint8_t byte) {
+  Closure closure;
+  const Config& from = *configs_[config];
+  for (const Thread& thread : from.threads) {
+    const LexState state = lexer().Next(thread.state, byte);
+    if (state == kDeadState) continue;
+    closure.threads.push_back({state, thread.node, thread.stack});
+    if (lexer().Accepts(state)) Enter(network_.After(network_.node(thread.node), state), thread.stack, closure);
+  }
+  const ConfigId next = Finish(std::move(closure));
+  configs_[config]->next[byte] = next;
+  return next;
+}
+
+ConfigId Machine::AfterLexeme(const Thread& thread, LexState state) {
+  Closure closure;
+  Enter(network_.After(network_.node(thread.node), state), thread.stack, closure);
+  return Finish(std::move(closure));
+}
+
+ConfigId Machine::ConfigOf(std::span<const Thread> threads) {
+  Closure closure;
+  closure.threads.assign(threads.begin(), threads.end());
+  return Finish(std::move(closure));
+}
+
+ConfigId Machine::Finish(Closure closure) {
+  std::vector<Thread>& threads = closure.threads;
+  std::ranges::sort(threads);
+  std::size_t kept = 0;
+  for (const Thread& thread : threads) {
+    if (kept > 0 && threads[kept - 1].state == thread.state && threads[kept - 1].node == thread.node) {
+      threads[kept - 1].stack = Union(threads[kept - 1].stack, thread.stack);
+    } else {
+      threads[kept++] = thread;
+    }
+  }
+  threads.resize(kept);
+  if (exhausted() || (threads.empty() && !closure.accepts)) return kDeadConfig;
+  const std::uint64_t hash = Hash64(std::as_bytes(std::span(threads)), closure.accepts ? 1 : 0);
+  const auto [begin, end] = config_index_.equal_range(hash);
+  for (auto it = begin; it != end; ++it) {
+    const Config& other = *configs_[it->second];
+    if (other.accepts == closure.accepts && other.threads == threads) return it->second;
+  }
+  if (configs_.size() >= kMaxConfigs) {
+    exhausted_ = true;
+    return kDeadConfig;
+  }
+  const auto id = static_cast<ConfigId>(configs_.size());
+  auto config = std::make_unique<Config>();
+  config->threads = std::move(threads);
+  config->accepts = closure.accepts;
+  config->next.fill(kUnknown);
+  configs_.push_back(std::move(config));
+  config_index_.emplace(hash, id);
+  return id;
+}
+
+StackId Machine::Push(NodeId node, StackId rest) { return InternStack({{node, rest}}); }
+
+StackId Machine::InternStack(std::vector<Frame> frames) {
+  const std::uint64_t hash = Hash64(std::as_bytes(std::span(frames)));
+  const auto [begin, end] = stack_index_.equal_range(hash);
+  for (auto it = begin; it != end; ++it) {
+    if (stacks_[it->second] == frames) return it->second;
+  }
+  const auto id = static_cast<StackId>(stacks_.size());
+  stacks_.push_back(std::move(frames));
+  stack_index_.emplace(hash, id);
+  return id;
+}
+
+StackId Machine::Union(StackId a, StackId b) {
+  if (a == b) return a;
+  if (a > b) std::swap(a, b);
+  if (const auto known = unions_.find({a, b}); known != unions_.end()) return known->second;
+  std::vector<Frame> both = stacks_[a];
+  both.insert(both.end(), stacks_[b].begin(), stacks_[b].end());
+  std::ranges::sort(both);
+  std::vector<Frame> merged;
+  for (const Frame& frame : both) {
+    if (!merged.empty() && merged.back().node == frame.node) {
+      merged.back().rest = Union(merged.back().rest, frame.rest);
+    } else {
+      merged.push_back(frame);
+    }
+  }
+  const StackId result = InternStack(std::move(merged));
+  unions_.emplace(std::pair(a, b), result);
+  return result;
+}
+
+}  // namespace strata::grammar
