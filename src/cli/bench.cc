@@ -212,7 +212,7 @@ void AddBench(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("bench", "Measure a model on this machine: prefill, decode, streams, perplexity");
   auto options = std::make_shared<BenchOptions>();
-  command->add_option("model", options->model, "Model file, folder or name")->required();
+  command->add_option("model", options->model, "Model file, folder or name");
   command->add_option("--prefill", options->prefill, "Prompt lengths, comma separated")
       ->delimiter(',')
       ->capture_default_str();
@@ -238,7 +238,12 @@ void AddBench(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON instead of a table");
   AddLoadOptions(*command, options->load);
-  command->callback([options, &action] { action = [options] { return Bench(*options); }; });
+  AddBenchGrammar(*command, action);
+  command->callback([command, options, &action] {
+    if (!command->get_subcommands().empty()) return;
+    if (options->model.empty()) throw CLI::RequiredError("model");
+    action = [options] { return Bench(*options); };
+  });
 }
 
 }  // namespace strata::cli

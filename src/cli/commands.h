@@ -29,6 +29,8 @@ void AddTokenize(CLI::App& app, Action& action);
 void AddGraph(CLI::App& app, Action& action);
 void AddDoctor(CLI::App& app, Action& action);
 void AddBench(CLI::App& app, Action& action);
+/// `strata bench grammar`, of `strata bench`.
+void AddBenchGrammar(CLI::App& bench, Action& action);
 void AddSimulate(CLI::App& app, Action& action);
 void AddCompletion(CLI::App& app, Action& action);
 

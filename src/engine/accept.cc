@@ -4,11 +4,33 @@
 
 #include "base/clock.h"
 #include "engine/engine_state.h"
+#include "grammar/vocabulary.h"
 
 namespace strata {
+namespace {
+
+/// What a sequence's grammar allows next.
+class GrammarFilter : public TokenFilter {
+ public:
+  explicit GrammarFilter(grammar::Matcher& matcher) : matcher_(matcher) {}
+  bool Allows(TokenId token) override { return matcher_.Allows(token); }
+  std::span<const std::uint32_t> Mask() override {
+    mask_.resize(matcher_.vocabulary().mask_words());
+    // Where it fails, nothing is allowed, and the matcher says so when it gets the token.
+    if (!matcher_.FillMask(mask_)) std::ranges::fill(mask_, 0);
+    return mask_;
+  }
+
+ private:
+  grammar::Matcher& matcher_;
+  std::vector<std::uint32_t> mask_;
+};
+
+}  // namespace
 
 std::optional<FinishReason> Engine::State::EndOf(const Sequence& sequence, TokenId token) const {
   if (std::ranges::find(sequence.ends, token) != sequence.ends.end()) return FinishReason::kStop;
+  if (sequence.matcher && sequence.matcher->ended()) return FinishReason::kStop;
   if (sequence.outputs() >= sequence.request.sampling.max_tokens) return FinishReason::kLength;
   if (sequence.length() >= runner->options().max_context) return FinishReason::kLength;
   return std::nullopt;
@@ -23,8 +45,9 @@ void Engine::State::AddPromptLogprobs(Sequence& sequence, const LogitsView& logi
   }
 }
 
-/// The next token from a row of logits, into the sequence and the event.
-TokenId Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event) {
+/// The next token from a row of logits, into the sequence and the event. Errors: the grammar's.
+Result<TokenId> Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row,
+                                      EngineEvent& event) {
   const SamplingParams& sampling = sequence.request.sampling;
   TokenId token = 0;
   if (sequence.TakesArgmax()) {
@@ -32,8 +55,14 @@ TokenId Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std:
   } else {
     const std::span<const float> values = logits.row(row);
     const bool too_early = sequence.outputs() < sampling.min_tokens;
-    token = sequence.sampler->Sample(values,
-                                     too_early ? std::span<const TokenId>(sequence.ends) : std::span<const TokenId>());
+    const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
+    if (sequence.matcher) {
+      GrammarFilter filter(*sequence.matcher);
+      token = sequence.sampler->Sample(values, forbidden, &filter);
+      STRATA_CHECK(sequence.matcher->Accept(token));
+    } else {
+      token = sequence.sampler->Sample(values, forbidden);
+    }
     if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(values, token, *sampling.logprobs));
   }
   event.tokens.push_back(token);
@@ -54,7 +83,9 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
   std::optional<FinishReason> finish;
   if (answers && sequence.request.sampling.max_tokens == 0) finish = FinishReason::kLength;
   for (std::int64_t r = 0; answers && !finish; ++r) {
-    const TokenId token = Sample(sequence, logits, first_row + rows - 1 - drafts + r, event);
+    const Result<TokenId> sampled = Sample(sequence, logits, first_row + rows - 1 - drafts + r, event);
+    if (!sampled) return Fail(sequence, sampled.error());
+    const TokenId token = *sampled;
     finish = EndOf(sequence, token);
     if (finish == FinishReason::kStop) event.stop_token = token;
     if (r == drafts || token != sequence.drafts[static_cast<std::size_t>(r)]) break;

@@ -36,8 +36,6 @@ class Drafter {
   /// What might follow `tokens` (all of them observed), at most `most` tokens. Valid until the next call.
   const Draft& Propose(std::span<const TokenId> tokens, std::int64_t most);
 
-  const Draft& draft() const { return draft_; }
-
   /// Tokens of the current match's length and where its continuation begins; for tests.
   std::int64_t match_length() const { return source_ < 0 ? 0 : match_; }
   std::int64_t source() const { return source_; }

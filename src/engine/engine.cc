@@ -68,6 +68,7 @@ Result<RequestId> Engine::Submit(EngineRequest request) {
   sequence->ends = request.sampling.stop_token_ids;
   if (!request.sampling.ignore_eos)
     std::ranges::copy(runner.config().eos_token_ids, std::back_inserter(sequence->ends));
+  if (request.grammar) sequence->matcher.emplace(std::move(request.grammar));
   sequence->request = std::move(request);
   sequence->times.queued = MonotonicSeconds();
   sequence->times.prompt_tokens = length;

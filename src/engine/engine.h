@@ -21,6 +21,9 @@
 #include "runtime/model_runner.h"
 
 namespace strata {
+namespace grammar {
+class Grammar;
+}
 
 /// Semantics and ranges as vLLM documents them; Validate checks the ranges.
 struct SamplingParams {
@@ -78,6 +81,9 @@ struct EngineRequest {
   int priority = 0;         ///< lower is served first
   std::int32_t tenant = 0;  ///< whose request it is, for fair scheduling; small numbers, 0 = nobody's
   std::string cache_salt;   ///< prefixes are shared only between requests of the same salt and tenant
+  /// The output is a text of it, whose vocabulary is the engine's tokenizer's; it ends where nothing may follow or
+  /// the model ends it, also with ignore_eos. Null = any text.
+  std::shared_ptr<grammar::Grammar> grammar;
 };
 
 struct EngineOptions {

@@ -82,6 +82,7 @@ void Engine::State::Propose() {
   if (options.max_draft_tokens == 0) return;
   std::vector<Sequence*> decoding;
   std::vector<std::span<const float>> chances;
+  std::vector<std::span<const TokenId>> proposed;
   StepWork work;
   for (const auto& sequence : running) {
     sequence->drafts.clear();
@@ -93,8 +94,12 @@ void Engine::State::Propose() {
     const std::int64_t left = std::min(sequence->request.sampling.max_tokens - sequence->outputs(),
                                        runner->options().max_context - sequence->length()) -
                               1;
-    chances.emplace_back(
-        sequence->drafter->Propose(sequence->tokens, std::min(left, options.max_draft_tokens)).chances);
+    const std::int64_t most = std::min(left, options.max_draft_tokens);
+    sequence->forced = sequence->matcher ? ForcedDraft(*sequence->matcher, *tokenizer, most) : Draft();
+    const Draft& draft =
+        sequence->forced.tokens.empty() ? sequence->drafter->Propose(sequence->tokens, most) : sequence->forced;
+    chances.emplace_back(draft.chances);
+    proposed.emplace_back(draft.tokens);
   }
   if (decoding.empty()) return;
   const auto tokens = static_cast<std::int64_t>(decoding.size());
@@ -106,8 +111,7 @@ void Engine::State::Propose() {
   const std::int64_t room = options.scheduler.max_step_tokens - tokens;
   const std::vector<std::int64_t> counts = ChooseDrafts(chances, {static_cast<double>(tokens), seconds, row}, room);
   for (std::size_t i = 0; i < decoding.size(); ++i) {
-    const std::vector<TokenId>& proposed = decoding[i]->drafter->draft().tokens;
-    decoding[i]->drafts.assign(proposed.begin(), proposed.begin() + counts[i]);
+    decoding[i]->drafts.assign(proposed[i].begin(), proposed[i].begin() + counts[i]);
   }
 }
 

@@ -58,16 +58,19 @@ bool Sampler::ChangesLogits() const {
          !params_.logit_bias.empty() || !params_.allowed_token_ids.empty();
 }
 
-TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> forbidden) {
-  TokenId token;
+TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> forbidden, TokenFilter* filter) {
   if (TakesArgmax() && forbidden.empty()) {
-    token = Argmax(logits);
-  } else {
-    adjusted_.assign(logits.begin(), logits.end());
-    Adjust(forbidden);
-    token = params_.temperature == 0 ? Argmax(adjusted_) : Draw();
+    const TokenId token = Argmax(logits);
+    if (filter == nullptr || filter->Allows(token)) return Count(token);  // mostly so, and no mask is needed
   }
-  return Count(token);
+  const std::span<const std::uint32_t> allowed = filter == nullptr ? std::span<const std::uint32_t>() : filter->Mask();
+  adjusted_.assign(logits.begin(), logits.end());
+  Adjust(forbidden, allowed);
+  if (!allowed.empty() && !forbidden.empty() && std::ranges::max(adjusted_) == kNever) {
+    adjusted_.assign(logits.begin(), logits.end());
+    Adjust({}, allowed);
+  }
+  return Count(params_.temperature == 0 ? Argmax(adjusted_) : Draw());
 }
 
 TokenId Sampler::SampleArgmax(TokenId argmax) { return Count(argmax); }
@@ -78,7 +81,7 @@ TokenId Sampler::Count(TokenId token) {
   return token;
 }
 
-void Sampler::Adjust(std::span<const TokenId> forbidden) {
+void Sampler::Adjust(std::span<const TokenId> forbidden, std::span<const std::uint32_t> allowed) {
   const auto at = [&](TokenId token) -> float& { return adjusted_[static_cast<std::size_t>(token)]; };
   if (!params_.allowed_token_ids.empty()) {
     std::vector<float> only(adjusted_.size(), kNever);
@@ -95,12 +98,17 @@ void Sampler::Adjust(std::span<const TokenId> forbidden) {
     }
   }
   for (const TokenId token : forbidden) at(token) = kNever;
+  for (std::size_t i = 0; i < adjusted_.size() && !allowed.empty(); ++i) {
+    // A head may have more columns than the tokenizer has tokens.
+    if (i / 32 >= allowed.size() || (allowed[i / 32] >> (i % 32) & 1) == 0) adjusted_[i] = kNever;
+  }
 }
 
 TokenId Sampler::Draw() {
   const auto inverse = static_cast<float>(1 / params_.temperature);
   candidates_.clear();
   const float highest = *std::ranges::max_element(adjusted_);
+  if (highest == kNever) return Argmax(adjusted_);
   // Below this the probability is under 1e-13 of the best one's: no draw of a double would tell.
   const float floor = highest - static_cast<float>(30 * params_.temperature);
   for (std::size_t i = 0; i < adjusted_.size(); ++i) {

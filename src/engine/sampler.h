@@ -15,6 +15,15 @@ namespace strata {
 /// The log-probabilities of one row: the chosen token's and those of the `top` most likely.
 TokenLogprobs ComputeLogprobs(std::span<const float> logits, TokenId chosen, int top);
 
+/// What may be sampled at all, whatever the logits say.
+class TokenFilter {
+ public:
+  virtual ~TokenFilter() = default;
+  virtual bool Allows(TokenId token) = 0;
+  /// A bit for each token, the lowest of word 0 first.
+  virtual std::span<const std::uint32_t> Mask() = 0;
+};
+
 /// One sequence's sampling state. Not thread-safe.
 class Sampler {
  public:
@@ -25,12 +34,13 @@ class Sampler {
   /// Sample, when TakesArgmax and the argmax is known already.
   TokenId SampleArgmax(TokenId argmax);
 
-  /// Does not change `logits`. `forbidden` (end-of-answer tokens before min_tokens) are never chosen.
-  TokenId Sample(std::span<const float> logits, std::span<const TokenId> forbidden);
+  /// Does not change `logits`. `forbidden` (end-of-answer tokens before min_tokens) are never chosen, unless `filter`
+  /// (null = all may be) allows no other. Where it allows nothing, some token comes that it does not allow.
+  TokenId Sample(std::span<const float> logits, std::span<const TokenId> forbidden, TokenFilter* filter = nullptr);
 
  private:
   TokenId Count(TokenId token);
-  void Adjust(std::span<const TokenId> forbidden);
+  void Adjust(std::span<const TokenId> forbidden, std::span<const std::uint32_t> allowed);
   TokenId Draw();
   bool ChangesLogits() const;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
+#include "grammar/grammar.h"
 #include "runtime/sequence_kv.h"
 
 namespace strata {
@@ -28,9 +30,11 @@ struct Sequence {
   std::int64_t cached = 0;  ///< prompt tokens that came from the prefix cache
   SequenceKv kv;
   std::unique_ptr<Drafter> drafter;  ///< null = no speculation
+  Draft forced;                      ///< what its grammar leaves no choice about
   std::vector<TokenId> drafts;       ///< proposed to follow `tokens`, to be verified in this step
   std::vector<TokenId> input;        ///< where Input puts them behind each other
   std::unique_ptr<Sampler> sampler;
+  std::optional<grammar::Matcher> matcher;  ///< where `tokens` stand in the request's grammar
   EngineObserver::RequestTimes times{};
   std::vector<TokenLogprobs> prompt_logprobs;
 
@@ -55,7 +59,7 @@ struct Sequence {
   bool WantsPromptLogprobs() const { return request.sampling.prompt_logprobs && outputs() == 0; }
   /// The likeliest token is all that its next sample needs: no logits are written for it.
   bool TakesArgmax() const {
-    return sampler->TakesArgmax() && !request.sampling.logprobs && !WantsPromptLogprobs() &&
+    return sampler->TakesArgmax() && !matcher && !request.sampling.logprobs && !WantsPromptLogprobs() &&
            outputs() >= request.sampling.min_tokens;
   }
 };

@@ -5,6 +5,31 @@
 #include <queue>
 
 namespace strata {
+namespace {
+
+/// How often a model writes a token of a forced text as the tokenizer does: it was trained on little else.
+constexpr float kForcedChance = 0.95F;
+/// The longest token of the vocabularies in use is 128 bytes; a name or a separator is far shorter.
+constexpr std::size_t kForcedBytes = 256;
+
+}  // namespace
+
+Draft ForcedDraft(grammar::Matcher& matcher, const Tokenizer& tokenizer, std::int64_t most) {
+  Draft draft;
+  if (most <= 0) return draft;
+  const std::string text = matcher.ForcedText(kForcedBytes);
+  if (text.empty()) return draft;
+  std::string spelled;
+  float chance = 1;
+  for (const TokenId token : tokenizer.Encode(text, {.add_special_tokens = false, .parse_special = false})) {
+    if (static_cast<std::int64_t>(draft.tokens.size()) == most) break;
+    spelled += tokenizer.TokenBytes(token);
+    if (!text.starts_with(spelled)) break;  // a tokenizer that puts a space first
+    draft.tokens.push_back(token);
+    draft.chances.push_back(chance *= kForcedChance);
+  }
+  return draft;
+}
 
 std::vector<std::int64_t> ChooseDrafts(std::span<const std::span<const float>> chances, SpeculationCost cost,
                                        std::int64_t rows) {

@@ -1,11 +1,20 @@
-// How many proposed tokens each sequence of a step may verify: as many as make the step's tokens cheaper.
+// What to verify beside a sequence's next token: what its grammar leaves no choice about, and of all proposals as many
+// as make the step's tokens cheaper.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "engine/drafter.h"
+#include "formats/tokenizer.h"
+#include "grammar/grammar.h"
+
 namespace strata {
+
+/// The text that must follow whatever the model thinks, as the tokenizer would write it; at most `most` tokens. The
+/// model may split it into other tokens: a proposal as any other, so no token has to be healed.
+Draft ForcedDraft(grammar::Matcher& matcher, const Tokenizer& tokenizer, std::int64_t most);
 
 /// What a step costs before any proposal, and what each row more adds.
 struct SpeculationCost {

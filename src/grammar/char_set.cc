@@ -61,9 +61,9 @@ CharSet CharSet::Complement() const {
   return CharSet(std::move(gaps));
 }
 
-bool CharSet::Contains(char32_t c) const {
-  const auto at = std::ranges::upper_bound(ranges_, c, {}, &CharRange::first);
-  return at != ranges_.begin() && std::prev(at)->last >= c;
+bool CharSet::Meets(char32_t first, char32_t last) const {
+  const auto at = std::ranges::lower_bound(ranges_, first, {}, &CharRange::last);
+  return at != ranges_.end() && at->first <= last;
 }
 
 }  // namespace strata::grammar

@@ -27,7 +27,9 @@ class CharSet {
   CharSet Intersection(const CharSet& other) const;
   CharSet Complement() const;
 
-  bool Contains(char32_t c) const;
+  bool Contains(char32_t c) const { return Meets(c, c); }
+  /// Whether it has a member in [first, last].
+  bool Meets(char32_t first, char32_t last) const;
   bool empty() const { return ranges_.empty(); }
   std::span<const CharRange> ranges() const { return ranges_; }
   bool operator==(const CharSet&) const = default;

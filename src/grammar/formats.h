@@ -8,8 +8,13 @@
 
 namespace strata::grammar {
 
-/// Every string of the language is valid for the format by its RFC, also in the eyes of strict validators; nullopt for a
-/// format that is unknown or not regular.
+/// The formats of the draft that are regular, and OpenAPI's byte. Every string of the language is valid for the format
+/// by its RFC, also in the eyes of strict validators; so a few valid strings are not in it, and its complement is not
+/// what a negated format means: leap seconds, the year 0, hostnames with A-labels (xn--), most non-ASCII domains of
+/// idn-email.
+///
+/// nullopt for a format that is unknown or not regular (regex, idn-hostname), that is about numbers (int32, int64,
+/// float, double) or that says nothing exact of a string (url, path, password, binary).
 std::optional<RegexId> FormatRegex(RegexStore& store, std::string_view format);
 
 }  // namespace strata::grammar

@@ -1,71 +1,89 @@
 #include "grammar/grammar.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/unicode.h"
+#include "grammar/machine.h"
+#include "grammar/masker.h"
+#include "grammar/structural_tag.h"
+#include "grammar/vocabulary.h"
 
 namespace strata::grammar {
 
+struct Grammar::State {
+  std::mutex mutex;  ///< of what follows
+  RegexStore regexes;
+  Lexer lexer{regexes};
+  Network network{lexer};
+  std::vector<std::unique_ptr<NodeSource>> sources;
+  std::unique_ptr<Machine> machine;
+  std::unique_ptr<Masker> masker;
+};
+
 Grammar::Grammar(std::shared_ptr<const Vocabulary> vocabulary)
-    : vocabulary_(std::move(vocabulary)), lexer_(regexes_), network_(lexer_) {}
+    : vocabulary_(std::move(vocabulary)), state_(std::make_unique<State>()) {}
+Grammar::~Grammar() = default;
 
 Result<std::shared_ptr<Grammar>> Grammar::Compile(std::shared_ptr<const Vocabulary> vocabulary, const Format& format) {
   std::shared_ptr<Grammar> grammar(new Grammar(std::move(vocabulary)));
-  STRATA_TRY(const NodeId root, CompileFormat(grammar->network_, format, *grammar->vocabulary_, grammar->sources_));
-  grammar->machine_ = std::make_unique<Machine>(grammar->network_, root);
-  grammar->masker_ = std::make_unique<Masker>(*grammar->machine_, *grammar->vocabulary_);
-  if (grammar->machine_->exhausted()) return Fail(ErrorCode::kUnsupported, "the grammar is too complex");
-  if (grammar->machine_->start() == kDeadConfig) {
+  State& state = *grammar->state_;
+  STRATA_TRY(const NodeId root, CompileFormat(state.network, format, *grammar->vocabulary_, state.sources));
+  state.machine = std::make_unique<Machine>(state.network, root);
+  state.masker = std::make_unique<Masker>(*state.machine, *grammar->vocabulary_);
+  if (state.machine->exhausted()) return Fail(ErrorCode::kUnsupported, "the grammar is too complex");
+  if (state.machine->start() == kDeadConfig) {
     return Fail(ErrorCode::kInvalidArgument, "the grammar accepts no text");
   }
   return grammar;
 }
 
-std::size_t Grammar::size() const {
-  const std::lock_guard lock(mutex_);
-  return machine_->size();
+bool Grammar::worn() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->machine->exhausted() || state_->machine->size() > Machine::kMaxConfigs / 2 ||
+         state_->regexes.size() > RegexStore::kMaxNodes / 2;
 }
 
 Matcher::Matcher(std::shared_ptr<Grammar> grammar) : grammar_(std::move(grammar)) {
-  history_.push_back(grammar_->machine_->start());
+  history_.push_back(grammar_->state_->machine->start());
 }
 
 Status Matcher::CheckBounds() const {
-  if (!grammar_->machine_->exhausted()) return {};
+  if (!grammar_->state_->machine->exhausted()) return {};
   return Fail(ErrorCode::kResourceExhausted, "the grammar has too many states for this text");
 }
 
-Status Matcher::FillMask(MaskWords mask) {
+Status Matcher::FillMask(std::span<std::uint32_t> mask) {
   if (ended_) {
     std::ranges::fill(mask, 0);
     return {};
   }
-  const std::lock_guard lock(grammar_->mutex_);
-  grammar_->masker_->Fill(history_.back(), mask);
+  const std::lock_guard lock(grammar_->state_->mutex);
+  grammar_->state_->masker->Fill(history_.back(), mask);
   return CheckBounds();
 }
 
 ConfigId Matcher::After(ConfigId config, TokenId token) {
   for (const char byte : grammar_->vocabulary_->text(token)) {
-    config = grammar_->machine_->Step(config, static_cast<std::uint8_t>(byte));
+    config = grammar_->state_->machine->Step(config, static_cast<std::uint8_t>(byte));
   }
   return config;
 }
 
 bool Matcher::Allows(TokenId token) {
   if (ended_ || token < 0 || token >= grammar_->vocabulary_->size()) return false;
-  const std::lock_guard lock(grammar_->mutex_);
-  if (grammar_->vocabulary_->is_end(token)) return grammar_->machine_->Accepts(history_.back());
+  const std::lock_guard lock(grammar_->state_->mutex);
+  if (grammar_->vocabulary_->is_end(token)) return grammar_->state_->machine->Accepts(history_.back());
   return !grammar_->vocabulary_->text(token).empty() && After(history_.back(), token) != kDeadConfig;
 }
 
 Status Matcher::Accept(TokenId token) {
   const Vocabulary& vocabulary = *grammar_->vocabulary_;
   if (!ended_ && token >= 0 && token < vocabulary.size()) {
-    const std::lock_guard lock(grammar_->mutex_);
+    const std::lock_guard lock(grammar_->state_->mutex);
     const bool is_end = vocabulary.is_end(token);
     ConfigId next = kDeadConfig;
-    if (is_end && grammar_->machine_->Accepts(history_.back())) next = history_.back();
+    if (is_end && grammar_->state_->machine->Accepts(history_.back())) next = history_.back();
     if (!is_end && !vocabulary.text(token).empty()) next = After(history_.back(), token);
     STRATA_CHECK(CheckBounds());
     if (next != kDeadConfig) {
@@ -83,14 +101,20 @@ void Matcher::Rollback(std::size_t tokens) {
   ended_ = false;
 }
 
-bool Matcher::may_end() {
-  const std::lock_guard lock(grammar_->mutex_);
-  return grammar_->machine_->Accepts(history_.back());
+bool Matcher::may_end() const {
+  const std::lock_guard lock(grammar_->state_->mutex);
+  return grammar_->state_->machine->Accepts(history_.back());
+}
+
+bool Matcher::ended() const {
+  const std::lock_guard lock(grammar_->state_->mutex);
+  const Machine& machine = *grammar_->state_->machine;
+  return ended_ || (machine.Accepts(history_.back()) && machine.threads(history_.back()).empty());
 }
 
 std::string Matcher::ForcedText(std::size_t limit) {
-  const std::lock_guard lock(grammar_->mutex_);
-  Machine& machine = *grammar_->machine_;
+  const std::lock_guard lock(grammar_->state_->mutex);
+  Machine& machine = *grammar_->state_->machine;
   std::string text;
   for (ConfigId at = history_.back(); text.size() < limit && !ended_ && !machine.Accepts(at);) {
     ConfigId only = kDeadConfig;

@@ -10,40 +10,37 @@
 // A grammar is shared by all sequences that use it and grows as they visit it (under a lock of its own).
 #pragma once
 
+#include <cstdint>
 #include <memory>
-#include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "grammar/machine.h"
-#include "grammar/masker.h"
-#include "grammar/structural_tag.h"
-#include "grammar/vocabulary.h"
+#include "formats/tokenizer.h"
+#include "grammar/format.h"
 
 namespace strata::grammar {
 
+class Vocabulary;
+
 class Grammar {
  public:
+  ~Grammar();
   /// Errors are those of CompileFormat: what cannot be held exactly is refused here, by name.
   static Result<std::shared_ptr<Grammar>> Compile(std::shared_ptr<const Vocabulary> vocabulary, const Format& format);
 
   const Vocabulary& vocabulary() const { return *vocabulary_; }
-  /// Configs made so far: a measure of what it holds in memory (about 1.5 kB each).
-  std::size_t size() const;
+  /// It has visited so much of itself that a new one should be compiled for whoever comes next.
+  bool worn() const;
 
  private:
   friend class Matcher;
+  struct State;
   explicit Grammar(std::shared_ptr<const Vocabulary> vocabulary);
 
   std::shared_ptr<const Vocabulary> vocabulary_;
-  mutable std::mutex mutex_;  ///< of what follows
-  RegexStore regexes_;
-  Lexer lexer_;
-  Network network_;
-  std::vector<std::unique_ptr<NodeSource>> sources_;
-  std::unique_ptr<Machine> machine_;
-  std::unique_ptr<Masker> masker_;
+  std::unique_ptr<State> state_;
 };
 
 /// One sequence's place in a grammar. Not thread-safe.
@@ -51,8 +48,9 @@ class Matcher {
  public:
   explicit Matcher(std::shared_ptr<Grammar> grammar);
 
+  const Vocabulary& vocabulary() const { return grammar_->vocabulary(); }
   /// Writes vocabulary().mask_words() words. Errors: kResourceExhausted where the grammar grew out of its bounds.
-  Status FillMask(MaskWords mask);
+  Status FillMask(std::span<std::uint32_t> mask);
   bool Allows(TokenId token);
   /// Errors: kInvalidArgument where the token is not allowed (nothing changes then); as FillMask.
   Status Accept(TokenId token);
@@ -61,19 +59,19 @@ class Matcher {
   std::size_t accepted() const { return history_.size() - 1; }
 
   /// The text so far is complete; more may be allowed.
-  bool may_end();
-  /// An end token was accepted.
-  bool ended() const { return ended_; }
+  bool may_end() const;
+  /// An end token was accepted, or the text is complete and nothing may follow.
+  bool ended() const;
   /// What must come next whatever the model thinks, as far as it is certain and at most `limit` bytes. Whole
   /// characters.
   std::string ForcedText(std::size_t limit = 256);
 
  private:
-  ConfigId After(ConfigId config, TokenId token);
+  std::uint32_t After(std::uint32_t config, TokenId token);
   Status CheckBounds() const;
 
   std::shared_ptr<Grammar> grammar_;
-  std::vector<ConfigId> history_;  ///< the start, and after each token
+  std::vector<std::uint32_t> history_;  ///< configs of the machine: the start's, and the one after each token
   bool ended_ = false;
 };
 

@@ -34,6 +34,28 @@ char32_t ShortEscape(std::uint8_t letter) {
   }
 }
 
+/// The first byte of a character of two bytes or more in UTF-8.
+std::uint32_t LeadByte(char32_t c) { return c < 0x800 ? 0xC0 | c >> 6 : c < 0x10000 ? 0xE0 | c >> 12 : 0xF0 | c >> 18; }
+
+/// The next byte of a special token's four.
+std::uint8_t TokenByte(std::uint32_t id, std::uint8_t left) {
+  return left == 4 ? 0xFF : static_cast<std::uint8_t>(id >> (8 * (left - 1)) & 0xFF);
+}
+
+/// The characters that may be written as an escape. Those for which no writer of JSON does so are not among them: a
+/// model that wanders would spell whole words in hexadecimal. Control characters, quotes, backslash and slash, what Go,
+/// Gson, PHP and .NET escape for the sake of HTML, and what is not ASCII.
+const CharSet& Escapable() {
+  static const CharSet set = [] {
+    std::vector<CharRange> ranges = {{0, 0x1F}, {0x7F, kLastCodePoint}};
+    for (const char c : std::string_view("\"'`&<>+=/\\")) {
+      ranges.push_back({static_cast<char32_t>(c), static_cast<char32_t>(c)});
+    }
+    return CharSet(std::move(ranges));
+  }();
+  return set;
+}
+
 int HexDigit(std::uint8_t byte) {
   if (byte >= '0' && byte <= '9') return byte - '0';
   if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
@@ -47,9 +69,8 @@ CharRange CompletionsOfUtf8(std::uint32_t value, std::uint8_t left) {
   return {value << (6 * left), ((value + 1) << (6 * left)) - 1};
 }
 
-/// Ordinary: may stand in a JSON string as it is.
 const CharSet& OrdinaryInJson() {
-  static const CharSet set = CharSet({{0, 0x1F}, {'"', '"'}, {'\\', '\\'}}).Complement();
+  static const CharSet set = CharSet({{0, 0x1F}, {'"', '"'}, {'\\', '\\'}, {0x2028, 0x2029}}).Complement();
   return set;
 }
 
@@ -63,20 +84,17 @@ std::size_t Lexer::KeyHash::operator()(const Key& key) const {
 }
 
 Lexer::Lexer(RegexStore& regexes) : regexes_(regexes) {
-  states_.push_back(std::make_unique<State>());
-  states_[kDeadState]->next.fill(kDeadState);
+  states_.emplace_back();
+  states_[kDeadState].next.Prepare({});
 }
 
 LexState Lexer::Intern(const Key& key) {
   if (const auto found = index_.find(key); found != index_.end()) return found->second;
   const auto id = static_cast<LexState>(states_.size());
-  auto state = std::make_unique<State>();
-  state->key = key;
+  State& state = states_.emplace_back(State{.key = key});
   const bool at_end = key.spelling == Spelling::kText ? key.phase == Phase::kContent : key.phase == Phase::kClosed;
-  state->accepts = at_end && regexes_.Nullable(key.regex);
-  state->word = state->accepts ? regexes_.MatchedWord(key.regex) : -1;
-  state->next.fill(kUnknown);
-  states_.push_back(std::move(state));
+  state.accepts = at_end && regexes_.Nullable(key.regex);
+  if (state.accepts) state.word = regexes_.MatchedWord(key.regex);
   index_.emplace(key, id);
   return id;
 }
@@ -90,8 +108,52 @@ LexState Lexer::StartToken(std::int32_t token) {
   return Intern({RegexStore::kEmpty, Spelling::kText, Phase::kToken, 4, static_cast<std::uint32_t>(token)});
 }
 
+ByteSet Lexer::ComputeMayFollow(const Key& key) {
+  ByteSet may;
+  switch (key.phase) {
+    case Phase::kOpen:
+      may.Add('"');
+      break;
+    case Phase::kClosed:
+      break;
+    case Phase::kContent: {
+      const bool is_json = key.spelling == Spelling::kJsonString;
+      const std::span<const RegexStep> steps = regexes_.Steps(key.regex);
+      for (const RegexStep& step : steps) {
+        for (char32_t c = std::max<char32_t>(step.first, is_json ? 0x20 : 0); c <= step.last && c < 0x80; ++c) {
+          if (!is_json || (c != '"' && c != '\\')) may.Add(static_cast<std::uint8_t>(c));
+        }
+        if (step.last >= 0x80) may.AddRange(LeadByte(std::max<char32_t>(step.first, 0x80)), LeadByte(step.last));
+      }
+      if (is_json && regexes_.Nullable(key.regex)) may.Add('"');
+      if (is_json && ReachesEscapable(key.regex, 0, kLastCodePoint)) may.Add('\\');
+      break;
+    }
+    case Phase::kUtf8:
+      may.AddRange(0x80, 0xBF);
+      break;
+    case Phase::kEscape:
+      may.AddAll("\"\\/bfnrtu");
+      break;
+    case Phase::kHex:
+    case Phase::kLowHex:
+      may.AddAll("0123456789abcdefABCDEF");
+      break;
+    case Phase::kLowBackslash:
+      may.Add('\\');
+      break;
+    case Phase::kLowU:
+      may.Add('u');
+      break;
+    case Phase::kToken:
+      may.Add(TokenByte(key.value, key.left));
+      break;
+  }
+  return may;
+}
+
 LexState Lexer::ComputeNext(LexState state, std::uint8_t byte) {
-  const Key key = states_[state]->key;
+  const Key key = states_[state].key;
   LexState next = kDeadState;
   switch (key.phase) {
     case Phase::kOpen:
@@ -119,15 +181,14 @@ LexState Lexer::ComputeNext(LexState state, std::uint8_t byte) {
       if (byte == 'u') next = Intern({key.regex, key.spelling, Phase::kLowHex, 4, 0, key.high});
       break;
     case Phase::kToken: {
-      const std::uint32_t expected = key.left == 4 ? 0xFF : key.value >> (8 * (key.left - 1)) & 0xFF;
-      if (byte != expected) break;
+      if (byte != TokenByte(key.value, key.left)) break;
       next = key.left == 1
                  ? Intern({RegexStore::kEmpty, Spelling::kText, Phase::kContent})
                  : Intern({key.regex, key.spelling, Phase::kToken, static_cast<std::uint8_t>(key.left - 1), key.value});
       break;
     }
   }
-  states_[state]->next[byte] = next;
+  states_[state].next.Set(byte, next);
   return next;
 }
 
@@ -140,8 +201,8 @@ LexState Lexer::NextInContent(const Key& key, std::uint8_t byte) {
     }
     if (byte < 0x20) return kDeadState;
     if (byte == '\\') {
-      const bool any = !regexes_.Steps(key.regex).empty();
-      return any ? Intern({key.regex, key.spelling, Phase::kEscape}) : kDeadState;
+      return ReachesEscapable(key.regex, 0, kLastCodePoint) ? Intern({key.regex, key.spelling, Phase::kEscape})
+                                                            : kDeadState;
     }
   }
   if (byte < 0x80) return AfterCodePoint(key, byte);
@@ -213,57 +274,69 @@ LexState Lexer::NextInHex(const Key& key, std::uint8_t byte) {
   // UTF-16 units that these digits may still become.
   const char32_t first = value << (4 * left), last = ((value + 1) << (4 * left)) - 1;
   if (low) {
-    const char32_t low_first = std::max(first, kLowSurrogates), low_last = std::min<char32_t>(last, kAfterSurrogates - 1);
+    const char32_t low_first = std::max(first, kLowSurrogates),
+                   low_last = std::min<char32_t>(last, kAfterSurrogates - 1);
     if (low_first > low_last) return kDeadState;
     const char32_t base = kFirstSupplementary + ((key.high - kHighSurrogates) << 10);
     if (left == 0) return AfterCodePoint(key, base + (low_first - kLowSurrogates));
-    if (!Reaches(key.regex, base + (low_first - kLowSurrogates), base + (low_last - kLowSurrogates))) return kDeadState;
+    if (!ReachesEscapable(key.regex, base + (low_first - kLowSurrogates), base + (low_last - kLowSurrogates)))
+      return kDeadState;
     return Intern({key.regex, key.spelling, key.phase, left, value, key.high});
   }
-  const char32_t high_first = std::max(first, kHighSurrogates), high_last = std::min<char32_t>(last, kLowSurrogates - 1);
-  const bool pair =
-      high_first <= high_last && Reaches(key.regex, kFirstSupplementary + ((high_first - kHighSurrogates) << 10),
-                                         kFirstSupplementary + ((high_last - kHighSurrogates + 1) << 10) - 1);
+  const char32_t high_first = std::max(first, kHighSurrogates),
+                 high_last = std::min<char32_t>(last, kLowSurrogates - 1);
+  const bool pair = high_first <= high_last &&
+                    ReachesEscapable(key.regex, kFirstSupplementary + ((high_first - kHighSurrogates) << 10),
+                                     kFirstSupplementary + ((high_last - kHighSurrogates + 1) << 10) - 1);
   if (left == 0) {
     if (pair) return Intern({key.regex, key.spelling, Phase::kLowBackslash, 0, 0, value});
-    return AfterCodePoint(key, value);  // a lone surrogate is no character: no step takes it
+    return Escapable().Contains(value) ? AfterCodePoint(key, value) : kDeadState;
   }
-  if (!pair && !Reaches(key.regex, first, last)) return kDeadState;
+  if (!pair && !ReachesEscapable(key.regex, first, last)) return kDeadState;
   return Intern({key.regex, key.spelling, Phase::kHex, left, value});
 }
 
-bool Lexer::Reaches(RegexId regex, char32_t first, char32_t last) {
+/// Whether an escapable character of [first, last] leads on.
+bool Lexer::ReachesEscapable(RegexId regex, char32_t first, char32_t last) {
   const std::span<const RegexStep> steps = regexes_.Steps(regex);
   const auto at = std::ranges::lower_bound(steps, first, {}, &RegexStep::last);
-  return at != steps.end() && at->first <= last;
+  for (auto step = at; step != steps.end() && step->first <= last; ++step) {
+    if (Escapable().Meets(std::max(first, step->first), std::min(last, step->last))) return true;
+  }
+  return false;
 }
 
+bool Lexer::IsOrdinary(char32_t c) { return OrdinaryInJson().Contains(c); }
+
 Lexer::Freedom Lexer::FreedomOf(LexState state) {
-  return IsStringContent(state) ? RegexFreedom(states_[state]->key.regex, kFreeLimit) : Freedom();
+  return IsStringContent(state) ? RegexFreedom(states_[state].key.regex, kFreeLimit) : Freedom();
 }
 
 Lexer::Freedom Lexer::RegexFreedom(RegexId regex, std::uint32_t limit) {
   const auto known = freedom_.find({regex, limit});
   if (known != freedom_.end()) return known->second;
-  Freedom freedom = {.depth = 0, .may_end = regexes_.Nullable(regex), .stops = false};
+  Freedom freedom = {.depth = 0, .may_end = regexes_.Nullable(regex), .stops = false, .any = limit == 0};
   if (limit > 0) {
     const std::vector<RegexStep> steps(regexes_.Steps(regex).begin(), regexes_.Steps(regex).end());
     std::vector<CharRange> covered;
     for (const RegexStep& step : steps) covered.push_back({step.first, step.last});
-    const CharSet ordinary = CharSet(std::move(covered)).Intersection(OrdinaryInJson());
+    const CharSet all(std::move(covered));
+    const CharSet ordinary = all.Intersection(OrdinaryInJson());
     freedom.stops = ordinary.empty();
     if (ordinary == OrdinaryInJson()) {
-      Freedom rest = {.depth = kFreeLimit, .may_end = true, .stops = true};
+      Freedom rest = {.depth = kFreeLimit, .may_end = true, .stops = true, .any = all == CharSet::All()};
       std::optional<std::uint32_t> common;
       for (const RegexStep& step : steps) {
-        if (CharSet({{step.first, step.last}}).Intersection(OrdinaryInJson()).empty()) continue;
         const Freedom next = RegexFreedom(step.next, limit - 1);
+        rest.any = rest.any && next.any && next.depth == limit - 1;
+        if (CharSet({{step.first, step.last}}).Intersection(OrdinaryInJson()).empty()) continue;
         rest.stops = rest.stops && next.stops && common.value_or(next.depth) == next.depth;
         common = next.depth;
         rest.depth = std::min(rest.depth, next.depth);
         rest.may_end = rest.may_end && next.may_end;
       }
-      freedom = {.depth = rest.depth + 1, .may_end = freedom.may_end && rest.may_end, .stops = rest.stops};
+      freedom = {
+          .depth = rest.depth + 1, .may_end = freedom.may_end && rest.may_end, .stops = rest.stops, .any = rest.any};
     }
   }
   freedom_.emplace(std::pair(regex, limit), freedom);

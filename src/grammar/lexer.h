@@ -7,20 +7,20 @@
 //   lexer.Accepts(s)
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
-#include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "grammar/byte_table.h"
 #include "grammar/regex.h"
 
 namespace strata::grammar {
 
 enum class Spelling : std::uint8_t {
   kText,        ///< UTF-8 as it stands
-  kJsonString,  ///< between double quotes, RFC 8259 section 7: any character but controls, " and \ raw, or any escape
+  kJsonString,  ///< between double quotes, RFC 8259 section 7, raw or escaped (needless escapes excepted)
 };
 
 using LexState = std::uint32_t;
@@ -35,31 +35,40 @@ class Lexer {
   /// Exactly this special token, which no text spells: the byte 0xFF and three bytes of its id, as vocabulary.h has it.
   LexState StartToken(std::int32_t token);
   LexState Next(LexState state, std::uint8_t byte) {
-    const LexState next = states_[state]->next[byte];
-    return next != kUnknown ? next : ComputeNext(state, byte);
+    const ByteTable& table = Prepared(state).next;
+    const LexState next = table.Get(byte);
+    return next != ByteTable::kUnknown ? next : ComputeNext(state, byte);
   }
-  bool Accepts(LexState state) const { return states_[state]->accepts; }
+  /// The bytes that may go on; all others are dead.
+  const ByteSet& MayFollow(LexState state) { return Prepared(state).next.may(); }
+  bool Accepts(LexState state) const { return states_[state].accepts; }
   /// The word of a OneOf that has been spelled (RegexStore::MatchedWord) where Accepts; -1 for other lexemes.
-  std::int32_t MatchedWord(LexState state) const { return states_[state]->word; }
+  std::int32_t MatchedWord(LexState state) const { return states_[state].word; }
+  /// Whether, moreover, any string may follow.
+  bool IsFreeContent(LexState state) const {
+    return IsStringContent(state) && states_[state].key.regex == RegexStore::kAnything;
+  }
   /// Whether the state is between two characters of a JSON string's content.
   bool IsStringContent(LexState state) const {
-    const Key& key = states_[state]->key;
+    const Key& key = states_[state].key;
     return key.spelling == Spelling::kJsonString && key.phase == Phase::kContent;
   }
-  /// Inside a JSON string, of ordinary code points (those that stand for themselves: no control, quote or backslash):
+  /// Inside a JSON string, of ordinary code points (those that stand for themselves and that a `.` matches: no control,
+  /// quote, backslash, line or paragraph separator):
   struct Freedom {
     std::uint32_t depth = 0;  ///< so many may follow, whatever they are; counted up to kFreeLimit
     bool may_end = false;     ///< the string may end after any number of these, none included
     bool stops = false;       ///< no further ordinary one may follow these
+    bool any = false;         ///< depth is kFreeLimit, and all this holds for code points of every kind
   };
   static constexpr std::uint32_t kFreeLimit = 32;
+  static bool IsOrdinary(char32_t c);
   Freedom FreedomOf(LexState state);
 
   std::size_t size() const { return states_.size(); }
   RegexStore& regexes() { return regexes_; }
 
  private:
-  static constexpr LexState kUnknown = 0xFFFFFFFF;
   /// How far the spelling of the next code point has come.
   enum class Phase : std::uint8_t {
     kOpen,     ///< before the opening quote
@@ -87,11 +96,17 @@ class Lexer {
   };
   struct State {
     Key key;
-    bool accepts;
-    std::int32_t word;
-    std::array<LexState, 256> next;
+    bool accepts = false;
+    std::int32_t word = -1;
+    ByteTable next = {};
   };
 
+  State& Prepared(LexState state) {
+    State& at = states_[state];
+    if (!at.next.prepared()) at.next.Prepare(ComputeMayFollow(at.key));
+    return at;
+  }
+  ByteSet ComputeMayFollow(const Key& key);
   LexState Intern(const Key& key);
   LexState ComputeNext(LexState state, std::uint8_t byte);
   LexState Partial(const Key& key, char32_t least);
@@ -100,11 +115,11 @@ class Lexer {
   LexState NextInUtf8(const Key& key, std::uint8_t byte);
   LexState NextInEscape(const Key& key, std::uint8_t byte);
   LexState NextInHex(const Key& key, std::uint8_t byte);
-  bool Reaches(RegexId regex, char32_t first, char32_t last);
+  bool ReachesEscapable(RegexId regex, char32_t first, char32_t last);
   Freedom RegexFreedom(RegexId regex, std::uint32_t limit);
 
   RegexStore& regexes_;
-  std::vector<std::unique_ptr<State>> states_;
+  std::deque<State> states_;  // stay where they are
   std::unordered_map<Key, LexState, KeyHash> index_;
   std::map<std::pair<RegexId, std::uint32_t>, Freedom> freedom_;  ///< by regex and limit
 };

@@ -14,8 +14,8 @@ constexpr StackId kBottomStack = 0;
 }  // namespace
 
 Machine::Machine(Network& network, NodeId root) : network_(network) {
-  configs_.push_back(std::make_unique<Config>());
-  configs_[kDeadConfig]->next.fill(kDeadConfig);
+  configs_.emplace_back();
+  configs_[kDeadConfig].next.Prepare({});
   InternStack({{kBottom, 0}});
   Closure closure;
   Enter(root, kBottomStack, closure);
@@ -25,7 +25,9 @@ Machine::Machine(Network& network, NodeId root) : network_(network) {
 void Machine::Enter(NodeId node, StackId stack, Closure& closure) {
   node = network_.Resolve(node);
   if (node == kFailNode || exhausted_) return;
-  if (!closure.visited.insert(static_cast<std::uint64_t>(node) << 32 | stack).second) return;
+  const std::uint64_t place = static_cast<std::uint64_t>(node) << 32 | stack;
+  if (std::ranges::find(closure.visited, place) != closure.visited.end()) return;
+  closure.visited.push_back(place);
   if (++closure.depth > kMaxClosureDepth || closure.threads.size() > kMaxThreads) {
     exhausted_ = true;
     return;
@@ -62,16 +64,21 @@ void Machine::Enter(NodeId node, StackId stack, Closure& closure) {
 
 ConfigId Machine::ComputeStep(ConfigId config, std::uint8_t byte) {
   Closure closure;
-  const Config& from = *configs_[config];
-  for (const Thread& thread : from.threads) {
+  for (const Thread& thread : configs_[config].threads) {
     const LexState state = lexer().Next(thread.state, byte);
     if (state == kDeadState) continue;
     closure.threads.push_back({state, thread.node, thread.stack});
     if (lexer().Accepts(state)) Enter(network_.After(network_.node(thread.node), state), thread.stack, closure);
   }
-  const ConfigId next = Finish(std::move(closure));
-  configs_[config]->next[byte] = next;
+  const ConfigId next = closure.threads.empty() ? kDeadConfig : Finish(std::move(closure));
+  configs_[config].next.Set(byte, next);
   return next;
+}
+
+void Machine::Prepare(Config& config) {
+  ByteSet may;
+  for (const Thread& thread : config.threads) may.AddAll(lexer().MayFollow(thread.state));
+  config.next.Prepare(may);
 }
 
 ConfigId Machine::AfterLexeme(const Thread& thread, LexState state) {
@@ -102,7 +109,7 @@ ConfigId Machine::Finish(Closure closure) {
   const std::uint64_t hash = Hash64(std::as_bytes(std::span(threads)), closure.accepts ? 1 : 0);
   const auto [begin, end] = config_index_.equal_range(hash);
   for (auto it = begin; it != end; ++it) {
-    const Config& other = *configs_[it->second];
+    const Config& other = configs_[it->second];
     if (other.accepts == closure.accepts && other.threads == threads) return it->second;
   }
   if (configs_.size() >= kMaxConfigs) {
@@ -110,11 +117,7 @@ ConfigId Machine::Finish(Closure closure) {
     return kDeadConfig;
   }
   const auto id = static_cast<ConfigId>(configs_.size());
-  auto config = std::make_unique<Config>();
-  config->threads = std::move(threads);
-  config->accepts = closure.accepts;
-  config->next.fill(kUnknown);
-  configs_.push_back(std::move(config));
+  configs_.push_back({.threads = std::move(threads), .accepts = closure.accepts});
   config_index_.emplace(hash, id);
   return id;
 }

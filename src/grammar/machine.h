@@ -10,16 +10,15 @@
 // Configs are values: going back is taking an older one.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
-#include <memory>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "grammar/byte_table.h"
 #include "grammar/network.h"
 
 namespace strata::grammar {
@@ -44,12 +43,14 @@ class Machine {
   ConfigId start() const { return start_; }
   /// kDeadConfig where no text of the grammar goes on so.
   ConfigId Step(ConfigId config, std::uint8_t byte) {
-    const ConfigId next = configs_[config]->next[byte];
-    return next != kUnknown ? next : ComputeStep(config, byte);
+    Config& from = configs_[config];
+    if (!from.next.prepared()) Prepare(from);
+    const ConfigId next = from.next.Get(byte);
+    return next != ByteTable::kUnknown ? next : ComputeStep(config, byte);
   }
   /// Whether the text so far is of the grammar.
-  bool Accepts(ConfigId config) const { return configs_[config]->accepts; }
-  std::span<const Thread> threads(ConfigId config) const { return configs_[config]->threads; }
+  bool Accepts(ConfigId config) const { return configs_[config].accepts; }
+  std::span<const Thread> threads(ConfigId config) const { return configs_[config].threads; }
   /// A config with only these threads.
   ConfigId ConfigOf(std::span<const Thread> threads);
   /// Where the text stands when the lexeme of a thread, accepted in `state`, ends here.
@@ -63,10 +64,9 @@ class Machine {
   Lexer& lexer() { return network_.lexer(); }
 
   static constexpr std::size_t kMaxThreads = 2'000;
-  static constexpr std::size_t kMaxConfigs = 200'000;
+  static constexpr std::size_t kMaxConfigs = 100'000;
 
  private:
-  static constexpr ConfigId kUnknown = 0xFFFFFFFF;
   static constexpr NodeId kBottom = 0xFFFFFFFF;  ///< the return of the whole grammar
   struct Frame {
     NodeId node;  ///< where to go on
@@ -74,19 +74,20 @@ class Machine {
     auto operator<=>(const Frame&) const = default;
   };
   struct Config {
-    std::vector<Thread> threads;  ///< sorted; no two alike but for the stack
+    std::vector<Thread> threads = {};  ///< sorted; no two alike but for the stack
     bool accepts = false;
-    std::array<ConfigId, 256> next;
+    ByteTable next = {};
   };
   /// What is being gathered for a config.
   struct Closure {
     std::vector<Thread> threads;
-    std::unordered_set<std::uint64_t> visited;  ///< node and stack
+    std::vector<std::uint64_t> visited;  ///< node and stack; mostly a handful
     bool accepts = false;
     std::size_t depth = 0;
   };
 
   ConfigId ComputeStep(ConfigId config, std::uint8_t byte);
+  void Prepare(Config& config);
   void Enter(NodeId node, StackId stack, Closure& closure);
   ConfigId Finish(Closure closure);
   StackId Push(NodeId node, StackId rest);
@@ -94,7 +95,7 @@ class Machine {
   StackId Union(StackId a, StackId b);
 
   Network& network_;
-  std::vector<std::unique_ptr<Config>> configs_;
+  std::deque<Config> configs_;  // stay where they are
   std::unordered_multimap<std::uint64_t, ConfigId> config_index_;
   std::vector<std::vector<Frame>> stacks_;  ///< frames sorted, no two of one node; 0 is the bottom
   std::unordered_multimap<std::uint64_t, StackId> stack_index_;

@@ -69,12 +69,12 @@ TEST_F(MachineTest, WordsTellWhichOne) {
 
 TEST_F(MachineTest, JsonStringsTakeEveryEscape) {
   const NodeId any = Lexeme(store_.Repeat(store_.Set(CharSet::All()), 1, 1), kAcceptNode, Spelling::kJsonString);
-  for (const char* text : {R"("a")", R"("\n")", R"("\u0041")", R"("\/")", R"("\ud83d\ude00")", "\"\U0001F600\"",
+  for (const char* text : {R"("a")", R"("\n")", R"("\u003c")", R"("\/")", R"("\ud83d\ude00")", "\"\U0001F600\"",
                            "\"\u20AC\"", R"("\u20Ac")", R"("\"")", R"("\u0000")"}) {
     EXPECT_EQ(Reads(any, text), "yes") << text;
   }
   for (const char* text : {R"("")", R"("ab)", R"("\x)", "\"\n", R"("\ud83d")", R"("\ude00)", R"("\ud83d\u0041)",
-                           "\"\xC0\x80", "\"\xED\xA0\x80", "\"\xE0\x80", "\"\xF5", "a"}) {
+                           R"("\u0041)", "\"\xC0\x80", "\"\xED\xA0\x80", "\"\xE0\x80", "\"\xF5", "a"}) {
     EXPECT_EQ(Reads(any, text), "no") << text;
   }
   const NodeId euro = Lexeme(store_.Literal("\u20AC"), kAcceptNode, Spelling::kJsonString);

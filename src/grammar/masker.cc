@@ -51,18 +51,20 @@ void Masker::Fill(ConfigId config, MaskWords mask) {
 }
 
 void Masker::FillThread(const Thread& thread, const Inside& inside, MaskWords mask) {
-  if (inside.ordinary >= 0) Add(mask, vocabulary_.in_json_string().ordinary[static_cast<std::size_t>(inside.ordinary)]);
+  if (inside.common != nullptr) Add(mask, *inside.common);
   if (!inside.dense.empty()) Add(mask, inside.dense);
-  Set(mask, inside.tokens);
-  if (!inside.closing && inside.ends.empty()) return;
+  FillAfter(thread, inside, inside.closes_anywhere, mask);
+}
+
+/// The tokens that leave the thread's lexeme, where what follows takes them.
+void Masker::FillAfter(const Thread& thread, const LexemeTokens& tokens, bool closes_anywhere, MaskWords mask) {
+  Set(mask, tokens.tokens);
+  if (!closes_anywhere && tokens.ends.empty()) return;
   // A lexeme that is no word goes on at one place, whatever it spelled.
   const ConfigId after = machine_.AfterLexeme(thread, thread.state);
   if (after == kDeadConfig) return;
-  if (inside.closing) {
-    Set(mask, vocabulary_.in_json_string().closing_exactly);
-    FillBelow(Whole(vocabulary_.in_json_string().after_closing), after, mask);
-  }
-  for (const auto& [trie, node] : inside.ends) {
+  if (closes_anywhere) FillBelow(Whole(vocabulary_.in_json_string().after_closing), after, mask);
+  for (const auto& [trie, node] : tokens.ends) {
     for (std::uint32_t child = node + 1; child < trie->node(node).end; child = trie->node(child).end) {
       if (machine_.Step(after, trie->node(child).byte) == kDeadConfig) continue;
       FillBelow({trie, child, trie->node(child).end}, after, mask);
@@ -82,6 +84,13 @@ void Masker::FillBelow(const Place& place, ConfigId config, MaskWords mask) {
           return true;
         }
         const Thread thread = threads[0];
+        if (place.trie == &vocabulary_.all() && machine_.lexer().IsFreeContent(thread.state)) {
+          const auto& known = vocabulary_.in_json_string().below_quote;
+          if (const auto found = known.find(node); found != known.end()) {
+            FillAfter(thread, found->second, false, mask);
+            return false;
+          }
+        }
         FillThread(thread, InsideOf(thread.state, {place.trie, node + 1, end}), mask);
         return false;
       });
@@ -94,7 +103,7 @@ const Masker::Inside& Masker::InsideOf(LexState state, const Place& place) {
       inside = std::make_unique<Inside>(ComputeInString(state, machine_.lexer().FreedomOf(state)));
     } else {
       inside = std::make_unique<Inside>();
-      WalkLexeme(state, place, *inside);
+      inside->Collect(machine_.lexer(), state, *place.trie, place.first, place.end);
     }
     if (inside->tokens.size() > kSparse) {
       inside->dense.assign(vocabulary_.mask_words(), 0);
@@ -107,34 +116,27 @@ const Masker::Inside& Masker::InsideOf(LexState state, const Place& place) {
 }
 
 Masker::Inside Masker::ComputeInString(LexState state, Lexer::Freedom freedom) {
+  Lexer& lexer = machine_.lexer();
   const Vocabulary::JsonStringTokens& json = vocabulary_.in_json_string();
   Inside inside;
-  const bool free = freedom.depth == Lexer::kFreeLimit;
-  if (free || freedom.stops) {
-    inside.ordinary = static_cast<int>(freedom.depth);
-    if (free && !freedom.stops) WalkLexeme(state, Whole(json.long_ordinary), inside);
-  } else {
-    WalkLexeme(state, Whole(json.every_ordinary), inside);
+  if (freedom.any) {
+    inside.common = freedom.may_end ? &json.any : &json.any_open;
+    inside.closes_anywhere = freedom.may_end;
+    inside.Collect(lexer, state, json.not_short);
+    if (!freedom.may_end) inside.Collect(lexer, state, json.closing);
+    return inside;
   }
-  if (free && freedom.may_end) {
-    inside.closing = true;
+  if (freedom.stops) {
+    inside.common = &json.ordinary[freedom.depth];
+  } else if (freedom.depth == Lexer::kFreeLimit) {
+    inside.common = &json.ordinary[freedom.depth];
+    inside.Collect(lexer, state, json.not_short);
   } else {
-    WalkLexeme(state, Whole(json.closing), inside);
+    inside.Collect(lexer, state, json.every_ordinary);
   }
-  WalkLexeme(state, Whole(json.other), inside);
+  inside.Collect(lexer, state, json.closing);
+  inside.Collect(lexer, state, json.other);
   return inside;
-}
-
-void Masker::WalkLexeme(LexState state, const Place& place, Inside& inside) {
-  Lexer& lexer = machine_.lexer();
-  place.trie->Walk(
-      place.first, place.end, state, [&](LexState from, std::uint8_t byte) { return lexer.Next(from, byte); },
-      [&](std::uint32_t node, LexState at) {
-        const std::span<const TokenId> tokens = place.trie->tokens(node);
-        inside.tokens.insert(inside.tokens.end(), tokens.begin(), tokens.end());
-        if (lexer.Accepts(at) && place.trie->node(node).end > node + 1) inside.ends.push_back({place.trie, node});
-        return true;
-      });
 }
 
 }  // namespace strata::grammar

@@ -24,17 +24,10 @@ class Masker {
 
  private:
   /// What a lexeme state decides about the tokens below one node of a trie.
-  struct Inside {
-    int ordinary = -1;                 ///< with JsonStringTokens::ordinary[this], where >= 0
-    std::vector<std::uint32_t> dense;  ///< with these words, where not empty
-    std::vector<TokenId> tokens;       ///< and these: they stay within the lexeme, or end with it
-    bool closing = false;              ///< a quote ends the lexeme after any ordinary characters: see after_closing
-    /// Nodes at which the lexeme is complete and below which tokens go on.
-    struct End {
-      const TokenTrie* trie;
-      std::uint32_t node;
-    };
-    std::vector<End> ends;
+  struct Inside : LexemeTokens {
+    const std::vector<std::uint32_t>* common = nullptr;  ///< with these words of the vocabulary, where not null
+    std::vector<std::uint32_t> dense;                    ///< in the place of `tokens` where these are many
+    bool closes_anywhere = false;  ///< a quote ends the lexeme after any short token: see after_closing
   };
   struct Place {
     const TokenTrie* trie;
@@ -43,10 +36,10 @@ class Masker {
   };
 
   void FillThread(const Thread& thread, const Inside& inside, MaskWords mask);
+  void FillAfter(const Thread& thread, const LexemeTokens& tokens, bool closes_anywhere, MaskWords mask);
   void FillBelow(const Place& place, ConfigId config, MaskWords mask);
   const Inside& InsideOf(LexState state, const Place& place);
   Inside ComputeInString(LexState state, Lexer::Freedom freedom);
-  void WalkLexeme(LexState state, const Place& place, Inside& inside);
   static Place Whole(const TokenTrie& trie) { return {&trie, 0, trie.size()}; }
 
   Machine& machine_;

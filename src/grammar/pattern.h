@@ -14,10 +14,15 @@ enum class Anchoring : std::uint8_t {
   kWhole,   ///< the whole text must match, as structured outputs' `regex`; ^ at the start and $ at the end are implied
 };
 
-/// The language of texts that `pattern` (UTF-8) accepts. Look-ahead of either sign is supported anywhere (as an
-/// intersection with what follows), ^ and $ anywhere, classes with \d \w \s \p{…} by Unicode; non-greedy and possessive
-/// marks change nothing that is accepted. Errors: kInvalidArgument (not a regular expression) and kUnsupported
-/// (back-references, look-behind, \b, \B), both with the offset in the pattern.
+/// The language of texts that `pattern` (UTF-8) accepts. ^ and $ may stand anywhere, and look-ahead of either sign, as
+/// an intersection with what follows. \d and \w are ASCII, \s and . as in ECMA-262; \p{…} takes General_Category and a
+/// few binary properties, [[:alpha:]] and its like are POSIX's; lone brackets and braces are themselves (annex B).
+/// Groups may be named as in Python, and (?i), (?s) and (?m) stand for themselves or for a group. Lazy marks change
+/// nothing.
+///
+/// Errors, with the offset in the pattern: kInvalidArgument (not a regular expression) and kUnsupported
+/// (back-references, look-behind, \b, \B, atomic groups and possessive marks, ^ and $ of lines, other properties,
+/// look-ahead in an unbounded repetition except (?:(?!x)y)*$, and what is too large).
 Result<RegexId> ParsePattern(RegexStore& store, std::string_view pattern, Anchoring anchoring);
 
 }  // namespace strata::grammar

@@ -353,32 +353,33 @@ std::vector<RegexStep> RegexStore::ComputeSteps(RegexId id) {
 }
 
 std::vector<RegexStep> RegexStore::MergeSteps(Kind kind, std::span<const std::vector<RegexStep>> lists) {
-  std::vector<char32_t> bounds;  // where some list begins or ends a step
-  for (const auto& list : lists) {
-    for (const RegexStep& step : list) {
-      bounds.push_back(step.first);
-      bounds.push_back(step.last + 1);
-    }
-  }
-  std::ranges::sort(bounds);
-  bounds.erase(std::ranges::unique(bounds).begin(), bounds.end());
   std::vector<std::size_t> at(lists.size(), 0);
   std::vector<RegexStep> merged;
   std::vector<RegexId> targets, previous;
   RegexId combined = kNothing;
-  for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
+  for (char32_t first = 0; first <= kLastCodePoint;) {
+    // The longest stretch from `first` within which each list has one target, or none.
+    char32_t last = kLastCodePoint;
     targets.clear();
-    for (std::size_t list = 0; list < lists.size(); ++list) {
-      while (at[list] < lists[list].size() && lists[list][at[list]].last < bounds[i]) ++at[list];
-      if (at[list] == lists[list].size() || lists[list][at[list]].first > bounds[i]) continue;
-      targets.push_back(lists[list][at[list]].next);
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      while (at[i] < lists[i].size() && lists[i][at[i]].last < first) ++at[i];
+      if (at[i] == lists[i].size()) continue;
+      const RegexStep& step = lists[i][at[i]];
+      if (step.first > first) {
+        last = std::min<char32_t>(last, step.first - 1);
+      } else {
+        last = std::min<char32_t>(last, step.last);
+        targets.push_back(step.next);
+      }
     }
-    if (targets.empty() || (kind == Kind::kAnd && targets.size() < lists.size())) continue;
-    if (targets != previous) {
-      combined = Combine(kind, targets);
-      previous = targets;
+    if (!targets.empty() && (kind == Kind::kOr || targets.size() == lists.size())) {
+      if (targets != previous) {
+        combined = Combine(kind, targets);
+        previous = targets;
+      }
+      if (combined != kNothing) AppendStep(merged, first, last, combined);
     }
-    if (combined != kNothing) AppendStep(merged, bounds[i], bounds[i + 1] - 1, combined);
+    first = last + 1;
   }
   return merged;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "grammar/ebnf.h"
+#include "grammar/json_schema/json_schema.h"
 #include "grammar/pattern.h"
 
 namespace strata::grammar {
@@ -130,7 +131,40 @@ class FormatCompiler {
   std::vector<std::unique_ptr<NodeSource>>& sources_;
 };
 
+using Json = nlohmann::ordered_json;
+
+Json ToJson(const Format& format);
+
+Json ToJson(const Formats& formats) {
+  Json list = Json::array();
+  for (const Format& format : formats) list.push_back(ToJson(format));
+  return list;
+}
+
+Json ToJson(const TextFormat& f) { return {"text", f.text}; }
+Json ToJson(const FreeFormat& f) { return {"free", f.excludes}; }
+Json ToJson(const JsonFormat& f) {
+  return {"json", f.schema, f.options.key_order == KeyOrder::kAny, f.options.whitespace,
+          f.options.refuse_unknown_formats};
+}
+Json ToJson(const PatternFormat& f) { return {"pattern", f.pattern}; }
+Json ToJson(const GbnfFormat& f) { return {"gbnf", f.grammar}; }
+Json ToJson(const LarkFormat& f) { return {"lark", f.grammar}; }
+Json ToJson(const SequenceFormat& f) { return {"sequence", ToJson(f.parts)}; }
+Json ToJson(const ChoiceFormat& f) { return {"choice", ToJson(f.alternatives)}; }
+Json ToJson(const RepeatFormat& f) { return {"repeat", ToJson(*f.part), f.min, f.max, f.separator}; }
+Json ToJson(const TriggeredFormat& f) {
+  return {"triggered", f.triggers, ToJson(f.tags), f.at_least_one, f.stop_after_first, f.excludes};
+}
+Json ToJson(const Format& format) {
+  return std::visit([](const auto& value) { return ToJson(value); }, format.value);
+}
+
 }  // namespace
+
+std::string Describe(const Format& format) {
+  return ToJson(format).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 Result<NodeId> CompileFormat(Network& network, const Format& format, const SpecialTokens& special,
                              std::vector<std::unique_ptr<NodeSource>>& sources) {

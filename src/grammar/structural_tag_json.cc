@@ -3,7 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "grammar/structural_tag.h"
+#include "grammar/format.h"
+#include "grammar/regex.h"
 
 namespace strata::grammar {
 namespace {

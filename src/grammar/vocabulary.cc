@@ -12,21 +12,22 @@ std::string SpecialText(TokenId token) {
   return {'\xFF', static_cast<char>(id >> 16 & 0xFF), static_cast<char>(id >> 8 & 0xFF), static_cast<char>(id & 0xFF)};
 }
 
-/// The longest prefix of whole, ordinary characters: its bytes and its characters.
-struct OrdinaryPrefix {
-  std::size_t bytes = 0;
-  std::size_t characters = 0;
-};
+/// Subtrees of fewer nodes are as quickly walked.
+constexpr std::uint32_t kWorthRemembering = 64;
 
-OrdinaryPrefix PrefixOf(std::string_view text) {
-  OrdinaryPrefix prefix;
-  while (prefix.bytes < text.size()) {
-    const DecodedCodePoint next = DecodeUtf8(text.substr(prefix.bytes));
-    if (!next.valid || next.code_point < 0x20 || next.code_point == '"' || next.code_point == '\\') break;
-    prefix.bytes += next.length;
-    ++prefix.characters;
+void Set(std::vector<std::uint32_t>& mask, TokenId token) {
+  mask[static_cast<std::size_t>(token) / 32] |= 1u << (token % 32);
+}
+
+/// How many ordinary characters `text` has; nullopt where it has anything else.
+std::optional<std::size_t> CountOrdinary(std::string_view text) {
+  std::size_t count = 0;
+  for (; !text.empty(); ++count) {
+    const DecodedCodePoint next = DecodeUtf8(text);
+    if (!next.valid || !Lexer::IsOrdinary(next.code_point)) return std::nullopt;
+    text.remove_prefix(next.length);
   }
-  return prefix;
+  return count;
 }
 
 }  // namespace
@@ -61,30 +62,54 @@ std::optional<SpecialTokens::Occurrence> Vocabulary::FirstIn(std::string_view te
 }
 
 void Vocabulary::ArrangeForJson(const std::vector<std::pair<std::string, std::int32_t>>& tokens) {
-  std::vector<std::pair<std::string, std::int32_t>> every, very_long, closing, after, other;
-  for (auto& mask : in_json_string_.ordinary) mask.assign(mask_words(), 0);
+  JsonStringTokens& json = in_json_string_;
+  RegexStore regexes;
+  Lexer lexer(regexes);
+  const LexState free_string = lexer.Next(lexer.Start(RegexStore::kAnything, Spelling::kJsonString), '"');
+  std::vector<std::pair<std::string, std::int32_t>> every, other, closing, after, not_short;
+  for (auto& mask : json.ordinary) mask.assign(mask_words(), 0);
+  json.any.assign(mask_words(), 0);
+  json.any_open.assign(mask_words(), 0);
   for (const auto& [text, id] : tokens) {
     if (text.empty()) continue;
-    const auto [bytes, characters] = PrefixOf(text);
-    if (bytes == text.size()) {
-      every.emplace_back(text, id);
-      if (characters > Lexer::kFreeLimit) very_long.emplace_back(text, id);
-      for (std::size_t n = characters; n <= Lexer::kFreeLimit; ++n) {
-        in_json_string_.ordinary[n][static_cast<std::size_t>(id) / 32] |= 1u << (id % 32);
-      }
-    } else if (text[bytes] == '"' && characters <= Lexer::kFreeLimit) {
-      closing.emplace_back(text, id);
-      after.emplace_back(text.substr(bytes + 1), id);
-      if (bytes + 1 == text.size()) in_json_string_.closing_exactly.push_back(id);
-    } else {
-      other.emplace_back(text, id);
+    LexState state = free_string;
+    std::size_t length = 0;  // bytes of the string's content and its quote
+    while (length < text.size() && state != kDeadState && !lexer.Accepts(state)) {
+      state = lexer.Next(state, static_cast<std::uint8_t>(text[length++]));
     }
+    if (state == kDeadState) continue;  // no string can hold it
+    const bool closes = lexer.Accepts(state);
+    const std::optional<std::size_t> ordinary = CountOrdinary(text);
+    // Of the others a character has a byte at least.
+    const bool is_short = ordinary.value_or(length - (closes ? 1 : 0)) <= Lexer::kFreeLimit;
+    if (ordinary) {
+      every.emplace_back(text, id);
+      for (std::size_t n = *ordinary; n <= Lexer::kFreeLimit; ++n) Set(json.ordinary[n], id);
+    } else {
+      (closes ? closing : other).emplace_back(text, id);
+    }
+    if (!is_short) {
+      not_short.emplace_back(text, id);
+      continue;
+    }
+    if (closes) after.emplace_back(text.substr(length), id);
+    if (!closes) Set(json.any_open, id);
+    if (length == text.size()) Set(json.any, id);
   }
-  in_json_string_.every_ordinary = TokenTrie(std::move(every));
-  in_json_string_.long_ordinary = TokenTrie(std::move(very_long));
-  in_json_string_.closing = TokenTrie(std::move(closing));
-  in_json_string_.after_closing = TokenTrie(std::move(after));
-  in_json_string_.other = TokenTrie(std::move(other));
+  json.every_ordinary = TokenTrie(std::move(every));
+  json.other = TokenTrie(std::move(other));
+  json.closing = TokenTrie(std::move(closing));
+  json.after_closing = TokenTrie(std::move(after));
+  json.not_short = TokenTrie(std::move(not_short));
+  LookBelowQuotes(lexer, free_string);
+}
+
+void Vocabulary::LookBelowQuotes(Lexer& lexer, LexState free_string) {
+  for (std::uint32_t node = 0; node < all_.size(); ++node) {
+    const TokenTrie::Node& at = all_.node(node);
+    if (at.byte != '"' || at.end - node < kWorthRemembering) continue;
+    in_json_string_.below_quote[node].Collect(lexer, free_string, all_, node + 1, at.end);
+  }
 }
 
 }  // namespace strata::grammar

@@ -12,11 +12,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "formats/tokenizer.h"
+#include "grammar/lexeme_tokens.h"
 #include "grammar/lexer.h"
-#include "grammar/structural_tag.h"
+#include "grammar/special_tokens.h"
 #include "grammar/token_trie.h"
 
 namespace strata::grammar {
@@ -40,21 +42,28 @@ class Vocabulary : public SpecialTokens {
 
   const TokenTrie& all() const { return all_; }
 
-  /// The tokens by what they are inside a JSON string. Ordinary characters stand for themselves there.
+  /// The tokens that can stand inside a JSON string, by what they are there. Ordinary characters are those of
+  /// Lexer::Freedom; "short" is of at most Lexer::kFreeLimit characters.
   struct JsonStringTokens {
-    /// [n]: those of at most n ordinary characters, for n up to Lexer::kFreeLimit.
+    /// [n]: those of at most n ordinary characters, and nothing else.
     std::array<std::vector<std::uint32_t>, Lexer::kFreeLimit + 1> ordinary;
-    TokenTrie every_ordinary;              ///< of any length
-    TokenTrie long_ordinary;               ///< of more than kFreeLimit characters
-    TokenTrie closing;                     ///< at most kFreeLimit ordinary characters, a quote, and anything
-    TokenTrie after_closing;               ///< the same by what follows the quote
-    std::vector<TokenId> closing_exactly;  ///< of them those that end with that quote
-    TokenTrie other;                       ///< with escapes, parts of characters, or what no string can hold
+    TokenTrie every_ordinary;  ///< the same of any length
+    TokenTrie other;           ///< with escapes, parts of characters or separators, and no closing quote
+    TokenTrie closing;         ///< with the closing quote, and anything behind it
+
+    /// Where any characters may follow:
+    std::vector<std::uint32_t> any;       ///< all short ones, those that end with the closing quote as well
+    std::vector<std::uint32_t> any_open;  ///< those of them without it
+    TokenTrie after_closing;              ///< short ones with the closing quote, by what follows it
+    TokenTrie not_short;
+    /// By node of all() whose byte is a quote that opens a string: what is below it.
+    std::unordered_map<std::uint32_t, LexemeTokens> below_quote;
   };
   const JsonStringTokens& in_json_string() const { return in_json_string_; }
 
  private:
   void ArrangeForJson(const std::vector<std::pair<std::string, std::int32_t>>& tokens);
+  void LookBelowQuotes(Lexer& lexer, LexState free_string);
 
   std::vector<std::string> texts_;
   std::vector<TokenId> end_tokens_;

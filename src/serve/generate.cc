@@ -41,6 +41,8 @@ class Run {
   std::optional<ApiError> Start() {
     auto prompts = PreparePrompts(*model_, request_);
     if (!prompts) return prompts.error();
+    auto grammar = PrepareGrammar(*model_, request_);
+    if (!grammar) return grammar.error();
     int index = 0;
     for (const auto& prompt : *prompts) {
       for (int i = 0; i < request_.n; ++i) {
@@ -48,7 +50,7 @@ class Run {
       }
     }
     const auto deadline = std::chrono::steady_clock::now() + state_.options.request_timeout;
-    if (const Status status = submission_.Submit(*prompts, request_, deadline, channel_); !status) {
+    if (const Status status = submission_.Submit(*prompts, request_, *grammar, deadline, channel_); !status) {
       choices_.clear();
       ApiError error = ToApiError(status.error());
       if (status.error().code() == ErrorCode::kResourceExhausted) {

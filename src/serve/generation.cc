@@ -115,6 +115,17 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
   return prompts;
 }
 
+std::expected<std::shared_ptr<grammar::Grammar>, ApiError> PrepareGrammar(const LoadedModel& model,
+                                                                          const GenerateRequest& request) {
+  if (!request.constraint) return nullptr;
+  Result<std::shared_ptr<grammar::Grammar>> grammar = model.grammars->Get(*request.constraint);
+  if (grammar) return std::move(*grammar);
+  const Error& error = grammar.error();
+  return std::unexpected(
+      ToApiError(Error(error.code(), fmt::format("{}: {}", request.constraint_param, error.ToString()))
+                     .WithParam(request.constraint_param)));
+}
+
 std::uint64_t SeedOfChoice(std::uint64_t seed, int choice) {
   if (choice == 0) return seed;
   // SplitMix64 (Steele, Lea, Flood 2014): neighbours become unrelated.
@@ -131,6 +142,7 @@ Submission::~Submission() {
 }
 
 Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request,
+                          const std::shared_ptr<grammar::Grammar>& grammar,
                           std::chrono::steady_clock::time_point deadline, EventChannel& channel) {
   for (const auto& prompt : prompts) {
     for (int i = 0; i < request.n; ++i) {
@@ -145,6 +157,7 @@ Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request
       work.priority = request.priority;
       work.cache_salt = request.cache_salt;
       work.tenant = request.tenant;
+      work.grammar = grammar;
       STRATA_TRY(const RequestId id, engine_->Submit(std::move(work)));
       ids_.push_back(id);
       running_.push_back(true);

@@ -22,6 +22,10 @@ namespace strata::serve {
 std::expected<std::vector<std::shared_ptr<const Prompt>>, ApiError> PreparePrompts(const LoadedModel& model,
                                                                                    GenerateRequest& request);
 
+/// The grammar of the request's constraint; null where it has none. Errors: 400 naming the field, and the place in it.
+std::expected<std::shared_ptr<grammar::Grammar>, ApiError> PrepareGrammar(const LoadedModel& model,
+                                                                          const GenerateRequest& request);
+
 /// Choice i of a request with a seed: 0 keeps the seed, the others differ from it and from each other.
 std::uint64_t SeedOfChoice(std::uint64_t seed, int choice);
 
@@ -35,7 +39,8 @@ class Submission {
 
   /// All prompts times n, or none: choice prompt * n + i sends its events to `channel`.
   Status Submit(const std::vector<std::shared_ptr<const Prompt>>& prompts, const GenerateRequest& request,
-                std::chrono::steady_clock::time_point deadline, EventChannel& channel);
+                const std::shared_ptr<grammar::Grammar>& grammar, std::chrono::steady_clock::time_point deadline,
+                EventChannel& channel);
 
   void Cancel(int choice);
   /// The engine has said its last word about this choice.

@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/text_stream.h"
 #include "formats/model_config.h"
+#include "grammar/format.h"
 
 namespace strata::serve {
 
@@ -42,10 +43,12 @@ struct GenerateRequest {
   std::optional<std::int64_t> truncate_prompt_tokens;  ///< keep the last so many; -1 = as many as fit
   int n = 1;
   int priority = 0;
-  std::string cache_salt;              ///< prefixes are shared only between requests of the same one
-  std::int32_t tenant = 0;             ///< of its API key
-  std::optional<int> logprobs;         ///< alternatives shown for each token
-  std::optional<int> prompt_logprobs;  ///< vLLM's field of its own
+  std::string cache_salt;                     ///< prefixes are shared only between requests of the same one
+  std::int32_t tenant = 0;                    ///< of its API key
+  std::optional<int> logprobs;                ///< alternatives shown for each token
+  std::optional<int> prompt_logprobs;         ///< vLLM's field of its own
+  std::optional<grammar::Format> constraint;  ///< what the answer's text must be
+  std::string constraint_param;               ///< the field that says so
   TextStreamOptions text;
   bool echo = false;
   bool stream = false;

@@ -156,6 +156,7 @@ void AppendCommonFields(std::vector<Field<R>>& t) {
   t.push_back({"model", [](const Json& v, const std::string& path, R& r) { return ReadString(v, path, r.model); }});
   AppendSampling(t);
   AppendOutput(t);
+  AppendConstraintFields(t);
   for (const std::string_view name :
        {"user", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "session_id"}) {
     t.push_back(AcceptedField<R>(name, JsonType::kString));
@@ -169,8 +170,7 @@ void AppendCommonFields(std::vector<Field<R>>& t) {
   t.push_back(RefusedField<R>("stream_interval", {"1"}));
   t.push_back(RefusedField<R>("return_prompt_text", {"false"}));
   for (const std::string_view name :
-       {"structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "kv_transfer_params",
-        "vllm_xargs", "repetition_detection", "logprob_token_ids"}) {
+       {"kv_transfer_params", "vllm_xargs", "repetition_detection", "logprob_token_ids"}) {
     t.push_back(RefusedField<R>(name));
   }
   t.push_back(RefusedField<R>("bad_words", {"[]"}));

@@ -15,6 +15,9 @@ void AppendCommonFields(std::vector<Field<GenerateRequest>>& table);
 template <class Request, class Get>
 void AppendChatInputFields(std::vector<Field<Request>>& table, Get input);
 
+/// response_format and its relatives.
+void AppendConstraintFields(std::vector<Field<GenerateRequest>>& table);
+
 Status ReadTokenIds(const Json& value, const std::string& path, std::vector<TokenId>& out);
 
 /// What no single field can tell: n against seeds, stream_options without stream, echo, max_tokens 0.

@@ -38,7 +38,6 @@ std::vector<Field<R>> MakeChatTable() {
   t.push_back(AcceptedField<R>("parallel_tool_calls", JsonType::kBool));
   t.push_back(RefusedField<R>("functions", {"[]"}));
   t.push_back(RefusedField<R>("function_call", {"\"none\""}));
-  t.push_back(RefusedField<R>("response_format", {R"({"type":"text"})"}));
   t.push_back(RefusedField<R>("modalities", {R"(["text"])"}));
   t.push_back(RefusedField<R>("store", {"false"}));
   t.push_back(RefusedField<R>("reasoning_effort", {"\"none\""}));
@@ -107,7 +106,6 @@ std::vector<Field<R>> MakeCompletionTable() {
                  return ReadInteger(v, path, 1, 128, ignored);
                }});
   t.push_back(RefusedField<R>("suffix", {"\"\""}));
-  t.push_back(RefusedField<R>("response_format", {R"({"type":"text"})"}));
   t.push_back(RefusedField<R>("prompt_embeds"));
   return t;
 }

@@ -347,5 +347,28 @@ TEST(ApiDefaults, AreTheModels) {
             client.Ask("POST", kCompletions, body).Json()["choices"]);
 }
 
+TEST_F(Api, StructuredOutputs) {
+  const std::string schema =
+      R"({"type":"object","properties":{"name":{"type":"string","maxLength":5},"n":{"type":"integer","minimum":0,
+          "maximum":99}},"required":["name","n"],"additionalProperties":false})";
+  for (const std::string& field :
+       {R"("response_format":{"type":"json_schema","json_schema":{"name":"x","schema":)" + schema + "}}",
+        R"("guided_json":)" + schema}) {
+    const json whole = Ok(kChat, ChatBody(120, "," + field));
+    const json& choice = whole["choices"][0];
+    EXPECT_EQ(choice["finish_reason"], "stop");
+    const json value = json::parse(choice["message"]["content"].get<std::string>());
+    EXPECT_LE(value.at("name").get<std::string>().size(), 20U);
+    EXPECT_LE(value.at("n").get<int>(), 99);
+    EXPECT_EQ(value.size(), 2U);
+  }
+  const json chosen = Ok(kCompletions, R"({"prompt":"Once","max_tokens":9,"guided_choice":["yes","no"]})");
+  EXPECT_THAT(chosen["choices"][0]["text"].get<std::string>(), testing::AnyOf("yes", "no"));
+  const TestResponse refused = Post(kChat, ChatBody(9, R"(,"guided_json":{"properties":{"a":{"pattern":"(?<=x)y"}}})"));
+  ExpectError(refused, 400, "unsupported_parameter");
+  EXPECT_EQ(refused.Json()["error"]["param"], "guided_json");
+  EXPECT_THAT(refused.Json()["error"]["message"].get<std::string>(), HasSubstr("/properties/a/pattern"));
+}
+
 }  // namespace
 }  // namespace strata::serve

@@ -254,23 +254,57 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"("user":5)", "user"}, Refusal{R"("metadata":[])", "metadata"},
         Refusal{R"("service_tier":{})", "service_tier"}));
 INSTANTIATE_TEST_SUITE_P(NotThereYet, BothRefuse,
-                         testing::Values(Refusal{R"("response_format":{"type":"json_object"})", "response_format",
-                                                 kUnsupported},
-                                         Refusal{R"("use_beam_search":true)", "use_beam_search", kUnsupported},
+                         testing::Values(Refusal{R"("use_beam_search":true)", "use_beam_search", kUnsupported},
                                          Refusal{R"("length_penalty":2)", "length_penalty", kUnsupported},
                                          Refusal{R"("truncation_side":"right")", "truncation_side", kUnsupported},
                                          Refusal{R"("stream_interval":2)", "stream_interval", kUnsupported},
                                          Refusal{R"("return_prompt_text":true)", "return_prompt_text", kUnsupported},
                                          Refusal{R"("bad_words":["x"])", "bad_words", kUnsupported},
-                                         Refusal{R"("structured_outputs":{})", "structured_outputs", kUnsupported},
-                                         Refusal{R"("guided_json":{})", "guided_json", kUnsupported},
-                                         Refusal{R"("guided_regex":"a")", "guided_regex", kUnsupported},
-                                         Refusal{R"("guided_choice":["a"])", "guided_choice", kUnsupported},
-                                         Refusal{R"("guided_grammar":"a")", "guided_grammar", kUnsupported},
                                          Refusal{R"("kv_transfer_params":{})", "kv_transfer_params", kUnsupported},
                                          Refusal{R"("vllm_xargs":{})", "vllm_xargs", kUnsupported},
                                          Refusal{R"("repetition_detection":{})", "repetition_detection", kUnsupported},
                                          Refusal{R"("logprob_token_ids":[1])", "logprob_token_ids", kUnsupported}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Constraints, BothRefuse,
+    testing::Values(Refusal{R"("response_format":"json")", "response_format"},
+                    Refusal{R"("response_format":{})", "response_format.type"},
+                    Refusal{R"("response_format":{"type":"xml"})", "response_format.type"},
+                    Refusal{R"("response_format":{"type":"json_schema"})", "response_format.json_schema"},
+                    Refusal{R"("response_format":{"type":"json_schema","json_schema":{"schema":5}})",
+                            "response_format.json_schema.schema"},
+                    Refusal{R"("response_format":{"type":"structural_tag","format":{"type":"tag"}})",
+                            "response_format"},
+                    Refusal{R"("structured_outputs":{})", "structured_outputs"},
+                    Refusal{R"("structured_outputs":{"xml":1})", "structured_outputs.xml"},
+                    Refusal{R"("structured_outputs":{"regex":"a","choice":["b"]})", "structured_outputs.choice"},
+                    Refusal{R"("guided_json":"{")", "guided_json"}, Refusal{R"("guided_regex":5)", "guided_regex"},
+                    Refusal{R"("guided_choice":[])", "guided_choice"},
+                    Refusal{R"("guided_choice":["a",1])", "guided_choice[1]"},
+                    Refusal{R"("guided_regex":"a","response_format":{"type":"json_object"})", "response_format"}));
+
+TEST(Fields, ConstraintsOfEveryKind) {
+  const auto described = [](const std::string& fields) {
+    const GenerateRequest request = Parsed(Chat(fields));
+    return request.constraint ? grammar::Describe(*request.constraint) : "";
+  };
+  const std::string schema = R"({"type":"integer"})";
+  const std::string by_schema = described(R"("guided_json":)" + schema);
+  EXPECT_THAT(by_schema, testing::HasSubstr(schema));
+  EXPECT_EQ(described(R"("guided_json":"{\"type\":\"integer\"}")"), by_schema);
+  EXPECT_EQ(described(R"("json_schema":)" + schema), by_schema);
+  EXPECT_EQ(described(R"("structured_outputs":{"json":)" + schema + "}"), by_schema);
+  EXPECT_EQ(described(R"("response_format":{"type":"json_object","schema":)" + schema + "}"), by_schema);
+  EXPECT_EQ(described(R"("response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":)" +
+                      schema + "}}"),
+            by_schema);
+  EXPECT_EQ(described(R"("response_format":{"type":"json_object"})"),
+            described(R"("structured_outputs":{"json_object":true})"));
+  EXPECT_EQ(described(R"("guided_choice":["a","b"])"), described(R"("structured_outputs":{"choice":["a","b"]})"));
+  EXPECT_EQ(described(R"("grammar":"root ::= \"a\"")"), described(R"("guided_grammar":"root ::= \"a\"")"));
+  EXPECT_NE(described(R"("guided_grammar":"start: \"a\"")"), described(R"("guided_grammar":"root ::= \"a\"")"));
+  EXPECT_EQ(described(R"("response_format":{"type":"text"})"), "");
+}
 
 class ChatRefuses : public testing::TestWithParam<Refusal> {};
 TEST_P(ChatRefuses, ByName) { ExpectRefused(ParseChatRequest(Chat(GetParam().fields)), GetParam()); }

@@ -17,6 +17,9 @@ void ServerState::SetModel(std::shared_ptr<ServedModel> model) {
   loaded->max_context = model->engine->max_context();
   loaded->fingerprint = fmt::format("strata-{}-{}", STRATA_VERSION, model->file->ContentKey().substr(0, 8));
   loaded->template_takes_parts = model->chat_template && TemplateTakesParts(*model->chat_template);
+  std::vector<TokenId> ends = model->engine->runner().config().eos_token_ids;
+  if (ends.empty() && model->tokenizer->eos()) ends.push_back(*model->tokenizer->eos());
+  loaded->grammars = std::make_unique<GrammarCache>(*model->tokenizer, std::move(ends));
   metrics->SetModel(model->engine, loaded->max_context);
   loaded->served = std::move(model);
   const std::lock_guard lock(mutex_);

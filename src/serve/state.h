@@ -11,6 +11,7 @@
 #include <string>
 
 #include "serve/api_error.h"
+#include "serve/grammar_cache.h"
 #include "serve/metrics.h"
 #include "serve/server.h"
 
@@ -22,6 +23,7 @@ struct LoadedModel {
   std::int64_t max_context = 0;       ///< tokens of prompt and answer together
   std::string fingerprint;            ///< system_fingerprint: changes with the model and with strata
   bool template_takes_parts = false;  ///< the template reads content that is an array of parts
+  std::unique_ptr<GrammarCache> grammars;
 
   const Tokenizer& tokenizer() const { return *served->tokenizer; }
 };

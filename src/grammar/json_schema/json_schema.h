@@ -1,5 +1,5 @@
-// JSON Schema (2020-12; 2019-09, drafts 4, 6 and 7 where they differ) into a network whose texts are exactly JSON values
-// that the schema accepts. What cannot be held is refused, never weakened.
+// JSON Schema (2020-12; 2019-09, drafts 4, 6 and 7 where they differ) into a network whose texts are exactly JSON
+// values that the schema accepts. What cannot be held is refused, never weakened.
 #pragma once
 
 #include <memory>
@@ -7,22 +7,10 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/result.h"
+#include "grammar/json_schema/json_schema_options.h"
 #include "grammar/network.h"
 
 namespace strata::grammar {
-
-enum class KeyOrder : std::uint8_t {
-  kDeclared,  ///< declared properties in the order of the schema, then others
-  kAny,
-};
-
-struct JsonSchemaOptions {
-  KeyOrder key_order = KeyOrder::kDeclared;
-  /// White space where JSON allows it. Without: one text for every value, but for numbers and escapes.
-  bool whitespace = true;
-  /// Formats that FormatRegex does not know: refused, or annotations only, as the standard has it.
-  bool refuse_unknown_formats = true;
-};
 
 /// Keeps what the network's lazy nodes need: must live as long as the network is used.
 class JsonSchemaSource : public NodeSource {};
@@ -32,9 +20,9 @@ struct CompiledSchema {
   NodeId root = kFailNode;
 };
 
-/// Explores the schema once, so that everything unsupported or unsatisfiable is found here. Errors: kInvalidArgument (not
-/// a schema), kUnsupported (a keyword or a combination that cannot be held; too complex), with the JSON pointer of the
-/// keyword in the message and as param.
+/// Explores the schema once, so that everything unsupported or unsatisfiable is found here. Errors: kInvalidArgument
+/// (not a schema), kUnsupported (a keyword or a combination that cannot be held; too complex), with the JSON pointer of
+/// the keyword in the message and as param.
 Result<CompiledSchema> CompileJsonSchema(Network& network, const nlohmann::ordered_json& schema,
                                          const JsonSchemaOptions& options = {});
 

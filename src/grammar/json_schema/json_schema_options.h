@@ -1,0 +1,21 @@
+// How a JSON Schema is read and written.
+#pragma once
+
+#include <cstdint>
+
+namespace strata::grammar {
+
+enum class KeyOrder : std::uint8_t {
+  kDeclared,  ///< declared properties in the order of the schema, then others
+  kAny,
+};
+
+struct JsonSchemaOptions {
+  KeyOrder key_order = KeyOrder::kDeclared;
+  /// White space where JSON allows it. Without: one text for every value, but for numbers and escapes.
+  bool whitespace = true;
+  /// Formats that FormatRegex does not know: refused, or annotations only, as the standard has it.
+  bool refuse_unknown_formats = true;
+};
+
+}  // namespace strata::grammar

@@ -1,0 +1,357 @@
+#include "grammar/json_schema/scalar_sets.h"
+
+#include <algorithm>
+#include <array>
+
+#include "grammar/formats.h"
+#include "grammar/json_schema/schema_reader.h"
+#include "grammar/numbers.h"
+#include "grammar/pattern.h"
+
+namespace strata::grammar {
+namespace {
+
+/// Schemas applied in place within schemas applied in place, by recursion.
+constexpr std::uint32_t kMaxDepth = 512;
+
+/// OpenAPI's formats of numbers, which tell the receiver's type and, in JSON Schema, restrict nothing.
+constexpr std::array<std::string_view, 4> kNumberFormats = {"int32", "int64", "float", "double"};
+
+}  // namespace
+
+template <class T, class Compute>
+Result<T> ScalarSets::Remember(Memo<T>& memo, SchemaId id, Compute compute) {
+  if (const auto it = memo.known.find(id); it != memo.known.end() && it->second) return *it->second;
+  STRATA_TRY(const Schema* schema, document_.Get(id));
+  if (memo.known.contains(id)) {
+    return SchemaFail(ErrorCode::kInvalidArgument, schema->pointer, "refers to itself without end");
+  }
+  if (depth_ >= kMaxDepth) {
+    return SchemaFail(ErrorCode::kUnsupported, schema->pointer, "too complex: references more than {} deep", kMaxDepth);
+  }
+  memo.known.emplace(id, std::nullopt);
+  ++depth_;
+  Result<T> result = compute(*schema);
+  --depth_;
+  if (result) {
+    memo.known[id] = *result;
+  } else {
+    memo.known.erase(id);
+  }
+  return result;
+}
+
+Result<Verdict> ScalarSets::JudgeRule(const Rule& rule) {
+  const auto leaf = [&rule](const auto&) -> Result<Verdict> {
+    return Verdict{.none = 0, .all = static_cast<Kinds>(kAllKinds & ~KindsOf(rule))};
+  };
+  const auto any_of = [this](std::span<const SchemaId> schemas) -> Result<Verdict> {
+    Verdict verdict{.none = kAllKinds, .all = 0};
+    for (const SchemaId id : schemas) {
+      STRATA_TRY(const Verdict part, Judge(id));
+      verdict.none &= part.none;
+      verdict.all |= part.all;
+    }
+    return verdict;
+  };
+  return std::visit(
+      Overloaded{
+          [](const TypeRule& type) -> Result<Verdict> {
+            return Verdict{.none = static_cast<Kinds>(kAllKinds & ~type.kinds),
+                           .all = static_cast<Kinds>(type.kinds & ~(type.integer ? kNumberKind : 0))};
+          },
+          [&](const EnumRule& values) -> Result<Verdict> {
+            STRATA_TRY(Verdict verdict, any_of(values.others));
+            verdict.none &= static_cast<Kinds>(~(values.literals | (values.strings.empty() ? 0 : kStringKind) |
+                                                 (values.numbers.empty() ? 0 : kNumberKind)));
+            verdict.all = values.literals;
+            return verdict;
+          },
+          [this](const AllOfRule& all) -> Result<Verdict> {
+            Verdict verdict{.none = 0, .all = kAllKinds};
+            for (const SchemaId id : all.schemas) {
+              STRATA_TRY(const Verdict part, Judge(id));
+              verdict.none |= part.none;
+              verdict.all &= part.all;
+            }
+            return verdict;
+          },
+          [&](const AnyOfRule& any) { return any_of(any.schemas); },
+          [this](const OneOfRule& one) -> Result<Verdict> {
+            Kinds always_once = 0, always_more = 0, possible = 0;
+            Kinds undecided = 0;
+            for (const SchemaId id : one.schemas) {
+              STRATA_TRY(const Verdict part, Judge(id));
+              always_more |= always_once & part.all;
+              always_once |= part.all;
+              possible |= static_cast<Kinds>(~part.none);
+              undecided |= static_cast<Kinds>(~(part.none | part.all));
+            }
+            return Verdict{.none = static_cast<Kinds>((~possible | always_more) & kAllKinds),
+                           .all = static_cast<Kinds>(always_once & ~always_more & ~undecided)};
+          },
+          [this](const NotRule& negation) -> Result<Verdict> { return Judge(Literal{negation.schema, false}); },
+          [this](const ConditionalRule& rule) -> Result<Verdict> {
+            STRATA_TRY(const Verdict condition, Judge(rule.condition));
+            STRATA_TRY(const Verdict then, Judge(rule.then));
+            STRATA_TRY(const Verdict otherwise, Judge(rule.otherwise));
+            const auto decide = [&condition](Kinds if_true, Kinds if_false) {
+              return static_cast<Kinds>((condition.all & if_true) | (condition.none & if_false) | (if_true & if_false));
+            };
+            return Verdict{.none = decide(then.none, otherwise.none), .all = decide(then.all, otherwise.all)};
+          },
+          leaf,
+      },
+      rule.value);
+}
+
+Result<Verdict> ScalarSets::Judge(SchemaId id) {
+  return Remember(verdicts_, id, [this](const Schema& schema) -> Result<Verdict> {
+    Verdict verdict{.none = 0, .all = kAllKinds};
+    for (const Rule& rule : schema.rules) {
+      STRATA_TRY(const Verdict part, JudgeRule(rule));
+      verdict.none |= part.none;
+      verdict.all &= part.all;
+    }
+    verdict.all &= static_cast<Kinds>(~verdict.none);
+    return verdict;
+  });
+}
+
+Result<Verdict> ScalarSets::Judge(Literal literal) {
+  STRATA_TRY(Verdict verdict, Judge(literal.schema));
+  if (!literal.positive) std::swap(verdict.none, verdict.all);
+  return verdict;
+}
+
+Result<Verdict> ScalarSets::Judge(std::span<const Literal> literals) {
+  Verdict verdict{.none = 0, .all = kAllKinds};
+  for (const Literal& literal : literals) {
+    STRATA_TRY(const Verdict part, Judge(literal));
+    verdict.none |= part.none;
+    verdict.all &= part.all;
+  }
+  return verdict;
+}
+
+Result<RegexId> ScalarSets::Pattern(const std::string& pattern, const std::string& pointer) {
+  if (const auto it = patterns_.find(pattern); it != patterns_.end()) return it->second;
+  auto regex = ParsePattern(store_, pattern, Anchoring::kSearch);
+  if (!regex) return SchemaFail(regex.error().code(), pointer, "{}", regex.error().message());
+  patterns_.emplace(pattern, *regex);
+  return *regex;
+}
+
+Result<RegexId> ScalarSets::LeafSet(const Schema& schema, const Rule& rule, Domain domain) {
+  const auto here = [&] { return schema.pointer + PointerToken(rule.keyword); };
+  const bool strings = domain == Domain::kStrings;
+  return std::visit(
+      Overloaded{
+          [&](const TypeRule& type) -> Result<RegexId> {
+            if ((type.kinds & (strings ? kStringKind : kNumberKind)) == 0) return RegexStore::kNothing;
+            return !strings && type.integer ? IntegerValue(store_) : RegexStore::kAnything;
+          },
+          [&](const EnumRule& values) -> Result<RegexId> {
+            if (strings) return values.strings.empty() ? RegexStore::kNothing : Words(values.strings);
+            std::vector<RegexId> parts;
+            for (const Decimal& number : values.numbers) parts.push_back(EqualTo(store_, number));
+            return parts.empty() ? RegexStore::kNothing : store_.Or(parts);
+          },
+          [&](const PatternRule& pattern) { return Pattern(pattern.pattern, here()); },
+          [&](const LengthRule& length) -> Result<RegexId> {
+            if (length.min > length.max) return RegexStore::kNothing;
+            return store_.Repeat(store_.Set(CharSet::All()), length.min, length.max);
+          },
+          [&](const FormatRule& format) -> Result<RegexId> {
+            if (const auto regex = FormatRegex(store_, format.format)) return *regex;
+            if (!refuse_unknown_formats_ || std::ranges::find(kNumberFormats, format.format) != kNumberFormats.end()) {
+              return RegexStore::kAnything;
+            }
+            return SchemaFail(ErrorCode::kUnsupported, here(), "the format {} cannot be held",
+                              format.format.substr(0, 100));
+          },
+          [&](const BoundRule& rule_bound) -> Result<RegexId> {
+            return rule_bound.lower ? AtLeast(store_, rule_bound.bound, rule_bound.exclusive)
+                                    : AtMost(store_, rule_bound.bound, rule_bound.exclusive);
+          },
+          [&](const MultipleRule& multiple) -> Result<RegexId> {
+            auto regex = grammar::MultipleOf(store_, multiple.divisor);
+            if (!regex) return SchemaFail(regex.error().code(), here(), "{}", regex.error().message());
+            return regex;
+          },
+          [](const auto&) -> Result<RegexId> { return RegexStore::kAnything; },
+      },
+      rule.value);
+}
+
+Result<RegexId> ScalarSets::ExactlyOne(std::span<const SchemaId> schemas, Domain domain) {
+  std::vector<RegexId> sets;
+  for (const SchemaId id : schemas) {
+    STRATA_TRY(const RegexId set, SetOf(id, domain));
+    if (set != RegexStore::kNothing) sets.push_back(set);
+  }
+  if (sets.size() == 1) return sets[0];
+  std::vector<RegexId> alternatives;
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    std::vector<RegexId> others = sets;
+    others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
+    alternatives.push_back(store_.And({sets[i], store_.Not(store_.Or(others))}));
+  }
+  return alternatives.empty() ? RegexStore::kNothing : store_.Or(alternatives);
+}
+
+Result<RegexId> ScalarSets::SetOf(const Schema& schema, const Rule& rule, Domain domain) {
+  if ((KindsOf(rule) & (domain == Domain::kStrings ? kStringKind : kNumberKind)) == 0) return RegexStore::kAnything;
+  const auto each = [&](std::span<const SchemaId> schemas) -> Result<std::vector<RegexId>> {
+    std::vector<RegexId> sets;
+    for (const SchemaId id : schemas) {
+      STRATA_TRY(sets.emplace_back(), SetOf(id, domain));
+    }
+    return sets;
+  };
+  return std::visit(
+      Overloaded{
+          [&](const AllOfRule& all) -> Result<RegexId> {
+            STRATA_TRY(const std::vector<RegexId> sets, each(all.schemas));
+            return store_.And(sets);
+          },
+          [&](const AnyOfRule& any) -> Result<RegexId> {
+            STRATA_TRY(const std::vector<RegexId> sets, each(any.schemas));
+            return store_.Or(sets);
+          },
+          [&](const OneOfRule& one) { return ExactlyOne(one.schemas, domain); },
+          [&](const NotRule& negation) -> Result<RegexId> {
+            STRATA_TRY(const RegexId set, SetOf(negation.schema, domain));
+            return store_.Not(set);
+          },
+          [&](const ConditionalRule& conditional) -> Result<RegexId> {
+            STRATA_TRY(const RegexId condition, SetOf(conditional.condition, domain));
+            STRATA_TRY(const RegexId then, SetOf(conditional.then, domain));
+            STRATA_TRY(const RegexId otherwise, SetOf(conditional.otherwise, domain));
+            return store_.Or({store_.And({condition, then}), store_.And({store_.Not(condition), otherwise})});
+          },
+          [&](const auto&) { return LeafSet(schema, rule, domain); },
+      },
+      rule.value);
+}
+
+Result<RegexId> ScalarSets::SetOf(SchemaId id, Domain domain) {
+  // A kind that is decided needs no look at the rules, some of which may not be regular.
+  const Kinds kind = domain == Domain::kStrings ? kStringKind : kNumberKind;
+  STRATA_TRY(const Verdict verdict, Judge(id));
+  if ((verdict.none & kind) != 0) return RegexStore::kNothing;
+  if ((verdict.all & kind) != 0) return RegexStore::kAnything;
+  Memo<RegexId>& memo = domain == Domain::kStrings ? strings_ : numbers_;
+  return Remember(memo, id, [this, domain](const Schema& schema) -> Result<RegexId> {
+    std::vector<RegexId> sets;
+    for (const Rule& rule : schema.rules) {
+      STRATA_TRY(sets.emplace_back(), SetOf(schema, rule, domain));
+    }
+    return sets.empty() ? RegexStore::kAnything : store_.And(sets);
+  });
+}
+
+Result<RegexId> ScalarSets::Strings(std::span<const Literal> literals) {
+  std::vector<RegexId> sets;
+  for (const Literal& literal : literals) {
+    STRATA_TRY(const RegexId set, SetOf(literal.schema, Domain::kStrings));
+    sets.push_back(literal.positive ? set : store_.Not(set));
+  }
+  if (sets.empty()) return RegexStore::kAnything;
+  const RegexId strings = store_.And(sets);
+  return store_.IsNothing(strings) ? RegexStore::kNothing : strings;
+}
+
+RegexId ScalarSets::Words(const std::vector<std::string>& words) {
+  const auto [it, added] = words_.try_emplace(words, RegexStore::kNothing);
+  if (added) it->second = store_.OneOf(words);
+  return it->second;
+}
+
+Result<std::optional<EnumRule>> ScalarSets::Filter(std::span<const Literal> literals) {
+  const EnumRule* list = nullptr;
+  for (const Literal& literal : literals) {
+    if (!literal.positive) continue;
+    STRATA_TRY(const Schema* schema, document_.Get(literal.schema));
+    for (const Rule& rule : schema->rules) {
+      const auto* values = std::get_if<EnumRule>(&rule.value);
+      if (values == nullptr || !values->others.empty()) continue;
+      if (list == nullptr || values->strings.size() < list->strings.size()) list = values;
+    }
+  }
+  if (list == nullptr) return std::nullopt;
+  EnumRule left;
+  STRATA_TRY(const Verdict verdict, Judge(literals));
+  left.literals = static_cast<Kinds>(list->literals & ~verdict.none);
+  const auto satisfies_all = [&](const std::string& text, Domain domain) -> Result<bool> {
+    for (const Literal& literal : literals) {
+      STRATA_TRY(const RegexId set, SetOf(literal.schema, domain));
+      if (store_.Matches(set, text) != literal.positive) return false;
+    }
+    return true;
+  };
+  for (const std::string& text : list->strings) {
+    STRATA_TRY(const bool satisfies, satisfies_all(text, Domain::kStrings));
+    if (satisfies) left.strings.push_back(text);
+  }
+  for (const Decimal& number : list->numbers) {
+    STRATA_TRY(const bool satisfies, satisfies_all(number.ToString(), Domain::kNumbers));
+    if (satisfies) left.numbers.push_back(number);
+  }
+  if (left.numbers.empty()) return left;
+  for (const Literal& literal : literals) {
+    STRATA_TRY(const bool asks, AsksForInteger(literal.schema));
+    if (literal.positive && asks) return std::nullopt;
+  }
+  return left;
+}
+
+Result<bool> ScalarSets::AsksForInteger(SchemaId id) {
+  return Remember(integers_, id, [this](const Schema& schema) -> Result<bool> {
+    const auto every = [this](std::span<const SchemaId> schemas) -> Result<bool> {
+      for (const SchemaId part : schemas) {
+        STRATA_TRY(const Verdict verdict, Judge(part));
+        if ((verdict.none & kNumberKind) != 0) continue;
+        STRATA_TRY(const bool asks, AsksForInteger(part));
+        if (!asks) return false;
+      }
+      return true;
+    };
+    for (const Rule& rule : schema.rules) {
+      bool asks = false;
+      if (const auto* type = std::get_if<TypeRule>(&rule.value)) {
+        asks = type->integer;
+      } else if (const auto* all = std::get_if<AllOfRule>(&rule.value)) {
+        for (const SchemaId part : all->schemas) {
+          STRATA_TRY(const bool one, AsksForInteger(part));
+          asks = asks || one;
+        }
+      } else if (const auto* any = std::get_if<AnyOfRule>(&rule.value)) {
+        STRATA_TRY(asks, every(any->schemas));
+      } else if (const auto* one = std::get_if<OneOfRule>(&rule.value)) {
+        STRATA_TRY(asks, every(one->schemas));
+      }
+      if (asks) return true;
+    }
+    return false;
+  });
+}
+
+Result<RegexId> ScalarSets::Numbers(std::span<const Literal> literals) {
+  std::vector<RegexId> sets;
+  bool integers = false;
+  for (const Literal& literal : literals) {
+    STRATA_TRY(const RegexId set, SetOf(literal.schema, Domain::kNumbers));
+    sets.push_back(literal.positive ? set : store_.Not(set));
+    if (literal.positive) {
+      STRATA_TRY(const bool asks, AsksForInteger(literal.schema));
+      integers = integers || asks;
+    }
+  }
+  const RegexId allowed = sets.empty() ? RegexStore::kAnything : store_.And(sets);
+  if (allowed == RegexStore::kAnything) return AnyNumber(store_);
+  const RegexId numbers = store_.And({integers ? IntegerText(store_) : PlainNumber(store_), allowed});
+  return store_.IsNothing(numbers) ? RegexStore::kNothing : numbers;
+}
+
+}  // namespace strata::grammar

@@ -1,0 +1,76 @@
+// The values of a schema that are no arrays or objects: which literals, and which strings and numbers as regular
+// languages. Boolean combinations of schemas are those of the sets, exactly.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "grammar/json_schema/json_schema.h"
+#include "grammar/json_schema/schema_document.h"
+#include "grammar/regex.h"
+
+namespace strata::grammar {
+
+/// What a schema says about whole kinds of values. Literals are always decided.
+struct Verdict {
+  Kinds none = 0;  ///< no value of these kinds satisfies it
+  Kinds all = 0;   ///< every value of these kinds does
+};
+
+class ScalarSets {
+ public:
+  ScalarSets(SchemaDocument& document, RegexStore& store, const JsonSchemaOptions& options)
+      : document_(document), store_(store), refuse_unknown_formats_(options.refuse_unknown_formats) {}
+
+  Result<Verdict> Judge(SchemaId id);
+  Result<Verdict> Judge(Literal literal);
+  Result<Verdict> JudgeRule(const Rule& rule);
+  /// The union over an obligation.
+  Result<Verdict> Judge(std::span<const Literal> literals);
+
+  /// The strings of an obligation, by content. kNothing exactly where there are none.
+  Result<RegexId> Strings(std::span<const Literal> literals);
+  /// The numbers of an obligation, by text: with exponents only where numbers are not restricted at all; as integers
+  /// are written, where the schema asks for integers.
+  Result<RegexId> Numbers(std::span<const Literal> literals);
+  /// Where one of the literals lists scalars: those of them that satisfy all literals. nullopt where none does, or
+  /// where it matters how a number is written.
+  Result<std::optional<EnumRule>> Filter(std::span<const Literal> literals);
+  /// A `pattern`, as `patternProperties` has them too. `pointer` is for messages.
+  Result<RegexId> Pattern(const std::string& pattern, const std::string& pointer);
+
+ private:
+  template <class T>
+  struct Memo {
+    std::unordered_map<SchemaId, std::optional<T>> known;  ///< nullopt while it is being found out
+  };
+  /// The sets of strings (or numbers) that a schema allows, whichever of the two.
+  enum class Domain : std::uint8_t { kStrings, kNumbers };
+
+  template <class T, class Compute>
+  Result<T> Remember(Memo<T>& memo, SchemaId id, Compute compute);
+  Result<RegexId> SetOf(SchemaId id, Domain domain);
+  Result<RegexId> SetOf(const Schema& schema, const Rule& rule, Domain domain);
+  Result<RegexId> LeafSet(const Schema& schema, const Rule& rule, Domain domain);
+  Result<RegexId> ExactlyOne(std::span<const SchemaId> schemas, Domain domain);
+  Result<bool> AsksForInteger(SchemaId id);
+  RegexId Words(const std::vector<std::string>& words);
+
+  SchemaDocument& document_;
+  RegexStore& store_;
+  bool refuse_unknown_formats_;
+  std::uint32_t depth_ = 0;
+  Memo<Verdict> verdicts_;
+  Memo<RegexId> strings_;
+  Memo<RegexId> numbers_;
+  Memo<bool> integers_;
+  std::unordered_map<std::string, RegexId> patterns_;
+  std::map<std::vector<std::string>, RegexId> words_;
+};
+
+}  // namespace strata::grammar
