@@ -34,7 +34,7 @@ class HarmonyFormat : public WireFormat {
       }
     };
     // A recipient may stand before the channel, directly behind the prompt.
-    if (co_await SkipSpace(input) == 't') in_header = co_await TakeRecipient(session, header);
+    in_header = co_await TakeRecipient(session, header);
     while (!session.done()) {
       const auto marker = co_await ReadUntil(input, scanner, sink);
       if (!marker) break;
@@ -90,9 +90,10 @@ class HarmonyFormat : public WireFormat {
   /// " to=functions.f" at the beginning of the answer. What is none is text.
   static Parse<bool> TakeRecipient(Session& session, std::string& header) {
     session.input.Record();
+    co_await SkipSpace(session.input);
     co_await TakeLiteral(session.input, kRecipient);
     const std::string taken = session.input.TakeRecord();
-    const bool recipient = taken == kRecipient;
+    const bool recipient = Trimmed(taken) == kRecipient;
     if (recipient) {
       header = taken;
     } else {

@@ -46,16 +46,18 @@ class NamedJsonFormat : public WireFormat {
  protected:
   Parse<> ReadCalls(Session& session, std::size_t opening) const override {
     Input& input = session.input;
-    if (opening == 0 && !co_await ReadCall(session)) co_return;
+    bool any = opening == 0;
+    if (any && !co_await ReadCall(session)) co_return;
     while (!session.done() && !layout().section_begin.empty()) {
       co_await SkipSpace(input);
       const auto next = co_await TakeOneOf(input, {table_.call_begin, layout().section_end});
       if (!next) {
-        if (co_await input.Peek() == Input::kEnd) session.Understood();  // cut off in a marker
+        if (any && co_await input.Peek() == Input::kEnd) session.Understood();  // cut off in a marker
         co_return;
       }
-      if (*next == 1) session.Understood();
+      if (any && *next == 1) session.Understood();
       if (*next == 1 || !co_await ReadCall(session)) co_return;
+      any = true;
     }
   }
 

@@ -79,18 +79,20 @@ class TaggedParametersFormat : public WireFormat {
 
  protected:
   Parse<> ReadCalls(Session& session, std::size_t opening) const override {
-    if (opening == 0 && !co_await ReadCall(session)) co_return;
+    bool any = opening == 0;
+    if (any && !co_await ReadCall(session)) co_return;
     std::vector<std::string> next = table_.section_ends;
     next.insert(next.begin(), table_.call_begin);
-    while (!session.done() && !next.empty() && !table_.sections.empty()) {
+    while (!session.done() && !table_.sections.empty()) {
       co_await SkipSpace(session.input);
       const auto found = co_await TakeOneOf(session.input, next);
       if (!found) {
-        if (co_await session.input.Peek() == Input::kEnd && session.emitter.calls() > 0) session.Understood();
+        if (any && co_await session.input.Peek() == Input::kEnd) session.Understood();  // cut off in a marker
         co_return;
       }
-      if (*found > 0) session.Understood();
+      if (any && *found > 0) session.Understood();
       if (*found > 0 || !co_await ReadCall(session)) co_return;
+      any = true;
     }
   }
 
