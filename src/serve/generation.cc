@@ -19,12 +19,12 @@ std::unexpected<ApiError> Refuse(std::string param, std::string code, std::strin
 }
 
 std::expected<Prompt, ApiError> ChatPrompt(const LoadedModel& model, const GenerateRequest& request) {
-  if (!model.served->chat_template) {
+  if (!model.chat) {
     return Refuse("messages", "no_chat_template",
                   "The model has no chat template, so it cannot take messages; /v1/completions takes a prompt.");
   }
-  auto text = RenderChat(*model.served->chat_template, model.template_takes_parts, request.chat_input,
-                         model.tokenizer(), UnixSeconds());
+  auto text = RenderChat(model.ChatFor(request.chat_input), *model.dialect, request.chat_input, model.tokenizer(),
+                         UnixSeconds());
   if (!text) return std::unexpected(ToApiError(text.error()));
   Prompt prompt{.text = std::move(*text), .tokens = {}};
   prompt.tokens = model.tokenizer().Encode(
@@ -113,6 +113,17 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
   // The engine takes max_tokens 0 with prompt logprobs only: without them there would be nothing to compute.
   if (request.max_tokens == 0 && !request.sampling.prompt_logprobs) request.sampling.prompt_logprobs = 0;
   return prompts;
+}
+
+AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
+                              std::uint64_t id_seed) {
+  if (!request.chat || (!request.tool_use.tools && model.reasoning == nullptr)) return {};
+  const bool open = model.reasoning != nullptr && tools::PromptOpensReasoning(*model.reasoning, prompt.text);
+  return {.parser = model.dialect->MakeParser(request.tool_use.tools, {.reasoning = model.reasoning,
+                                                                       .reasoning_open = open,
+                                                                       .one_call = !request.tool_use.parallel,
+                                                                       .id_seed = id_seed}),
+          .markers = &model.markers};
 }
 
 std::uint64_t SeedOfChoice(std::uint64_t seed, int choice) {

@@ -22,6 +22,11 @@ namespace strata::serve {
 std::expected<std::vector<std::shared_ptr<const Prompt>>, ApiError> PreparePrompts(const LoadedModel& model,
                                                                                    GenerateRequest& request);
 
+/// For one choice of a request: none where the model neither thinks nor may call a tool. `id_seed` makes its calls'
+/// ids.
+AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
+                              std::uint64_t id_seed);
+
 /// Choice i of a request with a seed: 0 keeps the seed, the others differ from it and from each other.
 std::uint64_t SeedOfChoice(std::uint64_t seed, int choice);
 

@@ -40,8 +40,8 @@ class Parser final : public OutputParser {
 }  // namespace
 
 Dialect::Dialect(std::string_view name, std::vector<std::string_view> signs, std::unique_ptr<WireFormat> format,
-                 IdShape ids)
-    : name_(name), signs_(std::move(signs)), format_(std::move(format)), ids_(ids) {}
+                 IdShape ids, std::string_view prompt)
+    : name_(name), signs_(std::move(signs)), format_(std::move(format)), ids_(ids), prompt_(prompt) {}
 Dialect::~Dialect() = default;
 Dialect::Dialect(Dialect&&) noexcept = default;
 
@@ -68,8 +68,7 @@ grammar::Format Dialect::Constraint(const ToolSet& tools, const ToolChoice& choi
   if (reasoning.format == nullptr || reasoning.format->close.empty()) return answer;
   const std::string close(reasoning.format->close);
   // Families differ in how much white space follows; the parser takes any.
-  grammar::Format thought =
-      Sequence({Free({close}), Text(close), {.value = grammar::PatternFormat{"[ \\n]{0,2}"}}});
+  grammar::Format thought = Sequence({Free({close}), Text(close), {.value = grammar::PatternFormat{"[ \\n]{0,2}"}}});
   if (reasoning.open) return Sequence({std::move(thought), std::move(answer)});
   if (!required) return answer;  // free text, in which the model may think
   grammar::Format thinks = Sequence({Text(std::string(reasoning.format->open)), std::move(thought), answer});

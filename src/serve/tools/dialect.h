@@ -1,5 +1,5 @@
-// How one family of models calls tools: chosen from the chat template, it reads answers, constrains them, and writes calls
-// where a template cannot.
+// How one family of models calls tools: chosen from the chat template, it reads answers, constrains them, and writes
+// calls where a template cannot.
 //
 //   const Dialect& dialect = DetectDialect(source);
 //   auto parser = dialect.MakeParser(tools, {.reasoning = DetectReasoning(source), .id_seed = seed});
@@ -39,8 +39,8 @@ struct ReasoningState {
 class Dialect {
  public:
   /// `signs`: a template with all of them is this family's.
-  Dialect(std::string_view name, std::vector<std::string_view> signs, std::unique_ptr<WireFormat> format,
-          IdShape ids = IdShape::kOpenAi);
+  Dialect(std::string_view name, std::vector<std::string_view> signs, std::unique_ptr<WireFormat> format, IdShape ids,
+          std::string_view prompt);
   ~Dialect();
   Dialect(Dialect&&) noexcept;
 
@@ -51,8 +51,9 @@ class Dialect {
   /// `tools` null: no calls are looked for. The dialect must outlive the parser (those of Dialects() do).
   std::unique_ptr<OutputParser> MakeParser(std::shared_ptr<const ToolSet> tools, const ParserOptions& options) const;
 
-  /// Everything that an answer may be. Arguments are held to each tool's schema, whether it is strict or not: the caller
-  /// widens the schemas that a grammar cannot hold, or refuses them. Bare-text formats hold a string to its enum only.
+  /// Everything that an answer may be. Arguments are held to each tool's schema, whether it is strict or not: the
+  /// caller widens the schemas that a grammar cannot hold, or refuses them. Bare-text formats hold a string to its enum
+  /// only.
   grammar::Format Constraint(const ToolSet& tools, const ToolChoice& choice, bool parallel,
                              const ReasoningState& reasoning) const;
 
@@ -62,13 +63,16 @@ class Dialect {
   /// Texts that a vocabulary may have as special tokens and that must reach the parser.
   std::vector<std::string> Markers() const;
 
-  IdShape ids() const { return ids_; }
+  /// What the family was trained to be told where its template says nothing of tools; "{tools}" is their place. Empty:
+  /// nothing in particular.
+  std::string_view prompt() const { return prompt_; }
 
  private:
   std::string_view name_;
   std::vector<std::string_view> signs_;
   std::unique_ptr<const WireFormat> format_;
   IdShape ids_;
+  std::string_view prompt_;
 };
 
 /// All families, what is more particular in front; the last one fits any template.

@@ -7,6 +7,19 @@
 namespace strata::serve::tools {
 namespace {
 
+/// SmolLM2 was trained with this (its model card, "Function calling").
+constexpr std::string_view kSmolLmPrompt =
+    "You are an expert in composing functions. You are given a question and a set of possible functions. \n"
+    "Based on the question, you will need to make one or more function/tool calls to achieve the purpose. \n"
+    "If none of the functions can be used, point it out and refuse to answer. \n"
+    "If the given question lacks the parameters required by the function, also point it out.\n\n"
+    "You have access to the following tools:\n<tools>{tools}</tools>\n\n"
+    "The output MUST strictly adhere to the following format, and NO other text MUST be included.\n"
+    "The example format is as follows. Please make sure the parameter type is correct. If no function call is needed, "
+    "please make the tool calls an empty list '[]'.\n"
+    "<tool_call>[\n{\"name\": \"func_name1\", \"arguments\": {\"argument1\": \"value1\", \"argument2\": \"value2\"}},\n"
+    "... (more tool calls as required)\n]</tool_call>";
+
 TaggedJson Hermes() {
   return {.layout = {.separator = "\n", .trigger = "<tool_call>"},
           .openings = {"<tool_call>"},
@@ -19,6 +32,15 @@ TaggedJson Array(std::string begin, std::string end, std::vector<std::string> op
   return {.layout = {.section_begin = begin, .separator = ", ", .section_end = std::move(end), .trigger = openings[0]},
           .openings = std::move(openings),
           .ends = std::move(ends)};
+}
+
+TaggedJson MiniMaxM1() {
+  return {.layout = {.section_begin = "<tool_calls>\n",
+                     .separator = "\n",
+                     .section_end = "\n</tool_calls>",
+                     .trigger = "<tool_calls>"},
+          .openings = {"<tool_calls>"},
+          .ends = {"</tool_calls>"}};
 }
 
 TaggedParameters Dsml(const std::string& section) {
@@ -88,6 +110,18 @@ TaggedParameters QwenCoder() {
           .lines = true};
 }
 
+TaggedParameters SeedOss() {
+  TaggedParameters table = QwenCoder();
+  table.layout = {.section_begin = "<seed:tool_call>\n",
+                  .separator = "\n</seed:tool_call>\n<seed:tool_call>\n",
+                  .section_end = "\n</seed:tool_call>",
+                  .trigger = "<seed:tool_call>"};
+  table.sections = {"<seed:tool_call>"};
+  table.section_ends = {"</seed:tool_call>"};
+  table.lines = false;
+  return table;
+}
+
 TaggedParameters Glm() {
   return {.layout = {.separator = "\n", .trigger = "<tool_call>"},
           .call_begin = "<tool_call>",
@@ -141,10 +175,10 @@ Pythonic Olmo() {
 std::vector<Dialect> MakeDialects() {
   std::vector<Dialect> all;
   const auto add = [&](std::string_view name, std::vector<std::string_view> signs, std::unique_ptr<WireFormat> format,
-                       IdShape ids = IdShape::kOpenAi) {
-    all.emplace_back(name, std::move(signs), std::move(format), ids);
+                       IdShape ids = IdShape::kOpenAi, std::string_view prompt = {}) {
+    all.emplace_back(name, std::move(signs), std::move(format), ids, prompt);
   };
-  add("harmony", {"<|channel|>", "to=functions."}, MakeHarmony());
+  add("harmony", {"<|channel|>commentary"}, MakeHarmony());
   add("kimi_k2", {"<|tool_calls_section_begin|>"}, MakeNamedJson(Kimi()), IdShape::kKimi);
   add("deepseek_v4", {"｜DSML｜", "tool_calls>"}, MakeTaggedParameters(Dsml("tool_calls")));
   add("deepseek_v3_2", {"｜DSML｜"}, MakeTaggedParameters(Dsml("function_calls")));
@@ -163,20 +197,26 @@ std::vector<Dialect> MakeDialects() {
                      .quote = "<escape>"}));
   add("glm45", {"<arg_key>"}, MakeTaggedParameters(Glm()));
   add("qwen3_coder", {"<tool_call>", "<function="}, MakeTaggedParameters(QwenCoder()));
+  add("seed_oss", {"<seed:tool_call>"}, MakeTaggedParameters(SeedOss()));
   add("mistral_v11", {"[TOOL_CALLS]", "[ARGS]"}, MakeNamedJson(MistralNamed()), IdShape::kMistral);
   add("mistral", {"[TOOL_CALLS]"}, MakeTaggedJson(Array("[TOOL_CALLS] [", "]", {"[TOOL_CALLS]"}, {})),
       IdShape::kMistral);
   add("lfm2", {"<|tool_call_start|>"}, MakePythonic(Lfm2()));
   add("lfm2", {"<|tool_list_start|>"}, MakePythonic(Lfm2()));
   add("olmo3", {"<function_calls>"}, MakePythonic(Olmo()));
-  add("phi4_mini", {"functools["}, MakeTaggedJson(Array("functools[", "]", {"functools", "<|tool_call|>"},
-                                                        {"<|/tool_call|>"})));
-  add("phi4_mini", {"<|/tool_call|>"}, MakeTaggedJson(Array("<|tool_call|>[", "]<|/tool_call|>",
-                                                            {"<|tool_call|>", "functools"}, {"<|/tool_call|>"})));
-  add("granite", {"<|tool_call|>"}, MakeTaggedJson(Array("<|tool_call|>[", "]", {"<|tool_call|>", "<tool_call>"},
-                                                         {"</tool_call>"})));
+  add("phi4_mini", {"functools["},
+      MakeTaggedJson(Array("functools[", "]", {"functools", "<|tool_call|>"}, {"<|/tool_call|>"})));
+  add("phi4_mini", {"<|/tool_call|>"},
+      MakeTaggedJson(Array("<|tool_call|>[", "]<|/tool_call|>", {"<|tool_call|>", "functools"}, {"<|/tool_call|>"})));
+  add("granite", {"<|tool_call|>"},
+      MakeTaggedJson(Array("<|tool_call|>[", "]", {"<|tool_call|>", "<tool_call>"}, {"</tool_call>"})));
+  add("nemotron_json", {"<TOOLCALL>"},
+      MakeTaggedJson(Array("<TOOLCALL>[", "]</TOOLCALL>", {"<TOOLCALL>"}, {"</TOOLCALL>"})));
   add("hermes", {"<tool_call>"}, MakeTaggedJson(Hermes()));
   add("hermes", {"SmolLM", "/no_think"}, MakeTaggedJson(Hermes()));  // SmolLM3, tools or not in its template
+  add("minimax_m1", {"<tool_calls>", "name=assistant"}, MakeTaggedJson(MiniMaxM1()));
+  add("apriel", {"<tool_calls>"},
+      MakeTaggedJson(Array("<tool_calls>[", "]</tool_calls>", {"<tool_calls>"}, {"</tool_calls>"})));
   add("xlam", {"a single JSON array"}, MakeTaggedJson(Array("[", "]", {"["}, {})));
   add("llama3_json", {"{\"name\": function name, \"parameters\""},
       MakeTaggedJson({.layout = {.separator = "; ", .trigger = "{\"name\": "},
@@ -191,7 +231,8 @@ std::vector<Dialect> MakeDialects() {
                                  .section_end = "\n]</tool_call>",
                                  .trigger = "<tool_call>"},
                       .openings = {"<tool_call>"},
-                      .ends = {"</tool_call>"}}));
+                      .ends = {"</tool_call>"}}),
+      IdShape::kOpenAi, kSmolLmPrompt);
   add("generic", {}, MakeTaggedJson(Hermes()));
   return all;
 }

@@ -26,16 +26,20 @@ std::string RandomName(std::uint64_t seed, int length) {
 
 }  // namespace
 
+void AppendCalls(std::vector<ToolCallDelta>& to, std::vector<ToolCallDelta>&& from) {
+  for (ToolCallDelta& call : from) {
+    if (!to.empty() && to.back().index == call.index) {
+      to.back().arguments += call.arguments;
+    } else {
+      to.push_back(std::move(call));
+    }
+  }
+}
+
 void OutputDelta::Append(OutputDelta&& next) {
   reasoning += next.reasoning;
   content += next.content;
-  for (ToolCallDelta& call : next.calls) {
-    if (!calls.empty() && calls.back().index == call.index) {
-      calls.back().arguments += call.arguments;
-    } else {
-      calls.push_back(std::move(call));
-    }
-  }
+  AppendCalls(calls, std::move(next.calls));
 }
 
 std::string MakeCallId(IdShape shape, std::uint64_t seed, int index, std::string_view name) {

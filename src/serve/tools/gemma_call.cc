@@ -14,7 +14,8 @@ constexpr std::size_t kMaxKey = 4096;
 /// Values in Gemma's notation, turned into JSON while they are read.
 class GemmaValue {
  public:
-  GemmaValue(Input& input, const std::string& quote, Sink json) : input_(input), quote_(quote), json_(std::move(json)) {}
+  GemmaValue(Input& input, const std::string& quote, Sink json)
+      : input_(input), quote_(quote), json_(std::move(json)) {}
 
   /// The members of an object, behind its bracket. Whether it was whole.
   Parse<bool> Members(int depth = 0) {
@@ -113,8 +114,7 @@ class GemmaValue {
 
 class GemmaCallFormat : public WireFormat {
  public:
-  explicit GemmaCallFormat(GemmaCall table)
-      : WireFormat(table.layout, {table.call_begin}), table_(std::move(table)) {}
+  explicit GemmaCallFormat(GemmaCall table) : WireFormat(table.layout, {table.call_begin}), table_(std::move(table)) {}
 
   std::vector<std::string> Markers() const override { return {table_.call_begin, table_.call_end, table_.quote}; }
 
@@ -163,9 +163,12 @@ class GemmaCallFormat : public WireFormat {
                                int depth) const {
     const Tool part{.name = {}, .parameters = schema};
     const std::vector<Parameter> parameters = ParametersOf(part);
-    return Sequence({Text("{"), ParameterList(parameters, ",", [&](const Parameter& one) {
-                       return Sequence({Text(one.name + ":"), ValueFormat(schema["properties"][one.name], root, depth)});
-                     }),
+    return Sequence({Text("{"),
+                     ParameterList(parameters, ",",
+                                   [&](const Parameter& one) {
+                                     return Sequence({Text(one.name + ":"),
+                                                      ValueFormat(schema["properties"][one.name], root, depth)});
+                                   }),
                      Text("}")});
   }
 
@@ -184,8 +187,9 @@ class GemmaCallFormat : public WireFormat {
         return schema.contains(name) && schema[name].is_number_unsigned() ? schema[name].get<std::uint32_t>()
                                                                           : otherwise;
       };
-      return Sequence({Text("["), Repeat(ValueFormat(schema["items"], root, depth + 1), bound("minItems", 0),
-                                         bound("maxItems", grammar::kUnbounded), ","),
+      return Sequence({Text("["),
+                       Repeat(ValueFormat(schema["items"], root, depth + 1), bound("minItems", 0),
+                              bound("maxItems", grammar::kUnbounded), ","),
                        Text("]")});
     }
     return Json(ParameterSchemaAlone({.name = {}, .parameters = WithDefinitions(schema, root)}, "value"));

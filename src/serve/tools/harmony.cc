@@ -18,8 +18,8 @@ class HarmonyFormat : public WireFormat {
 
   Parse<> Run(Session& session) const override {
     Input& input = session.input;
-    MarkerScanner scanner({"<|channel|>", "<|start|>", "<|message|>", "<|constrain|>", "<|end|>", "<|call|>",
-                           "<|return|>"});
+    MarkerScanner scanner(
+        {"<|channel|>", "<|start|>", "<|message|>", "<|constrain|>", "<|end|>", "<|call|>", "<|return|>"});
     enum : std::size_t { kChannel, kStart, kMessage, kConstrain };
     // The prompt ends with <|start|>assistant: what comes first is a header, or text of a model that forgot it.
     std::string header;

@@ -9,13 +9,13 @@
 
 namespace strata::serve::tools {
 
-/// JSON objects {"name": ..., "arguments": {...}}, alone or in an array, with or without tags around them. An opening that
-/// is "{" or "[" itself is no marker: then only a tool's name makes it a call.
+/// JSON objects {"name": ..., "arguments": {...}}, alone or in an array, with or without tags around them. An opening
+/// that is "{" or "[" itself is no marker: then only a tool's name makes it a call.
 struct TaggedJson {
   CallLayout layout;
   std::vector<std::string> openings;
-  std::string call_begin = {};  ///< before each object
-  std::string call_end = {};    ///< after each object
+  std::string call_begin = {};         ///< before each object
+  std::string call_end = {};           ///< after each object
   std::vector<std::string> ends = {};  ///< what may follow calls and belongs to them
   std::string arguments_key = "arguments";
 };
@@ -25,12 +25,12 @@ std::unique_ptr<WireFormat> MakeTaggedJson(TaggedJson table);
 struct NamedJson {
   CallLayout layout;
   std::string call_begin;
-  std::string kind = {};          ///< between call_begin and the name: "function<｜tool▁sep｜>"
-  std::string id_begin = {};      ///< between the name and an id, if a model writes one
-  std::string arguments_begin;    ///< after the name
-  std::string arguments_end = {}; ///< after the JSON, before call_end
+  std::string kind = {};           ///< between call_begin and the name: "function<｜tool▁sep｜>"
+  std::string id_begin = {};       ///< between the name and an id, if a model writes one
+  std::string arguments_begin;     ///< after the name
+  std::string arguments_end = {};  ///< after the JSON, before call_end
   std::string call_end = {};
-  bool kimi_names = false;        ///< the name is an id, "functions.NAME:INDEX"
+  bool kimi_names = false;  ///< the name is an id, "functions.NAME:INDEX"
 };
 std::unique_ptr<WireFormat> MakeNamedJson(NamedJson table);
 
@@ -40,14 +40,14 @@ struct TaggedParameters {
   std::vector<std::string> sections = {};  ///< what section_begin may be, without white space
   std::vector<std::string> section_ends = {};
   std::string call_begin;
-  std::string name_end;         ///< "\n": a line, or what follows
+  std::string name_end;  ///< "\n": a line, or what follows
   std::string key_begin;
   std::string key_end;
   std::string value_begin = {};
   std::string value_end;
   std::string call_end;
-  bool lines = false;           ///< a value stands on lines of its own
-  bool typed = false;           ///< after the key: string="true|false"
+  bool lines = false;  ///< a value stands on lines of its own
+  bool typed = false;  ///< after the key: string="true|false"
 };
 std::unique_ptr<WireFormat> MakeTaggedParameters(TaggedParameters table);
 

@@ -28,13 +28,12 @@ std::string NameOfKimiId(std::string id) {
 
 class NamedJsonFormat : public WireFormat {
  public:
-  explicit NamedJsonFormat(NamedJson table)
-      : WireFormat(table.layout, Openings(table)), table_(std::move(table)) {}
+  explicit NamedJsonFormat(NamedJson table) : WireFormat(table.layout, Openings(table)), table_(std::move(table)) {}
 
   std::vector<std::string> Markers() const override {
     std::vector<std::string> markers = openings();
-    for (const std::string* text : {&table_.layout.section_end, &table_.id_begin, &table_.arguments_begin,
-                                    &table_.call_end}) {
+    for (const std::string* text :
+         {&table_.layout.section_end, &table_.id_begin, &table_.arguments_begin, &table_.call_end}) {
       if (!text->empty()) markers.push_back(*text);
     }
     if (const auto marker = table_.kind.find('<'); marker != std::string::npos) {

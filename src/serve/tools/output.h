@@ -19,6 +19,9 @@ struct ToolCallDelta {
   bool operator==(const ToolCallDelta&) const = default;
 };
 
+/// Adds deltas to deltas: those of one call that follow each other become one.
+void AppendCalls(std::vector<ToolCallDelta>& to, std::vector<ToolCallDelta>&& from);
+
 /// What some text adds to an answer. The sum of all (Append) is the answer: the same whatever pieces the text came in.
 struct OutputDelta {
   std::string reasoning = {};

@@ -1,5 +1,5 @@
-// Parsers that are pushed, written as if they pulled: a coroutine that reads a byte stops where the text so far ends and
-// goes on when more comes. So a grammar is a recursive descent, and how its text was cut into pieces cannot matter.
+// Parsers that are pushed, written as if they pulled: a coroutine that reads a byte stops where the text so far ends
+// and goes on when more comes. So a grammar is a recursive descent, and how its text was cut into pieces cannot matter.
 //
 //   Parse<bool> Word(Input& in) {
 //     while (IsLetter(co_await in.Peek())) in.Take();

@@ -6,10 +6,11 @@
 namespace strata::serve::tools {
 namespace {
 
-constexpr std::array<ReasoningFormat, 4> kFormats = {{
+constexpr std::array<ReasoningFormat, 5> kFormats = {{
     {.name = "harmony", .open = "", .close = "", .sign = "<|channel|>analysis"},
     {.name = "gemma4", .open = "<|channel>thought", .close = "<channel|>", .sign = "<|channel>"},
     {.name = "mistral", .open = "[THINK]", .close = "[/THINK]", .sign = "[THINK]"},
+    {.name = "seed_oss", .open = "<seed:think>", .close = "</seed:think>", .sign = "<seed:think>"},
     {.name = "think", .open = "<think>", .close = "</think>", .sign = "</think>"},
 }};
 

@@ -9,10 +9,13 @@ namespace strata::serve::tools {
 
 struct ReasoningFormat {
   std::string_view name;
-  std::string_view open;   ///< empty: the wire format has reasoning in itself (channels)
+  std::string_view open;  ///< empty: the wire format has reasoning in itself (channels)
   std::string_view close;
-  std::string_view sign;   ///< a template that has this text makes the model think so
+  std::string_view sign;  ///< a template that has this text makes the model think so
 };
+
+/// A name for not telling reasoning from content.
+inline constexpr std::string_view kNoReasoning = "none";
 
 /// Every format, what is tried first in front.
 std::span<const ReasoningFormat> ReasoningFormats();

@@ -188,8 +188,9 @@ Parse<bool> CopyJson(Input& input, Sink sink) {
   bool in_string = false, escaped = false, begun = false;
   for (;;) {
     const int c = co_await input.Peek();
-    if (c == Input::kEnd) co_return begun && depth == 0 && !in_string;
-    if (begun && depth == 0 && !in_string && (IsSpace(c) || c == ',' || c == '}' || c == ']' || c == ':')) co_return true;
+    if (c == Input::kEnd) co_return begun&& depth == 0 && !in_string;
+    if (begun && depth == 0 && !in_string && (IsSpace(c) || c == ',' || c == '}' || c == ']' || c == ':'))
+      co_return true;
     begun = true;
     input.Take();
     Put(sink, c);

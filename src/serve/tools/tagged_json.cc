@@ -11,8 +11,7 @@ namespace {
 
 class TaggedJsonFormat : public WireFormat {
  public:
-  explicit TaggedJsonFormat(TaggedJson table)
-      : WireFormat(table.layout, table.openings), table_(std::move(table)) {}
+  explicit TaggedJsonFormat(TaggedJson table) : WireFormat(table.layout, table.openings), table_(std::move(table)) {}
 
   std::vector<std::string> Markers() const override {
     std::vector<std::string> markers = table_.ends;

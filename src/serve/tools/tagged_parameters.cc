@@ -100,8 +100,8 @@ class TaggedParametersFormat : public WireFormat {
     std::string text = Begin(call.name);
     for (const auto& [key, value] : call.arguments.items()) {
       const std::string space = table_.lines ? "\n" : "";
-      text += table_.key_begin + key + KeyEnd(value.is_string()) + space + TextOfJson(value) + space + table_.value_end +
-              "\n";
+      text += table_.key_begin + key + KeyEnd(value.is_string()) + space + TextOfJson(value) + space +
+              table_.value_end + "\n";
     }
     return text + table_.call_end;
   }

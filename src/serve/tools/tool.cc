@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "serve/tools/python_literal.h"
 #include "serve/tools/scan.h"
 
 namespace strata::serve::tools {
@@ -152,6 +153,7 @@ std::string JsonOfText(std::string_view text, JsonTypes types) {
   if (!json.empty() && types.has(BitOfText(json)) && Json::accept(json)) {
     if (json.front() != '"' || !types.has(JsonTypes::kString)) return json;
   }
+  if (auto python = JsonOfPython(json); python && types.has(BitOfText(*python))) return *python;
   return JsonString(text);
 }
 

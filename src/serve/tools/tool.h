@@ -66,7 +66,7 @@ JsonTypes TypesOf(const nlohmann::ordered_json& schema, const nlohmann::ordered_
 const nlohmann::ordered_json* ParameterSchema(const Tool& tool, std::string_view name);
 
 /// What a format that writes values as bare text means by `text`, as JSON: of the types that the schema allows the one
-/// that it spells, else a string. Python's True, False and None are known.
+/// that it spells, else a string. Literals of Python count as well: models write them.
 std::string JsonOfText(std::string_view text, JsonTypes types);
 
 /// The inverse of JsonOfText: strings bare, everything else JSON.

@@ -11,11 +11,11 @@ namespace strata::serve::tools {
 namespace {
 
 Tools Weather() {
-  static const Tools tools = MakeTools(
-      {{"get_weather", R"({"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"},
+  static const Tools tools =
+      MakeTools({{"get_weather", R"({"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"},
                            "celsius":{"type":"boolean"},"at":{"type":"object"},"zip":{"type":["string","null"]}},
                            "required":["city"]})"},
-       {"now", "{}"}});
+                 {"now", "{}"}});
   return tools;
 }
 
@@ -52,14 +52,16 @@ TEST_P(Examples, AreTold) {
 INSTANTIATE_TEST_SUITE_P(
     Hermes, Examples,
     testing::Values(
-        Example{"hermes", "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>",
+        Example{"hermes",
+                "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>",
                 R"(||get_weather({"city": "Paris"}))"},
         Example{"hermes",
                 "Let me see.\n<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>\n<tool_call>\n"
                 "{\"name\": \"get_weather\", \"arguments\": {\"city\":\"Oslo\"}}\n</tool_call>\n",
                 R"(|Let me see.|now({})get_weather({"city":"Oslo"}))"},
         // Arguments before the name, and double-encoded.
-        Example{"hermes", "<tool_call>{\"arguments\": {\"a\": 1}, \"name\": \"now\"}</tool_call>", R"(||now({"a": 1}))"},
+        Example{"hermes", "<tool_call>{\"arguments\": {\"a\": 1}, \"name\": \"now\"}</tool_call>",
+                R"(||now({"a": 1}))"},
         Example{"hermes", R"(<tool_call>{"name": "now", "arguments": "{\"a\": \"\u00e9\"}"}</tool_call>)",
                 "||now({\"a\": \"é\"})"},
         Example{"hermes", R"(<tool_call>{"type":"function","function":{"name":"now","arguments":{}}}</tool_call>)",
@@ -75,7 +77,8 @@ INSTANTIATE_TEST_SUITE_P(
         // No calls.
         Example{"hermes", "<tool_call>\nnothing</tool_call>", "|<tool_call>\nnothing</tool_call>|"},
         Example{"hermes", "<tool_call>{\"city\": 1}", "|<tool_call>{\"city\": 1}|"},
-        Example{"hermes", "<tool_call>{\"name\": \"now\", \"arguments\": [1]}", "|<tool_call>{\"name\": \"now\", \"arguments\": [1]}|"},
+        Example{"hermes", "<tool_call>{\"name\": \"now\", \"arguments\": [1]}",
+                "|<tool_call>{\"name\": \"now\", \"arguments\": [1]}|"},
         Example{"hermes", "if a <tool and b < c", "|if a <tool and b < c|"},
         Example{"hermes", "  spaces stay \n", "|  spaces stay \n|"},
         Example{"hermes", "<tool_call><tool_call>{\"name\": \"now\"}</tool_call>", "|<tool_call>|now({})"},
@@ -89,17 +92,17 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Reasoning, Examples,
-    testing::Values(
-        Example{"hermes", "<think>\nHm.\n</think>\n\nHi", "Hm.|Hi|", true},
-        Example{"hermes", "<think>\na\n</think>\n\n<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>",
-                "a||now({})", true},
-        Example{"hermes", "<think></think>Hi", "|Hi|", true},
-        Example{"hermes", "<think>never ends ", "never ends ||", true},
-        Example{"hermes", "<think>a</think>b<think>c</think>d", "a\n\nc|b\n\nd|", true},
-        // A call ends reasoning that nobody closed; what is no call stays reasoning.
-        Example{"hermes", "<think>a <tool_call>{\"name\": \"now\"}</tool_call>", "a||now({})", true},
-        Example{"hermes", "<think>a <tool_call> b</think>c", "a <tool_call> b|c|", true},
-        Example{"hermes", "<think>kept</think>", "|<think>kept</think>|", false}));
+    testing::Values(Example{"hermes", "<think>\nHm.\n</think>\n\nHi", "Hm.|Hi|", true},
+                    Example{"hermes",
+                            "<think>\na\n</think>\n\n<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>",
+                            "a||now({})", true},
+                    Example{"hermes", "<think></think>Hi", "|Hi|", true},
+                    Example{"hermes", "<think>never ends ", "never ends ||", true},
+                    Example{"hermes", "<think>a</think>b<think>c</think>d", "a\n\nc|b\n\nd|", true},
+                    // A call ends reasoning that nobody closed; what is no call stays reasoning.
+                    Example{"hermes", "<think>a <tool_call>{\"name\": \"now\"}</tool_call>", "a||now({})", true},
+                    Example{"hermes", "<think>a <tool_call> b</think>c", "a <tool_call> b|c|", true},
+                    Example{"hermes", "<think>kept</think>", "|<think>kept</think>|", false}));
 
 INSTANTIATE_TEST_SUITE_P(
     Json, Examples,
@@ -111,8 +114,10 @@ INSTANTIATE_TEST_SUITE_P(
         Example{"llama3_json", R"(Here: {"name": "unknown", "parameters": {}})",
                 R"(|Here: {"name": "unknown", "parameters": {}}|)"},
         Example{"llama3_json", R"(a {b} {"c": 1} ;)", R"(|a {b} {"c": 1} ;|)"},
-        Example{"mistral", R"([TOOL_CALLS] [{"name": "get_weather", "arguments": {"city": "Paris"}}, {"name": "now", "arguments": {}}])",
-                R"(||get_weather({"city": "Paris"})now({}))"},
+        Example{
+            "mistral",
+            R"([TOOL_CALLS] [{"name": "get_weather", "arguments": {"city": "Paris"}}, {"name": "now", "arguments": {}}])",
+            R"(||get_weather({"city": "Paris"})now({}))"},
         Example{"mistral_v11", R"([TOOL_CALLS]get_weather[ARGS]{"city": "Paris"}[TOOL_CALLS]now[ARGS]{})",
                 R"(||get_weather({"city": "Paris"})now({}))"},
         Example{"mistral_v11", R"([TOOL_CALLS]now[CALL_ID]abcdefghi[ARGS]{})", "||now({})"},
@@ -125,11 +130,13 @@ INSTANTIATE_TEST_SUITE_P(
         Example{"xlam", R"(See [1] and []. [{"name": "other"}])", R"(|See [1] and []. [{"name": "other"}]|)"},
         Example{"smollm2", "<tool_call>[\n{\"name\": \"now\", \"arguments\": {}}\n]</tool_call>", "||now({})"},
         Example{"smollm2", "<tool_call>[]</tool_call>", "||"},
-        Example{"deepseek_v3",
-                "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{\"city\": \"Paris\"}\n```"
-                "<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```<｜tool▁call▁end｜>"
-                "<｜tool▁calls▁end｜>",
-                R"(||get_weather({"city": "Paris"})now({}))"},
+        Example{
+            "deepseek_v3",
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{\"city\": "
+            "\"Paris\"}\n```"
+            "<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```<｜tool▁call▁end｜>"
+            "<｜tool▁calls▁end｜>",
+            R"(||get_weather({"city": "Paris"})now({}))"},
         Example{"deepseek_v3_1",
                 "Ok.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{\"city\": \"Paris\"}"
                 "<｜tool▁call▁end｜><｜tool▁call▁begin｜>now<｜tool▁sep｜><｜tool▁call▁end｜><｜tool▁calls▁end｜>",
@@ -167,10 +174,11 @@ INSTANTIATE_TEST_SUITE_P(
                 R"(||get_weather({"city": "Paris"}))"},
         Example{"glm45", "<tool_call>now\n</tool_call>", "||now({})"},
         Example{"glm45", "<tool_call>now</tool_call>x", "|x|now({})"},
-        Example{"minimax_m2",
-                "<minimax:tool_call>\n<invoke name=\"get_weather\">\n<parameter name=\"city\">Paris</parameter>\n"
-                "<parameter name=\"days\">x</parameter>\n</invoke>\n<invoke name=\"now\">\n</invoke>\n</minimax:tool_call>",
-                R"(||get_weather({"city": "Paris", "days": "x"})now({}))"},
+        Example{
+            "minimax_m2",
+            "<minimax:tool_call>\n<invoke name=\"get_weather\">\n<parameter name=\"city\">Paris</parameter>\n"
+            "<parameter name=\"days\">x</parameter>\n</invoke>\n<invoke name=\"now\">\n</invoke>\n</minimax:tool_call>",
+            R"(||get_weather({"city": "Paris", "days": "x"})now({}))"},
         Example{"deepseek_v3_2",
                 "\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"get_weather\">\n<｜DSML｜parameter name=\"city\" "
                 "string=\"true\">5</｜DSML｜parameter>\n<｜DSML｜parameter name=\"k\" string=\"false\">5"
@@ -193,9 +201,11 @@ INSTANTIATE_TEST_SUITE_P(
                 R"(|Checking.|get_weather({"city": "Paris"}))"},
         Example{"olmo3", "<function_calls>\nget_weather(city='New York', celsius=true)\nnow()\n</function_calls>",
                 R"(||get_weather({"city": "New York", "celsius": true})now({}))"},
-        Example{"functiongemma", "<start_function_call>call:get_weather{city:<escape>Lon \"don<escape>}<end_function_call>",
+        Example{"functiongemma",
+                "<start_function_call>call:get_weather{city:<escape>Lon \"don<escape>}<end_function_call>",
                 R"(||get_weather({"city": "Lon \"don"}))"},
-        Example{"gemma4", "<|tool_call>call:get_weather{city:<|\"|>Paris<|\"|>,days:2,at:{x:[1,<|\"|>a<|\"|>]}}<tool_call|>",
+        Example{"gemma4",
+                "<|tool_call>call:get_weather{city:<|\"|>Paris<|\"|>,days:2,at:{x:[1,<|\"|>a<|\"|>]}}<tool_call|>",
                 R"(||get_weather({"city": "Paris", "days": 2, "at": {"x": [1, "a"]}}))"},
         Example{"gemma4", "<|tool_call>call:now{}<tool_call|>", "||now({})"}));
 
@@ -206,10 +216,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "<|channel|>analysis<|message|>Think.<|end|><|start|>assistant<|channel|>commentary "
                 "to=functions.get_weather <|constrain|>json<|message|>{\"city\":\"Paris\"}<|call|>",
                 R"(Think.||get_weather({"city":"Paris"}))"},
-        Example{"harmony", "<|channel|>analysis<|message|>T<|end|><|start|>assistant<|channel|>final<|message|>Hi<|return|>",
+        Example{"harmony",
+                "<|channel|>analysis<|message|>T<|end|><|start|>assistant<|channel|>final<|message|>Hi<|return|>",
                 "T|Hi|"},
         Example{"harmony", " to=functions.now<|channel|>commentary json<|message|>{}<|call|>", "||now({})"},
-        Example{"harmony", "<|channel|>commentary<|message|>First.<|end|><|start|>assistant<|channel|>final<|message|>Then.",
+        Example{"harmony",
+                "<|channel|>commentary<|message|>First.<|end|><|start|>assistant<|channel|>final<|message|>Then.",
                 "|First.\n\nThen.|"},
         Example{"harmony", "plain text", "|plain text|"}, Example{"harmony", "to", "|to|"}));
 
@@ -234,16 +246,16 @@ TEST(Parser, GivesIdsOfTheFamilysShape) {
 TEST(Parser, StreamsArgumentsAsTheyCome) {
   const auto parser = FindDialect("qwen3_coder")->MakeParser(Weather(), {});
   std::vector<std::string> seen;
-  for (const char* piece : {"<tool_call>\n<function=get_wea", "ther>\n", "<parameter=city>\nPa", "ri", "s\n", "</parameter>",
-                            "\n</function>"}) {
+  for (const char* piece : {"<tool_call>\n<function=get_wea", "ther>\n", "<parameter=city>\nPa", "ri", "s\n",
+                            "</parameter>", "\n</function>"}) {
     OutputDelta delta;
     parser->Push(piece, delta);
     seen.push_back(Told(OutputDelta{.calls = {{.index = 0, .id = "x", .name = "f", .arguments = [&] {
-                                                  return delta.calls.empty() ? "" : delta.calls[0].arguments;
-                                                }()}}}));
+                                                 return delta.calls.empty() ? "" : delta.calls[0].arguments;
+                                               }()}}}));
   }
-  EXPECT_THAT(seen, testing::ElementsAre("||f()", "||f()", R"(||f({"city": "Pa))", "||f(ri)", "||f(s)", R"(||f("))",
-                                         "||f(})"));
+  EXPECT_THAT(
+      seen, testing::ElementsAre("||f()", "||f()", R"(||f({"city": "Pa))", "||f(ri)", "||f(s)", R"(||f("))", "||f(})"));
 }
 
 TEST(Parser, HoldsBackNoMoreThanAMarkersBeginning) {
@@ -290,6 +302,8 @@ TEST(Schemas, TellWhatTextMeans) {
   EXPECT_EQ(json(R"({"type":["integer","string"]})", "5"), "5");
   EXPECT_EQ(json(R"({"type":["integer","string"]})", "true"), R"("true")");
   EXPECT_EQ(json(R"({"anyOf":[{"type":"boolean"},{"type":"null"}]})", "None"), "null");
+  EXPECT_EQ(json(R"({"type":"array"})", "['a', True, (1,)]"), R"(["a", true, [1]])");
+  EXPECT_EQ(json(R"({"type":"object"})", "{'a': None"), R"("{'a': None")");
   EXPECT_EQ(json(R"({"enum":["1","2"]})", "1"), R"("1")");
   EXPECT_EQ(json(R"({"const":1})", "1"), "1");
   EXPECT_EQ(json(R"({"allOf":[{"type":["string","number"]},{"type":["number","null"]}]})", "null"), R"("null")");

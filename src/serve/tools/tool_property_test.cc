@@ -30,9 +30,9 @@ class Generator {
 
   /// Without what the families' marks are made of, which bare text cannot hold.
   std::string Text() {
-    static constexpr std::array kPieces = {
-        "a",  "word", " ",  "\"", "\\", "\n",   "\t", "'",  "{",      "}",  "[",     "]",     ",",     ":",  "=",
-        "é",  "日本", "😀", "1",  "-2", "true", "</", "<b", "\\u00e9", "\r", "\x01", "null", "```", "\\n", "()"};
+    static constexpr std::array kPieces = {"a",    "word", " ",  "\"",      "\\", "\n",   "\t",   "'",   "{",   "}",
+                                           "[",    "]",    ",",  ":",       "=",  "é",    "日本", "😀",  "1",   "-2",
+                                           "true", "</",   "<b", "\\u00e9", "\r", "\x01", "null", "```", "\\n", "()"};
     std::string text;
     for (std::size_t i = Below(8); i > 0; --i) text += kPieces[Below(kPieces.size())];
     return text;
@@ -141,9 +141,9 @@ TEST_P(EveryDialect, ReadsWhatItWrites) {
       ASSERT_EQ(arguments, one.calls[i].arguments) << one.text << "\n" << whole.calls[i].arguments;
     }
     const std::size_t longest = 1 + generator.Below(16);
-    const OutputDelta pieces =
-        ParsePieces(dialect(), one.tools, one.text, one.options,
-                    [&](std::size_t left) { return 1 + generator.Below(std::min(longest, left)); });
+    const OutputDelta pieces = ParsePieces(dialect(), one.tools, one.text, one.options, [&](std::size_t left) {
+      return 1 + generator.Below(std::min(longest, left));
+    });
     ASSERT_EQ(pieces, whole) << one.text;
     calls += static_cast<int>(one.calls.size());
   }

@@ -148,7 +148,8 @@ std::vector<Parameter> ParametersOf(const Tool& tool) {
 
 Format ParameterList(std::span<const Parameter> parameters, const std::string& separator,
                      const std::function<Format(const Parameter&)>& format) {
-  // rest[i]: parameters i and after, each with a separator before it. Shared, so that the whole stays as long as the list.
+  // rest[i]: parameters i and after, each with a separator before it. Shared, so that the whole stays as long as the
+  // list.
   std::vector<std::shared_ptr<Format>> rest(parameters.size() + 1, std::make_shared<Format>(Text("")));
   const auto once = [](std::shared_ptr<Format> part) -> Format {
     return {.value = grammar::RepeatFormat{.part = std::move(part), .min = 1, .max = 1, .separator = {}}};

@@ -34,7 +34,8 @@ class Session {
   const ToolSet* tools() const { return tools_.get(); }
   const Tool* Find(std::string_view name) const { return tools_ ? tools_->Find(name) : nullptr; }
 
-  /// Whether this can be a call's name. Where no marker says that this is a call (`marked`), only a tool's name says so.
+  /// Whether this can be a call's name. Where no marker says that this is a call (`marked`), only a tool's name says
+  /// so.
   bool IsName(std::string_view name, bool marked) const;
 
   /// What was read since the recording began is a call.
