@@ -89,6 +89,9 @@ ChatFormat ProbeTemplate(std::shared_ptr<const ChatTemplate> chat_template) {
   ChatFormat format{.chat_template = std::move(chat_template)};
   format.takes_parts = TakesParts(*format.chat_template);
   const Json ask = {{"role", "user"}, {"content", "a"}};
+  const auto system =
+      Probe(*format.chat_template, Json::array({{{"role", "system"}, {"content", kProbe}}, ask}), nullptr);
+  format.takes_system = system && system->contains(kProbe);
   const Json tool = {
       {"type", "function"},
       {"function",
@@ -123,7 +126,7 @@ Result<std::string> RenderChat(const ChatFormat& format, const tools::Dialect& d
   if (!format.shows_calls) tools::WriteCallsAsText(dialect, variables["messages"]);
   if (const auto offered = variables.find("tools");
       !format.shows_tools && input.may_call_tools && offered != variables.end()) {
-    tools::AddToolPrompt(dialect, Json(*offered), variables["messages"]);
+    tools::AddToolPrompt(dialect, Json(*offered), format.takes_system, variables["messages"]);
   }
   for (const char* optional : {"tools", "documents"}) {
     if (!variables.contains(optional)) variables[optional] = nullptr;

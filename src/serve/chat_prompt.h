@@ -16,6 +16,7 @@ namespace strata::serve {
 struct ChatFormat {
   std::shared_ptr<const ChatTemplate> chat_template;
   bool takes_parts = false;        ///< content that is an array of parts ({"type": "text", "text": ...})
+  bool takes_system = false;       ///< messages of the role system
   bool shows_tools = false;        ///< `tools`
   bool shows_calls = false;        ///< an assistant's tool_calls
   bool arguments_as_text = false;  ///< it wants the arguments of calls as JSON text, not as objects

@@ -118,6 +118,22 @@ TEST(ChatPrompt, WhatATemplateCannotShowIsWritten) {
   EXPECT_EQ(Render(kTestTemplate, none), "<|start|>user\nq<|end|>\n<|start|>assistant\n");
 }
 
+TEST(ChatPrompt, WithoutASystemRoleTheUserTellsOfTools) {
+  const std::string source =
+      "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + std::string(kTestTemplate);
+  const auto prompt = Render(source, WithTools(R"([{"role":"user","content":"q"}])"));
+  ASSERT_TRUE(prompt);
+  EXPECT_THAT(*prompt, testing::StartsWith("<|start|>user\n# Tools"));
+  EXPECT_THAT(*prompt, HasSubstr("\n\nq<|end|>"));
+}
+
+TEST(ChatPrompt, ATemplateMayWantArgumentsAsText) {
+  EXPECT_EQ(Render("{% for m in messages %}{% if m.tool_calls %}{{ m.tool_calls[0].function.name + ':' + "
+                   "m.tool_calls[0].function.arguments }}{% endif %}{% endfor %}",
+                   Input(kCalls)),
+            "f:{\"x\":5}");
+}
+
 TEST(ChatPrompt, SmolLmGetsThePromptOfItsTraining) {
   const std::string source = std::string(kTestTemplate) + "{# SmolLM, trained by Hugging Face #}";
   const auto prompt = Render(source, WithTools(kCalls));

@@ -48,11 +48,13 @@ std::string ToolPrompt(const Dialect& dialect, const Json& tools) {
          dialect.Render({&example, 1}) + "\n\nTheir results come back in <tool_response></tool_response>.";
 }
 
-void AddToolPrompt(const Dialect& dialect, const Json& tools, Json& messages) {
+void AddToolPrompt(const Dialect& dialect, const Json& tools, bool takes_system, Json& messages) {
   const std::string prompt = ToolPrompt(dialect, tools);
   Json& first = messages.front();
   if (first.at("role") == "system" || first.at("role") == "developer") {
     first["content"] = ContentText(first) + "\n\n" + prompt;
+  } else if (!takes_system && first.at("role") == "user") {
+    first["content"] = prompt + "\n\n" + ContentText(first);
   } else {
     messages.insert(messages.begin(), Json{{"role", "system"}, {"content", prompt}});
   }

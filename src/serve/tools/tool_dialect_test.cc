@@ -98,7 +98,6 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Published{kLlamaCpp + "Qwen-Qwen2.5-7B-Instruct.jinja", "hermes"},
         Published{kLlamaCpp + "Qwen-Qwen3-0.6B.jinja", "hermes"}, Published{kLlamaCpp + "Qwen-QwQ-32B.jinja", "hermes"},
-        Published{kLlamaCpp + "NousResearch-Hermes-3-Llama-3.1-8B-tool_use.jinja", "hermes"},
         Published{kLlamaCpp + "ibm-granite-granite-4.0.jinja", "hermes"},
         Published{kAxolotl + "exaone4.jinja", "hermes"}, Published{kLlamaCpp + "Qwen3-Coder.jinja", "qwen3_coder"},
         Published{kLlamaCpp + "Qwen3.5-4B.jinja", "qwen3_coder"},
