@@ -14,6 +14,11 @@ namespace {
 
 using Prompts = std::vector<std::shared_ptr<const Prompt>>;
 
+tools::ReasoningState ReasoningOf(const LoadedModel& model, const Prompt& prompt) {
+  return {.format = model.reasoning,
+          .open = model.reasoning != nullptr && tools::PromptOpensReasoning(*model.reasoning, prompt.text)};
+}
+
 std::unexpected<ApiError> Refuse(std::string param, std::string code, std::string message) {
   return std::unexpected(ApiError{.message = std::move(message), .param = std::move(param), .code = std::move(code)});
 }
@@ -91,6 +96,9 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
   if (request.chat) {
     auto prompt = ChatPrompt(model, request);
     if (!prompt) return std::unexpected(std::move(prompt.error()));
+    if (const ToolUse& use = request.tool_use; use.constrained) {
+      request.constraint = model.dialect->Constraint(*use.tools, use.choice, use.parallel, ReasoningOf(model, *prompt));
+    }
     made.push_back(std::move(*prompt));
   }
   for (const PromptInput& input : request.prompts) made.push_back(CompletionPrompt(model, request, input));
@@ -118,9 +126,9 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
 AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
                               std::uint64_t id_seed) {
   if (!request.chat || (!request.tool_use.tools && model.reasoning == nullptr)) return {};
-  const bool open = model.reasoning != nullptr && tools::PromptOpensReasoning(*model.reasoning, prompt.text);
-  return {.parser = model.dialect->MakeParser(request.tool_use.tools, {.reasoning = model.reasoning,
-                                                                       .reasoning_open = open,
+  const tools::ReasoningState reasoning = ReasoningOf(model, prompt);
+  return {.parser = model.dialect->MakeParser(request.tool_use.tools, {.reasoning = reasoning.format,
+                                                                       .reasoning_open = reasoning.open,
                                                                        .one_call = !request.tool_use.parallel,
                                                                        .id_seed = id_seed}),
           .markers = &model.markers};

@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/text_stream.h"
 #include "formats/model_config.h"
+#include "grammar/structural_tag.h"
 #include "serve/tools/tool.h"
 
 namespace strata::serve {
@@ -34,7 +35,8 @@ struct ChatInput {
 struct ToolUse {
   std::shared_ptr<const tools::ToolSet> tools;  ///< null: there are none, or none may be called
   tools::ToolChoice choice;
-  bool parallel = true;  ///< false: one call at most
+  bool parallel = true;      ///< false: one call at most
+  bool constrained = false;  ///< the client counts on which tool is called, or on arguments that fit their schema
 };
 
 using PromptInput = std::variant<std::string, std::vector<TokenId>>;
@@ -42,10 +44,11 @@ using PromptInput = std::variant<std::string, std::vector<TokenId>>;
 struct GenerateRequest {
   bool chat = false;
   std::string model;
-  ChatInput chat_input;              ///< chat
-  ToolUse tool_use;                  ///< chat
-  std::vector<PromptInput> prompts;  ///< completions; not empty
-  bool add_special_tokens = true;    ///< completions
+  ChatInput chat_input;                       ///< chat
+  ToolUse tool_use;                           ///< chat
+  std::optional<grammar::Format> constraint;  ///< everything that the answer may be; filled in when the prompt is known
+  std::vector<PromptInput> prompts;           ///< completions; not empty
+  bool add_special_tokens = true;             ///< completions
 
   SamplingParams sampling;  ///< max_tokens is filled in when the prompt's length is known
   std::optional<std::int64_t> max_tokens;
@@ -93,7 +96,8 @@ Result<nlohmann::ordered_json> ParseJsonObject(std::string_view body);
 Status ReadTools(const nlohmann::ordered_json& value, ToolUse& use, nlohmann::ordered_json& offered);
 /// tool_choice; whether its tools exist is for CheckToolUse.
 Status ReadToolChoice(const nlohmann::ordered_json& value, ToolUse& use);
-/// What tools and tool_choice say together. Without tools that may be called, use.tools is null afterwards.
+/// What tools and tool_choice say together. Without tools that may be called, use.tools is null afterwards; whether
+/// they need a constraint is use.constrained.
 Status CheckToolUse(ToolUse& use);
 
 /// messages: roles, contents and parts, checked; text parts stay parts (templates know them).

@@ -161,18 +161,19 @@ Status CheckToolUse(ToolUse& use) {
   }
   if (use.choice.mode == Mode::kNone) use.tools = nullptr;
   if (!use.tools) return {};
-  // These need a constraint on what the model writes; calls are parsed only.
-  if (use.choice.mode == Mode::kRequired || !use.choice.allowed.empty()) {
+  const auto& all = use.tools->all();
+  const auto strict = std::ranges::find_if(all, &tools::Tool::strict);
+  const bool chosen = use.choice.mode == Mode::kRequired || !use.choice.allowed.empty();
+  use.constrained = chosen || strict != all.end();
+  if (!use.constrained) return {};
+  // The engine does not hold answers to a constraint yet, and to promise what only parsing follows would be a lie.
+  if (chosen) {
     return std::unexpected(
         Error(ErrorCode::kUnsupported, "tool_choice is not supported yet (only \"none\" and \"auto\")")
             .WithParam("tool_choice"));
   }
-  for (std::size_t i = 0; i < use.tools->all().size(); ++i) {
-    if (!use.tools->all()[i].strict) continue;
-    const std::string path = fmt::format("tools[{}].function.strict", i);
-    return std::unexpected(Error(ErrorCode::kUnsupported, path + " is not supported yet (only false)").WithParam(path));
-  }
-  return {};
+  const std::string path = fmt::format("tools[{}].function.strict", strict - all.begin());
+  return std::unexpected(Error(ErrorCode::kUnsupported, path + " is not supported yet (only false)").WithParam(path));
 }
 
 }  // namespace strata::serve
