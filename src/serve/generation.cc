@@ -98,6 +98,7 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
     if (!prompt) return std::unexpected(std::move(prompt.error()));
     if (const ToolUse& use = request.tool_use; use.constrained) {
       request.constraint = model.dialect->Constraint(*use.tools, use.choice, use.parallel, ReasoningOf(model, *prompt));
+      request.constraint_param = "tools";
     }
     made.push_back(std::move(*prompt));
   }

@@ -44,21 +44,22 @@ using PromptInput = std::variant<std::string, std::vector<TokenId>>;
 struct GenerateRequest {
   bool chat = false;
   std::string model;
-  ChatInput chat_input;                       ///< chat
-  ToolUse tool_use;                           ///< chat
-  std::optional<grammar::Format> constraint;  ///< everything that the answer may be; filled in when the prompt is known
-  std::vector<PromptInput> prompts;           ///< completions; not empty
-  bool add_special_tokens = true;             ///< completions
+  ChatInput chat_input;              ///< chat
+  ToolUse tool_use;                  ///< chat
+  std::vector<PromptInput> prompts;  ///< completions; not empty
+  bool add_special_tokens = true;    ///< completions
 
   SamplingParams sampling;  ///< max_tokens is filled in when the prompt's length is known
   std::optional<std::int64_t> max_tokens;
   std::optional<std::int64_t> truncate_prompt_tokens;  ///< keep the last so many; -1 = as many as fit
   int n = 1;
   int priority = 0;
-  std::string cache_salt;              ///< prefixes are shared only between requests of the same one
-  std::int32_t tenant = 0;             ///< of its API key
-  std::optional<int> logprobs;         ///< alternatives shown for each token
-  std::optional<int> prompt_logprobs;  ///< vLLM's field of its own
+  std::string cache_salt;                     ///< prefixes are shared only between requests of the same one
+  std::int32_t tenant = 0;                    ///< of its API key
+  std::optional<int> logprobs;                ///< alternatives shown for each token
+  std::optional<int> prompt_logprobs;         ///< vLLM's field of its own
+  std::optional<grammar::Format> constraint;  ///< what the answer's text must be
+  std::string constraint_param;               ///< the field that says so
   TextStreamOptions text;
   bool echo = false;
   bool stream = false;

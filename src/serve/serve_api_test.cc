@@ -325,7 +325,7 @@ TEST_F(Api, ToolsAreDescribedToTheModel) {
        TestClient(running.port()).Ask("POST", kChat, ChatBody(8, tools + R"(,"stream":true)")).Events()) {
     if (event != "[DONE]") text += event["choices"][0]["delta"].value("content", "");
   }
-  EXPECT_EQ(text, offered["choices"][0]["message"]["content"]);
+  EXPECT_EQ(json(text), offered["choices"][0]["message"]["content"]);
 }
 
 TEST(Parsers, MustExist) {

@@ -18,6 +18,17 @@ std::shared_ptr<const ChatTemplate> ToolTemplate(const std::map<std::string, std
   return nullptr;
 }
 
+/// By the template; where that says nothing of calls, by the special tokens that the publisher made for them.
+const tools::Dialect& DialectOf(std::string_view template_source, const Tokenizer& tokenizer) {
+  const tools::Dialect& by_template = tools::DetectDialect(template_source);
+  if (&by_template != &tools::Dialects().back()) return by_template;
+  std::string special;
+  for (TokenId token = 0; token < tokenizer.vocab_size(); ++token) {
+    if (tokenizer.IsSpecial(token)) special.append(tokenizer.TokenText(token)) += '\n';
+  }
+  return tools::DetectDialect(special);
+}
+
 /// How the model is talked to, calls tools and thinks: as its templates say, but for what the options say.
 void FindFormats(const ServerOptions& options, LoadedModel& model) {
   if (model.served->chat_template) model.chat = ProbeTemplate(model.served->chat_template);
@@ -25,8 +36,8 @@ void FindFormats(const ServerOptions& options, LoadedModel& model) {
   if (auto tool_template = ToolTemplate(templates)) model.chat_with_tools = ProbeTemplate(std::move(tool_template));
   const auto source = templates.find(model.chat_with_tools ? "tool_use" : "default");
   const std::string_view text = source != templates.end() ? std::string_view(source->second) : "";
-  model.dialect =
-      options.tool_call_parser.empty() ? &tools::DetectDialect(text) : tools::FindDialect(options.tool_call_parser);
+  model.dialect = options.tool_call_parser.empty() ? &DialectOf(text, model.tokenizer())
+                                                   : tools::FindDialect(options.tool_call_parser);
   model.reasoning =
       options.reasoning_parser.empty() ? tools::DetectReasoning(text) : tools::FindReasoning(options.reasoning_parser);
   std::vector<std::string> markers = model.dialect->Markers();

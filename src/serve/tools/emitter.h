@@ -32,6 +32,8 @@ class Emitter {
   void OpenReasoning();
   void CloseReasoning();
   bool in_reasoning() const { return reasoning_; }
+  /// Nothing has been said since reasoning, content or a call ended.
+  bool after_break() const { return after_break_; }
 
   /// Text of the mode it stands in.
   void Text(std::string_view text);

@@ -271,6 +271,9 @@ TEST(Parser, ReasoningMayBeOpenAlready) {
   const OutputDelta out = ParseAll(*FindDialect("hermes"), Weather(), "\nHm.\n</think>\n\nHi",
                                    {.reasoning = Think(), .reasoning_open = true});
   EXPECT_EQ(Told(out), "Hm.|Hi|");
+  const OutputDelta again = ParseAll(*FindDialect("hermes"), Weather(), "<think>a <think> b</think>Hi </think>",
+                                     {.reasoning = Think(), .reasoning_open = true});
+  EXPECT_EQ(Told(again), "a <think> b|Hi </think>|");
 }
 
 TEST(Parser, LooksForNoCallsWithoutTools) {

@@ -31,7 +31,10 @@ Parse<> WireFormat::Run(Session& session) const {
   const Sink text = [&](std::string_view piece) { emitter.Text(piece); };
   while (!session.done()) {
     std::vector<std::string> markers(openings_.begin(), openings_.begin() + static_cast<std::ptrdiff_t>(calls));
-    if (reasoning != nullptr) markers.emplace_back(emitter.in_reasoning() ? reasoning->close : reasoning->open);
+    if (reasoning != nullptr) {
+      markers.emplace_back(reasoning->open);
+      markers.emplace_back(reasoning->close);
+    }
     MarkerScanner scanner(std::move(markers));
     const auto found = co_await ReadUntil(input, scanner, text);
     if (!found) break;
@@ -39,10 +42,12 @@ Parse<> WireFormat::Run(Session& session) const {
       input.Record(scanner.marker(*found));
       co_await ReadCalls(session, *found);
       emitter.Text(input.TakeRecord());
-    } else if (emitter.in_reasoning()) {
+    } else if (emitter.in_reasoning() && *found > calls) {
       emitter.CloseReasoning();
-    } else {
+    } else if (!emitter.in_reasoning() && *found == calls) {
       emitter.OpenReasoning();
+    } else if (!emitter.in_reasoning() || !emitter.after_break()) {
+      emitter.Text(scanner.marker(*found));  // out of place; but a model may repeat what the prompt has opened
     }
   }
   emitter.Finish();
