@@ -100,6 +100,16 @@ Status Serve(ServeOptions options) {
   return {};
 }
 
+void AddModelOptions(CLI::App& command, ServeOptions& options) {
+  command.add_option("--model-name", options.server.model_name, "The id that clients name (default: MODEL as given)");
+  command.add_option("--model-alias", options.server.model_aliases, "A further id of the same model; may be repeated")
+      ->allow_extra_args(false);
+  command.add_option("--tool-call-parser", options.server.tool_call_parser,
+                     "How the model writes tool calls (default: as its chat template says)");
+  command.add_option("--reasoning-parser", options.server.reasoning_parser,
+                     "How the model marks reasoning; none = not at all (default: as its chat template says)");
+}
+
 void AddNetworkOptions(CLI::App& command, ServeOptions& options) {
   command.add_option("--host", options.server.host, "Address to listen on; 0.0.0.0 = every one of this machine")
       ->capture_default_str()
@@ -173,9 +183,7 @@ void AddServe(CLI::App& app, Action& action) {
   auto options = std::make_shared<ServeOptions>();
   command->add_option("model", options->model, "A GGUF file, a Hugging Face folder, or a name of `strata model ls`")
       ->required();
-  command->add_option("--model-name", options->server.model_name, "The id that clients name (default: MODEL as given)");
-  command->add_option("--model-alias", options->server.model_aliases, "A further id of the same model; may be repeated")
-      ->allow_extra_args(false);
+  AddModelOptions(*command, *options);
   AddNetworkOptions(*command, *options);
   AddAccessOptions(*command, *options);
   AddLimitOptions(*command, *options);

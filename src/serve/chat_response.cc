@@ -14,6 +14,32 @@ Json ChunkJson(const ResponseHeader& header, Json choices, const UsageField& usa
   return chunk;
 }
 
+/// What a delta or a whole message has of calls: a delta leaves out what the call's first one said.
+Json CallsJson(std::span<const tools::ToolCallDelta> calls, bool whole) {
+  Json list = Json::array();
+  for (const tools::ToolCallDelta& call : calls) {
+    Json one = Json::object();
+    if (!whole) one["index"] = call.index;
+    if (call.id) one["id"] = *call.id;
+    if (call.name) one["type"] = "function";
+    Json function = Json::object();
+    if (call.name) function["name"] = *call.name;
+    function["arguments"] = call.arguments;
+    one["function"] = std::move(function);
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+Json MessageJson(const ChoiceDelta& choice) {
+  Json message = {{"role", "assistant"}, {"content", choice.text}};
+  if (choice.text.empty() && !choice.calls.empty()) message["content"] = nullptr;
+  if (!choice.reasoning.empty()) message["reasoning_content"] = choice.reasoning;
+  if (!choice.calls.empty()) message["tool_calls"] = CallsJson(choice.calls, true);
+  message["refusal"] = nullptr;
+  return message;
+}
+
 }  // namespace
 
 std::string ChatRoleChunk(const ResponseHeader& header, int index, const UsageField& usage) {
@@ -26,7 +52,10 @@ std::string ChatRoleChunk(const ResponseHeader& header, int index, const UsageFi
 
 std::string ChatChunk(const ResponseHeader& header, const ChoiceDelta& delta, const UsageField& usage) {
   Json message = Json::object();
-  if (!delta.text.empty() || delta.finish_reason.empty()) message["content"] = delta.text;
+  const bool other = !delta.finish_reason.empty() || !delta.reasoning.empty() || !delta.calls.empty();
+  if (!delta.reasoning.empty()) message["reasoning_content"] = delta.reasoning;
+  if (!delta.text.empty() || !other) message["content"] = delta.text;
+  if (!delta.calls.empty()) message["tool_calls"] = CallsJson(delta.calls, false);
   Json choice = {{"index", delta.index}, {"delta", std::move(message)}, {"logprobs", nullptr}};
   if (header.logprobs && !delta.logged.empty()) choice["logprobs"] = ChatLogprobs(header, delta.logged);
   AddFinish(choice, delta);
@@ -45,7 +74,7 @@ std::string ChatResponse(const ResponseHeader& header, std::span<const ChoiceDel
   Json list = Json::array();
   for (const ChoiceDelta& one : choices) {
     Json choice = {{"index", one.index},
-                   {"message", {{"role", "assistant"}, {"content", one.text}, {"refusal", nullptr}}},
+                   {"message", MessageJson(one)},
                    {"logprobs", header.logprobs ? ChatLogprobs(header, one.logged) : Json()}};
     AddFinish(choice, one);
     if (header.return_token_ids) choice["token_ids"] = one.tokens;

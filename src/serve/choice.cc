@@ -12,9 +12,10 @@ void AppendAll(std::vector<T>& to, std::vector<T>&& from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
-TextStreamOptions TextOptions(const GenerateRequest& request) {
+TextStreamOptions TextOptions(const GenerateRequest& request, bool parsed) {
   TextStreamOptions options = request.text;
   options.min_tokens = request.sampling.min_tokens;
+  if (parsed) options.skip_special_tokens = false;  // ChoiceStream::Skips decides
   return options;
 }
 
@@ -23,6 +24,8 @@ TextStreamOptions TextOptions(const GenerateRequest& request) {
 void ChoiceDelta::Append(ChoiceDelta&& next) {
   index = next.index;
   text += next.text;
+  reasoning += next.reasoning;
+  tools::AppendCalls(calls, std::move(next.calls));
   AppendAll(logged, std::move(next.logged));
   AppendAll(prompt_logged, std::move(next.prompt_logged));
   AppendAll(tokens, std::move(next.tokens));
@@ -31,9 +34,43 @@ void ChoiceDelta::Append(ChoiceDelta&& next) {
   stop_reason = std::move(next.stop_reason);
 }
 
+std::vector<ChoiceDelta> SplitCalls(ChoiceDelta&& delta) {
+  std::vector<ChoiceDelta> deltas(1);
+  const std::vector<tools::ToolCallDelta> calls = std::exchange(delta.calls, {});
+  const int index = delta.index;
+  deltas.front() = std::move(delta);
+  for (const tools::ToolCallDelta& call : calls) {
+    if (call.name) {
+      deltas.push_back({.index = index, .calls = {{.index = call.index, .id = call.id, .name = call.name}}});
+    }
+    if (!call.arguments.empty()) {
+      deltas.push_back({.index = index, .calls = {{.index = call.index, .arguments = call.arguments}}});
+    }
+  }
+  return deltas;
+}
+
 ChoiceStream::ChoiceStream(int index, std::shared_ptr<const Prompt> prompt, const Tokenizer& tokenizer,
-                           const GenerateRequest& request)
-    : index_(index), prompt_(std::move(prompt)), request_(request), text_(tokenizer, TextOptions(request)) {}
+                           const GenerateRequest& request, AnswerParser answer)
+    : index_(index),
+      prompt_(std::move(prompt)),
+      tokenizer_(tokenizer),
+      request_(request),
+      text_(tokenizer, TextOptions(request, answer.parser != nullptr)),
+      answer_(std::move(answer)) {}
+
+bool ChoiceStream::Skips(TokenId token) const {
+  return answer_.parser && request_.text.skip_special_tokens && tokenizer_.IsSpecial(token) &&
+         !answer_.markers->contains(token);
+}
+
+void ChoiceStream::Read(std::string_view text, tools::OutputDelta& output) {
+  if (answer_.parser) {
+    answer_.parser->Push(text, output);
+  } else {
+    output.content += text;
+  }
+}
 
 void ChoiceStream::BeginWithPrompt(EngineEvent& event, ChoiceDelta& delta) {
   begun_ = true;
@@ -58,7 +95,9 @@ ChoiceDelta ChoiceStream::OnEvent(EngineEvent&& event) {
   if (done_) return delta;
   const bool failed = event.finish == FinishReason::kError || event.finish == FinishReason::kCancelled;
   if (!begun_ && !failed) BeginWithPrompt(event, delta);
-  for (std::size_t i = 0; i < event.tokens.size() && !text_.stopped(); ++i) {
+  tools::OutputDelta output;
+  const auto ended = [&] { return text_.stopped() || (answer_.parser && answer_.parser->done()); };
+  for (std::size_t i = 0; i < event.tokens.size() && !ended(); ++i) {
     const TokenId token = event.tokens[i];
     ++output_tokens_;
     delta.tokens.push_back(token);
@@ -66,20 +105,26 @@ ChoiceDelta ChoiceStream::OnEvent(EngineEvent&& event) {
       delta.logged.push_back({.token = token, .logprobs = std::move(event.logprobs[i])});
     }
     const bool hidden = event.stop_token && i + 1 == event.tokens.size() && !request_.text.include_stop;
-    if (!hidden) delta.text += text_.Push(token);
+    if (!hidden && !Skips(token)) Read(text_.Push(token), output);
   }
-  if (text_.stopped()) {
+  if (ended()) {
     done_ = true;
     ended_early_ = !event.finish;
     delta.finish_reason = "stop";
-    delta.stop_reason = text_.matched_stop();
+    if (text_.stopped()) delta.stop_reason = text_.matched_stop();
   } else if (event.finish) {
-    Finish(event, delta);
+    Finish(event, delta, output);
   }
+  if (done_ && !error_ && answer_.parser) answer_.parser->Finish(output);
+  called_ = called_ || !output.calls.empty();
+  if (called_ && delta.finish_reason == "stop") delta.finish_reason = "tool_calls";
+  delta.text += output.content;
+  delta.reasoning = std::move(output.reasoning);
+  delta.calls = std::move(output.calls);
   return delta;
 }
 
-void ChoiceStream::Finish(const EngineEvent& event, ChoiceDelta& delta) {
+void ChoiceStream::Finish(const EngineEvent& event, ChoiceDelta& delta, tools::OutputDelta& output) {
   done_ = true;
   switch (*event.finish) {
     case FinishReason::kStop: {
@@ -99,7 +144,7 @@ void ChoiceStream::Finish(const EngineEvent& event, ChoiceDelta& delta) {
       error_ = event.error.value_or(Error(ErrorCode::kInternal, "the engine failed without saying why"));
       return;
   }
-  delta.text += text_.Finish();
+  Read(text_.Finish(), output);
   // What was held back may hold a stop string's end only now: the last bytes of a broken character, for instance.
   if (text_.stopped()) {
     delta.finish_reason = "stop";

@@ -6,12 +6,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
 #include "engine/engine.h"
 #include "engine/text_stream.h"
 #include "serve/request.h"
+#include "serve/tools/output.h"
 
 namespace strata::serve {
 
@@ -33,22 +35,35 @@ using StopReason = std::variant<std::monostate, TokenId, std::string>;
 /// What one event adds to a choice. The sum of all (Append) is the whole choice.
 struct ChoiceDelta {
   int index = 0;
-  std::string text = {};
-  std::vector<LoggedToken> logged = {};         ///< when logprobs were asked for; with echo, the prompt's tokens first
-  std::vector<LoggedToken> prompt_logged = {};  ///< prompt_logprobs, with the first event
-  std::vector<TokenId> tokens = {};             ///< generated
-  std::shared_ptr<const Prompt> first_of = {};  ///< the prompt, with the first event
-  std::string_view finish_reason = {};          ///< "" = goes on
+  std::string text = {};                         ///< of a chat: the content
+  std::string reasoning = {};                    ///< chat
+  std::vector<tools::ToolCallDelta> calls = {};  ///< chat
+  std::vector<LoggedToken> logged = {};          ///< when logprobs were asked for; with echo, the prompt's tokens first
+  std::vector<LoggedToken> prompt_logged = {};   ///< prompt_logprobs, with the first event
+  std::vector<TokenId> tokens = {};              ///< generated
+  std::shared_ptr<const Prompt> first_of = {};   ///< the prompt, with the first event
+  std::string_view finish_reason = {};           ///< "" = goes on
   StopReason stop_reason = {};
 
   void Append(ChoiceDelta&& next);
+};
+
+/// The deltas that a stream sends for one: everything but calls, then for each call that begins its id and name, and
+/// for each its arguments. (OpenAI's clients add up the entries of `tool_calls` one a chunk.)
+std::vector<ChoiceDelta> SplitCalls(ChoiceDelta&& delta);
+
+/// What tells reasoning and calls from content. Without a parser all is content.
+struct AnswerParser {
+  std::unique_ptr<tools::OutputParser> parser = nullptr;
+  /// The special tokens that the parser must see; others are skipped where the request wants that. Must outlive it.
+  const std::unordered_set<TokenId>* markers = nullptr;
 };
 
 class ChoiceStream {
  public:
   /// `index` counts choices prompt by prompt: prompt * n + i.
   ChoiceStream(int index, std::shared_ptr<const Prompt> prompt, const Tokenizer& tokenizer,
-               const GenerateRequest& request);
+               const GenerateRequest& request, AnswerParser answer = {});
 
   ChoiceDelta OnEvent(EngineEvent&& event);
 
@@ -63,12 +78,18 @@ class ChoiceStream {
 
  private:
   void BeginWithPrompt(EngineEvent& event, ChoiceDelta& delta);
-  void Finish(const EngineEvent& event, ChoiceDelta& delta);
+  void Finish(const EngineEvent& event, ChoiceDelta& delta, tools::OutputDelta& output);
+  /// The answer goes on with `text`.
+  void Read(std::string_view text, tools::OutputDelta& output);
+  bool Skips(TokenId token) const;
 
   int index_;
   std::shared_ptr<const Prompt> prompt_;
+  const Tokenizer& tokenizer_;
   const GenerateRequest& request_;
   TextStream text_;
+  AnswerParser answer_;
+  bool called_ = false;
   bool begun_ = false, done_ = false, ended_early_ = false;
   std::optional<Error> error_;
   std::int64_t output_tokens_ = 0, cached_tokens_ = 0;

@@ -44,12 +44,12 @@ Answer Tokenize(const ServerState& state, const LoadedModel& model, const HttpRe
   }
   std::string text;
   if (request->chat_input) {
-    if (!model.served->chat_template) {
+    if (!model.chat) {
       return std::unexpected(ApiError{.message = "The model has no chat template, so it cannot take messages.",
                                       .param = "messages",
                                       .code = "no_chat_template"});
     }
-    auto rendered = RenderChat(*model.served->chat_template, model.template_takes_parts, *request->chat_input,
+    auto rendered = RenderChat(model.ChatFor(*request->chat_input), *model.dialect, *request->chat_input,
                                model.tokenizer(), UnixSeconds());
     if (!rendered) return std::unexpected(ToApiError(rendered.error()));
     text = std::move(*rendered);

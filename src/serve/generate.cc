@@ -1,7 +1,9 @@
 #include "serve/generate.h"
 
 #include <cmath>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +48,9 @@ class Run {
     int index = 0;
     for (const auto& prompt : *prompts) {
       for (int i = 0; i < request_.n; ++i) {
-        choices_.push_back({.stream = ChoiceStream(index++, prompt, model_->tokenizer(), request_)});
+        choices_.push_back({.stream = ChoiceStream(index, prompt, model_->tokenizer(), request_,
+                                                   MakeAnswerParser(*model_, request_, *prompt, CallSeed(index)))});
+        ++index;
       }
     }
     const auto deadline = std::chrono::steady_clock::now() + state_.options.request_timeout;
@@ -124,6 +128,9 @@ class Run {
     std::int64_t text_offset = 0;
   };
 
+  /// Makes the ids of a choice's calls its own.
+  std::uint64_t CallSeed(int choice) const { return SeedOfChoice(std::hash<std::string>()(header_.id), choice); }
+
   bool AllDone() const {
     for (const Choice& choice : choices_) {
       if (!choice.stream.done()) return false;
@@ -149,7 +156,8 @@ class Run {
     }
     if (choice.stream.ended_early()) submission_.Cancel(item.choice);
     if (choice.stream.done()) {
-      Report(choice, choice.stream.error() ? std::string_view("error") : delta.finish_reason);
+      const std::string_view reason = delta.finish_reason == "tool_calls" ? "stop" : delta.finish_reason;  // as vLLM's
+      Report(choice, choice.stream.error() ? std::string_view("error") : reason);
     }
     return delta;
   }
@@ -165,8 +173,8 @@ class Run {
   void WriteDelta(Choice& choice, ChoiceDelta delta, std::string& out) {
     const bool first = !std::exchange(choice.shown, true);
     if (first && request_.chat) out += SseEvent(ChatRoleChunk(header_, delta.index, ChunkUsage()));
-    const bool says_something =
-        !delta.text.empty() || !delta.logged.empty() || (request_.return_token_ids && !delta.tokens.empty());
+    const bool says_something = !delta.text.empty() || !delta.reasoning.empty() || !delta.logged.empty() ||
+                                (request_.return_token_ids && !delta.tokens.empty());
     if (!request_.chat) {
       if (says_something || !delta.finish_reason.empty()) {
         out += SseEvent(CompletionChunk(header_, delta, choice.text_offset, ChunkUsage()));
@@ -177,7 +185,11 @@ class Run {
     ChoiceDelta end{.index = delta.index,
                     .finish_reason = std::exchange(delta.finish_reason, ""),
                     .stop_reason = std::exchange(delta.stop_reason, {})};
-    if (says_something) out += SseEvent(ChatChunk(header_, delta, ChunkUsage()));
+    const std::vector<ChoiceDelta> deltas = SplitCalls(std::move(delta));
+    if (says_something) out += SseEvent(ChatChunk(header_, deltas.front(), ChunkUsage()));
+    for (const ChoiceDelta& call : std::span(deltas).subspan(1)) {
+      out += SseEvent(ChatChunk(header_, call, ChunkUsage()));
+    }
     if (!end.finish_reason.empty()) out += SseEvent(ChatChunk(header_, end, ChunkUsage()));
   }
 

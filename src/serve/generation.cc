@@ -14,17 +14,22 @@ namespace {
 
 using Prompts = std::vector<std::shared_ptr<const Prompt>>;
 
+tools::ReasoningState ReasoningOf(const LoadedModel& model, const Prompt& prompt) {
+  return {.format = model.reasoning,
+          .open = model.reasoning != nullptr && tools::PromptOpensReasoning(*model.reasoning, prompt.text)};
+}
+
 std::unexpected<ApiError> Refuse(std::string param, std::string code, std::string message) {
   return std::unexpected(ApiError{.message = std::move(message), .param = std::move(param), .code = std::move(code)});
 }
 
 std::expected<Prompt, ApiError> ChatPrompt(const LoadedModel& model, const GenerateRequest& request) {
-  if (!model.served->chat_template) {
+  if (!model.chat) {
     return Refuse("messages", "no_chat_template",
                   "The model has no chat template, so it cannot take messages; /v1/completions takes a prompt.");
   }
-  auto text = RenderChat(*model.served->chat_template, model.template_takes_parts, request.chat_input,
-                         model.tokenizer(), UnixSeconds());
+  auto text = RenderChat(model.ChatFor(request.chat_input), *model.dialect, request.chat_input, model.tokenizer(),
+                         UnixSeconds());
   if (!text) return std::unexpected(ToApiError(text.error()));
   Prompt prompt{.text = std::move(*text), .tokens = {}};
   prompt.tokens = model.tokenizer().Encode(
@@ -84,6 +89,28 @@ std::expected<void, ApiError> CheckTokens(const LoadedModel& model, const std::s
   return {};
 }
 
+/// Works out what a chat's answer must be: what its field says or calls of its tools, after the model's thoughts.
+void Constrain(const LoadedModel& model, const Prompt& prompt, GenerateRequest& request) {
+  using Mode = tools::ToolChoice::Mode;
+  const ToolUse& use = request.tool_use;
+  const tools::ReasoningState reasoning = ReasoningOf(model, prompt);
+  if (!request.constraint && !use.constrained) return;
+  const bool required = use.tools && use.choice.mode == Mode::kRequired;
+  if (!request.constraint || required) {
+    request.constraint = model.dialect->Constraint(*use.tools, use.choice, use.parallel, reasoning);
+    request.constraint_param = "tools";
+    return;
+  }
+  grammar::Format answer = tools::WithThought(std::move(*request.constraint), reasoning);
+  if (use.tools) {
+    tools::ToolChoice calls = use.choice;
+    calls.mode = Mode::kRequired;
+    answer = {grammar::ChoiceFormat{
+        {std::move(answer), model.dialect->Constraint(*use.tools, calls, use.parallel, reasoning)}}};
+  }
+  request.constraint = std::move(answer);
+}
+
 }  // namespace
 
 std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, GenerateRequest& request) {
@@ -91,6 +118,7 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
   if (request.chat) {
     auto prompt = ChatPrompt(model, request);
     if (!prompt) return std::unexpected(std::move(prompt.error()));
+    Constrain(model, *prompt, request);
     made.push_back(std::move(*prompt));
   }
   for (const PromptInput& input : request.prompts) made.push_back(CompletionPrompt(model, request, input));
@@ -124,6 +152,17 @@ std::expected<std::shared_ptr<grammar::Grammar>, ApiError> PrepareGrammar(const 
   return std::unexpected(
       ToApiError(Error(error.code(), fmt::format("{}: {}", request.constraint_param, error.ToString()))
                      .WithParam(request.constraint_param)));
+}
+
+AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
+                              std::uint64_t id_seed) {
+  if (!request.chat || (!request.tool_use.tools && model.reasoning == nullptr)) return {};
+  const tools::ReasoningState reasoning = ReasoningOf(model, prompt);
+  return {.parser = model.dialect->MakeParser(request.tool_use.tools, {.reasoning = reasoning.format,
+                                                                       .reasoning_open = reasoning.open,
+                                                                       .one_call = !request.tool_use.parallel,
+                                                                       .id_seed = id_seed}),
+          .markers = &model.markers};
 }
 
 std::uint64_t SeedOfChoice(std::uint64_t seed, int choice) {

@@ -16,15 +16,21 @@
 
 namespace strata::serve {
 
-/// The request's prompts as tokens, in the request's order; sampling.max_tokens and the log-probabilities that the
-/// answer needs are filled in. Errors: 400 naming the field: no chat template, the template's own error, a prompt that
-/// is empty or longer than the context, max_tokens beyond what is left of it, a token outside of the vocabulary.
+/// The request's prompts as tokens, in the request's order; sampling.max_tokens, the log-probabilities that the answer
+/// needs, and the constraint that its tools need are filled in. Errors: 400 naming the field: no chat template, the
+/// template's own error, a prompt that is empty or longer than the context, max_tokens beyond what is left of it, a
+/// token outside of the vocabulary.
 std::expected<std::vector<std::shared_ptr<const Prompt>>, ApiError> PreparePrompts(const LoadedModel& model,
                                                                                    GenerateRequest& request);
 
 /// The grammar of the request's constraint; null where it has none. Errors: 400 naming the field, and the place in it.
 std::expected<std::shared_ptr<grammar::Grammar>, ApiError> PrepareGrammar(const LoadedModel& model,
                                                                           const GenerateRequest& request);
+
+/// For one choice of a request: none where the model neither thinks nor may call a tool. `id_seed` makes its calls'
+/// ids.
+AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
+                              std::uint64_t id_seed);
 
 /// Choice i of a request with a seed: 0 keeps the seed, the others differ from it and from each other.
 std::uint64_t SeedOfChoice(std::uint64_t seed, int choice);

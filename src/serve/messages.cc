@@ -42,6 +42,10 @@ Status CheckToolCalls(const Json& calls, const std::string& path) {
     const auto name = function->find("name");
     if (name == function->end() || !name->is_string())
       return BadField(call_path + ".function.name", "must be a string");
+    const auto arguments = function->find("arguments");
+    if (arguments != function->end() && !arguments->is_null() && !arguments->is_string() && !arguments->is_object()) {
+      return BadField(call_path + ".function.arguments", "must be a string, not {}", arguments->type_name());
+    }
   }
   return {};
 }

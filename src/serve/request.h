@@ -17,6 +17,7 @@
 #include "engine/text_stream.h"
 #include "formats/model_config.h"
 #include "grammar/format.h"
+#include "serve/tools/tool.h"
 
 namespace strata::serve {
 
@@ -27,6 +28,15 @@ struct ChatInput {
   bool add_generation_prompt = true;
   bool continue_final_message = false;
   bool add_special_tokens = false;  ///< the template writes them
+  bool may_call_tools = true;       ///< tools are described to the model also where the template does not do it
+};
+
+/// What a chat request says of tools.
+struct ToolUse {
+  std::shared_ptr<const tools::ToolSet> tools;  ///< null: there are none, or none may be called
+  tools::ToolChoice choice;
+  bool parallel = true;      ///< false: one call at most
+  bool constrained = false;  ///< the client counts on which tool is called, or on arguments that fit their schema
 };
 
 using PromptInput = std::variant<std::string, std::vector<TokenId>>;
@@ -35,6 +45,7 @@ struct GenerateRequest {
   bool chat = false;
   std::string model;
   ChatInput chat_input;              ///< chat
+  ToolUse tool_use;                  ///< chat
   std::vector<PromptInput> prompts;  ///< completions; not empty
   bool add_special_tokens = true;    ///< completions
 
@@ -81,6 +92,14 @@ Result<DetokenizeRequest> ParseDetokenizeRequest(std::string_view body);
 /// A JSON object from the outside: depth and members are bounded before anything is built (an object of 10^6 members
 /// costs 10^12 comparisons where order is kept). Errors: kInvalidArgument with line and column.
 Result<nlohmann::ordered_json> ParseJsonObject(std::string_view body);
+
+/// tools: a list of functions, checked; `offered` gets them with parameters where they have none, as templates expect.
+Status ReadTools(const nlohmann::ordered_json& value, ToolUse& use, nlohmann::ordered_json& offered);
+/// tool_choice; whether its tools exist is for CheckToolUse.
+Status ReadToolChoice(const nlohmann::ordered_json& value, ToolUse& use);
+/// What tools and tool_choice say together. Without tools that may be called, use.tools is null afterwards; whether
+/// they need a constraint is use.constrained.
+Status CheckToolUse(ToolUse& use);
 
 /// messages: roles, contents and parts, checked; text parts stay parts (templates know them).
 Status CheckMessages(const nlohmann::ordered_json& messages);

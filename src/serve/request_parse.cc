@@ -23,19 +23,15 @@ std::vector<Field<R>> MakeChatTable() {
                  return {};
                }});
   t.push_back(IntegerField<R>("top_logprobs", 0, 20, [](R& r) -> std::optional<int>& { return r.logprobs; }));
-  // Accepted with tool_choice "none" only (CheckTools): the template may then describe them, no call is parsed.
-  t.push_back({"tools", [](const Json& v, const std::string& path, R& r) -> Status {
-                 if (!v.is_array()) return BadField(path, "must be an array, not {}", v.type_name());
-                 if (!v.empty()) Variables(r.chat_input)["tools"] = v;
+  t.push_back({"tools", [](const Json& v, const std::string&, R& r) -> Status {
+                 Json offered;
+                 STRATA_CHECK(ReadTools(v, r.tool_use, offered));
+                 if (!offered.empty()) Variables(r.chat_input)["tools"] = std::move(offered);
                  return {};
                }});
   t.push_back(
-      {"tool_choice", [](const Json& v, const std::string& path, R&) -> Status {
-         if (v == "none" || v == "auto") return {};
-         return std::unexpected(
-             Error(ErrorCode::kUnsupported, "tool_choice is not supported yet (only \"none\")").WithParam(path));
-       }});
-  t.push_back(AcceptedField<R>("parallel_tool_calls", JsonType::kBool));
+      {"tool_choice", [](const Json& v, const std::string&, R& r) -> Status { return ReadToolChoice(v, r.tool_use); }});
+  t.push_back(BoolField<R>("parallel_tool_calls", [](R& r) -> bool& { return r.tool_use.parallel; }));
   t.push_back(RefusedField<R>("functions", {"[]"}));
   t.push_back(RefusedField<R>("function_call", {"\"none\""}));
   t.push_back(RefusedField<R>("modalities", {R"(["text"])"}));
@@ -50,14 +46,6 @@ std::vector<Field<R>> MakeChatTable() {
     t.push_back(RefusedField<R>(name));
   }
   return t;
-}
-
-Status CheckTools(const Json& body, const R& r) {
-  if (!r.chat_input.variables->contains("tools")) return {};
-  const auto choice = body.find("tool_choice");
-  if (choice != body.end() && *choice == "none") return {};
-  return std::unexpected(Error(ErrorCode::kUnsupported, "tools are not supported yet (only with tool_choice \"none\")")
-                             .WithParam("tools"));
 }
 
 Status ReadPrompt(const Json& value, const std::string& path, R& r) {
@@ -151,7 +139,8 @@ Result<GenerateRequest> ParseChatRequest(std::string_view body, const Generation
   const auto old_limit = json.find("max_tokens"), new_limit = json.find("max_completion_tokens");
   if (new_limit != json.end() && new_limit->is_number() && old_limit != json.end())
     request.max_tokens = new_limit->get<std::int64_t>();
-  STRATA_CHECK(CheckTools(json, request));
+  STRATA_CHECK(CheckToolUse(request.tool_use));
+  request.chat_input.may_call_tools = request.tool_use.tools != nullptr;
   STRATA_CHECK(CheckTogether(json, request));
   return request;
 }

@@ -307,6 +307,41 @@ TEST_F(Api, WhatTheEngineRefusesIsNamed) {
   ExpectError(Post(kChat, ChatBody(1, R"(,"logit_bias":{"1":"x"})")), 400, "");
 }
 
+TEST_F(Api, ToolsAreDescribedToTheModel) {
+  Running running(Options(), {.max_context = 2048});
+  const auto ask = [&](const std::string& more) {
+    return TestClient(running.port()).Ask("POST", kChat, ChatBody(8, more)).Json();
+  };
+  const std::string tools = R"(,"tools":[{"type":"function","function":{"name":"now","description":"The time."}}])";
+  const json plain = ask(""), offered = ask(tools), withheld = ask(tools + R"(,"tool_choice":"none")");
+  EXPECT_GT(offered["usage"]["prompt_tokens"], plain["usage"]["prompt_tokens"].get<int>() + 100);
+  EXPECT_EQ(withheld["usage"], plain["usage"]);
+  EXPECT_EQ(withheld["choices"], plain["choices"]);
+  // A random model calls nothing: its text is content, all of it, streamed or not.
+  EXPECT_FALSE(offered["choices"][0]["message"].contains("tool_calls"));
+  EXPECT_EQ(offered["choices"][0]["finish_reason"], "length");
+  std::string text;
+  for (const json& event :
+       TestClient(running.port()).Ask("POST", kChat, ChatBody(8, tools + R"(,"stream":true)")).Events()) {
+    if (event != "[DONE]") text += event["choices"][0]["delta"].value("content", "");
+  }
+  EXPECT_EQ(json(text), offered["choices"][0]["message"]["content"]);
+}
+
+TEST(Parsers, MustExist) {
+  ServerOptions options = Options();
+  options.tool_call_parser = "no such";
+  auto started = Server::Start(options);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(started.error().ToString(), HasSubstr("hermes"));
+  options.tool_call_parser = "hermes";
+  options.reasoning_parser = "no such";
+  EXPECT_FALSE(Server::Start(options));
+  options.reasoning_parser = "none";
+  EXPECT_TRUE(Server::Start(options));
+}
+
 TEST_F(Api, RequestIdsNameResponses) {
   EXPECT_EQ(Ok(kChat, ChatBody(1, R"(,"request_id":"abc")"))["id"], "chatcmpl-abc");
 }

@@ -171,14 +171,48 @@ TEST(Fields, ChatTemplateVariables) {
   EXPECT_TRUE(r.chat_input.add_special_tokens);
 }
 
+constexpr const char* kTools =
+    R"("tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"},"strict":false}},
+                {"type":"function","function":{"name":"mcp.g-h:i/j"}}])";
+
+TEST(Fields, ToolsReachTheTemplateAndTheParser) {
+  const GenerateRequest r = Parsed(Chat(std::string(kTools) + R"(,"parallel_tool_calls":false)"));
+  ASSERT_TRUE(r.tool_use.tools);
+  ASSERT_EQ(r.tool_use.tools->all().size(), 2U);
+  EXPECT_EQ(r.tool_use.tools->all()[0].description, "d");
+  EXPECT_EQ(r.tool_use.tools->all()[0].parameters["type"], "object");
+  EXPECT_TRUE(r.tool_use.tools->all()[1].parameters.is_null());
+  EXPECT_NE(r.tool_use.tools->Find("mcp.g-h:i/j"), nullptr);
+  EXPECT_FALSE(r.tool_use.parallel);
+  EXPECT_TRUE(r.chat_input.may_call_tools);
+  const auto& offered = r.chat_input.variables->at("tools");
+  EXPECT_EQ(offered[0]["function"]["strict"], false);  // as the client sent it
+  EXPECT_EQ(offered[1]["function"]["parameters"]["type"], "object");
+}
+
 TEST(Fields, ToolsAreDescribedWhenNoneMayBeCalled) {
-  const std::string tools = R"("tools":[{"type":"function","function":{"name":"f"}}])";
-  EXPECT_TRUE(Parsed(Chat(tools + R"(,"tool_choice":"none")")).chat_input.variables->contains("tools"));
+  const GenerateRequest r = Parsed(Chat(std::string(kTools) + R"(,"tool_choice":"none")"));
+  EXPECT_TRUE(r.chat_input.variables->contains("tools"));
+  EXPECT_FALSE(r.tool_use.tools);
+  EXPECT_FALSE(r.chat_input.may_call_tools);
   EXPECT_FALSE(Parsed(Chat(R"("tools":[],"tool_choice":"auto")")).chat_input.variables->contains("tools"));
-  const auto refused = ParseChatRequest(Chat(tools));
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
-  EXPECT_EQ(refused.error().param(), "tools");
+}
+
+TEST(Fields, ToolChoicesAreRead) {
+  ToolUse use;
+  nlohmann::ordered_json offered;
+  const auto read = [&](const char* text) { return ReadToolChoice(nlohmann::ordered_json::parse(text), use); };
+  ASSERT_TRUE(read(R"("required")"));
+  EXPECT_EQ(use.choice.mode, tools::ToolChoice::Mode::kRequired);
+  EXPECT_TRUE(use.choice.Allows("anything"));
+  ASSERT_TRUE(read(R"({"type":"function","function":{"name":"f"}})"));
+  EXPECT_EQ(use.choice.mode, tools::ToolChoice::Mode::kRequired);
+  EXPECT_EQ(use.choice.allowed, std::vector<std::string>{"f"});
+  ASSERT_TRUE(read(R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[
+      {"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}]}})"));
+  EXPECT_EQ(use.choice.mode, tools::ToolChoice::Mode::kAuto);
+  EXPECT_EQ(use.choice.allowed, (std::vector<std::string>{"f", "g"}));
+  EXPECT_FALSE(use.choice.Allows("h"));
 }
 
 /// Every parameter that OpenAI documents, at a value that asks for nothing special (what its SDKs' own tests send).
@@ -320,7 +354,6 @@ INSTANTIATE_TEST_SUITE_P(
                     Refusal{R"("continue_final_message":true,"add_generation_prompt":true)", "continue_final_message"},
                     Refusal{R"("tools":{})", "tools"}, Refusal{R"("parallel_tool_calls":1)", "parallel_tool_calls"},
                     Refusal{R"("prediction":"x")", "prediction"},
-                    Refusal{R"("tool_choice":"required")", "tool_choice", kUnsupported},
                     Refusal{R"("functions":[{"name":"f"}])", "functions", kUnsupported},
                     Refusal{R"("function_call":"auto")", "function_call", kUnsupported},
                     Refusal{R"("modalities":["text","audio"])", "modalities", kUnsupported},
@@ -335,6 +368,50 @@ INSTANTIATE_TEST_SUITE_P(
                     Refusal{R"("chat_template":"x")", "chat_template", kUnsupported},
                     Refusal{R"("mm_processor_kwargs":{})", "mm_processor_kwargs", kUnsupported},
                     Refusal{R"("thinking_token_budget":5)", "thinking_token_budget", kUnsupported}));
+
+class ToolsRefuse : public testing::TestWithParam<Refusal> {};
+TEST_P(ToolsRefuse, ByPath) {
+  const std::string fields = GetParam().fields.starts_with(',') ? kTools + GetParam().fields : GetParam().fields;
+  ExpectRefused(ParseChatRequest(Chat(fields)), GetParam());
+}
+INSTANTIATE_TEST_SUITE_P(
+    Paths, ToolsRefuse,
+    testing::Values(
+        Refusal{R"("tools":[5])", "tools[0]"}, Refusal{R"("tools":[{}])", "tools[0].type"},
+        Refusal{R"("tools":[{"type":"web_search"}])", "tools[0].type"},
+        Refusal{R"("tools":[{"type":"custom","custom":{"name":"c"}}])", "tools[0].type", kUnsupported},
+        Refusal{R"("tools":[{"type":"function"}])", "tools[0].function"},
+        Refusal{R"("tools":[{"type":"function","function":[]}])", "tools[0].function"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":"f"},"x":1}])", "tools[0].x"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":"f","x":1}}])", "tools[0].function.x"},
+        Refusal{R"("tools":[{"type":"function","function":{}}])", "tools[0].function.name"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":5}}])", "tools[0].function.name"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":""}}])", "tools[0].function.name"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":"a b"}}])", "tools[0].function.name"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":"f","description":1}}])",
+                "tools[0].function.description"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":"f","parameters":[]}}])",
+                "tools[0].function.parameters"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":"f","parameters":{"type":"string"}}}])",
+                "tools[0].function.parameters.type"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":"f","strict":1}}])", "tools[0].function.strict"},
+        Refusal{R"("tools":[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"f"}}])",
+                "tools[1].function.name"},
+        Refusal{R"("tool_choice":"required")", "tool_choice"}, Refusal{R"("tool_choice":"any")", "tool_choice"},
+        Refusal{R"("tool_choice":5)", "tool_choice"}, Refusal{R"("tool_choice":{})", "tool_choice.type"},
+        Refusal{R"("tool_choice":{"type":"function"})", "tool_choice.function"},
+        Refusal{R"("tool_choice":{"type":"function","function":{}})", "tool_choice.function.name"},
+        Refusal{R"("tool_choice":{"type":"custom","custom":{"name":"c"}})", "tool_choice.type", kUnsupported},
+        Refusal{R"("tool_choice":{"type":"allowed_tools"})", "tool_choice.allowed_tools"},
+        Refusal{R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"x"}})",
+                "tool_choice.allowed_tools.mode"},
+        Refusal{R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[]}})",
+                "tool_choice.allowed_tools.tools"},
+        Refusal{
+            R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function"}]}})",
+            "tool_choice.allowed_tools.tools[0].function"},
+        // With tools: those that are not there.
+        Refusal{R"(,"tool_choice":{"type":"function","function":{"name":"other"}})", "tool_choice"}));
 
 class CompletionRefuses : public testing::TestWithParam<Refusal> {};
 TEST_P(CompletionRefuses, ByName) { ExpectRefused(ParseCompletionRequest("{" + GetParam().fields + "}"), GetParam()); }
@@ -370,28 +447,29 @@ TEST_P(MessagesRefuse, ByPath) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Paths, MessagesRefuse,
-    testing::Values(Refusal{"null", "messages"}, Refusal{"{}", "messages"}, Refusal{"[]", "messages"},
-                    Refusal{"[5]", "messages[0]"}, Refusal{R"([{"content":"a"}])", "messages[0].role"},
-                    Refusal{R"([{"role":"bot","content":"a"}])", "messages[0].role"},
-                    Refusal{R"([{"role":5,"content":"a"}])", "messages[0].role"},
-                    Refusal{R"([{"role":"user"}])", "messages[0].content"},
-                    Refusal{R"([{"role":"user","content":null}])", "messages[0].content"},
-                    Refusal{R"([{"role":"user","content":5}])", "messages[0].content"},
-                    Refusal{R"([{"role":"user","content":[]}])", "messages[0].content"},
-                    Refusal{R"([{"role":"user","content":["a"]}])", "messages[0].content[0]"},
-                    Refusal{R"([{"role":"user","content":[{"text":"a"}]}])", "messages[0].content[0].type"},
-                    Refusal{R"([{"role":"user","content":[{"type":"text"}]}])", "messages[0].content[0].text"},
-                    Refusal{R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}])",
-                            "messages[0].content[0].type", kUnsupported},
-                    Refusal{R"([{"role":"user","content":"a"},{"role":"user","content":"a","x":1}])", "messages[1].x"},
-                    Refusal{R"([{"role":"user","content":"a","name":5}])", "messages[0].name"},
-                    Refusal{R"([{"role":"assistant"}])", "messages[0].content"},
-                    Refusal{R"([{"role":"assistant","content":"a","audio":{"id":"x"}}])", "messages[0].audio",
-                            kUnsupported},
-                    Refusal{R"([{"role":"assistant","tool_calls":{}}])", "messages[0].tool_calls"},
-                    Refusal{R"([{"role":"assistant","tool_calls":[{}]}])", "messages[0].tool_calls[0].function"},
-                    Refusal{R"([{"role":"assistant","tool_calls":[{"function":{}}]}])",
-                            "messages[0].tool_calls[0].function.name"}));
+    testing::Values(
+        Refusal{"null", "messages"}, Refusal{"{}", "messages"}, Refusal{"[]", "messages"},
+        Refusal{"[5]", "messages[0]"}, Refusal{R"([{"content":"a"}])", "messages[0].role"},
+        Refusal{R"([{"role":"bot","content":"a"}])", "messages[0].role"},
+        Refusal{R"([{"role":5,"content":"a"}])", "messages[0].role"},
+        Refusal{R"([{"role":"user"}])", "messages[0].content"},
+        Refusal{R"([{"role":"user","content":null}])", "messages[0].content"},
+        Refusal{R"([{"role":"user","content":5}])", "messages[0].content"},
+        Refusal{R"([{"role":"user","content":[]}])", "messages[0].content"},
+        Refusal{R"([{"role":"user","content":["a"]}])", "messages[0].content[0]"},
+        Refusal{R"([{"role":"user","content":[{"text":"a"}]}])", "messages[0].content[0].type"},
+        Refusal{R"([{"role":"user","content":[{"type":"text"}]}])", "messages[0].content[0].text"},
+        Refusal{R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}])",
+                "messages[0].content[0].type", kUnsupported},
+        Refusal{R"([{"role":"user","content":"a"},{"role":"user","content":"a","x":1}])", "messages[1].x"},
+        Refusal{R"([{"role":"user","content":"a","name":5}])", "messages[0].name"},
+        Refusal{R"([{"role":"assistant"}])", "messages[0].content"},
+        Refusal{R"([{"role":"assistant","content":"a","audio":{"id":"x"}}])", "messages[0].audio", kUnsupported},
+        Refusal{R"([{"role":"assistant","tool_calls":{}}])", "messages[0].tool_calls"},
+        Refusal{R"([{"role":"assistant","tool_calls":[{}]}])", "messages[0].tool_calls[0].function"},
+        Refusal{R"([{"role":"assistant","tool_calls":[{"function":{}}]}])", "messages[0].tool_calls[0].function.name"},
+        Refusal{R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":5}}]}])",
+                "messages[0].tool_calls[0].function.arguments"}));
 
 TEST(Messages, AnAnswerCanBeSentBackAsItCame) {
   Parsed(R"({"messages":[{"role":"user","content":"Hi"},

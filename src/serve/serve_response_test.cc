@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -13,6 +14,7 @@
 #include "serve/generation.h"
 #include "serve/response.h"
 #include "serve/test_model.h"
+#include "serve/tools/test_parse.h"
 
 namespace strata::serve {
 namespace {
@@ -202,6 +204,117 @@ TEST(ChatJson, TokenIdsAndPromptLogprobsWhenAsked) {
   EXPECT_TRUE(prompt[0].is_null());
   EXPECT_EQ(prompt[1][std::to_string(Id('b'))]["logprob"], -2);
   EXPECT_EQ(prompt[1][std::to_string(Id('c'))]["rank"], 1);
+}
+
+/// Calls as a model of tokens that are characters writes them.
+struct CallFixture : Fixture {
+  std::unordered_set<TokenId> markers;
+  tools::Tools offered = tools::MakeTools({{"f", "{}"}});
+
+  ChoiceStream Calling(bool parallel = true, const char* dialect = "hermes") {
+    const tools::ParserOptions options{.reasoning = tools::FindReasoning("think"), .one_call = !parallel, .id_seed = 3};
+    return {0, prompt, *tokenizer, request,
+            AnswerParser{.parser = tools::FindDialect(dialect)->MakeParser(offered, options), .markers = &markers}};
+  }
+  std::vector<TokenId> Tokens(std::string_view text) const {
+    return tokenizer->Encode(text, {.add_special_tokens = false});
+  }
+};
+constexpr std::string_view kAnswer =
+    "<think>Hm</think>Ok<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>"
+    "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+
+TEST(Calls, AreOfTheMessage) {
+  CallFixture f;
+  ChoiceStream stream = f.Calling();
+  std::vector<TokenId> tokens = f.Tokens(kAnswer);
+  tokens.push_back(kTestEnd);
+  const std::vector<ChoiceDelta> choices = {stream.OnEvent(Event(tokens, FinishReason::kStop))};
+  const json choice = json::parse(ChatResponse(f.Header(), choices, {}))["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  const json& message = choice["message"];
+  EXPECT_EQ(message["reasoning_content"], "Hm");
+  EXPECT_EQ(message["content"], "Ok");
+  ASSERT_EQ(message["tool_calls"].size(), 2U);
+  const std::string id = message["tool_calls"][0]["id"];
+  EXPECT_EQ(message["tool_calls"][0],
+            (json{{"id", id}, {"type", "function"}, {"function", {{"name", "f"}, {"arguments", "{\"a\": 1}"}}}}));
+  EXPECT_NE(message["tool_calls"][1]["id"], id);
+}
+
+TEST(Calls, OfAStreamAddUpToTheMessage) {
+  CallFixture f;
+  const std::vector<TokenId> tokens = f.Tokens(kAnswer);
+  ChoiceStream whole_stream = f.Calling(), stream = f.Calling();
+  const ChoiceDelta whole = whole_stream.OnEvent(Event(tokens, FinishReason::kLength));
+  EXPECT_EQ(whole.finish_reason, "length");
+  std::vector<json> chunks;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    ChoiceDelta delta = stream.OnEvent(
+        Event({tokens[i]}, i + 1 == tokens.size() ? std::optional(FinishReason::kLength) : std::nullopt));
+    delta.finish_reason = {};
+    for (const ChoiceDelta& part : SplitCalls(std::move(delta))) {
+      const json chunk = json::parse(ChatChunk(f.Header(), part, {}));
+      if (chunk["choices"][0]["delta"].contains("tool_calls")) chunks.push_back(chunk["choices"][0]["delta"]);
+    }
+  }
+  std::vector<json> calls;
+  for (const json& delta : chunks) {
+    EXPECT_EQ(delta.size(), 1U);
+    ASSERT_EQ(delta["tool_calls"].size(), 1U);
+    const json& call = delta["tool_calls"][0];
+    if (call.contains("id")) {
+      EXPECT_EQ(call["index"], calls.size());
+      EXPECT_EQ(call["type"], "function");
+      EXPECT_EQ(call["function"]["arguments"], "");
+      calls.push_back(call);
+    } else {
+      EXPECT_EQ(call["index"], calls.size() - 1);
+      EXPECT_EQ(call["function"].size(), 1U);
+      json& arguments = calls.back()["function"]["arguments"];
+      arguments = arguments.get<std::string>() + call["function"]["arguments"].get<std::string>();
+    }
+  }
+  ASSERT_EQ(calls.size(), whole.calls.size());
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_EQ(calls[i]["id"], *whole.calls[i].id);
+    EXPECT_EQ(calls[i]["function"]["name"], *whole.calls[i].name);
+    EXPECT_EQ(calls[i]["function"]["arguments"], whole.calls[i].arguments);
+  }
+}
+
+TEST(Calls, WithoutContentHaveNullContent) {
+  CallFixture f;
+  ChoiceStream stream = f.Calling();
+  std::vector<TokenId> tokens = f.Tokens("<tool_call>{\"name\": \"f\"}</tool_call>");
+  tokens.push_back(kTestEnd);
+  const std::vector<ChoiceDelta> choices = {stream.OnEvent(Event(tokens, FinishReason::kStop))};
+  const json message = json::parse(ChatResponse(f.Header(), choices, {}))["choices"][0]["message"];
+  EXPECT_TRUE(message["content"].is_null());
+  EXPECT_FALSE(message.contains("reasoning_content"));
+  EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], "{}");
+}
+
+TEST(Calls, OneCallEndsTheAnswerWhereNoMoreAreAllowed) {
+  CallFixture f;
+  ChoiceStream stream = f.Calling(/*parallel=*/false);
+  const ChoiceDelta delta = stream.OnEvent(Event(f.Tokens(kAnswer)));
+  EXPECT_TRUE(stream.done() && stream.ended_early());
+  EXPECT_EQ(delta.finish_reason, "tool_calls");
+  EXPECT_EQ(delta.calls.size(), 1U);
+}
+
+TEST(Calls, SpecialTokensAreSkippedButForMarkers) {
+  CallFixture f;
+  ChoiceStream stream = f.Calling();
+  const TokenId start = kTestStart;
+  EXPECT_EQ(stream.OnEvent(Event({Id('a'), start, Id('b')})).text, "ab");
+  f.markers.insert(start);
+  EXPECT_EQ(stream.OnEvent(Event({start, Id('b')})).text, "<|start|>b");
+  f.request.text.skip_special_tokens = false;
+  f.markers.clear();
+  ChoiceStream all = f.Calling();
+  EXPECT_EQ(all.OnEvent(Event({Id('a'), start, Id('b')})).text, "a<|start|>b");
 }
 
 TEST(CompletionJson, EchoedLogprobsCoverPromptAndAnswer) {

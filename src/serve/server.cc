@@ -4,6 +4,8 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -11,11 +13,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <fmt/ranges.h>
 #include <pthread.h>
 
 #include "base/log.h"
 #include "serve/listener.h"
 #include "serve/state.h"
+#include "serve/tools/dialect.h"
 
 namespace strata::serve {
 
@@ -48,6 +52,24 @@ struct Server::Impl {
 
 namespace {
 
+Status CheckParsers(const ServerOptions& options) {
+  const auto refuse = [](const char* what, const std::string& name, const auto& known) {
+    return Fail(ErrorCode::kInvalidArgument, "there is no {} parser called {}; there are {}", what, name,
+                fmt::join(known, ", "));
+  };
+  std::set<std::string_view> names;
+  for (const tools::Dialect& dialect : tools::Dialects()) names.insert(dialect.name());
+  if (const auto& name = options.tool_call_parser; !name.empty() && !names.contains(name)) {
+    return refuse("tool-call", name, names);
+  }
+  names = {tools::kNoReasoning};
+  for (const tools::ReasoningFormat& format : tools::ReasoningFormats()) names.insert(format.name);
+  if (const auto& name = options.reasoning_parser; !name.empty() && !names.contains(name)) {
+    return refuse("reasoning", name, names);
+  }
+  return {};
+}
+
 /// Connections catch what their handlers throw; what is left is a lack of memory between them, and ends nobody else.
 void RunUntilStopped(asio::io_context& context) {
   while (!context.stopped()) {
@@ -64,6 +86,7 @@ void RunUntilStopped(asio::io_context& context) {
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
+  STRATA_CHECK(CheckParsers(options));
   auto impl = std::make_unique<Impl>(std::move(options));
   const ServerOptions& chosen = impl->state->options;
   STRATA_TRY(impl->acceptor, Listen(impl->context.get_executor(), chosen.host, chosen.port));

@@ -33,6 +33,8 @@ struct ServerOptions {
   int max_connections = 1024;                ///< open at once; one more gets 503
   std::string model_name;                    ///< the id that clients name
   std::vector<std::string> model_aliases;    ///< further ids of the same model
+  std::string tool_call_parser;              ///< of tools::Dialects(); empty: as the chat template says
+  std::string reasoning_parser;              ///< of tools::ReasoningFormats(); empty: as the chat template says
   std::vector<std::string> api_keys;         ///< empty = open to all; each is a tenant of its own
   std::vector<std::string> allowed_origins;  ///< CORS; "*" = any; empty = no browser may call
   std::size_t max_header_bytes = 32 << 10;   ///< then 431
@@ -56,7 +58,7 @@ struct ServedModel {
 
 class Server {
  public:
-  /// Binds and starts the I/O threads. Errors: kInvalidArgument (host), kIo (address in use, named).
+  /// Binds and starts the I/O threads. Errors: kInvalidArgument (host, no such parser), kIo (address in use, named).
   static Result<std::unique_ptr<Server>> Start(ServerOptions options);
   /// Closes every connection and cancels what runs; Drain first to be polite.
   ~Server();

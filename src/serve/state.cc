@@ -3,9 +3,61 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "serve/chat_prompt.h"
+#include "base/log.h"
 
 namespace strata::serve {
+namespace {
+
+/// The publisher's template for tools, where it is not the one for everything.
+std::shared_ptr<const ChatTemplate> ToolTemplate(const std::map<std::string, std::string>& templates) {
+  const auto found = templates.find("tool_use");
+  if (found == templates.end()) return nullptr;
+  Result<ChatTemplate> parsed = ChatTemplate::Parse(found->second);
+  if (parsed) return std::make_shared<const ChatTemplate>(std::move(*parsed));
+  LogWarning("the chat template for tools is not used: {}", parsed.error().ToString());
+  return nullptr;
+}
+
+/// By the template; where that says nothing of calls, by the special tokens that the publisher made for them.
+const tools::Dialect& DialectOf(std::string_view template_source, const Tokenizer& tokenizer) {
+  const tools::Dialect& by_template = tools::DetectDialect(template_source);
+  if (&by_template != &tools::Dialects().back()) return by_template;
+  std::string special;
+  for (TokenId token = 0; token < tokenizer.vocab_size(); ++token) {
+    if (tokenizer.IsSpecial(token)) special.append(tokenizer.TokenText(token)) += '\n';
+  }
+  return tools::DetectDialect(special);
+}
+
+/// How the model is talked to, calls tools and thinks: as its templates say, but for what the options say.
+void FindFormats(const ServerOptions& options, LoadedModel& model) {
+  if (model.served->chat_template) model.chat = ProbeTemplate(model.served->chat_template);
+  const auto& templates = model.served->file->chat_templates();
+  if (auto tool_template = ToolTemplate(templates)) model.chat_with_tools = ProbeTemplate(std::move(tool_template));
+  const auto source = templates.find(model.chat_with_tools ? "tool_use" : "default");
+  const std::string_view text = source != templates.end() ? std::string_view(source->second) : "";
+  model.dialect = options.tool_call_parser.empty() ? &DialectOf(text, model.tokenizer())
+                                                   : tools::FindDialect(options.tool_call_parser);
+  model.reasoning =
+      options.reasoning_parser.empty() ? tools::DetectReasoning(text) : tools::FindReasoning(options.reasoning_parser);
+  std::vector<std::string> markers = model.dialect->Markers();
+  if (model.reasoning != nullptr) {
+    markers.emplace_back(model.reasoning->open);
+    markers.emplace_back(model.reasoning->close);
+  }
+  for (const std::string& marker : markers) {
+    // A marker may be several tokens: "<|channel>thought", "<｜DSML｜invoke name=\"".
+    for (const TokenId token : model.tokenizer().Encode(marker, {.add_special_tokens = false, .parse_special = true})) {
+      if (model.tokenizer().IsSpecial(token)) model.markers.insert(token);
+    }
+  }
+}
+
+}  // namespace
+
+const ChatFormat& LoadedModel::ChatFor(const ChatInput& input) const {
+  return chat_with_tools && input.variables->contains("tools") ? *chat_with_tools : *chat;
+}
 
 ServerState::ServerState(ServerOptions server_options)
     : options(std::move(server_options)),
@@ -16,12 +68,12 @@ void ServerState::SetModel(std::shared_ptr<ServedModel> model) {
   auto loaded = std::make_shared<LoadedModel>();
   loaded->max_context = model->engine->max_context();
   loaded->fingerprint = fmt::format("strata-{}-{}", STRATA_VERSION, model->file->ContentKey().substr(0, 8));
-  loaded->template_takes_parts = model->chat_template && TemplateTakesParts(*model->chat_template);
   std::vector<TokenId> ends = model->engine->runner().config().eos_token_ids;
   if (ends.empty() && model->tokenizer->eos()) ends.push_back(*model->tokenizer->eos());
   loaded->grammars = std::make_unique<GrammarCache>(*model->tokenizer, std::move(ends));
-  metrics->SetModel(model->engine, loaded->max_context);
   loaded->served = std::move(model);
+  FindFormats(options, *loaded);
+  metrics->SetModel(loaded->served->engine, loaded->max_context);
   const std::lock_guard lock(mutex_);
   model_ = std::move(loaded);
 }

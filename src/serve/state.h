@@ -9,8 +9,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_set>
 
 #include "serve/api_error.h"
+#include "serve/chat_prompt.h"
 #include "serve/grammar_cache.h"
 #include "serve/metrics.h"
 #include "serve/server.h"
@@ -20,12 +22,18 @@ namespace strata::serve {
 /// A served model and what is derived from it once.
 struct LoadedModel {
   std::shared_ptr<ServedModel> served;
-  std::int64_t max_context = 0;       ///< tokens of prompt and answer together
-  std::string fingerprint;            ///< system_fingerprint: changes with the model and with strata
-  bool template_takes_parts = false;  ///< the template reads content that is an array of parts
+  std::int64_t max_context = 0;               ///< tokens of prompt and answer together
+  std::string fingerprint;                    ///< system_fingerprint: changes with the model and with strata
+  std::optional<ChatFormat> chat;             ///< none: the model takes no messages
+  std::optional<ChatFormat> chat_with_tools;  ///< the template that the publisher means for tools, where it is another
+  const tools::Dialect* dialect = nullptr;    ///< how the model calls tools
+  const tools::ReasoningFormat* reasoning = nullptr;  ///< how it thinks, if it does
+  /// Special tokens that a parser must see.
+  std::unordered_set<TokenId> markers;
   std::unique_ptr<GrammarCache> grammars;
 
   const Tokenizer& tokenizer() const { return *served->tokenizer; }
+  const ChatFormat& ChatFor(const ChatInput& input) const;
 };
 
 class ServerState {

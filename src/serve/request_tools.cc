@@ -1,0 +1,169 @@
+// tools, tool_choice: what a client may offer, and what it may ask for.
+#include <algorithm>
+#include <unordered_set>
+
+#include "serve/field_table.h"
+#include "serve/request.h"
+
+namespace strata::serve {
+namespace {
+
+constexpr std::size_t kMaxTools = 1024;
+constexpr std::size_t kMaxName = 128;
+
+/// OpenAI's names (letters, digits, _ and -), and what other protocols' names have besides. Every wire format can write
+/// them.
+bool IsToolName(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxName && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-./:").contains(c);
+  });
+}
+
+Status CheckType(const Json& value, const std::string& path) {
+  if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
+  const auto type = value.find("type");
+  if (type == value.end()) return BadField(path + ".type", "is missing");
+  if (*type == "function") return {};
+  if (*type == "custom") {
+    return std::unexpected(
+        Error(ErrorCode::kUnsupported, path + ".type: tools of type \"custom\" are not supported yet")
+            .WithParam(path + ".type"));
+  }
+  return BadField(path + ".type", "must be \"function\", not {}", type->dump());
+}
+
+/// The object under `key`, whose members are all among `known`.
+Result<const Json*> Member(const Json& value, const char* key, const std::string& path,
+                           std::initializer_list<std::string_view> known) {
+  const std::string member_path = path + "." + key;
+  const auto member = value.find(key);
+  if (member == value.end() || member->is_null()) return BadField(member_path, "is missing");
+  if (!member->is_object()) return BadField(member_path, "must be an object, not {}", member->type_name());
+  for (const auto& [name, ignored] : member->items()) {
+    if (std::ranges::find(known, name) == known.end()) {
+      return BadField(member_path + "." + name.substr(0, 100), "unknown field");
+    }
+  }
+  return &*member;
+}
+
+Status ReadName(const Json& function, const std::string& path, std::string& name) {
+  const auto value = function.find("name");
+  if (value == function.end()) return BadField(path + ".name", "is missing");
+  return ReadString(*value, path + ".name", name);
+}
+
+Status ReadParameters(const Json& value, const std::string& path, tools::Tool& tool) {
+  if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
+  if (const auto type = value.find("type"); type != value.end() && *type != "object") {
+    return BadField(path + ".type", "must be \"object\", not {}", type->dump());
+  }
+  tool.parameters = value;
+  return {};
+}
+
+Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
+  STRATA_CHECK(CheckType(value, path));
+  for (const auto& [name, ignored] : value.items()) {
+    if (name != "type" && name != "function") return BadField(path + "." + name.substr(0, 100), "unknown field");
+  }
+  STRATA_TRY(const Json* function, Member(value, "function", path, {"name", "description", "parameters", "strict"}));
+  const std::string function_path = path + ".function";
+  STRATA_CHECK(ReadName(*function, function_path, tool.name));
+  if (!IsToolName(tool.name)) {
+    return BadField(function_path + ".name", "must have 1 to {} letters, digits, or _ - . / :", kMaxName);
+  }
+  for (const auto& [name, field] : function->items()) {
+    const std::string field_path = function_path + "." + name;
+    if (field.is_null()) continue;
+    if (name == "description") STRATA_CHECK(ReadString(field, field_path, tool.description));
+    if (name == "parameters") STRATA_CHECK(ReadParameters(field, field_path, tool));
+    if (name == "strict") STRATA_CHECK(ReadBool(field, field_path, tool.strict));
+  }
+  return {};
+}
+
+/// {"type": "function", "function": {"name": ...}}
+Status ReadNamed(const Json& value, const std::string& path, std::string& name) {
+  STRATA_CHECK(CheckType(value, path));
+  STRATA_TRY(const Json* function, Member(value, "function", path, {"name"}));
+  return ReadName(*function, path + ".function", name);
+}
+
+Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice& choice) {
+  STRATA_TRY(const Json* allowed, Member(value, "allowed_tools", path, {"mode", "tools"}));
+  const std::string allowed_path = path + ".allowed_tools";
+  const auto mode = allowed->find("mode");
+  if (mode == allowed->end()) return BadField(allowed_path + ".mode", "is missing");
+  if (*mode != "auto" && *mode != "required") {
+    return BadField(allowed_path + ".mode", "must be \"auto\" or \"required\", not {}", mode->dump());
+  }
+  if (*mode == "required") choice.mode = tools::ToolChoice::Mode::kRequired;
+  const auto list = allowed->find("tools");
+  if (list == allowed->end() || !list->is_array() || list->empty()) {
+    return BadField(allowed_path + ".tools", "must be an array of tools, not empty");
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    STRATA_CHECK(ReadNamed((*list)[i], fmt::format("{}.tools[{}]", allowed_path, i), choice.allowed.emplace_back()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status ReadTools(const Json& value, ToolUse& use, Json& offered) {
+  if (!value.is_array()) return BadField("tools", "must be an array, not {}", value.type_name());
+  if (value.size() > kMaxTools) return BadField("tools", "must not have more than {} tools", kMaxTools);
+  std::vector<tools::Tool> list;
+  std::unordered_set<std::string> names;
+  offered = value;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const std::string path = fmt::format("tools[{}]", i);
+    STRATA_CHECK(ReadTool(value[i], path, list.emplace_back()));
+    if (!names.insert(list.back().name).second) {
+      return BadField(path + ".function.name", "another tool is called {}", list.back().name);
+    }
+    Json& parameters = offered[i]["function"]["parameters"];
+    if (parameters.is_null()) parameters = {{"type", "object"}, {"properties", Json::object()}};
+  }
+  if (!list.empty()) use.tools = std::make_shared<const tools::ToolSet>(std::move(list));
+  return {};
+}
+
+Status ReadToolChoice(const Json& value, ToolUse& use) {
+  using Mode = tools::ToolChoice::Mode;
+  const std::string path = "tool_choice";
+  use.choice = {};
+  if (value == "auto") return {};
+  if (value == "none" || value == "required") {
+    use.choice.mode = value == "none" ? Mode::kNone : Mode::kRequired;
+    return {};
+  }
+  if (!value.is_object()) {
+    return BadField(path, "must be \"none\", \"auto\", \"required\" or an object, not {}", value.dump().substr(0, 100));
+  }
+  if (const auto type = value.find("type"); type != value.end() && *type == "allowed_tools") {
+    return ReadAllowed(value, path, use.choice);
+  }
+  use.choice.mode = Mode::kRequired;
+  return ReadNamed(value, path, use.choice.allowed.emplace_back());
+}
+
+Status CheckToolUse(ToolUse& use) {
+  using Mode = tools::ToolChoice::Mode;
+  if (!use.tools && (use.choice.mode == Mode::kRequired || !use.choice.allowed.empty())) {
+    return BadField("tool_choice", "is only allowed when tools are given");
+  }
+  for (const std::string& name : use.choice.allowed) {
+    if (use.tools->Find(name) == nullptr)
+      return BadField("tool_choice", "there is no tool called {}", name.substr(0, 100));
+  }
+  if (use.choice.mode == Mode::kNone) use.tools = nullptr;
+  if (!use.tools) return {};
+  use.constrained = use.choice.mode == Mode::kRequired || !use.choice.allowed.empty() ||
+                    std::ranges::any_of(use.tools->all(), &tools::Tool::strict);
+  return {};
+}
+
+}  // namespace strata::serve
