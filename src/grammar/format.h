@@ -48,9 +48,10 @@ struct ChoiceFormat {
 };
 /// `min` to `max` times `part`, `separator` (may be empty) between them.
 struct RepeatFormat {
+  static constexpr std::uint32_t kAnyNumber = 0xFFFFFFFF;
   std::shared_ptr<Format> part;
   std::uint32_t min = 0;
-  std::uint32_t max = 0xFFFFFFFF;  ///< without bound
+  std::uint32_t max = kAnyNumber;
   std::string separator;
 };
 /// Free text (without `excludes`) in which any of `triggers` may stand; where one does, one of `tags` must follow from

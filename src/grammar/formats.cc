@@ -154,4 +154,12 @@ std::optional<RegexId> FormatRegex(RegexStore& store, std::string_view format) {
   return found == kFormats.end() ? std::nullopt : std::optional(found->build(store));
 }
 
+bool IsDefinedButNotHeld(std::string_view format) { return format == "regex" || format == "idn-hostname"; }
+
+bool IsHeldExactly(std::string_view format) {
+  static constexpr std::array<std::string_view, 8> kExact = {
+      "ipv4", "ipv6", "uuid", "date", "duration", "json-pointer", "relative-json-pointer", "byte"};
+  return std::ranges::find(kExact, format) != kExact.end();
+}
+
 }  // namespace strata::grammar

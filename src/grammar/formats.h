@@ -17,4 +17,11 @@ namespace strata::grammar {
 /// float, double) or that says nothing exact of a string (url, path, password, binary).
 std::optional<RegexId> FormatRegex(RegexStore& store, std::string_view format);
 
+/// Whether the draft defines a format of strings that FormatRegex does not know: one that must not be passed over,
+/// unlike names that nobody defines, which are annotations.
+bool IsDefinedButNotHeld(std::string_view format);
+
+/// Whether FormatRegex's language is the whole format, so that its complement is the negated format.
+bool IsHeldExactly(std::string_view format);
+
 }  // namespace strata::grammar

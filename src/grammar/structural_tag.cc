@@ -144,8 +144,7 @@ Json ToJson(const Formats& formats) {
 Json ToJson(const TextFormat& f) { return {"text", f.text}; }
 Json ToJson(const FreeFormat& f) { return {"free", f.excludes}; }
 Json ToJson(const JsonFormat& f) {
-  return {"json", f.schema, f.options.key_order == KeyOrder::kAny, f.options.whitespace,
-          f.options.refuse_unknown_formats};
+  return {"json", f.schema, f.options.key_order == KeyOrder::kAny, f.options.whitespace};
 }
 Json ToJson(const PatternFormat& f) { return {"pattern", f.pattern}; }
 Json ToJson(const GbnfFormat& f) { return {"gbnf", f.grammar}; }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "serve/chat_prompt.h"
+#include "serve/tool_constraint.h"
 
 namespace strata::serve {
 namespace {
@@ -89,28 +90,6 @@ std::expected<void, ApiError> CheckTokens(const LoadedModel& model, const std::s
   return {};
 }
 
-/// Works out what a chat's answer must be: what its field says or calls of its tools, after the model's thoughts.
-void Constrain(const LoadedModel& model, const Prompt& prompt, GenerateRequest& request) {
-  using Mode = tools::ToolChoice::Mode;
-  const ToolUse& use = request.tool_use;
-  const tools::ReasoningState reasoning = ReasoningOf(model, prompt);
-  if (!request.constraint && !use.constrained) return;
-  const bool required = use.tools && use.choice.mode == Mode::kRequired;
-  if (!request.constraint || required) {
-    request.constraint = model.dialect->Constraint(*use.tools, use.choice, use.parallel, reasoning);
-    request.constraint_param = "tools";
-    return;
-  }
-  grammar::Format answer = tools::WithThought(std::move(*request.constraint), reasoning);
-  if (use.tools) {
-    tools::ToolChoice calls = use.choice;
-    calls.mode = Mode::kRequired;
-    answer = {grammar::ChoiceFormat{
-        {std::move(answer), model.dialect->Constraint(*use.tools, calls, use.parallel, reasoning)}}};
-  }
-  request.constraint = std::move(answer);
-}
-
 }  // namespace
 
 std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, GenerateRequest& request) {
@@ -118,7 +97,9 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
   if (request.chat) {
     auto prompt = ChatPrompt(model, request);
     if (!prompt) return std::unexpected(std::move(prompt.error()));
-    Constrain(model, *prompt, request);
+    if (const Status status = ConstrainAnswer(model, ReasoningOf(model, *prompt), request); !status) {
+      return std::unexpected(ToApiError(status.error()));
+    }
     made.push_back(std::move(*prompt));
   }
   for (const PromptInput& input : request.prompts) made.push_back(CompletionPrompt(model, request, input));

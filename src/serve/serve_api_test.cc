@@ -315,7 +315,7 @@ TEST_F(Api, ToolsAreDescribedToTheModel) {
   const std::string tools = R"(,"tools":[{"type":"function","function":{"name":"now","description":"The time."}}])";
   const json plain = ask(""), offered = ask(tools), withheld = ask(tools + R"(,"tool_choice":"none")");
   EXPECT_GT(offered["usage"]["prompt_tokens"], plain["usage"]["prompt_tokens"].get<int>() + 100);
-  EXPECT_EQ(withheld["usage"], plain["usage"]);
+  EXPECT_EQ(withheld["usage"]["prompt_tokens"], plain["usage"]["prompt_tokens"]);
   EXPECT_EQ(withheld["choices"], plain["choices"]);
   // A random model calls nothing: its text is content, all of it, streamed or not.
   EXPECT_FALSE(offered["choices"][0]["message"].contains("tool_calls"));
@@ -326,6 +326,43 @@ TEST_F(Api, ToolsAreDescribedToTheModel) {
     if (event != "[DONE]") text += event["choices"][0]["delta"].value("content", "");
   }
   EXPECT_EQ(json(text), offered["choices"][0]["message"]["content"]);
+}
+
+TEST_F(Api, ToolsThatMustBeCalledAre) {
+  Running running(Options(), {.max_context = 2048});
+  const std::string fields =
+      R"(,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{
+         "n":{"type":"integer","minimum":0,"maximum":99},"on":{"type":"boolean"}},"required":["n","on"],
+         "additionalProperties":false}}},{"type":"function","function":{"name":"g"}},
+         {"type":"function","function":{"name":"h","parameters":{"type":"object",
+         "properties":{"a":{"type":"string","pattern":"(?<=x)y"}}}}}],"parallel_tool_calls":false)";
+  const auto ask = [&](const std::string& more) {
+    return TestClient(running.port()).Ask("POST", kChat, ChatBody(200, fields + more));
+  };
+  const json named = ask(R"(,"tool_choice":{"type":"function","function":{"name":"f"}})").Json();
+  const json& choice = named["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_TRUE(choice["message"]["content"].is_null());
+  ASSERT_EQ(choice["message"]["tool_calls"].size(), 1U);
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["function"]["name"], "f");
+  const json arguments =
+      json::parse(choice["message"]["tool_calls"][0]["function"]["arguments"].get<std::string>(), nullptr, false);
+  EXPECT_LE(arguments.at("n").get<int>(), 99);
+  EXPECT_TRUE(arguments.at("on").is_boolean());
+  EXPECT_EQ(arguments.size(), 2U);
+  // A schema that no grammar holds is refused by its place.
+  const TestResponse refused =
+      TestClient(running.port())
+          .Ask(
+              "POST", kChat,
+              ChatBody(
+                  8,
+                  R"(,"tools":[{"type":"function","function":{"name":"g"}},{"type":"function","function":{"name":"h","strict":true,
+         "parameters":{"type":"object","properties":{"a":{"type":"string","pattern":"(?<=x)y"}}}}}])"));
+  ExpectError(refused, 400, "unsupported_parameter");
+  EXPECT_EQ(refused.Json()["error"]["param"], "tools[1].function.parameters");
+  const json either = ask(R"(,"tool_choice":"required","response_format":{"type":"json_object"})").Json();
+  EXPECT_EQ(either["error"]["param"], "tools[2].function.parameters");
 }
 
 TEST(Parsers, MustExist) {

@@ -410,8 +410,16 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{
             R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function"}]}})",
             "tool_choice.allowed_tools.tools[0].function"},
-        // With tools: those that are not there.
         Refusal{R"(,"tool_choice":{"type":"function","function":{"name":"other"}})", "tool_choice"}));
+
+TEST(Fields, SomeToolsNeedAConstraint) {
+  const auto constrained = [](const std::string& fields) { return Parsed(Chat(fields)).tool_use.constrained; };
+  EXPECT_FALSE(constrained(kTools));
+  EXPECT_FALSE(constrained(std::string(kTools) + R"(,"tool_choice":"none")"));
+  EXPECT_TRUE(constrained(std::string(kTools) + R"(,"tool_choice":"required")"));
+  EXPECT_TRUE(constrained(std::string(kTools) + R"(,"tool_choice":{"type":"function","function":{"name":"f"}})"));
+  EXPECT_TRUE(constrained(R"("tools":[{"type":"function","function":{"name":"f","strict":true}}])"));
+}
 
 class CompletionRefuses : public testing::TestWithParam<Refusal> {};
 TEST_P(CompletionRefuses, ByName) { ExpectRefused(ParseCompletionRequest("{" + GetParam().fields + "}"), GetParam()); }

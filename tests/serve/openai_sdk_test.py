@@ -1,5 +1,6 @@
 """The API through the openai Python client."""
 import asyncio
+import json
 import math
 
 import openai
@@ -100,6 +101,38 @@ def test_errors():
     closed = openai.OpenAI(base_url=CLOSED_URL + "/v1", api_key="wrong", max_retries=0)
     raises(openai.AuthenticationError, closed.models.list)
     assert openai.OpenAI(base_url=CLOSED_URL + "/v1", api_key="secret").models.list().data[0].id == MODEL
+
+
+WEATHER = [{"type": "function", "function": {"name": "get_weather", "description": "The weather of a city.",
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}]
+
+
+def test_tool_calls():
+    # A model as small as this one calls a tool where the conversation has done so before.
+    def asks(city):
+        return {"role": "user", "content": f"What is the weather in {city}?"}
+    messages = []
+    for number, city in enumerate(("London", "Oslo", "Rome")):
+        function = {"name": "get_weather", "arguments": json.dumps({"city": city})}
+        messages += [asks(city),
+                     {"role": "assistant", "content": None,
+                      "tool_calls": [{"id": f"call_{number}", "type": "function", "function": function}]},
+                     {"role": "tool", "tool_call_id": f"call_{number}", "content": "Sunny"},
+                     {"role": "assistant", "content": "It is sunny."}]
+    messages.append(asks("Paris"))
+    whole = chat(messages=messages, tools=WEATHER, max_tokens=80).choices[0]
+    assert whole.finish_reason == "tool_calls" and whole.message.content is None, whole
+    call = whole.message.tool_calls[0]
+    assert call.type == "function" and call.id.startswith("call_") and call.function.name == "get_weather"
+    assert json.loads(call.function.arguments) == {"city": "Paris"}
+    chunks = [c.choices[0] for c in chat(messages=messages, tools=WEATHER, max_tokens=80, stream=True)]
+    deltas = [t for c in chunks for t in c.delta.tool_calls or []]
+    assert deltas[0].id and deltas[0].function.name == "get_weather" and deltas[0].function.arguments == ""
+    assert all(t.index == 0 and t.id is None and t.function.name is None for t in deltas[1:])
+    assert "".join(t.function.arguments for t in deltas) == call.function.arguments
+    assert chunks[-1].finish_reason == "tool_calls"
+    none = chat(messages=messages, tools=WEATHER, max_tokens=8, tool_choice="none").choices[0]
+    assert none.message.tool_calls is None and none.finish_reason != "tool_calls"
 
 
 def test_models_headers_timeouts():

@@ -44,7 +44,7 @@ Result<bool> BranchSplitter::SettleSchema(Branch& branch, const Task& task) {
   if (!task.literal.positive) {
     STRATA_TRY(const std::vector<const Rule*> rules, Refusing(*schema));
     if (rules.size() > 1) {
-      branch.choices.push_back({.literal = task.literal});
+      branch.fresh.push_back({.literal = task.literal});
     } else if (rules.size() == 1) {
       branch.certain.push_back({.literal = task.literal, .rule = rules[0]});
     }
@@ -90,7 +90,7 @@ Result<bool> BranchSplitter::SettleRule(Branch& branch, const Task& task) {
   if (std::holds_alternative<AnyOfRule>(task.rule->value) || std::holds_alternative<OneOfRule>(task.rule->value) ||
       std::holds_alternative<EnumRule>(task.rule->value) || std::holds_alternative<ConditionalRule>(task.rule->value) ||
       (std::holds_alternative<DependentRule>(task.rule->value) && kind_ == kObjectKind)) {
-    branch.choices.push_back(task);
+    branch.fresh.push_back(task);
     return true;
   }
   return kind_ == kArrayKind ? AddArrayRule(branch, task) : AddObjectRule(branch, task);
@@ -226,7 +226,7 @@ Result<bool> BranchSplitter::SettleNegated(Branch& branch, const Task& task) {
             return Refuse(ErrorCode::kUnsupported, task, "cannot be held where it must not hold");
           },
           [&](const auto&) -> Alive {
-            branch.choices.push_back(task);
+            branch.fresh.push_back(task);
             return true;
           },
       },

@@ -42,6 +42,8 @@ Result<std::vector<BranchSplitter::Facts>> BranchSplitter::Split(std::span<const
       alive = !contradicts;
     }
     if (!alive) continue;
+    branch.choices.insert(branch.choices.begin(), branch.fresh.begin(), branch.fresh.end());
+    branch.fresh.clear();
     if (branch.choices.empty()) {
       Resolve(branch);
       done.push_back(std::move(branch.facts));

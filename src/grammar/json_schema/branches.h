@@ -48,6 +48,8 @@ class BranchSplitter {
     Facts facts;
     std::vector<Task> certain;  ///< the next one is the last
     std::vector<Task> choices;  ///< each of which divides the branch
+    std::vector<Task>
+        fresh;  ///< choices that have come up since the last division: what they refute need not divide more
     std::vector<Collector> collectors;
   };
 

@@ -29,8 +29,8 @@ struct Values {
 
 class Expander {
  public:
-  Expander(SchemaDocument& document, RegexStore& store, const JsonSchemaOptions& options)
-      : document_(document), store_(store), scalars_(document, store, options), obligations_(document, scalars_) {}
+  Expander(SchemaDocument& document, RegexStore& store)
+      : document_(document), store_(store), scalars_(document, store), obligations_(document, scalars_) {}
 
   /// Errors: kInvalidArgument and kUnsupported with the JSON pointer of what is at fault.
   Result<const Values*> Expand(ObligationId id);

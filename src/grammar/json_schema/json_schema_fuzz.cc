@@ -52,8 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Lexer lexer(store);
   Network network(lexer);
   const JsonSchemaOptions options{.key_order = (data[0] & 1) != 0 ? KeyOrder::kAny : KeyOrder::kDeclared,
-                                  .whitespace = (data[0] & 2) != 0,
-                                  .refuse_unknown_formats = (data[0] & 4) != 0};
+                                  .whitespace = (data[0] & 2) != 0};
   const auto compiled = CompileJsonSchema(network, schema, options);
   if (!compiled) return 0;
   Machine machine(network, compiled->root);

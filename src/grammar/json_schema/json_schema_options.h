@@ -14,8 +14,6 @@ struct JsonSchemaOptions {
   KeyOrder key_order = KeyOrder::kDeclared;
   /// White space where JSON allows it. Without: one text for every value, but for numbers and escapes.
   bool whitespace = true;
-  /// Formats that FormatRegex does not know: refused, or annotations only, as the standard has it.
-  bool refuse_unknown_formats = true;
 };
 
 }  // namespace strata::grammar

@@ -14,9 +14,6 @@ namespace {
 /// Schemas applied in place within schemas applied in place, by recursion.
 constexpr std::uint32_t kMaxDepth = 512;
 
-/// OpenAPI's formats of numbers, which tell the receiver's type and, in JSON Schema, restrict nothing.
-constexpr std::array<std::string_view, 4> kNumberFormats = {"int32", "int64", "float", "double"};
-
 }  // namespace
 
 template <class T, class Compute>
@@ -145,43 +142,40 @@ Result<RegexId> ScalarSets::Pattern(const std::string& pattern, const std::strin
 Result<RegexId> ScalarSets::LeafSet(const Schema& schema, const Rule& rule, Domain domain) {
   const auto here = [&] { return schema.pointer + PointerToken(rule.keyword); };
   const bool strings = domain == Domain::kStrings;
-  return std::visit(
-      Overloaded{
-          [&](const TypeRule& type) -> Result<RegexId> {
-            if ((type.kinds & (strings ? kStringKind : kNumberKind)) == 0) return RegexStore::kNothing;
-            return !strings && type.integer ? IntegerValue(store_) : RegexStore::kAnything;
-          },
-          [&](const EnumRule& values) -> Result<RegexId> {
-            if (strings) return values.strings.empty() ? RegexStore::kNothing : Words(values.strings);
-            std::vector<RegexId> parts;
-            for (const Decimal& number : values.numbers) parts.push_back(EqualTo(store_, number));
-            return parts.empty() ? RegexStore::kNothing : store_.Or(parts);
-          },
-          [&](const PatternRule& pattern) { return Pattern(pattern.pattern, here()); },
-          [&](const LengthRule& length) -> Result<RegexId> {
-            if (length.min > length.max) return RegexStore::kNothing;
-            return store_.Repeat(store_.Set(CharSet::All()), length.min, length.max);
-          },
-          [&](const FormatRule& format) -> Result<RegexId> {
-            if (const auto regex = FormatRegex(store_, format.format)) return *regex;
-            if (!refuse_unknown_formats_ || std::ranges::find(kNumberFormats, format.format) != kNumberFormats.end()) {
-              return RegexStore::kAnything;
-            }
-            return SchemaFail(ErrorCode::kUnsupported, here(), "the format {} cannot be held",
-                              format.format.substr(0, 100));
-          },
-          [&](const BoundRule& rule_bound) -> Result<RegexId> {
-            return rule_bound.lower ? AtLeast(store_, rule_bound.bound, rule_bound.exclusive)
-                                    : AtMost(store_, rule_bound.bound, rule_bound.exclusive);
-          },
-          [&](const MultipleRule& multiple) -> Result<RegexId> {
-            auto regex = grammar::MultipleOf(store_, multiple.divisor);
-            if (!regex) return SchemaFail(regex.error().code(), here(), "{}", regex.error().message());
-            return regex;
-          },
-          [](const auto&) -> Result<RegexId> { return RegexStore::kAnything; },
-      },
-      rule.value);
+  return std::visit(Overloaded{
+                        [&](const TypeRule& type) -> Result<RegexId> {
+                          if ((type.kinds & (strings ? kStringKind : kNumberKind)) == 0) return RegexStore::kNothing;
+                          return !strings && type.integer ? IntegerValue(store_) : RegexStore::kAnything;
+                        },
+                        [&](const EnumRule& values) -> Result<RegexId> {
+                          if (strings) return values.strings.empty() ? RegexStore::kNothing : Words(values.strings);
+                          std::vector<RegexId> parts;
+                          for (const Decimal& number : values.numbers) parts.push_back(EqualTo(store_, number));
+                          return parts.empty() ? RegexStore::kNothing : store_.Or(parts);
+                        },
+                        [&](const PatternRule& pattern) { return Pattern(pattern.pattern, here()); },
+                        [&](const LengthRule& length) -> Result<RegexId> {
+                          if (length.min > length.max) return RegexStore::kNothing;
+                          return store_.Repeat(store_.Set(CharSet::All()), length.min, length.max);
+                        },
+                        [&](const FormatRule& format) -> Result<RegexId> {
+                          if (const auto regex = FormatRegex(store_, format.format)) return *regex;
+                          if (!IsDefinedButNotHeld(format.format)) return RegexStore::kAnything;
+                          return SchemaFail(ErrorCode::kUnsupported, here(), "the format {} cannot be held",
+                                            format.format.substr(0, 100));
+                        },
+                        [&](const BoundRule& rule_bound) -> Result<RegexId> {
+                          return rule_bound.lower ? AtLeast(store_, rule_bound.bound, rule_bound.exclusive)
+                                                  : AtMost(store_, rule_bound.bound, rule_bound.exclusive);
+                        },
+                        [&](const MultipleRule& multiple) -> Result<RegexId> {
+                          auto regex = grammar::MultipleOf(store_, multiple.divisor);
+                          if (!regex) return SchemaFail(regex.error().code(), here(), "{}", regex.error().message());
+                          return regex;
+                        },
+                        [](const auto&) -> Result<RegexId> { return RegexStore::kAnything; },
+                    },
+                    rule.value);
 }
 
 Result<RegexId> ScalarSets::ExactlyOne(std::span<const SchemaId> schemas, Domain domain) {
@@ -191,6 +185,7 @@ Result<RegexId> ScalarSets::ExactlyOne(std::span<const SchemaId> schemas, Domain
     if (set != RegexStore::kNothing) sets.push_back(set);
   }
   if (sets.size() == 1) return sets[0];
+  for (const SchemaId id : schemas) STRATA_CHECK(CheckComplement(id));
   std::vector<RegexId> alternatives;
   for (std::size_t i = 0; i < sets.size(); ++i) {
     std::vector<RegexId> others = sets;
@@ -221,10 +216,12 @@ Result<RegexId> ScalarSets::SetOf(const Schema& schema, const Rule& rule, Domain
           },
           [&](const OneOfRule& one) { return ExactlyOne(one.schemas, domain); },
           [&](const NotRule& negation) -> Result<RegexId> {
+            STRATA_CHECK(CheckComplement(negation.schema));
             STRATA_TRY(const RegexId set, SetOf(negation.schema, domain));
             return store_.Not(set);
           },
           [&](const ConditionalRule& conditional) -> Result<RegexId> {
+            STRATA_CHECK(CheckComplement(conditional.condition));
             STRATA_TRY(const RegexId condition, SetOf(conditional.condition, domain));
             STRATA_TRY(const RegexId then, SetOf(conditional.then, domain));
             STRATA_TRY(const RegexId otherwise, SetOf(conditional.otherwise, domain));
@@ -255,6 +252,7 @@ Result<RegexId> ScalarSets::Strings(std::span<const Literal> literals) {
   std::vector<RegexId> sets;
   for (const Literal& literal : literals) {
     STRATA_TRY(const RegexId set, SetOf(literal.schema, Domain::kStrings));
+    if (!literal.positive && set != RegexStore::kNothing) STRATA_CHECK(CheckComplement(literal.schema));
     sets.push_back(literal.positive ? set : store_.Not(set));
   }
   if (sets.empty()) return RegexStore::kAnything;
@@ -285,6 +283,7 @@ Result<std::optional<EnumRule>> ScalarSets::Filter(std::span<const Literal> lite
   left.literals = static_cast<Kinds>(list->literals & ~verdict.none);
   const auto satisfies_all = [&](const std::string& text, Domain domain) -> Result<bool> {
     for (const Literal& literal : literals) {
+      if (!literal.positive) STRATA_CHECK(CheckComplement(literal.schema));
       STRATA_TRY(const RegexId set, SetOf(literal.schema, domain));
       if (store_.Matches(set, text) != literal.positive) return false;
     }
@@ -332,6 +331,42 @@ Result<bool> ScalarSets::AsksForInteger(SchemaId id) {
         STRATA_TRY(asks, every(one->schemas));
       }
       if (asks) return true;
+    }
+    return false;
+  });
+}
+
+Status ScalarSets::CheckComplement(SchemaId id) {
+  STRATA_TRY(const bool narrowed, IsNarrowed(id));
+  if (!narrowed) return {};
+  STRATA_TRY(const Schema* schema, document_.Get(id));
+  return SchemaFail(ErrorCode::kUnsupported, schema->pointer, "a format cannot be held where it is negated");
+}
+
+Result<bool> ScalarSets::IsNarrowed(SchemaId id) {
+  return Remember(narrowed_, id, [this](const Schema& schema) -> Result<bool> {
+    const auto any = [this](std::span<const SchemaId> schemas) -> Result<bool> {
+      for (const SchemaId part : schemas) {
+        STRATA_TRY(const bool narrowed, IsNarrowed(part));
+        if (narrowed) return true;
+      }
+      return false;
+    };
+    for (const Rule& rule : schema.rules) {
+      STRATA_TRY(const bool narrowed,
+                 std::visit(Overloaded{[&](const FormatRule& format) -> Result<bool> {
+                                         return FormatRegex(store_, format.format) && !IsHeldExactly(format.format);
+                                       },
+                                       [&](const AllOfRule& all) { return any(all.schemas); },
+                                       [&](const AnyOfRule& some) { return any(some.schemas); },
+                                       [&](const OneOfRule& one) { return any(one.schemas); },
+                                       [&](const NotRule& negation) { return any(std::array{negation.schema}); },
+                                       [&](const ConditionalRule& rule_if) {
+                                         return any(std::array{rule_if.condition, rule_if.then, rule_if.otherwise});
+                                       },
+                                       [](const auto&) -> Result<bool> { return false; }},
+                            rule.value));
+      if (narrowed) return true;
     }
     return false;
   });

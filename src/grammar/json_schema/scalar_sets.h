@@ -24,8 +24,7 @@ struct Verdict {
 
 class ScalarSets {
  public:
-  ScalarSets(SchemaDocument& document, RegexStore& store, const JsonSchemaOptions& options)
-      : document_(document), store_(store), refuse_unknown_formats_(options.refuse_unknown_formats) {}
+  ScalarSets(SchemaDocument& document, RegexStore& store) : document_(document), store_(store) {}
 
   Result<Verdict> Judge(SchemaId id);
   Result<Verdict> Judge(Literal literal);
@@ -59,16 +58,19 @@ class ScalarSets {
   Result<RegexId> LeafSet(const Schema& schema, const Rule& rule, Domain domain);
   Result<RegexId> ExactlyOne(std::span<const SchemaId> schemas, Domain domain);
   Result<bool> AsksForInteger(SchemaId id);
+  /// Errors where the set that SetOf gives is narrower than what the schema means, so that no complement can be taken.
+  Status CheckComplement(SchemaId id);
+  Result<bool> IsNarrowed(SchemaId id);
   RegexId Words(const std::vector<std::string>& words);
 
   SchemaDocument& document_;
   RegexStore& store_;
-  bool refuse_unknown_formats_;
   std::uint32_t depth_ = 0;
   Memo<Verdict> verdicts_;
   Memo<RegexId> strings_;
   Memo<RegexId> numbers_;
   Memo<bool> integers_;
+  Memo<bool> narrowed_;
   std::unordered_map<std::string, RegexId> patterns_;
   std::map<std::vector<std::string>, RegexId> words_;
 };

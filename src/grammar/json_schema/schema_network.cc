@@ -27,7 +27,7 @@ LexState Mark(Network& network, bool before, char32_t mark, bool after, bool whi
 
 SchemaNetwork::SchemaNetwork(Network& network, std::unique_ptr<SchemaDocument> document,
                              const JsonSchemaOptions& options)
-    : document_(std::move(document)), options_(options), expander_(*document_, network.regexes(), options) {
+    : document_(std::move(document)), options_(options), expander_(*document_, network.regexes()) {
   const bool space = options.whitespace;
   marks_ = {.open_array = Mark(network, false, '[', true, space),
             .close_array = Mark(network, true, ']', false, space),

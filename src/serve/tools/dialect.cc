@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "grammar/regex.h"
 #include "serve/tools/wire_format.h"
 
 namespace strata::serve::tools {
@@ -61,7 +60,7 @@ grammar::Format Dialect::Constraint(const ToolSet& tools, const ToolChoice& choi
   for (const Tool& tool : tools.all()) {
     if (choice.mode != ToolChoice::Mode::kNone && choice.Allows(tool.name)) callable.push_back(&tool);
   }
-  const std::uint32_t most = parallel ? grammar::kUnbounded : 1;
+  const std::uint32_t most = parallel ? kAnyNumber : 1;
   const bool required = choice.mode == ToolChoice::Mode::kRequired;
   grammar::Format answer = callable.empty() ? Free({})
                            : required       ? format_->CallsOnly(callable, most)

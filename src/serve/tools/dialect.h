@@ -54,7 +54,8 @@ class Dialect {
   /// `tools` null: no calls are looked for. The dialect must outlive the parser (those of Dialects() do).
   std::unique_ptr<OutputParser> MakeParser(std::shared_ptr<const ToolSet> tools, const ParserOptions& options) const;
 
-  /// Everything that an answer may be. Arguments are held to each tool's schema, whether it is strict or not. Bare-text formats hold a string to its enum
+  /// Everything that an answer may be. Arguments are held to each tool's schema, whether it is strict or not: the
+  /// caller widens the schemas that a grammar cannot hold, or refuses them. Bare-text formats hold a string to its enum
   /// only.
   grammar::Format Constraint(const ToolSet& tools, const ToolChoice& choice, bool parallel,
                              const ReasoningState& reasoning) const;

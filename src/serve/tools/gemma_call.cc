@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "grammar/regex.h"
 #include "serve/tools/machines.h"
 #include "serve/tools/scan.h"
 
@@ -190,7 +189,7 @@ class GemmaCallFormat : public WireFormat {
       };
       return Sequence({Text("["),
                        Repeat(ValueFormat(schema["items"], root, depth + 1), bound("minItems", 0),
-                              bound("maxItems", grammar::kUnbounded), ","),
+                              bound("maxItems", kAnyNumber), ","),
                        Text("]")});
     }
     return Json(ParameterSchemaAlone({.name = {}, .parameters = WithDefinitions(schema, root)}, "value"));

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "grammar/regex.h"
 #include "serve/tools/machines.h"
 #include "serve/tools/scan.h"
 
@@ -133,7 +132,7 @@ class HarmonyFormat : public WireFormat {
     if (text) last.push_back(Sequence({message("final"), Text("<|return|>")}));
     const grammar::Format before =
         Sequence({Choice({message("analysis"), message("commentary")}), Text("<|end|><|start|>assistant")});
-    return Sequence({Repeat(before, 0, grammar::kUnbounded), Choice(std::move(last))});
+    return Sequence({Repeat(before, 0, kAnyNumber), Choice(std::move(last))});
   }
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "grammar/regex.h"
 #include "serve/tools/scan.h"
 
 namespace strata::serve::tools {
@@ -70,7 +69,7 @@ Format WireFormat::Section(Format first, const Formats& calls, std::uint32_t mos
   if (most > 1) {
     Formats next = {Choice(calls)};
     if (!layout_.separator.empty()) next.insert(next.begin(), Text(layout_.separator));
-    parts.push_back(Repeat(Sequence(std::move(next)), 0, most == grammar::kUnbounded ? most : most - 1));
+    parts.push_back(Repeat(Sequence(std::move(next)), 0, most == kAnyNumber ? most : most - 1));
   }
   if (!layout_.section_end.empty()) parts.push_back(Text(layout_.section_end));
   return Sequence(std::move(parts));
@@ -96,7 +95,7 @@ Format WireFormat::TextOrCalls(std::span<const Tool* const> tools, std::uint32_t
     }
   }
   // A bound other than none is one call, which one tag is.
-  format.stop_after_first = most != grammar::kUnbounded;
+  format.stop_after_first = most != kAnyNumber;
   return {.value = std::move(format)};
 }
 

@@ -70,6 +70,9 @@ struct CallLayout {
   std::string trigger = {};
 };
 
+/// For RepeatFormat, and for how many calls there may be.
+inline constexpr std::uint32_t kAnyNumber = grammar::RepeatFormat::kAnyNumber;
+
 class WireFormat {
  public:
   WireFormat(CallLayout layout, std::vector<std::string> openings)

@@ -1,0 +1,44 @@
+#include "serve/tool_constraint.h"
+
+#include <utility>
+
+namespace strata::serve {
+namespace {
+
+/// Finds the tool whose schema cannot be held.
+Status CheckSchemas(GrammarCache& grammars, const tools::ToolSet& set) {
+  for (std::size_t i = 0; i < set.all().size(); ++i) {
+    const tools::Tool& tool = set.all()[i];
+    if (tool.parameters.is_null()) continue;
+    if (const auto grammar = grammars.Get({.value = grammar::JsonFormat{tool.parameters, {}}}); !grammar) {
+      const std::string path = fmt::format("tools[{}].function.parameters", i);
+      return std::unexpected(
+          Error(grammar.error().code(), fmt::format("{}: {}", path, grammar.error().ToString())).WithParam(path));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status ConstrainAnswer(const LoadedModel& model, const tools::ReasoningState& reasoning, GenerateRequest& request) {
+  using Mode = tools::ToolChoice::Mode;
+  const ToolUse& use = request.tool_use;
+  if (!request.constraint && !use.constrained) return {};
+  const auto calls = [&](Mode mode) {
+    return model.dialect->Constraint(*use.tools, {mode, use.choice.allowed}, use.parallel, reasoning);
+  };
+  const bool only_calls = use.tools && use.choice.mode == Mode::kRequired;
+  if (!request.constraint || only_calls) {
+    request.constraint = calls(use.choice.mode);
+    request.constraint_param = "tools";
+  } else {
+    grammar::Format answer = tools::WithThought(std::move(*request.constraint), reasoning);
+    if (use.tools) answer = {.value = grammar::ChoiceFormat{{std::move(answer), calls(Mode::kRequired)}}};
+    request.constraint = std::move(answer);
+  }
+  if (use.tools && !model.grammars->Get(*request.constraint)) return CheckSchemas(*model.grammars, *use.tools);
+  return {};
+}
+
+}  // namespace strata::serve
