@@ -11,6 +11,9 @@
 
 #include "base/mapped_file.h"
 #include "formats/chat_template.h"
+#include "grammar/grammar.h"
+#include "grammar/test_tokenizer.h"
+#include "grammar/vocabulary.h"
 #include "serve/chat_prompt.h"
 #include "serve/test_model.h"
 #include "serve/tools/test_parse.h"
@@ -253,6 +256,29 @@ TEST_P(EveryDialect, AllowsWhatItWrites) {
     EXPECT_TRUE(Accepts({.mode = kRequired}, text)) << text;
     EXPECT_TRUE(Accepts({}, text)) << text;
     EXPECT_EQ(Accepts({.mode = kRequired}, text, /*parallel=*/false), calls->size() == 1) << text;
+  }
+}
+
+/// The same by the engine's own grammars, over a vocabulary of bytes.
+TEST_P(EveryDialect, IsHeldToWhatItWrites) {
+  static const std::shared_ptr<const grammar::Vocabulary> vocabulary = [] {
+    std::vector<std::string> texts;
+    for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, static_cast<char>(byte));
+    texts.emplace_back("<end>");
+    return std::make_shared<const grammar::Vocabulary>(grammar::TestTokenizer(texts, {256}), std::vector<TokenId>{256});
+  }();
+  for (const auto mode : {ToolChoice::Mode::kAuto, kRequired}) {
+    const auto compiled =
+        grammar::Grammar::Compile(vocabulary, dialect().Constraint(*tools_, {.mode = mode}, true, {}));
+    ASSERT_TRUE(compiled) << compiled.error().ToString();
+    for (const auto* calls : {&one_, &least_, &none_, &two_}) {
+      grammar::Matcher matcher(*compiled);
+      const std::string text = dialect().Render(*calls);
+      for (std::size_t i = 0; i < text.size(); ++i) {
+        ASSERT_TRUE(matcher.Accept(static_cast<unsigned char>(text[i]))) << text.substr(0, i) << "▸" << text.substr(i);
+      }
+      EXPECT_TRUE(matcher.may_end()) << text;
+    }
   }
 }
 
