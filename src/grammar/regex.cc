@@ -262,8 +262,7 @@ std::int32_t RegexStore::MatchedWord(RegexId id) const {
 std::span<const RegexStep> RegexStore::Steps(RegexId id) {
   if (!nodes_[id].pruned) {
     std::vector<RegexStep> live;
-    const std::vector<RegexStep> raw = RawSteps(id);
-    for (const RegexStep& step : raw) {
+    for (const RegexStep& step : RawSteps(id)) {
       if (!IsNothing(step.next)) AppendStep(live, step.first, step.last, step.next);
     }
     nodes_[id].steps = std::move(live);
@@ -272,7 +271,7 @@ std::span<const RegexStep> RegexStore::Steps(RegexId id) {
   return nodes_[id].steps;
 }
 
-std::vector<RegexStep> RegexStore::RawSteps(RegexId id) {
+const std::vector<RegexStep>& RegexStore::RawSteps(RegexId id) {
   if (!nodes_[id].stepped) {
     std::vector<RegexStep> steps = ComputeSteps(id);
     nodes_[id].steps = std::move(steps);
@@ -282,14 +281,7 @@ std::vector<RegexStep> RegexStore::RawSteps(RegexId id) {
 }
 
 std::vector<RegexStep> RegexStore::ComputeSteps(RegexId id) {
-  const Node& at = nodes_[id];  // a copy of what the cases read: making nodes moves the others
-  const Node node = {.kind = at.kind,
-                     .nullable = at.nullable,
-                     .emptiness = at.emptiness,
-                     .a = at.a,
-                     .b = at.b,
-                     .c = at.c,
-                     .depth = at.depth};
+  const Node& node = nodes_[id];
   std::vector<RegexStep> steps;
   switch (node.kind) {
     case Kind::kNothing:
@@ -302,19 +294,18 @@ std::vector<RegexStep> RegexStore::ComputeSteps(RegexId id) {
       std::vector<RegexStep> first = RawSteps(node.a);
       for (RegexStep& step : first) step.next = Concat(step.next, node.b);
       if (!nodes_[node.a].nullable) return first;
-      const std::array<std::vector<RegexStep>, 2> both = {std::move(first), RawSteps(node.b)};
+      const std::array<const std::vector<RegexStep>*, 2> both = {&first, &RawSteps(node.b)};
       return MergeSteps(Kind::kOr, both);
     }
     case Kind::kOr:
     case Kind::kAnd: {
-      std::vector<std::vector<RegexStep>> lists;
-      for (std::uint32_t i = 0; i < node.b; ++i) lists.push_back(RawSteps(operands_[node.a + i]));
+      std::vector<const std::vector<RegexStep>*> lists;
+      for (std::uint32_t i = 0; i < node.b; ++i) lists.push_back(&RawSteps(operands_[node.a + i]));
       return MergeSteps(node.kind, lists);
     }
     case Kind::kNot: {
-      const std::vector<RegexStep> inner = RawSteps(node.a);
       std::vector<CharRange> covered;
-      for (const RegexStep& step : inner) {
+      for (const RegexStep& step : RawSteps(node.a)) {
         covered.push_back({step.first, step.last});
         if (const RegexId next = Not(step.next); next != kNothing) steps.push_back({step.first, step.last, next});
       }
@@ -352,7 +343,7 @@ std::vector<RegexStep> RegexStore::ComputeSteps(RegexId id) {
   return steps;
 }
 
-std::vector<RegexStep> RegexStore::MergeSteps(Kind kind, std::span<const std::vector<RegexStep>> lists) {
+std::vector<RegexStep> RegexStore::MergeSteps(Kind kind, std::span<const std::vector<RegexStep>* const> lists) {
   std::vector<std::size_t> at(lists.size(), 0);
   std::vector<RegexStep> merged;
   std::vector<RegexId> targets, previous;
@@ -362,9 +353,10 @@ std::vector<RegexStep> RegexStore::MergeSteps(Kind kind, std::span<const std::ve
     char32_t last = kLastCodePoint;
     targets.clear();
     for (std::size_t i = 0; i < lists.size(); ++i) {
-      while (at[i] < lists[i].size() && lists[i][at[i]].last < first) ++at[i];
-      if (at[i] == lists[i].size()) continue;
-      const RegexStep& step = lists[i][at[i]];
+      const std::vector<RegexStep>& list = *lists[i];
+      while (at[i] < list.size() && list[at[i]].last < first) ++at[i];
+      if (at[i] == list.size()) continue;
+      const RegexStep& step = list[at[i]];
       if (step.first > first) {
         last = std::min<char32_t>(last, step.first - 1);
       } else {
@@ -395,23 +387,23 @@ bool RegexStore::IsNothing(RegexId id) {
 bool RegexStore::Explore(RegexId id) {
   struct Visit {
     RegexId id;
-    std::vector<RegexStep> steps;
+    const std::vector<RegexStep>* steps;
     std::size_t next = 0;
   };
   std::vector<Visit> path;
   std::unordered_map<RegexId, bool> seen;
   const auto enter = [&](RegexId to) {
     seen.emplace(to, true);
-    path.push_back({to, RawSteps(to)});
+    path.push_back({to, &RawSteps(to)});
   };
   enter(id);
   while (!path.empty()) {
     Visit& visit = path.back();
-    if (visit.next == visit.steps.size()) {
+    if (visit.next == visit.steps->size()) {
       path.pop_back();
       continue;
     }
-    const RegexId to = visit.steps[visit.next++].next;
+    const RegexId to = (*visit.steps)[visit.next++].next;
     if (nodes_[to].emptiness == Emptiness::kSome) {
       for (const Visit& each : path) nodes_[each.id].emptiness = Emptiness::kSome;
       return true;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -118,11 +119,11 @@ class RegexStore {
                                       DecimalPart part);
   std::span<const RegexId> Operands(const Node& node) const { return std::span(operands_).subspan(node.a, node.b); }
   std::vector<RegexStep> ComputeSteps(RegexId id);
-  std::vector<RegexStep> RawSteps(RegexId id);
-  std::vector<RegexStep> MergeSteps(Kind kind, std::span<const std::vector<RegexStep>> lists);
+  const std::vector<RegexStep>& RawSteps(RegexId id);
+  std::vector<RegexStep> MergeSteps(Kind kind, std::span<const std::vector<RegexStep>* const> lists);
   bool Explore(RegexId id);
 
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // stay where they are
   std::vector<RegexId> operands_;
   std::vector<CharSet> sets_;
   std::vector<Words> words_;

@@ -2,6 +2,7 @@
 // skips its subtree.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -37,7 +38,14 @@ class TokenTrie {
   void Walk(std::uint32_t first, std::uint32_t end, State start, Step step, Visit visit) const {
     if (first == end) return;
     const std::uint16_t base = node(first).depth;
-    std::vector<State> states(max_depth_ + 2u - base);
+    // Subtrees are mostly shallow: a buffer of its own for the few that are not.
+    std::array<State, 160> shallow;
+    std::vector<State> deep;
+    State* states = shallow.data();
+    if (max_depth_ + 2u - base > shallow.size()) {
+      deep.resize(max_depth_ + 2u - base);
+      states = deep.data();
+    }
     states[0] = start;
     for (std::uint32_t i = first; i < end;) {
       const Node& at = node(i);
