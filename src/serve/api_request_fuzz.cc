@@ -5,7 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "serve/anthropic/messages_request.h"
 #include "serve/request.h"
+#include "serve/responses/response_request.h"
 
 namespace {
 
@@ -17,13 +19,11 @@ void MustBeTheClientsFault(const strata::Result<T>& result) {
   if (result.error().message().empty()) std::abort();
 }
 
-void CheckBounds(const strata::Result<strata::serve::GenerateRequest>& request) {
-  MustBeTheClientsFault(request);
-  if (!request) return;
-  if (request->n < 1 || request->n > 128 || request->text.stop.size() > 16) std::abort();
-  if (request->chat != request->prompts.empty()) std::abort();
-  strata::SamplingParams sampling = request->sampling;
-  sampling.max_tokens = request->max_tokens.value_or(INT32_MAX);
+void CheckBounds(const strata::serve::GenerateRequest& request) {
+  if (request.n < 1 || request.n > 128 || request.text.stop.size() > 16) std::abort();
+  if (request.chat != request.prompts.empty()) std::abort();
+  strata::SamplingParams sampling = request.sampling;
+  sampling.max_tokens = request.max_tokens.value_or(INT32_MAX);
   sampling.prompt_logprobs = 0;  // max_tokens 0 needs it
   // With any vocabulary the ranges of a parsed request are those of the engine.
   if (!sampling.Validate(std::int64_t{1} << 31)) std::abort();
@@ -33,8 +33,19 @@ void CheckBounds(const strata::Result<strata::serve::GenerateRequest>& request) 
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
-  CheckBounds(strata::serve::ParseChatRequest(body));
-  CheckBounds(strata::serve::ParseCompletionRequest(body));
+  for (const auto& request : {strata::serve::ParseChatRequest(body), strata::serve::ParseCompletionRequest(body)}) {
+    MustBeTheClientsFault(request);
+    if (request) CheckBounds(*request);
+  }
+  const auto message = strata::serve::anthropic::ParseMessagesRequest(body, {}, /*counting=*/false);
+  MustBeTheClientsFault(message);
+  if (message) CheckBounds(message->generate);
+  auto response = strata::serve::responses::ParseResponseRequest(body, {});
+  MustBeTheClientsFault(response);
+  if (response) {
+    CheckBounds(response->generate);
+    MustBeTheClientsFault(strata::serve::responses::SetConversation(*response, nlohmann::ordered_json::array()));
+  }
   MustBeTheClientsFault(strata::serve::ParseTokenizeRequest(body));
   MustBeTheClientsFault(strata::serve::ParseDetokenizeRequest(body));
   return 0;

@@ -105,7 +105,9 @@ ChoiceDelta ChoiceStream::OnEvent(EngineEvent&& event) {
       delta.logged.push_back({.token = token, .logprobs = std::move(event.logprobs[i])});
     }
     const bool hidden = event.stop_token && i + 1 == event.tokens.size() && !request_.text.include_stop;
+    const std::size_t reasoning = output.reasoning.size();
     if (!hidden && !Skips(token)) Read(text_.Push(token), output);
+    if (output.reasoning.size() > reasoning) ++reasoning_tokens_;
   }
   if (ended()) {
     done_ = true;

@@ -75,6 +75,8 @@ class ChoiceStream {
   std::int64_t prompt_tokens() const { return static_cast<std::int64_t>(prompt_->tokens.size()); }
   std::int64_t output_tokens() const { return output_tokens_; }
   std::int64_t cached_tokens() const { return cached_tokens_; }
+  /// Of the output tokens, those that brought reasoning.
+  std::int64_t reasoning_tokens() const { return reasoning_tokens_; }
 
  private:
   void BeginWithPrompt(EngineEvent& event, ChoiceDelta& delta);
@@ -92,7 +94,7 @@ class ChoiceStream {
   bool called_ = false;
   bool begun_ = false, done_ = false, ended_early_ = false;
   std::optional<Error> error_;
-  std::int64_t output_tokens_ = 0, cached_tokens_ = 0;
+  std::int64_t output_tokens_ = 0, cached_tokens_ = 0, reasoning_tokens_ = 0;
 };
 
 }  // namespace strata::serve

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/anthropic/error.h"
 #include "serve/endpoints.h"
 #include "serve/generate.h"
 #include "serve/wire.h"
@@ -40,13 +41,13 @@ asio::awaitable<void> Connection::Run() {
                           .first_byte = first ? options.read_timeout : options.idle_timeout,
                           .whole = options.read_timeout});
     request_ = {};
-    keep_alive_ = responding_ = false;
+    keep_alive_ = responding_ = speaks_anthropic_ = false;
     first = false;
     const Outcome outcome = co_await reader.ReadHeader();
     if (outcome == Outcome::kClosed) co_return;
     if (outcome == Outcome::kBad) {
       request_.request_id = RequestIdFor("");
-      co_await Respond(ErrorResponse(reader.error()));
+      co_await Refuse(reader.error());
       state_->metrics->OnHttp("none", "OTHER", status_, 0);
     } else {
       co_await Serve(reader);
@@ -61,22 +62,23 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
   request_.request_id = RequestIdFor(request_.request_id);
   old_client_ = reader.is_http_1_0();
   const RouteMatch match = FindRoute(request_.method, request_.path);
-  std::optional<HttpResponse> refusal = Refuse(match);
-  if (!refusal && reader.has_body()) {
+  speaks_anthropic_ = SpeaksAnthropic(match.route);
+  std::optional<HttpResponse> early = AnswerEarly(match);
+  if (!early && reader.has_body()) {
     if (reader.expects_continue()) co_await Send("HTTP/1.1 100 Continue\r\n\r\n");
     const Outcome outcome = co_await reader.ReadBody();
     if (outcome == Outcome::kClosed) {
       broken_ = true;
       co_return;
     }
-    if (outcome == Outcome::kBad) refusal = ErrorResponse(reader.error());
+    if (outcome == Outcome::kBad) early = ErrorOf(reader.error());
   }
   // Drain waits for a request from here on: one that has not arrived is not worth waiting for.
   const ServerState::Active active(*state_);
   // What is not read of a refused body cannot be told from a next request.
   keep_alive_ = !reader.has_body() && reader.keep_alive() && !state_->draining();
-  if (refusal) {
-    co_await Respond(std::move(*refusal));
+  if (early) {
+    co_await Respond(std::move(*early));
   } else {
     request_.body = reader.TakeBody();
     std::string failure;
@@ -90,10 +92,10 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
       LogError("{} {} failed: {}", request_.method, request_.path, failure);
       keep_alive_ = keep_alive_ && !responding_;
       if (!responding_) {
-        co_await Respond(ErrorResponse({.status = 500,
-                                        .message = "The server failed to answer this request.",
-                                        .type = "server_error",
-                                        .code = "internal_error"}));
+        co_await Refuse({.status = 500,
+                         .message = "The server failed to answer this request.",
+                         .type = "server_error",
+                         .code = "internal_error"});
       }
     }
   }
@@ -102,13 +104,13 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
   LogDebug("{} {} {} {:.1f} ms {}", request_.method, request_.path, status_, seconds * 1e3, request_.request_id);
 }
 
-std::optional<HttpResponse> Connection::Refuse(const RouteMatch& match) const {
+std::optional<HttpResponse> Connection::AnswerEarly(const RouteMatch& match) const {
   switch (match.kind) {
     case RouteMatch::Kind::kNoSuchPath:
-      return ErrorResponse(Simple(404, "There is no " + request_.path + " here.", "not_found"));
+      return ErrorOf(Simple(404, "There is no " + request_.path + " here.", "not_found"));
     case RouteMatch::Kind::kWrongMethod: {
       HttpResponse response =
-          ErrorResponse(Simple(405, request_.path + " does not take " + request_.method + ".", "method_not_allowed"));
+          ErrorOf(Simple(405, request_.path + " does not take " + request_.method + ".", "method_not_allowed"));
       response.headers.emplace_back("Allow", match.allow);
       return response;
     }
@@ -119,33 +121,38 @@ std::optional<HttpResponse> Connection::Refuse(const RouteMatch& match) const {
   }
   if (!IsAuthorized(state_->options, match.route, request_.authorization)) {
     const bool none = request_.authorization.empty();
-    return ErrorResponse(Simple(401,
-                                none ? "An API key is needed: Authorization: Bearer KEY." : "The API key is not known.",
-                                "invalid_api_key"));
+    return ErrorOf(Simple(
+        401, none ? "An API key is needed: Authorization: Bearer KEY, or X-Api-Key: KEY." : "The API key is not known.",
+        "invalid_api_key"));
   }
-  if (match.route == Route::kChatCompletions || match.route == Route::kCompletions) {
-    if (const auto model = state_->Ready(); !model) return ErrorResponse(model.error());
+  if (Generates(match.route)) {
+    if (const auto model = state_->Ready(); !model) return ErrorOf(model.error());
   }
   return std::nullopt;
 }
 
+HttpResponse Connection::ErrorOf(const ApiError& error) const {
+  return speaks_anthropic_ ? anthropic::ErrorResponse(error, request_.request_id) : ErrorResponse(error);
+}
+
 asio::awaitable<void> Connection::Handle(const RouteMatch& match) {
-  const bool chat = match.route == Route::kChatCompletions;
-  if (!chat && match.route != Route::kCompletions) {
-    co_await Respond(AnswerPlain(*state_, match, request_));
+  if (!Generates(match.route)) {
+    Answer answer = AnswerPlain(*state_, match, request_);
+    co_await Respond(answer ? std::move(*answer) : ErrorOf(answer.error()));
     co_return;
   }
   const double arrived = MonotonicSeconds();
   const auto model = state_->Ready();
   if (!model) {
-    co_await Respond(ErrorResponse(model.error()));
+    co_await Refuse(model.error());
     co_return;
   }
-  co_await Generate(*state_, *model, chat, request_, arrived, *this);
+  co_await Generate(*state_, *model, match.route, request_, arrived, *this);
 }
 
 void Connection::AddCommonHeaders(HttpResponse& response, bool preflight) const {
   response.headers.emplace_back("X-Request-Id", request_.request_id);
+  if (speaks_anthropic_) response.headers.emplace_back("Request-Id", request_.request_id);
   for (auto& header : CorsHeaders(state_->options, request_, preflight)) response.headers.push_back(std::move(header));
 }
 
@@ -165,6 +172,8 @@ asio::awaitable<void> Connection::Respond(HttpResponse response) {
   if (request_.method != "HEAD" && response.status != 204) text += response.body;
   co_await Send(text);
 }
+
+asio::awaitable<void> Connection::Refuse(const ApiError& error) { return Respond(ErrorOf(error)); }
 
 asio::awaitable<void> Connection::BeginStream(HttpResponse head) {
   responding_ = true;
@@ -191,11 +200,11 @@ asio::awaitable<void> Connection::EndStream() {
 
 asio::awaitable<void> Connection::Reject() {
   request_.request_id = RequestIdFor("");
-  co_await Respond(ErrorResponse({.status = 503,
-                                  .message = "The server has as many connections as it may.",
-                                  .type = "unavailable_error",
-                                  .code = "too_many_connections",
-                                  .retry_after_seconds = 1}));
+  co_await Refuse({.status = 503,
+                   .message = "The server has as many connections as it may.",
+                   .type = "unavailable_error",
+                   .code = "too_many_connections",
+                   .retry_after_seconds = 1});
   co_await socket_.CloseGently(kLinger);
 }
 

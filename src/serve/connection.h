@@ -30,13 +30,16 @@ class Connection final : private Exchange {
   boost::asio::any_io_executor executor() override { return socket_.executor(); }
   void OnClientGone(std::function<void()> on_gone) override { socket_.Watch(std::move(on_gone)); }
   boost::asio::awaitable<void> Respond(HttpResponse response) override;
+  boost::asio::awaitable<void> Refuse(const ApiError& error) override;
   boost::asio::awaitable<void> BeginStream(HttpResponse head) override;
   boost::asio::awaitable<bool> Write(std::string_view piece) override;
   boost::asio::awaitable<void> EndStream() override;
 
   boost::asio::awaitable<void> Serve(RequestReader& reader);
   boost::asio::awaitable<void> Handle(const RouteMatch& match);
-  std::optional<HttpResponse> Refuse(const RouteMatch& match) const;
+  /// The answer to a request that no handler gets to see.
+  std::optional<HttpResponse> AnswerEarly(const RouteMatch& match) const;
+  HttpResponse ErrorOf(const ApiError& error) const;
   boost::asio::awaitable<void> Send(std::string_view data);
   void AddCommonHeaders(HttpResponse& response, bool preflight) const;
 
@@ -45,6 +48,7 @@ class Connection final : private Exchange {
 
   // Of the request that is being answered.
   HttpRequest request_;
+  bool speaks_anthropic_ = false;
   bool keep_alive_ = false;  ///< after this response
   bool old_client_ = false;  ///< HTTP/1.0: no chunks
   bool responding_ = false;  ///< something of the response is sent

@@ -15,19 +15,6 @@ Status Constrain(R& r, const std::string& path, Format format) {
   return {};
 }
 
-Format AnyObject() { return {grammar::JsonFormat{{{"type", "object"}}, {}}}; }
-
-/// A schema as JSON, or as a string of JSON (vLLM takes both).
-Status ConstrainBySchema(const Json& value, const std::string& path, R& r) {
-  if (value.is_string()) {
-    const Json parsed = Json::parse(value.get<std::string>(), nullptr, false);
-    if (parsed.is_discarded()) return BadField(path, "is not JSON");
-    return Constrain(r, path, {grammar::JsonFormat{parsed, {}}});
-  }
-  if (!value.is_object() && !value.is_boolean()) return BadField(path, "must be a JSON Schema");
-  return Constrain(r, path, {grammar::JsonFormat{value, {}}});
-}
-
 Status ConstrainByPattern(const Json& value, const std::string& path, R& r) {
   std::string pattern;
   STRATA_CHECK(ReadString(value, path, pattern));
@@ -68,7 +55,7 @@ Status ReadResponseFormat(const Json& value, const std::string& path, R& r) {
   if (type == "json_object") {
     // llama.cpp's form of a schema.
     if (value.contains("schema")) return ConstrainBySchema(value["schema"], path + ".schema", r);
-    return Constrain(r, path, AnyObject());
+    return ConstrainToObject(path, r);
   }
   if (type == "json_schema") {
     const std::string inner = path + ".json_schema";
@@ -76,7 +63,7 @@ Status ReadResponseFormat(const Json& value, const std::string& path, R& r) {
       return BadField(inner, "must be an object");
     const Json& wrapper = value["json_schema"];
     // A schema may be left out: then any object is meant.
-    if (!wrapper.contains("schema") || wrapper["schema"].is_null()) return Constrain(r, inner, AnyObject());
+    if (!wrapper.contains("schema") || wrapper["schema"].is_null()) return ConstrainToObject(inner, r);
     return ConstrainBySchema(wrapper["schema"], inner + ".schema", r);
   }
   if (type == "structural_tag") return ConstrainByTag(value, path, r);
@@ -98,7 +85,7 @@ Status ReadStructuredOutputs(const Json& value, const std::string& path, R& r) {
       STRATA_CHECK(ConstrainByGrammar(inner, inner_path, r));
     } else if (name == "json_object") {
       if (inner != Json(true)) return BadField(inner_path, "must be a boolean");
-      STRATA_CHECK(Constrain(r, inner_path, AnyObject()));
+      STRATA_CHECK(ConstrainToObject(inner_path, r));
     } else if (name == "structural_tag") {
       const Json tag = inner.is_string() ? Json::parse(inner.get<std::string>(), nullptr, false) : inner;
       STRATA_CHECK(ConstrainByTag(tag, inner_path, r));
@@ -112,6 +99,21 @@ Status ReadStructuredOutputs(const Json& value, const std::string& path, R& r) {
 }
 
 }  // namespace
+
+/// A schema as JSON, or as a string of JSON (vLLM takes both).
+Status ConstrainBySchema(const Json& value, const std::string& path, R& r) {
+  if (value.is_string()) {
+    const Json parsed = Json::parse(value.get<std::string>(), nullptr, false);
+    if (parsed.is_discarded()) return BadField(path, "is not JSON");
+    return Constrain(r, path, {grammar::JsonFormat{parsed, {}}});
+  }
+  if (!value.is_object() && !value.is_boolean()) return BadField(path, "must be a JSON Schema");
+  return Constrain(r, path, {grammar::JsonFormat{value, {}}});
+}
+
+Status ConstrainToObject(const std::string& path, R& r) {
+  return Constrain(r, path, {grammar::JsonFormat{{{"type", "object"}}, {}}});
+}
 
 void AppendConstraintFields(std::vector<Field<R>>& t) {
   t.push_back({"response_format", ReadResponseFormat});

@@ -1,17 +1,18 @@
 #include "serve/endpoints.h"
 
-#include <expected>
+#include <utility>
+#include <vector>
 
-#include "base/clock.h"
-#include "serve/chat_prompt.h"
+#include "serve/anthropic/count_tokens.h"
+#include "serve/generation.h"
 #include "serve/request.h"
 #include "serve/response_json.h"
+#include "serve/responses/stored.h"
 
 namespace strata::serve {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Answer = std::expected<HttpResponse, ApiError>;
 
 HttpResponse Ok(const Json& json) { return {.body = Dump(json)}; }
 
@@ -37,27 +38,21 @@ Answer OneModel(const ServerState& state, const LoadedModel& model, const std::s
 }
 
 Answer Tokenize(const ServerState& state, const LoadedModel& model, const HttpRequest& http) {
-  const Result<TokenizeRequest> request = ParseTokenizeRequest(http.body);
+  Result<TokenizeRequest> request = ParseTokenizeRequest(http.body);
   if (!request) return std::unexpected(ToApiError(request.error()));
   if (!request->model.empty() && !state.IsModelName(request->model)) {
     return std::unexpected(ModelNotFound(request->model));
   }
-  std::string text;
+  std::vector<TokenId> tokens;
   if (request->chat_input) {
-    if (!model.chat) {
-      return std::unexpected(ApiError{.message = "The model has no chat template, so it cannot take messages.",
-                                      .param = "messages",
-                                      .code = "no_chat_template"});
-    }
-    auto rendered = RenderChat(model.ChatFor(*request->chat_input), *model.dialect, *request->chat_input,
-                               model.tokenizer(), UnixSeconds());
-    if (!rendered) return std::unexpected(ToApiError(rendered.error()));
-    text = std::move(*rendered);
+    request->chat_input->add_special_tokens = request->add_special_tokens;
+    auto prompt = RenderPrompt(model, *request->chat_input);
+    if (!prompt) return std::unexpected(std::move(prompt.error()));
+    tokens = std::move(prompt->tokens);
   } else {
-    text = *request->prompt;
+    tokens = model.tokenizer().Encode(*request->prompt,
+                                      {.add_special_tokens = request->add_special_tokens, .parse_special = true});
   }
-  const std::vector<TokenId> tokens =
-      model.tokenizer().Encode(text, {.add_special_tokens = request->add_special_tokens, .parse_special = true});
   Json strings;
   if (request->return_token_strs) {
     strings = Json::array();
@@ -84,13 +79,16 @@ Answer Detokenize(const ServerState& state, const LoadedModel& model, const Http
   return Ok({{"prompt", model.tokenizer().Decode(request->tokens)}});
 }
 
-Answer Dispatch(const ServerState& state, const RouteMatch& match, const HttpRequest& request) {
+}  // namespace
+
+Answer AnswerPlain(const ServerState& state, const RouteMatch& match, const HttpRequest& request) {
   if (match.route == Route::kVersion) return Ok({{"version", STRATA_VERSION}});
   if (match.route == Route::kMetrics) {
     return HttpResponse{.content_type = std::string(Metrics::kContentType), .body = state.metrics->Text()};
   }
   const auto model = state.Ready();
   if (!model) return std::unexpected(model.error());
+  const std::int32_t tenant = TenantOf(state.options, request.authorization).value_or(0);
   switch (match.route) {
     case Route::kHealth:
       return Ok({{"status", "ok"}});
@@ -102,20 +100,23 @@ Answer Dispatch(const ServerState& state, const RouteMatch& match, const HttpReq
       return Tokenize(state, **model, request);
     case Route::kDetokenize:
       return Detokenize(state, **model, request);
+    case Route::kCountTokens:
+      return anthropic::CountTokens(state, **model, request.body);
+    case Route::kResponse:
+      return responses::GetResponse(*state.responses, tenant, match.argument, request.query);
+    case Route::kDeleteResponse:
+      return responses::DeleteResponse(*state.responses, tenant, match.argument);
+    case Route::kInputItems:
+      return responses::ListInputItems(*state.responses, tenant, match.argument, request.query);
     case Route::kVersion:
     case Route::kMetrics:
     case Route::kChatCompletions:
     case Route::kCompletions:
+    case Route::kResponses:
+    case Route::kMessages:
       break;
   }
   return std::unexpected(ApiError{.status = 500, .message = "not a plain endpoint", .type = "server_error"});
-}
-
-}  // namespace
-
-HttpResponse AnswerPlain(const ServerState& state, const RouteMatch& match, const HttpRequest& request) {
-  Answer answer = Dispatch(state, match, request);
-  return answer ? std::move(*answer) : ErrorResponse(answer.error());
 }
 
 }  // namespace strata::serve

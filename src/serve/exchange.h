@@ -8,6 +8,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include "serve/api_error.h"
 #include "serve/http.h"
 
 namespace strata::serve {
@@ -22,8 +23,10 @@ class Exchange {
   /// Calls `on_gone` once, on the executor, when the client goes away before the response is complete.
   virtual void OnClientGone(std::function<void()> on_gone) = 0;
 
-  /// The whole response. Exactly one of Respond and BeginStream is called.
+  /// The whole response. Exactly one of Respond, Refuse and BeginStream is called.
   virtual boost::asio::awaitable<void> Respond(HttpResponse response) = 0;
+  /// The whole response is an error, in the shape that the protocol of the request has for errors.
+  virtual boost::asio::awaitable<void> Refuse(const ApiError& error) = 0;
 
   /// A response whose body comes in pieces; `head.body` is not used.
   virtual boost::asio::awaitable<void> BeginStream(HttpResponse head) = 0;

@@ -2,7 +2,9 @@
 // nlohmann/json.hpp.
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,18 +31,31 @@ std::unexpected<Error> BadField(const std::string& path, fmt::format_string<Args
           .WithParam(path));
 }
 
+/// `prefix` is what the paths of the body's members begin with ("tools[0].").
 template <class Request>
-Status ReadFields(const Json& body, const std::vector<Field<Request>>& table, Request& request) {
+Status ReadFields(const Json& body, const std::vector<Field<Request>>& table, Request& request,
+                  const std::string& prefix = "") {
   for (const auto& [name, value] : body.items()) {
     const Field<Request>* field = nullptr;
     for (const Field<Request>& candidate : table) {
       if (candidate.name == name) field = &candidate;
     }
     if (field == nullptr) {
-      return std::unexpected(Error(ErrorCode::kInvalidArgument, fmt::format("unknown field: {}", name.substr(0, 100)))
-                                 .WithParam(name.substr(0, 100)));
+      const std::string path = prefix + name.substr(0, 100);
+      return std::unexpected(
+          Error(ErrorCode::kInvalidArgument, fmt::format("unknown field: {}", path)).WithParam(path));
     }
-    if (!value.is_null()) STRATA_CHECK(field->read(value, name, request));
+    if (!value.is_null()) STRATA_CHECK(field->read(value, prefix + name, request));
+  }
+  return {};
+}
+
+/// No members but `known`; null means "absent" here too.
+inline Status CheckMembers(const Json& object, const std::string& path, std::initializer_list<std::string_view> known) {
+  for (const auto& [name, value] : object.items()) {
+    if (!value.is_null() && std::ranges::find(known, name) == known.end()) {
+      return BadField(path + "." + name.substr(0, 100), "unknown field");
+    }
   }
   return {};
 }
@@ -55,6 +70,15 @@ inline Status ReadString(const Json& value, const std::string& path, std::string
   if (!value.is_string()) return BadField(path, "must be a string, not {}", value.type_name());
   out = value.get<std::string>();
   return {};
+}
+/// The member `name` of the object at `path`, which must be there.
+inline Result<std::string> StringMember(const Json& object, const std::string& path, const char* name) {
+  const auto member = object.find(name);
+  const std::string member_path = path + "." + name;
+  if (member == object.end()) return BadField(member_path, "is missing");
+  std::string text;
+  STRATA_CHECK(ReadString(*member, member_path, text));
+  return text;
 }
 template <class Integer>
 Status ReadInteger(const Json& value, const std::string& path, std::int64_t low, std::int64_t high, Integer& out) {

@@ -2,16 +2,18 @@
 
 #include <cmath>
 #include <functional>
+#include <memory>
 #include <optional>
-#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "serve/anthropic/messages_call.h"
+#include "serve/completions_call.h"
 #include "serve/generation.h"
-#include "serve/response.h"
-#include "serve/sse.h"
+#include "serve/responses/response_call.h"
 
 namespace strata::serve {
 namespace {
@@ -21,12 +23,13 @@ namespace asio = boost::asio;
 /// One request under way: its choices, and what has been told to the client and to the metrics.
 class Run {
  public:
-  Run(ServerState& state, std::shared_ptr<const LoadedModel> model, GenerateRequest request, ResponseHeader header,
-      double arrived, Exchange& exchange)
+  Run(ServerState& state, std::shared_ptr<const LoadedModel> model, GenerateCall call, double arrived,
+      Exchange& exchange)
       : state_(state),
         model_(std::move(model)),
-        request_(std::move(request)),
-        header_(std::move(header)),
+        request_(std::move(call.request)),
+        id_(std::move(call.id)),
+        writer_(std::move(call.writer)),
         arrived_(arrived),
         exchange_(exchange),
         channel_(exchange.executor()),
@@ -78,44 +81,40 @@ class Run {
         if (choice.stream.done()) continue;
         results[static_cast<std::size_t>(item.choice)].Append(Advance(choice, std::move(item)));
         if (choice.stream.error()) {
-          co_await exchange_.Respond(ErrorResponse(ToApiError(*choice.stream.error())));
+          co_await exchange_.Refuse(ToApiError(*choice.stream.error()));
           co_return;
         }
       }
     }
-    co_await exchange_.Respond({.body = request_.chat ? ChatResponse(header_, results, TotalUsage())
-                                                      : CompletionResponse(header_, results, TotalUsage()),
-                                .headers = {}});
+    co_await exchange_.Respond({.body = writer_->Whole(results, TotalUsage()), .headers = {}});
   }
 
   asio::awaitable<void> Streamed() {
     exchange_.OnClientGone([this] { channel_.Interrupt(); });
     co_await exchange_.BeginStream({.content_type = "text/event-stream; charset=utf-8",
                                     .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}}});
+    std::string out;
+    writer_->Begin(out);
     std::optional<Error> error;
     while (!AllDone() && !error) {
+      if (!out.empty() && !co_await exchange_.Write(std::exchange(out, {}))) co_return;
       std::vector<EventChannel::Item> items = co_await channel_.Take();
       if (items.empty()) co_return;
-      std::string out;
       for (EventChannel::Item& item : items) {
         Choice& choice = choices_[static_cast<std::size_t>(item.choice)];
         if (choice.stream.done()) continue;
         ChoiceDelta delta = Advance(choice, std::move(item));
         error = choice.stream.error();
         if (error) break;
-        WriteDelta(choice, std::move(delta), out);
+        writer_->Delta(std::move(delta), TotalUsage(), out);
       }
-      if (!out.empty() && !co_await exchange_.Write(out)) co_return;
     }
-    std::string end;
     if (error) {
-      end = SseEvent(ErrorJson(ToApiError(*error)));
-    } else if (request_.include_usage) {
-      end =
-          SseEvent(request_.chat ? ChatUsageChunk(header_, TotalUsage()) : CompletionUsageChunk(header_, TotalUsage()));
+      writer_->Fail(ToApiError(*error), TotalUsage(), out);
+    } else {
+      writer_->End(TotalUsage(), out);
     }
-    end += kSseDone;
-    if (co_await exchange_.Write(end)) co_await exchange_.EndStream();
+    if (co_await exchange_.Write(out)) co_await exchange_.EndStream();
   }
 
   bool stream() const { return request_.stream; }
@@ -124,12 +123,10 @@ class Run {
   struct Choice {
     ChoiceStream stream;
     double first_token = 0, last_token = 0;  ///< monotonic seconds; 0 = none yet
-    bool shown = false;                      ///< its first chunk is written
-    std::int64_t text_offset = 0;
   };
 
   /// Makes the ids of a choice's calls its own.
-  std::uint64_t CallSeed(int choice) const { return SeedOfChoice(std::hash<std::string>()(header_.id), choice); }
+  std::uint64_t CallSeed(int choice) const { return SeedOfChoice(std::hash<std::string>()(id_), choice); }
 
   bool AllDone() const {
     for (const Choice& choice : choices_) {
@@ -170,40 +167,12 @@ class Run {
                                  .output_tokens = choice.stream.output_tokens()});
   }
 
-  void WriteDelta(Choice& choice, ChoiceDelta delta, std::string& out) {
-    const bool first = !std::exchange(choice.shown, true);
-    if (first && request_.chat) out += SseEvent(ChatRoleChunk(header_, delta.index, ChunkUsage()));
-    const bool says_something = !delta.text.empty() || !delta.reasoning.empty() || !delta.logged.empty() ||
-                                (request_.return_token_ids && !delta.tokens.empty());
-    if (!request_.chat) {
-      if (says_something || !delta.finish_reason.empty()) {
-        out += SseEvent(CompletionChunk(header_, delta, choice.text_offset, ChunkUsage()));
-      }
-      return;
-    }
-    // A chat's end is a chunk of its own with an empty delta, as OpenAI sends it.
-    ChoiceDelta end{.index = delta.index,
-                    .finish_reason = std::exchange(delta.finish_reason, ""),
-                    .stop_reason = std::exchange(delta.stop_reason, {})};
-    const std::vector<ChoiceDelta> deltas = SplitCalls(std::move(delta));
-    if (says_something) out += SseEvent(ChatChunk(header_, deltas.front(), ChunkUsage()));
-    for (const ChoiceDelta& call : std::span(deltas).subspan(1)) {
-      out += SseEvent(ChatChunk(header_, call, ChunkUsage()));
-    }
-    if (!end.finish_reason.empty()) out += SseEvent(ChatChunk(header_, end, ChunkUsage()));
-  }
-
-  UsageField ChunkUsage() const {
-    if (!request_.include_usage) return {};
-    if (!request_.continuous_usage) return {.present = true};
-    return {.present = true, .value = TotalUsage()};
-  }
-
   /// A prompt counts once, however many choices it has.
   Usage TotalUsage() const {
     Usage usage;
     for (std::size_t i = 0; i < choices_.size(); ++i) {
       usage.completion_tokens += choices_[i].stream.output_tokens();
+      usage.reasoning_tokens += choices_[i].stream.reasoning_tokens();
       if (i % static_cast<std::size_t>(request_.n) != 0) continue;
       usage.prompt_tokens += choices_[i].stream.prompt_tokens();
       usage.cached_tokens += choices_[i].stream.cached_tokens();
@@ -214,7 +183,8 @@ class Run {
   ServerState& state_;
   const std::shared_ptr<const LoadedModel> model_;
   GenerateRequest request_;
-  const ResponseHeader header_;
+  const std::string id_;
+  const std::unique_ptr<ResponseWriter> writer_;
   const double arrived_;
   Exchange& exchange_;
   EventChannel channel_;
@@ -222,39 +192,38 @@ class Run {
   Submission submission_;
 };
 
-ResponseHeader MakeHeader(const LoadedModel& model, const ServerState& state, const GenerateRequest& request) {
-  const std::string_view prefix = request.chat ? "chatcmpl-" : "cmpl-";
-  return {.id = request.request_id.empty() ? MakeId(prefix) : std::string(prefix) + request.request_id,
-          .created = UnixSeconds(),
-          .model = request.model.empty() ? state.options.model_name : request.model,
-          .fingerprint = model.fingerprint,
-          .tokenizer = model.served->tokenizer.get(),
-          .tokens_as_ids = request.tokens_as_ids,
-          .return_token_ids = request.return_token_ids,
-          .logprobs = request.logprobs.has_value(),
-          .prompt_logprobs = request.prompt_logprobs.has_value()};
+/// Every protocol's way to the engine begins here.
+CallOrError MakeCall(const CallContext& context, Route route, std::string_view body) {
+  switch (route) {
+    case Route::kCompletions:
+      return MakeCompletionCall(context, body);
+    case Route::kMessages:
+      return anthropic::MakeMessagesCall(context, body);
+    case Route::kResponses:
+      return responses::MakeResponseCall(context, body);
+    default:
+      return MakeChatCall(context, body);
+  }
 }
 
 }  // namespace
 
-asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedModel> model, bool chat,
+asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedModel> model, Route route,
                                const HttpRequest& http, double arrived_seconds, Exchange& exchange) {
-  const GenerationDefaults& defaults = model->served->file->generation_defaults();
-  Result<GenerateRequest> request =
-      chat ? ParseChatRequest(http.body, defaults) : ParseCompletionRequest(http.body, defaults);
-  if (!request) {
-    co_await exchange.Respond(ErrorResponse(ToApiError(request.error())));
+  const std::int32_t tenant = TenantOf(state.options, http.authorization).value_or(0);
+  CallOrError call = MakeCall({.state = state, .model = *model, .tenant = tenant}, route, http.body);
+  if (!call) {
+    co_await exchange.Refuse(call.error());
     co_return;
   }
-  if (!request->model.empty() && !state.IsModelName(request->model)) {
-    co_await exchange.Respond(ErrorResponse(ModelNotFound(request->model)));
+  if (!call->request.model.empty() && !state.IsModelName(call->request.model)) {
+    co_await exchange.Refuse(ModelNotFound(call->request.model));
     co_return;
   }
-  request->tenant = TenantOf(state.options, http.authorization).value_or(0);
-  ResponseHeader header = MakeHeader(*model, state, *request);
-  Run run(state, std::move(model), std::move(*request), std::move(header), arrived_seconds, exchange);
+  call->request.tenant = tenant;
+  Run run(state, std::move(model), std::move(*call), arrived_seconds, exchange);
   if (const std::optional<ApiError> refused = run.Start()) {
-    co_await exchange.Respond(ErrorResponse(*refused));
+    co_await exchange.Refuse(*refused);
     co_return;
   }
   if (run.stream()) {

@@ -1,4 +1,5 @@
-// POST /v1/chat/completions and /v1/completions.
+// The endpoints that generate text, whichever protocol they speak: /v1/chat/completions, /v1/completions,
+// /v1/responses and /v1/messages.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,7 @@ namespace strata::serve {
 
 /// Answers the request over `exchange`, streamed when it asks for that. Returns when the response is written or the
 /// client is gone; whatever the engine still does for it is then cancelled. `arrived_seconds` is monotonic.
-boost::asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedModel> model, bool chat,
+boost::asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedModel> model, Route route,
                                       const HttpRequest& http, double arrived_seconds, Exchange& exchange);
 
 }  // namespace strata::serve

@@ -24,20 +24,6 @@ std::unexpected<ApiError> Refuse(std::string param, std::string code, std::strin
   return std::unexpected(ApiError{.message = std::move(message), .param = std::move(param), .code = std::move(code)});
 }
 
-std::expected<Prompt, ApiError> ChatPrompt(const LoadedModel& model, const GenerateRequest& request) {
-  if (!model.chat) {
-    return Refuse("messages", "no_chat_template",
-                  "The model has no chat template, so it cannot take messages; /v1/completions takes a prompt.");
-  }
-  auto text = RenderChat(model.ChatFor(request.chat_input), *model.dialect, request.chat_input, model.tokenizer(),
-                         UnixSeconds());
-  if (!text) return std::unexpected(ToApiError(text.error()));
-  Prompt prompt{.text = std::move(*text), .tokens = {}};
-  prompt.tokens = model.tokenizer().Encode(
-      prompt.text, {.add_special_tokens = request.chat_input.add_special_tokens, .parse_special = true});
-  return prompt;
-}
-
 Prompt CompletionPrompt(const LoadedModel& model, const GenerateRequest& request, const PromptInput& input) {
   if (const auto* tokens = std::get_if<std::vector<TokenId>>(&input)) {
     return {.text = request.echo ? model.tokenizer().Decode(*tokens) : std::string(), .tokens = *tokens};
@@ -70,7 +56,7 @@ std::expected<void, ApiError> CheckLength(const LoadedModel& model, const Genera
                               "shorten the prompt.",
                               model.max_context, length));
   }
-  if (request.max_tokens && *request.max_tokens > model.max_context - length) {
+  if (!request.clip_max_tokens && request.max_tokens && *request.max_tokens > model.max_context - length) {
     return Refuse(
         "max_tokens", "context_length_exceeded",
         fmt::format("max_tokens (or max_completion_tokens) is too large: {}. This model's maximum context "
@@ -92,11 +78,27 @@ std::expected<void, ApiError> CheckTokens(const LoadedModel& model, const std::s
 
 }  // namespace
 
+std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input) {
+  if (!model.chat) {
+    return Refuse("messages", "no_chat_template",
+                  "The model has no chat template, so it cannot take messages; /v1/completions takes a prompt.");
+  }
+  auto text = RenderChat(model.ChatFor(input), *model.dialect, input, model.tokenizer(), UnixSeconds());
+  if (!text) return std::unexpected(ToApiError(text.error()));
+  Prompt prompt{.text = std::move(*text), .tokens = {}};
+  prompt.tokens =
+      model.tokenizer().Encode(prompt.text, {.add_special_tokens = input.add_special_tokens, .parse_special = true});
+  return prompt;
+}
+
 std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, GenerateRequest& request) {
   std::vector<Prompt> made;
   if (request.chat) {
-    auto prompt = ChatPrompt(model, request);
-    if (!prompt) return std::unexpected(std::move(prompt.error()));
+    auto prompt = RenderPrompt(model, request.chat_input);
+    if (!prompt) {
+      if (prompt.error().param == "messages") prompt.error().param = request.prompt_field;
+      return std::unexpected(std::move(prompt.error()));
+    }
     if (const Status status = ConstrainAnswer(model, ReasoningOf(model, *prompt), request); !status) {
       return std::unexpected(ToApiError(status.error()));
     }
@@ -104,7 +106,7 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
   }
   for (const PromptInput& input : request.prompts) made.push_back(CompletionPrompt(model, request, input));
 
-  const std::string field = request.chat ? "messages" : "prompt";
+  const std::string field(request.prompt_field);
   Prompts prompts;
   for (Prompt& prompt : made) {
     Truncate(model, request, prompt);
@@ -170,7 +172,7 @@ Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request
       work.prompt = prompt->tokens;
       work.sampling = request.sampling;
       const std::int64_t room = engine_->max_context() - static_cast<std::int64_t>(prompt->tokens.size());
-      work.sampling.max_tokens = request.max_tokens.value_or(room);
+      work.sampling.max_tokens = std::min(request.max_tokens.value_or(room), room);
       if (work.sampling.seed) work.sampling.seed = SeedOfChoice(*work.sampling.seed, i);
       work.on_event = channel.Sender(static_cast<int>(ids_.size()));
       work.deadline = deadline;

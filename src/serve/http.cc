@@ -12,7 +12,7 @@ namespace {
 
 struct Entry {
   std::string_view method;
-  std::string_view path;  ///< a trailing "/*" takes the rest as the argument
+  std::string_view path;  ///< "*" takes what stands in its place, slashes and all, as the argument
   Route route;
 };
 
@@ -21,6 +21,12 @@ constexpr std::array kRoutes = {
     Entry{"POST", "/v1/completions", Route::kCompletions},
     Entry{"GET", "/v1/models", Route::kModels},
     Entry{"GET", "/v1/models/*", Route::kModel},
+    Entry{"POST", "/v1/responses", Route::kResponses},
+    Entry{"GET", "/v1/responses/*/input_items", Route::kInputItems},
+    Entry{"GET", "/v1/responses/*", Route::kResponse},
+    Entry{"DELETE", "/v1/responses/*", Route::kDeleteResponse},
+    Entry{"POST", "/v1/messages", Route::kMessages},
+    Entry{"POST", "/v1/messages/count_tokens", Route::kCountTokens},
     Entry{"POST", "/tokenize", Route::kTokenize},
     Entry{"POST", "/detokenize", Route::kDetokenize},
     Entry{"GET", "/health", Route::kHealth},
@@ -40,6 +46,16 @@ bool ConstantTimeEqual(std::string_view given, std::string_view key) {
   return difference == 0;
 }
 
+/// Whether the pattern fits; `argument` becomes what its "*" stands for, which is not empty.
+bool Matches(std::string_view pattern, std::string_view path, std::string& argument) {
+  const auto star = pattern.find('*');
+  if (star == std::string_view::npos) return path == pattern;
+  const std::string_view before = pattern.substr(0, star), after = pattern.substr(star + 1);
+  if (path.size() <= before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after)) return false;
+  argument = path.substr(before.size(), path.size() - before.size() - after.size());
+  return true;
+}
+
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -47,33 +63,54 @@ int HexDigit(char c) {
   return -1;
 }
 
+std::string PercentDecoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size()) {
+      const int high = HexDigit(text[i + 1]), low = HexDigit(text[i + 2]);
+      if (high >= 0 && low >= 0) {
+        decoded += static_cast<char>(high * 16 + low);
+        i += 2;
+        continue;
+      }
+    }
+    decoded += text[i];
+  }
+  return decoded;
+}
+
 }  // namespace
 
 RouteMatch FindRoute(std::string_view method, std::string_view path) {
   RouteMatch match;
+  match.handler = "none";
   for (const Entry& entry : kRoutes) {
     std::string argument;
-    if (entry.path.ends_with("/*")) {
-      const std::string_view prefix = entry.path.substr(0, entry.path.size() - 1);
-      if (!path.starts_with(prefix) || path.size() == prefix.size()) continue;
-      argument = path.substr(prefix.size());
-    } else if (path != entry.path) {
-      continue;
+    if (!Matches(entry.path, path, argument)) continue;
+    if (match.kind == RouteMatch::Kind::kNoSuchPath) {
+      match.kind = method == "OPTIONS" ? RouteMatch::Kind::kOptions : RouteMatch::Kind::kWrongMethod;
+      match.handler = entry.path;
+      match.route = entry.route;
+      match.argument = argument;
     }
-    match.handler = entry.path;
-    match.allow = entry.method == "GET" ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
-    match.argument = std::move(argument);
-    match.route = entry.route;
+    if (match.handler != entry.path) continue;  // a wider pattern than the first one that fits
     if (method == entry.method || (method == "HEAD" && entry.method == "GET")) {
       match.kind = RouteMatch::Kind::kFound;
-    } else {
-      match.kind = method == "OPTIONS" ? RouteMatch::Kind::kOptions : RouteMatch::Kind::kWrongMethod;
+      match.route = entry.route;
     }
-    return match;
+    match.allow += entry.method == "GET" ? "GET, HEAD, " : fmt::format("{}, ", entry.method);
   }
-  match.handler = "none";
+  if (match.kind != RouteMatch::Kind::kNoSuchPath) match.allow += "OPTIONS";
   return match;
 }
+
+bool Generates(Route route) {
+  return route == Route::kChatCompletions || route == Route::kCompletions || route == Route::kResponses ||
+         route == Route::kMessages;
+}
+
+bool SpeaksAnthropic(Route route) { return route == Route::kMessages || route == Route::kCountTokens; }
 
 std::string DecodePath(std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"}) {  // RFC 9112, 3.2.2: the absolute form
@@ -81,21 +118,25 @@ std::string DecodePath(std::string_view target) {
     const auto slash = target.find('/', scheme.size());
     target = slash == std::string_view::npos ? "/" : target.substr(slash);
   }
-  target = target.substr(0, target.find('?'));
-  std::string path;
-  path.reserve(target.size());
-  for (std::size_t i = 0; i < target.size(); ++i) {
-    if (target[i] == '%' && i + 2 < target.size()) {
-      const int high = HexDigit(target[i + 1]), low = HexDigit(target[i + 2]);
-      if (high >= 0 && low >= 0) {
-        path += static_cast<char>(high * 16 + low);
-        i += 2;
-        continue;
-      }
-    }
-    path += target[i];
+  return PercentDecoded(target.substr(0, target.find('?')));
+}
+
+std::string_view QueryOf(std::string_view target) {
+  const auto mark = target.find('?');
+  return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+}
+
+std::vector<std::pair<std::string, std::string>> QueryParameters(std::string_view query) {
+  std::vector<std::pair<std::string, std::string>> parameters;
+  while (!query.empty()) {
+    const std::string_view one = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(one.size() + 1, query.size()));
+    if (one.empty()) continue;
+    const auto equals = std::min(one.find('='), one.size());
+    parameters.emplace_back(PercentDecoded(one.substr(0, equals)),
+                            PercentDecoded(one.substr(std::min(equals + 1, one.size()))));
   }
-  return path;
+  return parameters;
 }
 
 std::optional<std::int32_t> TenantOf(const ServerOptions& options, std::string_view authorization) {
@@ -128,7 +169,7 @@ std::vector<std::pair<std::string, std::string>> CorsHeaders(const ServerOptions
       {"Access-Control-Allow-Origin", any ? "*" : request.origin}, {"Access-Control-Expose-Headers", "X-Request-Id"}};
   if (!any) headers.emplace_back("Vary", "Origin");
   if (preflight) {
-    headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS");
+    headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE, OPTIONS");
     headers.emplace_back("Access-Control-Allow-Headers", request.preflight_headers.empty()
                                                              ? "Authorization, Content-Type, X-Request-Id"
                                                              : request.preflight_headers);

@@ -15,6 +15,7 @@ namespace strata::serve {
 struct HttpRequest {
   std::string method;  ///< "GET"
   std::string path;    ///< percent-decoded, without query
+  std::string query;   ///< after the "?", as it came
   std::string authorization;
   std::string origin;
   std::string request_id;         ///< X-Request-Id; only printable ASCII survives
@@ -34,6 +35,12 @@ enum class Route {
   kCompletions,
   kModels,
   kModel,  ///< /v1/models/{id}: RouteMatch::argument
+  kResponses,
+  kResponse,        ///< /v1/responses/{id}
+  kDeleteResponse,  ///< the same path
+  kInputItems,      ///< /v1/responses/{id}/input_items
+  kMessages,
+  kCountTokens,
   kTokenize,
   kDetokenize,
   kHealth,
@@ -51,8 +58,17 @@ struct RouteMatch {
 
 /// HEAD matches where GET does.
 RouteMatch FindRoute(std::string_view method, std::string_view path);
+/// Whether an answer comes from the engine, and not at once.
+bool Generates(Route route);
+/// Whether clients of this route expect Anthropic's errors and headers; all others know OpenAI's.
+bool SpeaksAnthropic(Route route);
+
 /// The target of a request line without its query, percent-decoded ("%2F" too: model ids contain slashes).
 std::string DecodePath(std::string_view target);
+/// What follows the "?" of a target.
+std::string_view QueryOf(std::string_view target);
+/// The parameters of a query, in order, names and values percent-decoded.
+std::vector<std::pair<std::string, std::string>> QueryParameters(std::string_view query);
 
 /// Whose request it is: the place of its key in api_keys, from 1; 0 where no keys are needed; nothing when it brings
 /// none that is known. The comparison takes the same time whichever byte differs.

@@ -43,6 +43,7 @@ using PromptInput = std::variant<std::string, std::vector<TokenId>>;
 
 struct GenerateRequest {
   bool chat = false;
+  std::string_view prompt_field;  ///< what the protocol calls its messages or prompts
   std::string model;
   ChatInput chat_input;              ///< chat
   ToolUse tool_use;                  ///< chat
@@ -51,6 +52,7 @@ struct GenerateRequest {
 
   SamplingParams sampling;  ///< max_tokens is filled in when the prompt's length is known
   std::optional<std::int64_t> max_tokens;
+  bool clip_max_tokens = false;  ///< more than fits the context means as many as fit, and is no error
   std::optional<std::int64_t> truncate_prompt_tokens;  ///< keep the last so many; -1 = as many as fit
   int n = 1;
   int priority = 0;

@@ -11,22 +11,6 @@ constexpr std::int64_t kMaxTokenId = INT32_MAX;
 constexpr std::size_t kMaxStops = 16;
 constexpr std::size_t kMaxStopBytes = 1024;
 
-Status ReadStop(const Json& value, const std::string& path, R& r) {
-  const auto add = [&](const Json& item, const std::string& item_path) -> Status {
-    std::string text;
-    STRATA_CHECK(ReadString(item, item_path, text));
-    if (text.empty()) return BadField(item_path, "must not be empty");
-    if (text.size() > kMaxStopBytes) return BadField(item_path, "must not be longer than {} bytes", kMaxStopBytes);
-    r.text.stop.push_back(std::move(text));
-    return {};
-  };
-  if (value.is_string()) return add(value, path);
-  if (!value.is_array()) return BadField(path, "must be a string or an array of strings, not {}", value.type_name());
-  if (value.size() > kMaxStops) return BadField(path, "must not have more than {} strings", kMaxStops);
-  for (std::size_t i = 0; i < value.size(); ++i) STRATA_CHECK(add(value[i], fmt::format("{}[{}]", path, i)));
-  return {};
-}
-
 Status ReadLogitBias(const Json& value, const std::string& path, R& r) {
   if (!value.is_object()) return BadField(path, "must be an object of token id to bias, not {}", value.type_name());
   for (const auto& [key, bias] : value.items()) {
@@ -137,6 +121,22 @@ void AppendOutput(std::vector<Field<R>>& t) {
 }
 
 }  // namespace
+
+Status ReadStop(const Json& value, const std::string& path, R& r) {
+  const auto add = [&](const Json& item, const std::string& item_path) -> Status {
+    std::string text;
+    STRATA_CHECK(ReadString(item, item_path, text));
+    if (text.empty()) return BadField(item_path, "must not be empty");
+    if (text.size() > kMaxStopBytes) return BadField(item_path, "must not be longer than {} bytes", kMaxStopBytes);
+    r.text.stop.push_back(std::move(text));
+    return {};
+  };
+  if (value.is_string()) return add(value, path);
+  if (!value.is_array()) return BadField(path, "must be a string or an array of strings, not {}", value.type_name());
+  if (value.size() > kMaxStops) return BadField(path, "must not have more than {} strings", kMaxStops);
+  for (std::size_t i = 0; i < value.size(); ++i) STRATA_CHECK(add(value[i], fmt::format("{}[{}]", path, i)));
+  return {};
+}
 
 Status ReadTokenIds(const Json& value, const std::string& path, std::vector<TokenId>& out) {
   if (!value.is_array()) return BadField(path, "must be an array of token ids, not {}", value.type_name());

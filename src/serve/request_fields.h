@@ -17,15 +17,31 @@ void AppendChatInputFields(std::vector<Field<Request>>& table, Get input);
 
 /// response_format and its relatives.
 void AppendConstraintFields(std::vector<Field<GenerateRequest>>& table);
+/// The answer is a JSON value of this schema, or any object. Errors: kInvalidArgument: no schema, or a second
+/// constraint.
+Status ConstrainBySchema(const Json& value, const std::string& path, GenerateRequest& request);
+Status ConstrainToObject(const std::string& path, GenerateRequest& request);
+
+/// stop: a string, or up to 16 of them.
+Status ReadStop(const Json& value, const std::string& path, GenerateRequest& request);
 
 Status ReadTokenIds(const Json& value, const std::string& path, std::vector<TokenId>& out);
 
 /// What no single field can tell: n against seeds, stream_options without stream, echo, max_tokens 0.
 Status CheckTogether(const Json& body, const GenerateRequest& request);
 
+/// What the model's publisher recommends, where the request says nothing.
+void ApplyDefaults(const GenerationDefaults& defaults, SamplingParams& sampling);
+
 inline Json& Variables(ChatInput& input) {
   if (!input.variables) input.variables = std::make_shared<Json>(Json::object());
   return *input.variables;
+}
+
+/// Whether the model is to think before it answers, by the names that templates have for it.
+inline void AskForReasoning(ChatInput& input, bool wanted) {
+  Variables(input)["enable_thinking"] = wanted;
+  Variables(input)["thinking"] = wanted;
 }
 
 template <class Request, class Get>

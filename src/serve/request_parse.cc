@@ -105,6 +105,8 @@ Status CheckBestOf(const Json& body, const R& r) {
       Error(ErrorCode::kUnsupported, "best_of is not supported yet, unless it equals n").WithParam("best_of"));
 }
 
+}  // namespace
+
 void ApplyDefaults(const GenerationDefaults& defaults, SamplingParams& sampling) {
   if (defaults.temperature) sampling.temperature = *defaults.temperature;
   if (defaults.top_p) sampling.top_p = *defaults.top_p;
@@ -113,13 +115,12 @@ void ApplyDefaults(const GenerationDefaults& defaults, SamplingParams& sampling)
   if (defaults.repetition_penalty) sampling.repetition_penalty = *defaults.repetition_penalty;
 }
 
-}  // namespace
-
 Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults) {
   static const std::vector<Field<R>> table = MakeChatTable();
   STRATA_TRY(const Json json, ParseJsonObject(body));
   R request;
   request.chat = true;
+  request.prompt_field = "messages";
   Variables(request.chat_input);
   ApplyDefaults(defaults, request.sampling);
   STRATA_CHECK(ReadFields(json, table, request));
@@ -149,6 +150,7 @@ Result<GenerateRequest> ParseCompletionRequest(std::string_view body, const Gene
   static const std::vector<Field<R>> table = MakeCompletionTable();
   STRATA_TRY(const Json json, ParseJsonObject(body));
   R request;
+  request.prompt_field = "prompt";
   ApplyDefaults(defaults, request.sampling);
   STRATA_CHECK(ReadFields(json, table, request));
   if (request.prompts.empty()) return BadField("prompt", "is missing");

@@ -77,9 +77,14 @@ bool RequestReader::expects_continue() const {
 HttpRequest RequestReader::TakeHeader() const {
   const auto& message = parser_.get();
   const auto field = [&](auto name) { return std::string(message[name]); };
+  std::string authorization = field(http::field::authorization);
+  // Anthropic's header for the key.
+  if (const std::string key = field("X-Api-Key"); authorization.empty() && !key.empty())
+    authorization = "Bearer " + key;
   return {.method = std::string(message.method_string()),
           .path = DecodePath(message.target()),
-          .authorization = field(http::field::authorization),
+          .query = std::string(QueryOf(message.target())),
+          .authorization = std::move(authorization),
           .origin = field(http::field::origin),
           .request_id = field("X-Request-Id"),
           .preflight_headers = field(http::field::access_control_request_headers),

@@ -1,24 +1,12 @@
 // tools, tool_choice: what a client may offer, and what it may ask for.
 #include <algorithm>
-#include <unordered_set>
 
 #include "serve/field_table.h"
 #include "serve/request.h"
+#include "serve/tool_list.h"
 
 namespace strata::serve {
 namespace {
-
-constexpr std::size_t kMaxTools = 1024;
-constexpr std::size_t kMaxName = 128;
-
-/// OpenAI's names (letters, digits, _ and -), and what other protocols' names have besides. Every wire format can write
-/// them.
-bool IsToolName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxName && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("_-./:").contains(c);
-  });
-}
 
 Status CheckType(const Json& value, const std::string& path) {
   if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
@@ -54,15 +42,6 @@ Status ReadName(const Json& function, const std::string& path, std::string& name
   return ReadString(*value, path + ".name", name);
 }
 
-Status ReadParameters(const Json& value, const std::string& path, tools::Tool& tool) {
-  if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
-  if (const auto type = value.find("type"); type != value.end() && *type != "object") {
-    return BadField(path + ".type", "must be \"object\", not {}", type->dump());
-  }
-  tool.parameters = value;
-  return {};
-}
-
 Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
   STRATA_CHECK(CheckType(value, path));
   for (const auto& [name, ignored] : value.items()) {
@@ -71,14 +50,11 @@ Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
   STRATA_TRY(const Json* function, Member(value, "function", path, {"name", "description", "parameters", "strict"}));
   const std::string function_path = path + ".function";
   STRATA_CHECK(ReadName(*function, function_path, tool.name));
-  if (!IsToolName(tool.name)) {
-    return BadField(function_path + ".name", "must have 1 to {} letters, digits, or _ - . / :", kMaxName);
-  }
   for (const auto& [name, field] : function->items()) {
     const std::string field_path = function_path + "." + name;
     if (field.is_null()) continue;
     if (name == "description") STRATA_CHECK(ReadString(field, field_path, tool.description));
-    if (name == "parameters") STRATA_CHECK(ReadParameters(field, field_path, tool));
+    if (name == "parameters") STRATA_CHECK(ReadToolParameters(field, field_path, tool));
     if (name == "strict") STRATA_CHECK(ReadBool(field, field_path, tool.strict));
   }
   return {};
@@ -114,20 +90,17 @@ Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice
 
 Status ReadTools(const Json& value, ToolUse& use, Json& offered) {
   if (!value.is_array()) return BadField("tools", "must be an array, not {}", value.type_name());
-  if (value.size() > kMaxTools) return BadField("tools", "must not have more than {} tools", kMaxTools);
-  std::vector<tools::Tool> list;
-  std::unordered_set<std::string> names;
+  ToolList list;
   offered = value;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string path = fmt::format("tools[{}]", i);
-    STRATA_CHECK(ReadTool(value[i], path, list.emplace_back()));
-    if (!names.insert(list.back().name).second) {
-      return BadField(path + ".function.name", "another tool is called {}", list.back().name);
-    }
+    tools::Tool tool;
+    STRATA_CHECK(ReadTool(value[i], path, tool));
+    STRATA_CHECK(list.Add(std::move(tool), path + ".function.name"));
     Json& parameters = offered[i]["function"]["parameters"];
     if (parameters.is_null()) parameters = {{"type", "object"}, {"properties", Json::object()}};
   }
-  if (!list.empty()) use.tools = std::make_shared<const tools::ToolSet>(std::move(list));
+  std::move(list).Finish(use);
   return {};
 }
 

@@ -17,7 +17,8 @@ namespace strata::serve {
 struct Usage {
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
-  std::int64_t cached_tokens = 0;  ///< of the prompt tokens
+  std::int64_t cached_tokens = 0;     ///< of the prompt tokens
+  std::int64_t reasoning_tokens = 0;  ///< of the completion tokens
 };
 nlohmann::ordered_json UsageJson(const Usage& usage);
 

@@ -1,5 +1,7 @@
 // Routing, authorisation, CORS, framing and errors, as plain data.
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -42,6 +44,39 @@ TEST(Router, ModelIdsMayHaveSlashes) {
   EXPECT_EQ(match.route, Route::kModel);
   EXPECT_EQ(match.argument, "org/name/x");
   EXPECT_EQ(match.handler, "/v1/models/*");  // an id is no label
+}
+
+TEST(Router, APathMayTakeSeveralMethods) {
+  const RouteMatch get = FindRoute("GET", "/v1/responses/resp_1");
+  EXPECT_EQ(get.route, Route::kResponse);
+  EXPECT_EQ(get.argument, "resp_1");
+  const RouteMatch remove = FindRoute("DELETE", "/v1/responses/resp_1");
+  EXPECT_EQ(remove.route, Route::kDeleteResponse);
+  EXPECT_EQ(remove.argument, "resp_1");
+  const RouteMatch wrong = FindRoute("POST", "/v1/responses/resp_1");
+  EXPECT_EQ(wrong.kind, Kind::kWrongMethod);
+  EXPECT_EQ(wrong.allow, "GET, HEAD, DELETE, OPTIONS");
+}
+
+TEST(Router, TheNarrowerPatternComesFirst) {
+  const RouteMatch items = FindRoute("GET", "/v1/responses/resp_1/input_items");
+  EXPECT_EQ(items.route, Route::kInputItems);
+  EXPECT_EQ(items.argument, "resp_1");
+  EXPECT_EQ(items.handler, "/v1/responses/*/input_items");
+  const RouteMatch wrong = FindRoute("DELETE", "/v1/responses/resp_1/input_items");
+  EXPECT_EQ(wrong.kind, Kind::kWrongMethod);
+  EXPECT_EQ(wrong.allow, "GET, HEAD, OPTIONS");
+  EXPECT_EQ(FindRoute("POST", "/v1/messages").route, Route::kMessages);
+  EXPECT_EQ(FindRoute("POST", "/v1/messages/count_tokens").route, Route::kCountTokens);
+}
+
+TEST(Router, ReadsQueries) {
+  EXPECT_EQ(QueryOf("/a?b=c"), "b=c");
+  EXPECT_EQ(QueryOf("/a"), "");
+  using Parameters = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(QueryParameters("a=1&&include[]=x%26y&b&c="),
+            (Parameters{{"a", "1"}, {"include[]", "x&y"}, {"b", ""}, {"c", ""}}));
+  EXPECT_EQ(QueryParameters(""), Parameters());
 }
 
 TEST(Router, DecodesTargets) {

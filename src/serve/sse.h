@@ -1,4 +1,5 @@
-// Server-sent events, as the OpenAI API frames them: https://html.spec.whatwg.org/multipage/server-sent-events.html
+// Server-sent events, as the OpenAI and Anthropic APIs frame them:
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
 #pragma once
 
 #include <string>
@@ -11,6 +12,18 @@ inline std::string SseEvent(std::string_view data) {
   std::string event;
   event.reserve(data.size() + 8);
   event += "data: ";
+  event += data;
+  event += "\n\n";
+  return event;
+}
+
+/// One event with a name.
+inline std::string SseEvent(std::string_view name, std::string_view data) {
+  std::string event;
+  event.reserve(name.size() + data.size() + 16);
+  event += "event: ";
+  event += name;
+  event += "\ndata: ";
   event += data;
   event += "\n\n";
   return event;

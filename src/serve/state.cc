@@ -62,6 +62,7 @@ const ChatFormat& LoadedModel::ChatFor(const ChatInput& input) const {
 ServerState::ServerState(ServerOptions server_options)
     : options(std::move(server_options)),
       metrics(std::make_shared<Metrics>(options.model_name)),
+      responses(std::make_shared<responses::ResponseStore>()),
       started_unix_seconds(UnixSeconds()) {}
 
 void ServerState::SetModel(std::shared_ptr<ServedModel> model) {

@@ -15,6 +15,7 @@
 #include "serve/chat_prompt.h"
 #include "serve/grammar_cache.h"
 #include "serve/metrics.h"
+#include "serve/responses/response_store.h"
 #include "serve/server.h"
 
 namespace strata::serve {
@@ -42,6 +43,7 @@ class ServerState {
 
   const ServerOptions options;
   const std::shared_ptr<Metrics> metrics;
+  const std::shared_ptr<responses::ResponseStore> responses;
   const std::int64_t started_unix_seconds;
   std::atomic<int> connections = 0;
 

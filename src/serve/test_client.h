@@ -33,7 +33,13 @@ struct TestResponse {
     std::vector<nlohmann::json> events;
     for (std::size_t begin = 0; begin < body.size();) {
       const std::size_t end = std::min(body.find("\n\n", begin), body.size());
-      const std::string data = body.substr(begin, end - begin);
+      std::string data = body.substr(begin, end - begin);
+      if (data.starts_with("event: ")) {
+        const std::string name = data.substr(7, data.find('\n') - 7);
+        data.erase(0, data.find('\n') + 1);
+        // The name and the type say the same in every protocol that has names.
+        if (!data.contains(fmt::format("\"type\":\"{}\"", name))) events.emplace_back("the event is called " + name);
+      }
       if (data == "data: [DONE]") {
         events.emplace_back("[DONE]");
       } else if (data.starts_with("data: ")) {

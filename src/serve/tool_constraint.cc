@@ -7,11 +7,10 @@ namespace {
 
 /// Finds the tool whose schema cannot be held.
 Status CheckSchemas(GrammarCache& grammars, const tools::ToolSet& set) {
-  for (std::size_t i = 0; i < set.all().size(); ++i) {
-    const tools::Tool& tool = set.all()[i];
+  for (const tools::Tool& tool : set.all()) {
     if (tool.parameters.is_null()) continue;
     if (const auto grammar = grammars.Get({.value = grammar::JsonFormat{tool.parameters, {}}}); !grammar) {
-      const std::string path = fmt::format("tools[{}].function.parameters", i);
+      const std::string& path = tool.parameters_path;
       return std::unexpected(
           Error(grammar.error().code(), fmt::format("{}: {}", path, grammar.error().ToString())).WithParam(path));
     }

@@ -23,7 +23,10 @@ std::string HttpDate(std::int64_t unix_seconds) {
 std::string ResponseHead(const HttpResponse& response, BodyFraming framing, bool keep_alive,
                          std::int64_t now_unix_seconds) {
   namespace http = boost::beast::http;
-  const std::string_view reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)));
+  const std::string_view reason =
+      response.status == 529  // Anthropic's; no RFC has it
+          ? "Overloaded"
+          : std::string_view(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status))));
   std::string head = fmt::format("HTTP/1.1 {} {}\r\nServer: strata\r\nDate: {}\r\n", response.status, reason,
                                  HttpDate(now_unix_seconds));
   const bool bodiless = response.status == 204;  // RFC 9110: no Content-Length, no body

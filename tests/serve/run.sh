@@ -20,7 +20,7 @@ trap cleanup EXIT
 installed() { [ -f "$1/.made-from" ] && [ "$(cat "$1/.made-from")" = "$(cat "${@:2}" | sha256sum)" ]; }
 venv=$CACHE/test-clients/python
 if ! installed "$venv" "$here/requirements.txt"; then
-  step "Installing the openai Python client"
+  step "Installing the openai and anthropic Python clients"
   rm -rf "$venv"
   mkdir -p "$CACHE/test-clients"
   python3 -m venv "$venv"
@@ -65,6 +65,8 @@ open_pid=$pid BASE_URL=$url
 export BASE_URL CLOSED_URL MODEL=smollm2 SERVER_PID=$open_pid
 suite "$venv/bin/python" "$here/metrics_test.py"
 suite "$venv/bin/python" "$here/openai_sdk_test.py"
+suite "$venv/bin/python" "$here/openai_responses_test.py"
+suite "$venv/bin/python" "$here/anthropic_sdk_test.py"
 suite "$venv/bin/python" "$here/completions_test.py"
 cp "$here/openai_sdk_test.mjs" "$node/"
 suite node "$node/openai_sdk_test.mjs"

@@ -13,7 +13,8 @@ namespace strata::serve::tools {
 
 struct Tool {
   std::string name;
-  std::string description = {};
+  std::string description = {  std::string parameters_path = {};  ///< where the request has them, for messages
+};
   nlohmann::ordered_json parameters = {};  ///< a JSON Schema of an object; null: the function takes none
   bool strict = false;                     ///< the client counts on arguments that fit the schema
 };

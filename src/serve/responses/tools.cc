@@ -1,0 +1,105 @@
+// tools and tool_choice, as the Responses API has them.
+#include "serve/request_fields.h"
+#include "serve/responses/response_request.h"
+#include "serve/tool_list.h"
+
+namespace strata::serve::responses {
+namespace {
+
+using tools::Tool;
+
+Status CheckType(const Json& v, const std::string& path) {
+  if (v == "function") return {};
+  return std::unexpected(
+      Error(ErrorCode::kUnsupported,
+            fmt::format("{}: tools of type {} are not supported, only \"function\"", path, v.dump().substr(0, 100)))
+          .WithParam(path));
+}
+
+std::vector<Field<Tool>> MakeToolTable() {
+  std::vector<Field<Tool>> t;
+  t.push_back({"type", [](const Json& v, const std::string& path, Tool&) { return CheckType(v, path); }});
+  t.push_back(
+      {"name", [](const Json& v, const std::string& path, Tool& tool) { return ReadString(v, path, tool.name); }});
+  t.push_back({"description", [](const Json& v, const std::string& path, Tool& tool) {
+                 return ReadString(v, path, tool.description);
+               }});
+  t.push_back({"parameters", ReadToolParameters});
+  t.push_back(BoolField<Tool>("strict", [](Tool& tool) -> bool& { return tool.strict; }));
+  t.push_back(RefusedField<Tool>("allowed_callers", {R"(["direct"])"}));
+  t.push_back(RefusedField<Tool>("defer_loading", {"false"}));
+  t.push_back(RefusedField<Tool>("async", {"false"}));
+  t.push_back(AcceptedField<Tool>("output_schema", JsonType::kObject));
+  return t;
+}
+
+/// {"type": "function", "name": ...}
+Status ReadNamed(const Json& value, const std::string& path, std::string& name) {
+  if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
+  STRATA_CHECK(CheckMembers(value, path, {"type", "name"}));
+  if (!value.contains("type")) return BadField(path + ".type", "is missing");
+  STRATA_CHECK(CheckType(value["type"], path + ".type"));
+  STRATA_TRY(name, StringMember(value, path, "name"));
+  return {};
+}
+
+Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice& choice) {
+  STRATA_CHECK(CheckMembers(value, path, {"type", "mode", "tools"}));
+  STRATA_TRY(const std::string mode, StringMember(value, path, "mode"));
+  if (mode != "auto" && mode != "required") return BadField(path + ".mode", "must be \"auto\" or \"required\"");
+  if (mode == "required") choice.mode = tools::ToolChoice::Mode::kRequired;
+  const auto list = value.find("tools");
+  if (list == value.end() || !list->is_array() || list->empty()) {
+    return BadField(path + ".tools", "must be an array of tools, not empty");
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    STRATA_CHECK(ReadNamed((*list)[i], fmt::format("{}.tools[{}]", path, i), choice.allowed.emplace_back()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status ReadTools(const Json& value, const std::string& path, GenerateRequest& request, Json& echo) {
+  static const std::vector<Field<Tool>> table = MakeToolTable();
+  if (!value.is_array()) return BadField(path, "must be an array, not {}", value.type_name());
+  ToolList list;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const std::string tool_path = fmt::format("{}[{}]", path, i);
+    if (!value[i].is_object()) return BadField(tool_path, "must be an object, not {}", value[i].type_name());
+    // The type first: what else a tool may have depends on it.
+    if (!value[i].contains("type")) return BadField(tool_path + ".type", "is missing");
+    STRATA_CHECK(CheckType(value[i]["type"], tool_path + ".type"));
+    Tool tool;
+    STRATA_CHECK(ReadFields(value[i], table, tool, tool_path + "."));
+    if (!value[i].contains("name")) return BadField(tool_path + ".name", "is missing");
+    echo.push_back({{"type", "function"},
+                    {"name", tool.name},
+                    {"description", value[i].value("description", Json())},
+                    {"parameters", tool.parameters},
+                    {"strict", tool.strict}});
+    STRATA_CHECK(list.Add(std::move(tool), tool_path + ".name"));
+  }
+  if (!value.empty()) Variables(request.chat_input)["tools"] = list.Offered();
+  std::move(list).Finish(request.tool_use);
+  return {};
+}
+
+Status ReadToolChoice(const Json& value, const std::string& path, ToolUse& use) {
+  using Mode = tools::ToolChoice::Mode;
+  if (value == "auto") return {};
+  if (value == "none" || value == "required") {
+    use.choice.mode = value == "none" ? Mode::kNone : Mode::kRequired;
+    return {};
+  }
+  if (!value.is_object()) {
+    return BadField(path, "must be \"none\", \"auto\", \"required\" or an object, not {}", value.dump().substr(0, 100));
+  }
+  if (const auto type = value.find("type"); type != value.end() && *type == "allowed_tools") {
+    return ReadAllowed(value, path, use.choice);
+  }
+  use.choice.mode = Mode::kRequired;
+  return ReadNamed(value, path, use.choice.allowed.emplace_back());
+}
+
+}  // namespace strata::serve::responses

@@ -1,0 +1,35 @@
+// The tools that a request offers, whichever protocol describes them.
+#pragma once
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/result.h"
+#include "serve/request.h"
+#include "serve/tools/tool.h"
+
+namespace strata::serve {
+
+class ToolList {
+ public:
+  /// Errors: kInvalidArgument, param `name_path`: a name that is not 1 to 128 letters, digits or _ - . / :, or that
+  /// another tool has; param "tools": too many.
+  Status Add(tools::Tool tool, const std::string& name_path);
+
+  /// The tools into `use`, in their order. Nothing changes where there are none.
+  void Finish(ToolUse& use) &&;
+  /// As templates expect them: OpenAI's form, with parameters also where a tool has none.
+  nlohmann::ordered_json Offered() const;
+
+ private:
+  std::vector<tools::Tool> tools_;
+  std::unordered_set<std::string> names_;
+};
+
+/// A tool's parameters: the schema of an object.
+Status ReadToolParameters(const nlohmann::ordered_json& value, const std::string& path, tools::Tool& tool);
+
+}  // namespace strata::serve
