@@ -13,10 +13,10 @@ namespace strata::serve::tools {
 
 struct Tool {
   std::string name;
-  std::string description = {  std::string parameters_path = {};  ///< where the request has them, for messages
-};
+  std::string description = {};
   nlohmann::ordered_json parameters = {};  ///< a JSON Schema of an object; null: the function takes none
   bool strict = false;                     ///< the client counts on arguments that fit the schema
+  std::string parameters_path = {};        ///< where the request has them, for messages
 };
 
 /// The tools of a request, in its order.
