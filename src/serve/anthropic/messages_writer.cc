@@ -16,7 +16,7 @@ using Kind = AnswerBlock::Kind;
 // Clients give thinking back only with a signature. Nothing here needs to be protected by one.
 constexpr std::string_view kSignature = "unsigned";
 
-std::string Event(std::string_view type, Json data) {
+std::string Event(std::string_view type, const Json& data) {
   Json event = {{"type", type}};
   event.update(data);
   return SseEvent(type, Dump(event));
@@ -131,7 +131,7 @@ void MessagesWriter::Fail(const ApiError& error, const Usage& /*usage*/, std::st
 void MessagesWriter::WriteBlockEvent(std::string_view type, const char* member, Json value) {
   Json data = {{"index", index()}};
   if (member != nullptr) data[member] = std::move(value);
-  events_ += Event(type, std::move(data));
+  events_ += Event(type, data);
 }
 
 void MessagesWriter::OnOpen(const AnswerBlock& block) {

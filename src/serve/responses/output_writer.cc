@@ -148,19 +148,19 @@ void OutputWriter::Fail(const ApiError& error, const Usage& /*usage*/, std::stri
   out += std::exchange(events_, {});
 }
 
-void OutputWriter::Write(std::string_view type, Json data) {
+void OutputWriter::Write(std::string_view type, const Json& data) {
   if (!streamed_) return;
   Json event = {{"type", type}, {"sequence_number", sequence_number_++}};
   event.update(data);
   events_ += SseEvent(type, Dump(event));
 }
 
-void OutputWriter::WriteOfItem(std::string_view type, Json data) {
+void OutputWriter::WriteOfItem(std::string_view type, const Json& data) {
   const std::size_t index = blocks_.blocks().size() - 1;
   Json event = {{"item_id", ItemId(index)}, {"output_index", index}};
   if (blocks_.blocks()[index].kind != Kind::kCall) event["content_index"] = 0;
   event.update(data);
-  Write(type, std::move(event));
+  Write(type, event);
 }
 
 void OutputWriter::OnOpen(const AnswerBlock& block) {

@@ -51,9 +51,9 @@ class OutputWriter final : public ResponseWriter, private AnswerBlocks::Listener
   std::string ItemId(std::size_t index) const;
 
   /// An event of the stream; `data` follows its type and number.
-  void Write(std::string_view type, nlohmann::ordered_json data);
+  void Write(std::string_view type, const nlohmann::ordered_json& data);
   /// An event of the last item.
-  void WriteOfItem(std::string_view type, nlohmann::ordered_json data);
+  void WriteOfItem(std::string_view type, const nlohmann::ordered_json& data);
 
   const ResponseHead head_;
   const std::function<void(std::string_view)> keep_;

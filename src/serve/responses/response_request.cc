@@ -48,7 +48,7 @@ Status ReadFormat(const Json& value, const std::string& path, R& r) {
   if (type == "text") return {};
   if (type == "json_object") return ConstrainToObject(path, r.generate);
   if (type != "json_schema") return BadField(path + ".type", "must be text, json_object or json_schema");
-  STRATA_TRY(const std::string name, StringMember(value, path, "name"));
+  STRATA_CHECK(StringMember(value, path, "name"));
   if (!value.contains("schema")) return BadField(path + ".schema", "is missing");
   return ConstrainBySchema(value["schema"], path + ".schema", r.generate);
 }
