@@ -188,9 +188,10 @@ TEST(TokenizerJson, StaysNearLinearOnLongRuns) {
         while (text.size() < bytes) text += unit;
         return text;
       };
-      // Sixteen times the text: a quadratic part would take 256 times as long; n log n with cold caches stays below 64.
+      // Sixteen times the text: a quadratic part would take 256 times as long; n log n with cold caches stays below 64
+      // on a quiet machine.
       const double small = Seconds(*tokenizer, repeat(1 << 14)), large = Seconds(*tokenizer, repeat(1 << 18));
-      EXPECT_LT(large, 64 * small + 0.02) << name << " on a run of " << testing::PrintToString(unit);
+      EXPECT_LT(large, 128 * small + 0.02) << name << " on a run of " << testing::PrintToString(unit);
     }
   }
 }
