@@ -118,9 +118,11 @@ RegexId Bounded(RegexStore& store, const Decimal& bound, bool exclusive, bool at
 }  // namespace
 
 RegexId AnyNumber(RegexStore& store) {
+  // Up to 299: readers of JSON make an infinity, or an error, of what no double holds.
+  const RegexId hundreds = store.Concat(store.Set(CharSet({{'1', '2'}})), Magnitudes(store).Digits(2, 2));
   const RegexId exponent = store.Concat({store.Set(CharSet({{'E', 'E'}, {'e', 'e'}})),
                                          store.Optional(store.Set(CharSet({{'+', '+'}, {'-', '-'}}))),
-                                         Magnitudes(store).Digits(1, kUnbounded)});
+                                         store.Or({Magnitudes(store).Digits(1, 2), hundreds})});
   return store.Concat(PlainNumber(store), store.Optional(exponent));
 }
 

@@ -1,8 +1,9 @@
 // Numbers as JSON writes them, and sets of them as regular languages over that text.
 //
-// Two universes. AnyNumber is every JSON number. PlainNumber is those without an exponent: bounds and divisibility are
-// regular only there. What the functions below give is exact within PlainNumber: And({PlainNumber(store), X}) is the
-// plain texts whose value is in X, and And({PlainNumber(store), store.Not(X)}) those whose value is not.
+// Two universes. AnyNumber is every JSON number with an exponent of at most 299. PlainNumber is those without an
+// exponent: bounds and divisibility are regular only there. What the functions below give is exact within PlainNumber:
+// And({PlainNumber(store), X}) is the plain texts whose value is in X, and And({PlainNumber(store), store.Not(X)})
+// those whose value is not.
 #pragma once
 
 #include <cstdint>
