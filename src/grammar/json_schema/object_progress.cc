@@ -4,6 +4,15 @@
 #include <bit>
 
 namespace strata::grammar {
+namespace {
+
+/// Whether a name of this class is surely another than those before. Classes beyond the bits that there are never
+/// count.
+bool IsNewClass(const ObjectProgress& progress, std::uint32_t name_class) {
+  return name_class < 64 && (progress.classes >> name_class & 1) == 0;
+}
+
+}  // namespace
 
 ObjectWalker::ObjectWalker(Obligations& obligations, const ObjectPlan& plan, KeyOrder order, HasValue has_value)
     : obligations_(obligations),
@@ -110,7 +119,7 @@ bool ObjectWalker::CanFinish(const ObjectProgress& progress) const {
       if (usable_[i] && !Seen(progress, i)) ++available;
     }
     for (std::uint32_t i = 0; i < plan_.others.size(); ++i) {
-      if ((progress.classes >> i & 1) == 0 && has_value_(OtherValue(progress, i))) ++available;
+      if (IsNewClass(progress, i) && has_value_(OtherValue(progress, i))) ++available;
     }
     if (needed > available || needed > room) return false;
   }
@@ -164,7 +173,7 @@ std::vector<ObjectWalker::Member> ObjectWalker::Others(const ObjectProgress& pro
   if (progress.count >= plan_.max || (others_last_ && Missing(progress) > 0)) return members;
   for (std::uint32_t i = 0; i < plan_.others.size(); ++i) {
     ObjectProgress next = Count(progress);
-    if (next.distinct < plan_.min && (next.classes >> i & 1) == 0) {
+    if (next.distinct < plan_.min && IsNewClass(next, i)) {
       next.classes |= std::uint64_t{1} << i;
       if (++next.distinct == plan_.min) next.classes = 0;
     }
