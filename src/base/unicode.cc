@@ -112,6 +112,17 @@ std::string ReplaceInvalidUtf8(std::string_view text) {
   return out;
 }
 
+std::u32string ToCodePoints(std::string_view text) {
+  std::u32string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const DecodedCodePoint decoded = DecodeUtf8(text);
+    out += decoded.code_point;
+    text.remove_prefix(decoded.length);
+  }
+  return out;
+}
+
 std::size_t CountCodePoints(std::string_view text) {
   std::size_t count = 0;
   while (!text.empty()) {

@@ -32,6 +32,8 @@ std::size_t CompleteUtf8Prefix(std::string_view text);
 std::string ReplaceInvalidUtf8(std::string_view text);
 
 std::size_t CountCodePoints(std::string_view text);
+/// Invalid sequences as DecodeUtf8 has them.
+std::u32string ToCodePoints(std::string_view text);
 
 enum class NormalizationForm { kNfc, kNfd, kNfkc, kNfkd };
 std::string Normalize(std::string_view text, NormalizationForm form);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "base/hex.h"
 
 namespace strata::grammar {
 namespace {
@@ -56,15 +57,7 @@ const CharSet& Escapable() {
   return set;
 }
 
-int HexDigit(std::uint8_t byte) {
-  if (byte >= '0' && byte <= '9') return byte - '0';
-  if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
-  if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
-  return -1;
-}
-
-/// The code points that may still be spelled after `value` of a UTF-8 sequence with `left` continuation bytes to come;
-/// empty (first > last) where none is valid.
+/// What may still be spelled after `value` of a UTF-8 sequence with `left` continuation bytes to come.
 CharRange CompletionsOfUtf8(std::uint32_t value, std::uint8_t left) {
   return {value << (6 * left), ((value + 1) << (6 * left)) - 1};
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hex.h"
 #include "grammar/char_class.h"
 
 namespace strata::grammar {
@@ -17,16 +18,9 @@ std::optional<std::uint32_t> HexValue(std::string_view digits) {
   if (digits.empty() || digits.size() > 8) return std::nullopt;
   std::uint64_t value = 0;
   for (const char c : digits) {
-    value <<= 4;
-    if (c >= '0' && c <= '9') {
-      value |= static_cast<std::uint64_t>(c - '0');
-    } else if (c >= 'a' && c <= 'f') {
-      value |= static_cast<std::uint64_t>(c - 'a' + 10);
-    } else if (c >= 'A' && c <= 'F') {
-      value |= static_cast<std::uint64_t>(c - 'A' + 10);
-    } else {
-      return std::nullopt;
-    }
+    const int digit = HexDigit(c);
+    if (digit < 0) return std::nullopt;
+    value = value << 4 | static_cast<std::uint64_t>(digit);
   }
   return value > kLastCodePoint ? std::nullopt : std::optional(static_cast<std::uint32_t>(value));
 }

@@ -10,16 +10,6 @@
 namespace strata::grammar {
 namespace {
 
-std::u32string ToCodePoints(std::string_view utf8) {
-  std::u32string text;
-  while (!utf8.empty()) {
-    const DecodedCodePoint decoded = DecodeUtf8(utf8);
-    text.push_back(decoded.code_point);
-    utf8.remove_prefix(decoded.length);
-  }
-  return text;
-}
-
 template <class T>
 std::uint64_t HashSpan(std::span<const T> values, std::uint64_t seed) {
   return Hash64(std::as_bytes(values), seed);

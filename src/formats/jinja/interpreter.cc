@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/unicode.h"
 #include "formats/jinja/args.h"
 #include "formats/jinja/operators.h"
 #include "formats/jinja/text.h"

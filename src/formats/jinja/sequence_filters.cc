@@ -1,6 +1,7 @@
 // Filters of sequences and mappings. Semantics: jinja2.filters.
 #include <algorithm>
 
+#include "base/unicode.h"
 #include "formats/jinja/args.h"
 #include "formats/jinja/filters.h"
 #include "formats/jinja/operators.h"

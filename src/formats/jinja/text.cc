@@ -24,17 +24,6 @@ std::size_t LastStart(std::string_view text) {
 
 bool IsPythonSpace(char32_t c) { return (c >= 0x1C && c <= 0x1F) || IsWhiteSpace(c); }
 
-std::u32string ToCodePoints(std::string_view text) {
-  std::u32string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const DecodedCodePoint decoded = DecodeUtf8(text);
-    out += decoded.code_point;
-    text.remove_prefix(decoded.length);
-  }
-  return out;
-}
-
 std::string FromCodePoints(std::u32string_view text) {
   std::string out;
   for (char32_t c : text) AppendUtf8(out, c);

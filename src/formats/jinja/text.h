@@ -10,7 +10,6 @@
 namespace strata::jinja {
 
 bool IsPythonSpace(char32_t c);
-std::u32string ToCodePoints(std::string_view text);
 std::string FromCodePoints(std::u32string_view text);
 /// str.strip: of white space, or of any of `chars`.
 std::string_view StripLeft(std::string_view text, const std::string* chars = nullptr);

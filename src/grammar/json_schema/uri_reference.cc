@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "base/hex.h"
+
 namespace strata::grammar {
 namespace {
 
@@ -57,13 +59,6 @@ std::string RemoveDotSegments(std::string_view path) {
   return result;
 }
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 }  // namespace
 
 std::string ResolveUri(std::string_view base, std::string_view reference) {
@@ -95,18 +90,7 @@ std::string ResolveUri(std::string_view base, std::string_view reference) {
 
 std::string UriFragment(std::string_view reference) {
   const std::size_t hash = reference.find('#');
-  std::string fragment;
-  if (hash == std::string_view::npos) return fragment;
-  for (std::size_t i = hash + 1; i < reference.size(); ++i) {
-    if (reference[i] == '%' && i + 2 < reference.size() && HexDigit(reference[i + 1]) >= 0 &&
-        HexDigit(reference[i + 2]) >= 0) {
-      fragment += static_cast<char>(HexDigit(reference[i + 1]) * 16 + HexDigit(reference[i + 2]));
-      i += 2;
-    } else {
-      fragment += reference[i];
-    }
-  }
-  return fragment;
+  return hash == std::string_view::npos ? "" : PercentDecoded(reference.substr(hash + 1));
 }
 
 }  // namespace strata::grammar

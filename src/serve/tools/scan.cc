@@ -3,18 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hex.h"
 #include "base/unicode.h"
 
 namespace strata::serve::tools {
 namespace {
-
-/// The value of a hexadecimal digit, or -1.
-int HexDigit(int c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// Four digits after \u; U+FFFD where they are none.
 Parse<char32_t> ReadCodeUnit(Input& input) {
