@@ -25,6 +25,11 @@ Status ConstrainToObject(const std::string& path, GenerateRequest& request);
 /// stop: a string, or up to 16 of them.
 Status ReadStop(const Json& value, const std::string& path, GenerateRequest& request);
 
+/// Of a tool whose members stand beside its type: what Anthropic's and the Responses API have in common. Its type must
+/// be checked before.
+void AppendToolFields(std::vector<Field<tools::Tool>>& table);
+std::unexpected<Error> UnsupportedToolType(const Json& type, const std::string& path, std::string_view only);
+
 Status ReadTokenIds(const Json& value, const std::string& path, std::vector<TokenId>& out);
 
 /// What no single field can tell: n against seeds, stream_options without stream, echo, max_tokens 0.

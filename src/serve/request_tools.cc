@@ -69,21 +69,7 @@ Status ReadNamed(const Json& value, const std::string& path, std::string& name) 
 
 Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice& choice) {
   STRATA_TRY(const Json* allowed, Member(value, "allowed_tools", path, {"mode", "tools"}));
-  const std::string allowed_path = path + ".allowed_tools";
-  const auto mode = allowed->find("mode");
-  if (mode == allowed->end()) return BadField(allowed_path + ".mode", "is missing");
-  if (*mode != "auto" && *mode != "required") {
-    return BadField(allowed_path + ".mode", "must be \"auto\" or \"required\", not {}", mode->dump());
-  }
-  if (*mode == "required") choice.mode = tools::ToolChoice::Mode::kRequired;
-  const auto list = allowed->find("tools");
-  if (list == allowed->end() || !list->is_array() || list->empty()) {
-    return BadField(allowed_path + ".tools", "must be an array of tools, not empty");
-  }
-  for (std::size_t i = 0; i < list->size(); ++i) {
-    STRATA_CHECK(ReadNamed((*list)[i], fmt::format("{}.tools[{}]", allowed_path, i), choice.allowed.emplace_back()));
-  }
-  return {};
+  return ReadAllowedList(*allowed, path + ".allowed_tools", choice, ReadNamed);
 }
 
 }  // namespace
@@ -105,22 +91,7 @@ Status ReadTools(const Json& value, ToolUse& use, Json& offered) {
 }
 
 Status ReadToolChoice(const Json& value, ToolUse& use) {
-  using Mode = tools::ToolChoice::Mode;
-  const std::string path = "tool_choice";
-  use.choice = {};
-  if (value == "auto") return {};
-  if (value == "none" || value == "required") {
-    use.choice.mode = value == "none" ? Mode::kNone : Mode::kRequired;
-    return {};
-  }
-  if (!value.is_object()) {
-    return BadField(path, "must be \"none\", \"auto\", \"required\" or an object, not {}", value.dump().substr(0, 100));
-  }
-  if (const auto type = value.find("type"); type != value.end() && *type == "allowed_tools") {
-    return ReadAllowed(value, path, use.choice);
-  }
-  use.choice.mode = Mode::kRequired;
-  return ReadNamed(value, path, use.choice.allowed.emplace_back());
+  return ReadOpenAiToolChoice(value, "tool_choice", use.choice, ReadNamed, ReadAllowed);
 }
 
 Status CheckToolUse(ToolUse& use) {

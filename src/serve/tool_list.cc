@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "serve/field_table.h"
+#include "serve/request_fields.h"
 
 namespace strata::serve {
 namespace {
@@ -50,6 +50,42 @@ Json ToolList::Offered() const {
   return offered;
 }
 
+Status ReadOpenAiToolChoice(const Json& value, const std::string& path, tools::ToolChoice& choice, ReadNamedTool named,
+                            ReadAllowedTools allowed) {
+  using Mode = tools::ToolChoice::Mode;
+  choice = {};
+  if (value == "auto") return {};
+  if (value == "none" || value == "required") {
+    choice.mode = value == "none" ? Mode::kNone : Mode::kRequired;
+    return {};
+  }
+  if (!value.is_object()) {
+    return BadField(path, "must be \"none\", \"auto\", \"required\" or an object, not {}", value.dump().substr(0, 100));
+  }
+  if (const auto type = value.find("type"); type != value.end() && *type == "allowed_tools") {
+    return allowed(value, path, choice);
+  }
+  choice.mode = Mode::kRequired;
+  return named(value, path, choice.allowed.emplace_back());
+}
+
+Status ReadAllowedList(const Json& object, const std::string& path, tools::ToolChoice& choice, ReadNamedTool named) {
+  const auto mode = object.find("mode");
+  if (mode == object.end()) return BadField(path + ".mode", "is missing");
+  if (*mode != "auto" && *mode != "required") {
+    return BadField(path + ".mode", "must be \"auto\" or \"required\", not {}", mode->dump());
+  }
+  if (*mode == "required") choice.mode = tools::ToolChoice::Mode::kRequired;
+  const auto list = object.find("tools");
+  if (list == object.end() || !list->is_array() || list->empty()) {
+    return BadField(path + ".tools", "must be an array of tools, not empty");
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    STRATA_CHECK(named((*list)[i], fmt::format("{}.tools[{}]", path, i), choice.allowed.emplace_back()));
+  }
+  return {};
+}
+
 Status ReadToolParameters(const Json& value, const std::string& path, tools::Tool& tool) {
   if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
   if (const auto type = value.find("type"); type != value.end() && *type != "object") {
@@ -58,6 +94,27 @@ Status ReadToolParameters(const Json& value, const std::string& path, tools::Too
   tool.parameters = value;
   tool.parameters_path = path;
   return {};
+}
+
+std::unexpected<Error> UnsupportedToolType(const Json& type, const std::string& path, std::string_view only) {
+  return std::unexpected(
+      Error(ErrorCode::kUnsupported,
+            fmt::format("{}: tools of type {} are not supported, only \"{}\"", path, type.dump().substr(0, 100), only))
+          .WithParam(path));
+}
+
+void AppendToolFields(std::vector<Field<tools::Tool>>& table) {
+  using tools::Tool;
+  // Looked at before the others: what else a tool may have depends on it.
+  table.push_back(AcceptedField<Tool>("type", JsonType::kAny));
+  table.push_back(
+      {"name", [](const Json& v, const std::string& path, Tool& tool) { return ReadString(v, path, tool.name); }});
+  table.push_back({"description", [](const Json& v, const std::string& path, Tool& tool) {
+                     return ReadString(v, path, tool.description);
+                   }});
+  table.push_back(BoolField<Tool>("strict", [](Tool& tool) -> bool& { return tool.strict; }));
+  table.push_back(RefusedField<Tool>("allowed_callers", {R"(["direct"])"}));
+  table.push_back(RefusedField<Tool>("defer_loading", {"false"}));
 }
 
 }  // namespace strata::serve

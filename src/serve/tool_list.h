@@ -29,6 +29,19 @@ class ToolList {
   std::unordered_set<std::string> names_;
 };
 
+/// OpenAI's two APIs differ in how they write that a tool is meant ({"type": "function", …}), and where the members of
+/// "allowed_tools" stand.
+using ReadNamedTool = Status (*)(const nlohmann::ordered_json& value, const std::string& path, std::string& name);
+using ReadAllowedTools = Status (*)(const nlohmann::ordered_json& value, const std::string& path,
+                                    tools::ToolChoice& choice);
+
+/// OpenAI's tool_choice.
+Status ReadOpenAiToolChoice(const nlohmann::ordered_json& value, const std::string& path, tools::ToolChoice& choice,
+                            ReadNamedTool named, ReadAllowedTools allowed);
+/// The members `mode` and `tools` of "allowed_tools", in the object at `path`.
+Status ReadAllowedList(const nlohmann::ordered_json& object, const std::string& path, tools::ToolChoice& choice,
+                       ReadNamedTool named);
+
 /// A tool's parameters: the schema of an object.
 Status ReadToolParameters(const nlohmann::ordered_json& value, const std::string& path, tools::Tool& tool);
 

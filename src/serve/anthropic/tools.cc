@@ -10,26 +10,15 @@ using tools::Tool;
 
 Status CheckType(const Json& v, const std::string& path) {
   if (v.is_null() || v == "custom") return {};
-  return std::unexpected(
-      Error(ErrorCode::kUnsupported,
-            fmt::format("{}: tools of type {} are not supported, only \"custom\"", path, v.dump().substr(0, 100)))
-          .WithParam(path));
+  return UnsupportedToolType(v, path, "custom");
 }
 
 std::vector<Field<Tool>> MakeToolTable() {
   std::vector<Field<Tool>> t;
-  t.push_back({"type", [](const Json& v, const std::string& path, Tool&) { return CheckType(v, path); }});
-  t.push_back(
-      {"name", [](const Json& v, const std::string& path, Tool& tool) { return ReadString(v, path, tool.name); }});
-  t.push_back({"description", [](const Json& v, const std::string& path, Tool& tool) {
-                 return ReadString(v, path, tool.description);
-               }});
+  AppendToolFields(t);
   t.push_back({"input_schema", ReadToolParameters});
-  t.push_back(BoolField<Tool>("strict", [](Tool& tool) -> bool& { return tool.strict; }));
   t.push_back(AcceptedField<Tool>("cache_control", JsonType::kObject));
   t.push_back(AcceptedField<Tool>("eager_input_streaming", JsonType::kBool));
-  t.push_back(RefusedField<Tool>("allowed_callers", {R"(["direct"])"}));
-  t.push_back(RefusedField<Tool>("defer_loading", {"false"}));
   t.push_back(RefusedField<Tool>("input_examples", {"[]"}));
   return t;
 }

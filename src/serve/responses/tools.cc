@@ -10,24 +10,13 @@ using tools::Tool;
 
 Status CheckType(const Json& v, const std::string& path) {
   if (v == "function") return {};
-  return std::unexpected(
-      Error(ErrorCode::kUnsupported,
-            fmt::format("{}: tools of type {} are not supported, only \"function\"", path, v.dump().substr(0, 100)))
-          .WithParam(path));
+  return UnsupportedToolType(v, path, "function");
 }
 
 std::vector<Field<Tool>> MakeToolTable() {
   std::vector<Field<Tool>> t;
-  t.push_back({"type", [](const Json& v, const std::string& path, Tool&) { return CheckType(v, path); }});
-  t.push_back(
-      {"name", [](const Json& v, const std::string& path, Tool& tool) { return ReadString(v, path, tool.name); }});
-  t.push_back({"description", [](const Json& v, const std::string& path, Tool& tool) {
-                 return ReadString(v, path, tool.description);
-               }});
+  AppendToolFields(t);
   t.push_back({"parameters", ReadToolParameters});
-  t.push_back(BoolField<Tool>("strict", [](Tool& tool) -> bool& { return tool.strict; }));
-  t.push_back(RefusedField<Tool>("allowed_callers", {R"(["direct"])"}));
-  t.push_back(RefusedField<Tool>("defer_loading", {"false"}));
   t.push_back(RefusedField<Tool>("async", {"false"}));
   t.push_back(AcceptedField<Tool>("output_schema", JsonType::kObject));
   return t;
@@ -45,17 +34,7 @@ Status ReadNamed(const Json& value, const std::string& path, std::string& name) 
 
 Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice& choice) {
   STRATA_CHECK(CheckMembers(value, path, {"type", "mode", "tools"}));
-  STRATA_TRY(const std::string mode, StringMember(value, path, "mode"));
-  if (mode != "auto" && mode != "required") return BadField(path + ".mode", "must be \"auto\" or \"required\"");
-  if (mode == "required") choice.mode = tools::ToolChoice::Mode::kRequired;
-  const auto list = value.find("tools");
-  if (list == value.end() || !list->is_array() || list->empty()) {
-    return BadField(path + ".tools", "must be an array of tools, not empty");
-  }
-  for (std::size_t i = 0; i < list->size(); ++i) {
-    STRATA_CHECK(ReadNamed((*list)[i], fmt::format("{}.tools[{}]", path, i), choice.allowed.emplace_back()));
-  }
-  return {};
+  return ReadAllowedList(value, path, choice, ReadNamed);
 }
 
 }  // namespace
@@ -86,20 +65,7 @@ Status ReadTools(const Json& value, const std::string& path, GenerateRequest& re
 }
 
 Status ReadToolChoice(const Json& value, const std::string& path, ToolUse& use) {
-  using Mode = tools::ToolChoice::Mode;
-  if (value == "auto") return {};
-  if (value == "none" || value == "required") {
-    use.choice.mode = value == "none" ? Mode::kNone : Mode::kRequired;
-    return {};
-  }
-  if (!value.is_object()) {
-    return BadField(path, "must be \"none\", \"auto\", \"required\" or an object, not {}", value.dump().substr(0, 100));
-  }
-  if (const auto type = value.find("type"); type != value.end() && *type == "allowed_tools") {
-    return ReadAllowed(value, path, use.choice);
-  }
-  use.choice.mode = Mode::kRequired;
-  return ReadNamed(value, path, use.choice.allowed.emplace_back());
+  return ReadOpenAiToolChoice(value, path, use.choice, ReadNamed, ReadAllowed);
 }
 
 }  // namespace strata::serve::responses
