@@ -14,6 +14,7 @@
 #include "serve/completions_call.h"
 #include "serve/generation.h"
 #include "serve/responses/response_call.h"
+#include "serve/tool_constraint.h"
 
 namespace strata::serve {
 namespace {
@@ -46,8 +47,8 @@ class Run {
   std::optional<ApiError> Start() {
     auto prompts = PreparePrompts(*model_, request_);
     if (!prompts) return prompts.error();
-    auto grammar = PrepareGrammar(*model_, request_);
-    if (!grammar) return grammar.error();
+    const auto grammar = CompileConstraint(*model_, request_);
+    if (!grammar) return ToApiError(grammar.error());
     int index = 0;
     for (const auto& prompt : *prompts) {
       for (int i = 0; i < request_.n; ++i) {

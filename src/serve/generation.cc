@@ -99,9 +99,7 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
       if (prompt.error().param == "messages") prompt.error().param = request.prompt_field;
       return std::unexpected(std::move(prompt.error()));
     }
-    if (const Status status = ConstrainAnswer(model, ReasoningOf(model, *prompt), request); !status) {
-      return std::unexpected(ToApiError(status.error()));
-    }
+    ConstrainAnswer(model, ReasoningOf(model, *prompt), request);
     made.push_back(std::move(*prompt));
   }
   for (const PromptInput& input : request.prompts) made.push_back(CompletionPrompt(model, request, input));
@@ -124,17 +122,6 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
   // The engine takes max_tokens 0 with prompt logprobs only: without them there would be nothing to compute.
   if (request.max_tokens == 0 && !request.sampling.prompt_logprobs) request.sampling.prompt_logprobs = 0;
   return prompts;
-}
-
-std::expected<std::shared_ptr<grammar::Grammar>, ApiError> PrepareGrammar(const LoadedModel& model,
-                                                                          const GenerateRequest& request) {
-  if (!request.constraint) return nullptr;
-  Result<std::shared_ptr<grammar::Grammar>> grammar = model.grammars->Get(*request.constraint);
-  if (grammar) return std::move(*grammar);
-  const Error& error = grammar.error();
-  return std::unexpected(
-      ToApiError(Error(error.code(), fmt::format("{}: {}", request.constraint_param, error.ToString()))
-                     .WithParam(request.constraint_param)));
 }
 
 AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,

@@ -26,10 +26,6 @@ std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const Cha
 std::expected<std::vector<std::shared_ptr<const Prompt>>, ApiError> PreparePrompts(const LoadedModel& model,
                                                                                    GenerateRequest& request);
 
-/// The grammar of the request's constraint; null where it has none. Errors: 400 naming the field, and the place in it.
-std::expected<std::shared_ptr<grammar::Grammar>, ApiError> PrepareGrammar(const LoadedModel& model,
-                                                                          const GenerateRequest& request);
-
 /// For one choice of a request: none where the model neither thinks nor may call a tool. `id_seed` makes its calls'
 /// ids.
 AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,

@@ -20,10 +20,10 @@ Status CheckSchemas(GrammarCache& grammars, const tools::ToolSet& set) {
 
 }  // namespace
 
-Status ConstrainAnswer(const LoadedModel& model, const tools::ReasoningState& reasoning, GenerateRequest& request) {
+void ConstrainAnswer(const LoadedModel& model, const tools::ReasoningState& reasoning, GenerateRequest& request) {
   using Mode = tools::ToolChoice::Mode;
   const ToolUse& use = request.tool_use;
-  if (!request.constraint && !use.constrained) return {};
+  if (!request.constraint && !use.constrained) return;
   const auto calls = [&](Mode mode) {
     return model.dialect->Constraint(*use.tools, {mode, use.choice.allowed}, use.parallel, reasoning);
   };
@@ -31,13 +31,21 @@ Status ConstrainAnswer(const LoadedModel& model, const tools::ReasoningState& re
   if (!request.constraint || only_calls) {
     request.constraint = calls(use.choice.mode);
     request.constraint_param = "tools";
-  } else {
-    grammar::Format answer = tools::WithThought(std::move(*request.constraint), reasoning);
-    if (use.tools) answer = {.value = grammar::ChoiceFormat{{std::move(answer), calls(Mode::kRequired)}}};
-    request.constraint = std::move(answer);
+    return;
   }
-  if (use.tools && !model.grammars->Get(*request.constraint)) return CheckSchemas(*model.grammars, *use.tools);
-  return {};
+  grammar::Format answer = tools::WithThought(std::move(*request.constraint), reasoning);
+  if (use.tools) answer = {.value = grammar::ChoiceFormat{{std::move(answer), calls(Mode::kRequired)}}};
+  request.constraint = std::move(answer);
+}
+
+Result<std::shared_ptr<grammar::Grammar>> CompileConstraint(const LoadedModel& model, const GenerateRequest& request) {
+  if (!request.constraint) return nullptr;
+  auto grammar = model.grammars->Get(*request.constraint);
+  if (grammar) return grammar;
+  if (request.tool_use.tools) STRATA_CHECK(CheckSchemas(*model.grammars, *request.tool_use.tools));
+  const std::string& field = request.constraint_param;
+  return std::unexpected(
+      Error(grammar.error().code(), fmt::format("{}: {}", field, grammar.error().ToString())).WithParam(field));
 }
 
 }  // namespace strata::serve

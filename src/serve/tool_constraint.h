@@ -10,8 +10,11 @@ namespace strata::serve {
 
 /// Works out request.constraint: what the answer must be where its format is asked for, where the client counts on a
 /// call or on arguments that fit their schema (request.tool_use.constrained): a text of the format or calls, after the
-/// model's thoughts. Errors: kInvalidArgument and kUnsupported with the schema's path ("tools[1].function.parameters")
-/// as param.
-Status ConstrainAnswer(const LoadedModel& model, const tools::ReasoningState& reasoning, GenerateRequest& request);
+/// model's thoughts.
+void ConstrainAnswer(const LoadedModel& model, const tools::ReasoningState& reasoning, GenerateRequest& request);
+
+/// The grammar of request.constraint; null where it has none. Errors: kInvalidArgument and kUnsupported; param is the
+/// field, or the place of the tool's schema that cannot be held ("tools[1].function.parameters").
+Result<std::shared_ptr<grammar::Grammar>> CompileConstraint(const LoadedModel& model, const GenerateRequest& request);
 
 }  // namespace strata::serve
