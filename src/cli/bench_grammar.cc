@@ -26,7 +26,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
-using Format = grammar::Format;
 
 struct GrammarBenchOptions {
   std::string tokenizer;
@@ -138,8 +137,7 @@ class GrammarBench {
     bool accepted = true;
     for (const TokenId token : tokens) {
       const Clock::time_point before = Clock::now();
-      accepted =
-          matcher.FillMask(mask_).has_value() && (mask_[static_cast<std::size_t>(token) / 32] >> (token % 32) & 1);
+      accepted = matcher.FillMask(mask_).has_value() && grammar::HasBit(mask_, token);
       if (accepted) accepted = matcher.Accept(token).has_value();
       times.push_back(MicrosecondsSince(before));
       if (first_us.is_null()) {

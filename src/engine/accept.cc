@@ -12,7 +12,7 @@ namespace {
 /// What a sequence's grammar allows next.
 class GrammarFilter : public TokenFilter {
  public:
-  explicit GrammarFilter(grammar::Matcher& matcher) : matcher_(matcher) {}
+  explicit GrammarFilter(Sequence& sequence) : matcher_(*sequence.matcher), mask_(sequence.mask) {}
   bool Allows(TokenId token) override { return matcher_.Allows(token); }
   std::span<const std::uint32_t> Mask() override {
     mask_.resize(matcher_.vocabulary().mask_words());
@@ -23,14 +23,19 @@ class GrammarFilter : public TokenFilter {
 
  private:
   grammar::Matcher& matcher_;
-  std::vector<std::uint32_t> mask_;
+  std::vector<std::uint32_t>& mask_;
 };
+
+/// Whether the token is not of the answer but ends it. A grammar ends also with a token of the answer.
+bool IsEnd(const Sequence& sequence, TokenId token) {
+  return std::ranges::find(sequence.ends, token) != sequence.ends.end() ||
+         (sequence.matcher && sequence.matcher->vocabulary().is_end(token));
+}
 
 }  // namespace
 
 std::optional<FinishReason> Engine::State::EndOf(const Sequence& sequence, TokenId token) const {
-  if (std::ranges::find(sequence.ends, token) != sequence.ends.end()) return FinishReason::kStop;
-  if (sequence.matcher && sequence.matcher->ended()) return FinishReason::kStop;
+  if (IsEnd(sequence, token) || (sequence.matcher && sequence.matcher->ended())) return FinishReason::kStop;
   if (sequence.outputs() >= sequence.request.sampling.max_tokens) return FinishReason::kLength;
   if (sequence.length() >= runner->options().max_context) return FinishReason::kLength;
   return std::nullopt;
@@ -57,7 +62,7 @@ Result<TokenId> Engine::State::Sample(Sequence& sequence, const LogitsView& logi
     const bool too_early = sequence.outputs() < sampling.min_tokens;
     const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
     if (sequence.matcher) {
-      GrammarFilter filter(*sequence.matcher);
+      GrammarFilter filter(sequence);
       token = sequence.sampler->Sample(values, forbidden, &filter);
       STRATA_CHECK(sequence.matcher->Accept(token));
     } else {
@@ -87,7 +92,7 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
     if (!sampled) return Fail(sequence, sampled.error());
     const TokenId token = *sampled;
     finish = EndOf(sequence, token);
-    if (finish == FinishReason::kStop) event.stop_token = token;
+    if (finish == FinishReason::kStop && IsEnd(sequence, token)) event.stop_token = token;
     if (r == drafts || token != sequence.drafts[static_cast<std::size_t>(r)]) break;
     ++sequence.computed;
     ++total.drafts_right;

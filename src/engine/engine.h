@@ -63,12 +63,13 @@ enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kError };
 /// What the engine says of a request. Events of one request come in order, from the engine thread; `finish` is the
 /// last.
 struct EngineEvent {
-  std::vector<TokenId> tokens;          ///< new output tokens; the stopping token is the last one when finish == kStop
-  std::vector<TokenLogprobs> logprobs;  ///< as many as tokens, when asked for
+  std::vector<TokenId> tokens;                 ///< new output tokens; stop_token is the last one
+  std::vector<TokenLogprobs> logprobs;         ///< as many as tokens, when asked for
   std::vector<TokenLogprobs> prompt_logprobs;  ///< once, when asked for: one per prompt token but the first
   std::optional<FinishReason> finish;
-  std::optional<TokenId> stop_token;  ///< the eos or stop id that ended it; it is in tokens as well
-  std::optional<Error> error;         ///< when finish == kError
+  std::optional<TokenId>
+      stop_token;              ///< the eos or stop id that ended it; none where a grammar had nothing left to say
+  std::optional<Error> error;  ///< when finish == kError
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_tokens = 0;  ///< of the prompt: taken from the prefix cache
 };

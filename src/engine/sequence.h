@@ -35,6 +35,7 @@ struct Sequence {
   std::vector<TokenId> input;        ///< where Input puts them behind each other
   std::unique_ptr<Sampler> sampler;
   std::optional<grammar::Matcher> matcher;  ///< where `tokens` stand in the request's grammar
+  std::vector<std::uint32_t> mask;          ///< what the matcher allows, where that was asked for
   EngineObserver::RequestTimes times{};
   std::vector<TokenLogprobs> prompt_logprobs;
 

@@ -23,6 +23,7 @@ class ByteSet {
     for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
   }
   bool Contains(std::uint8_t byte) const { return (words_[byte / 64] >> (byte % 64) & 1) != 0; }
+  bool empty() const { return words_ == std::array<std::uint64_t, 4>{}; }
   int size() const {
     int count = 0;
     for (const std::uint64_t word : words_) count += std::popcount(word);

@@ -27,16 +27,11 @@ class Recogniser {
   const Result<NodeId>& root() const { return root_; }
   /// Whether the text is of the grammar; a text that can no more become one is found out at the first byte.
   bool Matches(std::string_view text) {
-    ConfigId config = machine_->start();
-    for (const char c : text) config = machine_->Step(config, static_cast<std::uint8_t>(c));
+    const ConfigId config = machine_->Read(machine_->start(), text);
     EXPECT_FALSE(machine_->exhausted());
     return config != kDeadConfig && machine_->Accepts(config);
   }
-  bool Begins(std::string_view text) {
-    ConfigId config = machine_->start();
-    for (const char c : text) config = machine_->Step(config, static_cast<std::uint8_t>(c));
-    return config != kDeadConfig;
-  }
+  bool Begins(std::string_view text) { return machine_->Read(machine_->start(), text) != kDeadConfig; }
 
  private:
   RegexStore store_;

@@ -64,10 +64,7 @@ Status Matcher::FillMask(std::span<std::uint32_t> mask) {
 }
 
 ConfigId Matcher::After(ConfigId config, TokenId token) {
-  for (const char byte : grammar_->vocabulary_->text(token)) {
-    config = grammar_->state_->machine->Step(config, static_cast<std::uint8_t>(byte));
-  }
-  return config;
+  return grammar_->state_->machine->Read(config, grammar_->vocabulary_->text(token));
 }
 
 bool Matcher::Allows(TokenId token) {

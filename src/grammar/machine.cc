@@ -47,8 +47,7 @@ void Machine::Enter(NodeId node, StackId stack, Closure& closure) {
     }
     case Node::Kind::kLexeme:
     case Node::Kind::kWordLexeme:
-      closure.threads.push_back({at.start, node, stack});
-      if (lexer().Accepts(at.start)) Enter(network_.After(at, at.start), stack, closure);
+      Stand({at.start, node, stack}, closure);
       break;
     case Node::Kind::kCall:
       Enter(at.callee, Push(at.next, stack), closure);
@@ -62,15 +61,22 @@ void Machine::Enter(NodeId node, StackId stack, Closure& closure) {
   --closure.depth;
 }
 
+/// Within a lexeme, where it goes on, and behind it, where it is complete.
+void Machine::Stand(const Thread& thread, Closure& closure) {
+  if (!lexer().MayFollow(thread.state).empty()) closure.threads.push_back(thread);
+  if (lexer().Accepts(thread.state)) {
+    Enter(network_.After(network_.node(thread.node), thread.state), thread.stack, closure);
+  }
+}
+
 ConfigId Machine::ComputeStep(ConfigId config, std::uint8_t byte) {
   Closure closure;
   for (const Thread& thread : configs_[config].threads) {
     const LexState state = lexer().Next(thread.state, byte);
     if (state == kDeadState) continue;
-    closure.threads.push_back({state, thread.node, thread.stack});
-    if (lexer().Accepts(state)) Enter(network_.After(network_.node(thread.node), state), thread.stack, closure);
+    Stand({state, thread.node, thread.stack}, closure);
   }
-  const ConfigId next = closure.threads.empty() ? kDeadConfig : Finish(std::move(closure));
+  const ConfigId next = Finish(std::move(closure));
   configs_[config].next.Set(byte, next);
   return next;
 }
@@ -82,9 +88,14 @@ void Machine::Prepare(Config& config) {
 }
 
 ConfigId Machine::AfterLexeme(const Thread& thread, LexState state) {
-  Closure closure;
-  Enter(network_.After(network_.node(thread.node), state), thread.stack, closure);
-  return Finish(std::move(closure));
+  const NodeId next = network_.After(network_.node(thread.node), state);
+  const auto [place, is_new] = after_.try_emplace({next, thread.stack}, kDeadConfig);
+  if (is_new) {
+    Closure closure;
+    Enter(next, thread.stack, closure);
+    place->second = Finish(std::move(closure));
+  }
+  return place->second;
 }
 
 ConfigId Machine::ConfigOf(std::span<const Thread> threads) {

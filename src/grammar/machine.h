@@ -3,9 +3,7 @@
 // called them share a stack, so their number stays small however ambiguous the grammar.
 //
 //   Machine machine(network, root);
-//   ConfigId c = machine.start();
-//   for (unsigned char byte : text) c = machine.Step(c, byte);
-//   machine.Accepts(c)
+//   machine.Accepts(machine.Read(machine.start(), text))
 //
 // Configs are values: going back is taking an older one.
 #pragma once
@@ -14,6 +12,7 @@
 #include <deque>
 #include <map>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -47,6 +46,11 @@ class Machine {
     if (!from.next.prepared()) Prepare(from);
     const ConfigId next = from.next.Get(byte);
     return next != ByteTable::kUnknown ? next : ComputeStep(config, byte);
+  }
+  /// Where `text` leads from `config`.
+  ConfigId Read(ConfigId config, std::string_view text) {
+    for (const char byte : text) config = Step(config, static_cast<std::uint8_t>(byte));
+    return config;
   }
   /// Whether the text so far is of the grammar.
   bool Accepts(ConfigId config) const { return configs_[config].accepts; }
@@ -88,6 +92,7 @@ class Machine {
 
   ConfigId ComputeStep(ConfigId config, std::uint8_t byte);
   void Prepare(Config& config);
+  void Stand(const Thread& thread, Closure& closure);
   void Enter(NodeId node, StackId stack, Closure& closure);
   ConfigId Finish(Closure closure);
   StackId Push(NodeId node, StackId rest);
@@ -100,6 +105,7 @@ class Machine {
   std::vector<std::vector<Frame>> stacks_;  ///< frames sorted, no two of one node; 0 is the bottom
   std::unordered_multimap<std::uint64_t, StackId> stack_index_;
   std::map<std::pair<StackId, StackId>, StackId> unions_;
+  std::map<std::pair<NodeId, StackId>, ConfigId> after_;  ///< of AfterLexeme: a mask asks as often as a text goes on
   ConfigId start_ = kDeadConfig;
   bool exhausted_ = false;
 };

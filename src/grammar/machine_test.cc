@@ -6,21 +6,16 @@
 
 #include <gtest/gtest.h>
 
+#include "grammar/test_network.h"
+
 namespace strata::grammar {
 namespace {
 
-class MachineTest : public testing::Test {
- public:
-  NodeId Text(std::string_view text, NodeId next) { return Lexeme(store_.Literal(text), next); }
-  NodeId Lexeme(RegexId regex, NodeId next, Spelling spelling = Spelling::kText) {
-    return network_.Lexeme(lexer_.Start(regex, spelling), next);
-  }
-  RegexId Range(char32_t first, char32_t last) { return store_.Set(CharSet({{first, last}})); }
-
+class MachineTest : public NetworkTest {
+ protected:
   /// "yes": a text of the grammar; "more": the beginning of one; "no": neither.
   std::string Reads(Machine& machine, std::string_view text) {
-    ConfigId config = machine.start();
-    for (const char byte : text) config = machine.Step(config, static_cast<std::uint8_t>(byte));
+    const ConfigId config = machine.Read(machine.start(), text);
     if (machine.Accepts(config)) return "yes";
     return config == kDeadConfig ? "no" : "more";
   }
@@ -28,10 +23,6 @@ class MachineTest : public testing::Test {
     Machine machine(network_, root);
     return Reads(machine, text);
   }
-
-  RegexStore store_;
-  Lexer lexer_{store_};
-  Network network_{lexer_};
 };
 
 TEST_F(MachineTest, BooleanOperationsAreExact) {

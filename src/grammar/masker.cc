@@ -5,17 +5,13 @@
 namespace strata::grammar {
 namespace {
 
-/// Subtrees of fewer nodes are walked again rather than remembered.
-constexpr std::uint32_t kWorthRemembering = 64;
 /// As many tokens as a mask of 128k bits has words to copy.
 constexpr std::size_t kSparse = 2'000;
 /// Dense masks of 16 KiB are forgotten all together when there are so many (32 MiB).
 constexpr std::size_t kMaxDense = 2'000;
 
-void Set(MaskWords mask, TokenId token) { mask[static_cast<std::size_t>(token) / 32] |= 1u << (token % 32); }
-
-void Set(MaskWords mask, std::span<const TokenId> tokens) {
-  for (const TokenId token : tokens) Set(mask, token);
+void SetBits(MaskWords mask, std::span<const TokenId> tokens) {
+  for (const TokenId token : tokens) SetBit(mask, token);
 }
 
 void Add(MaskWords mask, std::span<const std::uint32_t> words) {
@@ -47,7 +43,7 @@ void Masker::Fill(ConfigId config, MaskWords mask) {
   if (!narrow.empty()) {
     FillBelow(Whole(vocabulary_.all()), narrow.size() == threads.size() ? config : machine_.ConfigOf(narrow), mask);
   }
-  if (machine_.Accepts(config)) Set(mask, vocabulary_.end_tokens());
+  if (machine_.Accepts(config)) SetBits(mask, vocabulary_.end_tokens());
 }
 
 void Masker::FillThread(const Thread& thread, const Inside& inside, MaskWords mask) {
@@ -58,7 +54,7 @@ void Masker::FillThread(const Thread& thread, const Inside& inside, MaskWords ma
 
 /// The tokens that leave the thread's lexeme, where what follows takes them.
 void Masker::FillAfter(const Thread& thread, const LexemeTokens& tokens, bool closes_anywhere, MaskWords mask) {
-  Set(mask, tokens.tokens);
+  SetBits(mask, tokens.tokens);
   if (!closes_anywhere && tokens.ends.empty()) return;
   // A lexeme that is no word goes on at one place, whatever it spelled.
   const ConfigId after = machine_.AfterLexeme(thread, thread.state);
@@ -76,9 +72,9 @@ void Masker::FillBelow(const Place& place, ConfigId config, MaskWords mask) {
   place.trie->Walk(
       place.first, place.end, config, [&](ConfigId from, std::uint8_t byte) { return machine_.Step(from, byte); },
       [&](std::uint32_t node, ConfigId at) {
-        Set(mask, place.trie->tokens(node));
+        SetBits(mask, place.trie->tokens(node));
         const std::uint32_t end = place.trie->node(node).end;
-        if (end - node < kWorthRemembering) return true;
+        if (end - node < TokenTrie::kWorthRemembering) return true;
         const std::span<const Thread> threads = machine_.threads(at);
         if (threads.size() != 1 || machine_.network().node(threads[0].node).kind == Node::Kind::kWordLexeme) {
           return true;
@@ -107,7 +103,7 @@ const Masker::Inside& Masker::InsideOf(LexState state, const Place& place) {
     }
     if (inside->tokens.size() > kSparse) {
       inside->dense.assign(vocabulary_.mask_words(), 0);
-      Set(inside->dense, inside->tokens);
+      SetBits(inside->dense, inside->tokens);
       inside->tokens = {};
       ++dense_;
     }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/unicode.h"
+#include "grammar/test_network.h"
 #include "grammar/test_tokenizer.h"
 
 namespace strata::grammar {
@@ -31,13 +32,8 @@ std::vector<std::string> Texts() {
   return texts;
 }
 
-class MaskerTest : public testing::Test {
+class MaskerTest : public NetworkTest {
  protected:
-  NodeId Text(std::string_view text, NodeId next) { return Lexeme(store_.Literal(text), next); }
-  NodeId Lexeme(RegexId regex, NodeId next, Spelling spelling = Spelling::kText) {
-    return network_.Lexeme(lexer_.Start(regex, spelling), next);
-  }
-  RegexId Range(char32_t first, char32_t last) { return store_.Set(CharSet({{first, last}})); }
   RegexId Space() { return store_.Star(store_.Set(CharSet({{' ', ' '}, {'\n', '\n'}}))); }
   RegexId Digits() { return store_.Repeat(Range('0', '9'), 1, kUnbounded); }
 
@@ -71,11 +67,10 @@ class MaskerTest : public testing::Test {
         masker.Fill(config, mask);
         std::vector<std::pair<TokenId, ConfigId>> allowed;
         for (TokenId token = 0; token < vocabulary_.size(); ++token) {
-          ConfigId after = config;
-          for (const char byte : vocabulary_.text(token)) after = machine.Step(after, static_cast<std::uint8_t>(byte));
+          const ConfigId after = machine.Read(config, vocabulary_.text(token));
           bool expected = after != kDeadConfig && !vocabulary_.text(token).empty();
           if (vocabulary_.is_end(token)) expected = machine.Accepts(config);
-          const bool masked = mask[static_cast<std::size_t>(token) / 32] >> (token % 32) & 1;
+          const bool masked = HasBit(mask, token);
           ASSERT_EQ(masked, expected) << "token '" << vocabulary_.text(token) << "', step " << step;
           if (expected && !vocabulary_.is_end(token)) allowed.emplace_back(token, after);
         }
@@ -86,9 +81,6 @@ class MaskerTest : public testing::Test {
     EXPECT_FALSE(machine.exhausted());
   }
 
-  RegexStore store_;
-  Lexer lexer_{store_};
-  Network network_{lexer_};
   TestTokenizer tokenizer_{Texts(), {0, 1}};
   Vocabulary vocabulary_{tokenizer_, {0}};
 };

@@ -30,7 +30,8 @@ class TokenTrie {
   std::span<const std::int32_t> tokens(std::uint32_t i) const {
     return std::span(tokens_).subspan(nodes_[i].tokens, nodes_[i + 1].tokens - nodes_[i].tokens);
   }
-  std::uint16_t max_depth() const { return max_depth_; }
+  /// Subtrees of fewer nodes are walked again rather than what was found in them remembered.
+  static constexpr std::uint32_t kWorthRemembering = 64;
 
   /// Goes through the nodes [first, end) (siblings' subtrees) from `start`: `step(state, byte)` gives the next state,
   /// of which State() is dead; `visit(node, state)` sees each node that is reached and returns whether to go below it.

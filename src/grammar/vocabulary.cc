@@ -12,13 +12,6 @@ std::string SpecialText(TokenId token) {
   return {'\xFF', static_cast<char>(id >> 16 & 0xFF), static_cast<char>(id >> 8 & 0xFF), static_cast<char>(id & 0xFF)};
 }
 
-/// Subtrees of fewer nodes are as quickly walked.
-constexpr std::uint32_t kWorthRemembering = 64;
-
-void Set(std::vector<std::uint32_t>& mask, TokenId token) {
-  mask[static_cast<std::size_t>(token) / 32] |= 1u << (token % 32);
-}
-
 /// How many ordinary characters `text` has; nullopt where it has anything else.
 std::optional<std::size_t> CountOrdinary(std::string_view text) {
   std::size_t count = 0;
@@ -84,7 +77,7 @@ void Vocabulary::ArrangeForJson(const std::vector<std::pair<std::string, std::in
     const bool is_short = ordinary.value_or(length - (closes ? 1 : 0)) <= Lexer::kFreeLimit;
     if (ordinary) {
       every.emplace_back(text, id);
-      for (std::size_t n = *ordinary; n <= Lexer::kFreeLimit; ++n) Set(json.ordinary[n], id);
+      for (std::size_t n = *ordinary; n <= Lexer::kFreeLimit; ++n) SetBit(json.ordinary[n], id);
     } else {
       (closes ? closing : other).emplace_back(text, id);
     }
@@ -93,8 +86,8 @@ void Vocabulary::ArrangeForJson(const std::vector<std::pair<std::string, std::in
       continue;
     }
     if (closes) after.emplace_back(text.substr(length), id);
-    if (!closes) Set(json.any_open, id);
-    if (length == text.size()) Set(json.any, id);
+    if (!closes) SetBit(json.any_open, id);
+    if (length == text.size()) SetBit(json.any, id);
   }
   json.every_ordinary = TokenTrie(std::move(every));
   json.other = TokenTrie(std::move(other));
@@ -107,7 +100,7 @@ void Vocabulary::ArrangeForJson(const std::vector<std::pair<std::string, std::in
 void Vocabulary::LookBelowQuotes(Lexer& lexer, LexState free_string) {
   for (std::uint32_t node = 0; node < all_.size(); ++node) {
     const TokenTrie::Node& at = all_.node(node);
-    if (at.byte != '"' || at.end - node < kWorthRemembering) continue;
+    if (at.byte != '"' || at.end - node < TokenTrie::kWorthRemembering) continue;
     in_json_string_.below_quote[node].Collect(lexer, free_string, all_, node + 1, at.end);
   }
 }

@@ -25,6 +25,10 @@ namespace strata::grammar {
 
 /// One bit a token, the lowest bit of word 0 first.
 using MaskWords = std::span<std::uint32_t>;
+inline void SetBit(MaskWords mask, TokenId token) { mask[static_cast<std::size_t>(token) / 32] |= 1u << (token % 32); }
+inline bool HasBit(std::span<const std::uint32_t> mask, TokenId token) {
+  return (mask[static_cast<std::size_t>(token) / 32] >> (token % 32) & 1) != 0;
+}
 
 /// Immutable; shared by threads.
 class Vocabulary : public SpecialTokens {

@@ -1,6 +1,6 @@
 """Random JSON Schemas as response_format: every answer that ends by itself validates by Python's jsonschema.
 
-    random_schemas_test.py URL [COUNT] [SEED]
+    random_schemas_test.py [COUNT] [SEED]        of the server that harness.py finds in the environment
 
 Schemas that the server refuses (400 that names the keyword) are counted; nothing else may go wrong. Sampling is hot, so that
 the model wanders through the grammar rather than writing what it knows."""
@@ -9,14 +9,13 @@ import concurrent.futures
 import json
 import random
 import sys
-import urllib.error
-import urllib.request
 
 import jsonschema
 
-URL = sys.argv[1]
-COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 150
-SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+from harness import post
+
+COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 150
+SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 CHECKER = jsonschema.Draft202012Validator.FORMAT_CHECKER
 WORDS = ["name", "id", "kind", "größe", "a b", "x-1", "tags", "value", 'quo"te', "back\\slash", "日本"]
 
@@ -105,18 +104,12 @@ def value(rng, depth):
 def ask(seed):
     """(what came of it, details where it is wrong)"""
     schema = object_(random.Random(seed), 3)
-    body = {"model": "", "messages": [{"role": "user", "content": "Give me an example."}], "temperature": 1, "seed": seed,
+    body = {"messages": [{"role": "user", "content": "Give me an example."}], "temperature": 1, "seed": seed,
             "max_tokens": 400, "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
-    body.pop("model")
-    request = urllib.request.Request(URL + "/v1/chat/completions", json.dumps(body).encode(),
-                                     {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=300) as response:
-            answer = json.load(response)
-    except urllib.error.HTTPError as error:
-        problem = json.load(error)["error"]
-        good = error.code == 400 and problem["param"].startswith("response_format")
-        return ("refused" if good else "wrong", f"{json.dumps(schema)}\n{problem}")
+    status, answer = post("/v1/chat/completions", body)
+    if status != 200:
+        good = status == 400 and answer["error"]["param"].startswith("response_format")
+        return ("refused" if good else "wrong", f"{json.dumps(schema)}\n{answer['error']}")
     choice = answer["choices"][0]
     if choice["finish_reason"] == "length":
         return "cut", None

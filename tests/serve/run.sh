@@ -70,7 +70,7 @@ suite "$venv/bin/python" "$here/anthropic_sdk_test.py"
 suite "$venv/bin/python" "$here/completions_test.py"
 cp "$here/openai_sdk_test.mjs" "$node/"
 suite node "$node/openai_sdk_test.mjs"
-suite "$venv/bin/python" "$here/random_schemas_test.py" "$BASE_URL" 60
+suite "$venv/bin/python" "$here/random_schemas_test.py" 60
 suite "$venv/bin/python" "$here/isolation_test.py"
 suite "$venv/bin/python" "$here/drain_test.py"  # ends the server by SIGTERM amid streams
 

@@ -36,11 +36,7 @@ class Recogniser {
   bool Begins(std::string_view text) { return After(text) != kDeadConfig; }
 
  private:
-  ConfigId After(std::string_view text) {
-    ConfigId config = machine_->start();
-    for (const char byte : text) config = machine_->Step(config, static_cast<std::uint8_t>(byte));
-    return config;
-  }
+  ConfigId After(std::string_view text) { return machine_->Read(machine_->start(), text); }
 
   RegexStore store_;
   Lexer lexer_{store_};

@@ -31,10 +31,7 @@ Json Outcome(const Json& group) {
   Json wrong = Json::object();
   for (std::size_t i = 0; i < group["tests"].size(); ++i) {
     const Json& test = group["tests"][i];
-    ConfigId config = machine.start();
-    for (const char byte : test["data_text"].get<std::string>()) {
-      config = machine.Step(config, static_cast<std::uint8_t>(byte));
-    }
+    const ConfigId config = machine.Read(machine.start(), test["data_text"].get<std::string>());
     if (machine.Accepts(config) == test["valid"].get<bool>()) continue;
     wrong[std::to_string(i)] = test["valid"].get<bool>() ? "false negative" : "FALSE POSITIVE";
   }

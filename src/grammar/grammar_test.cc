@@ -1,0 +1,84 @@
+// A sequence's way through a grammar: masks, taking and taking back, what is forced, the end.
+#include "grammar/grammar.h"
+
+#include <gtest/gtest.h>
+
+#include "grammar/test_tokenizer.h"
+#include "grammar/vocabulary.h"
+
+namespace strata::grammar {
+namespace {
+
+class MatcherTest : public testing::Test {
+ protected:
+  Matcher Start(const std::string& pattern) {
+    auto grammar = Grammar::Compile(vocabulary_, {PatternFormat{pattern}});
+    EXPECT_TRUE(grammar) << grammar.error().ToString();
+    return Matcher(*grammar);
+  }
+  std::string Allowed(Matcher& matcher) {
+    std::vector<std::uint32_t> mask(vocabulary_->mask_words());
+    EXPECT_TRUE(matcher.FillMask(mask));
+    std::string names;
+    for (TokenId token = 0; token < vocabulary_->size(); ++token) {
+      EXPECT_EQ(HasBit(mask, token), matcher.Allows(token)) << token;
+      if (HasBit(mask, token)) names += std::string(tokenizer_.TokenText(token)) + " ";
+    }
+    return names;
+  }
+
+  static constexpr TokenId kEnd = 0, kA = 1, kB = 2, kAb = 3, kEmpty = 4;
+  TestTokenizer tokenizer_{{"<end>", "a", "b", "ab", "", "é"}, {kEnd}};
+  std::shared_ptr<const Vocabulary> vocabulary_ =
+      std::make_shared<const Vocabulary>(tokenizer_, std::vector<TokenId>{kEnd});
+};
+
+TEST_F(MatcherTest, TakesWhatTheMaskAllowsAndNothingElse) {
+  Matcher matcher = Start("(ab)+a?");
+  EXPECT_EQ(Allowed(matcher), "a ab ");
+  for (const TokenId wrong : {kB, kEnd, kEmpty, TokenId{-1}, TokenId{6}}) {
+    EXPECT_EQ(matcher.Accept(wrong).error().code(), ErrorCode::kInvalidArgument);
+  }
+  EXPECT_EQ(matcher.accepted(), 0U);
+  ASSERT_TRUE(matcher.Accept(kAb));
+  EXPECT_TRUE(matcher.may_end());
+  EXPECT_EQ(Allowed(matcher), "<end> a ab ");
+  ASSERT_TRUE(matcher.Accept(kEnd));
+  EXPECT_TRUE(matcher.ended());
+  EXPECT_EQ(Allowed(matcher), "");
+}
+
+TEST_F(MatcherTest, EndsByItselfWhereNothingMayFollow) {
+  Matcher matcher = Start("ab");
+  ASSERT_TRUE(matcher.Accept(kA));
+  EXPECT_FALSE(matcher.ended());
+  ASSERT_TRUE(matcher.Accept(kB));
+  EXPECT_TRUE(matcher.ended());
+}
+
+TEST_F(MatcherTest, GoesBack) {
+  Matcher matcher = Start("(ab)+a?");
+  for (const TokenId token : {kA, kB, kAb, kEnd}) ASSERT_TRUE(matcher.Accept(token));
+  matcher.Rollback(3);
+  EXPECT_FALSE(matcher.ended());
+  EXPECT_EQ(matcher.accepted(), 1U);
+  EXPECT_EQ(Allowed(matcher), "b ");
+  matcher.Rollback(9);
+  EXPECT_EQ(Allowed(matcher), "a ab ");
+}
+
+TEST_F(MatcherTest, ForcedTextIsWhatMustCome) {
+  Matcher matcher = Start("ab(ab|aé)b?");
+  EXPECT_EQ(matcher.ForcedText(), "aba");
+  EXPECT_EQ(matcher.ForcedText(2), "ab");
+  EXPECT_EQ(Start("éa").ForcedText(1), "");  // no half of a character
+  EXPECT_EQ(Start("a*").ForcedText(), "");
+}
+
+TEST_F(MatcherTest, RefusesWhatHasNoText) {
+  EXPECT_FALSE(Grammar::Compile(vocabulary_, {PatternFormat{"(?!a)a"}}));
+  EXPECT_FALSE(Grammar::Compile(vocabulary_, {PatternFormat{"("}}));
+}
+
+}  // namespace
+}  // namespace strata::grammar
