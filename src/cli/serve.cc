@@ -18,6 +18,7 @@
 #include "cli/commands.h"
 #include "cli/served_model.h"
 #include "cli/session.h"
+#include "mcp/server_config.h"
 #include "serve/api_keys.h"
 #include "serve/server.h"
 
@@ -31,6 +32,7 @@ struct ServeOptions {
   std::string model;
   serve::ServerOptions server;
   std::string api_key_file;
+  std::string mcp_servers_file;
   std::string port_file;
   double request_timeout = 600, drain_timeout = 30, idle_timeout = 75, read_timeout = 30, write_timeout = 30;
   LoadOptions load;
@@ -50,6 +52,12 @@ Status AddKeysOf(const std::string& path, ServeOptions& options) {
     options.server.api_keys.push_back(key);
     weights.push_back(weight);
   }
+  return {};
+}
+
+Status AddMcpServersOf(const std::string& path, ServeOptions& options) {
+  STRATA_TRY(const std::string text, ReadFile(path));
+  STRATA_TRY(options.server.mcp_servers, mcp::ParseServersFile(text), "in {}", path);
   return {};
 }
 
@@ -74,6 +82,7 @@ std::optional<Status> LoadUnlessStopped(serve::Server& server, const std::string
 Status Serve(ServeOptions options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
   if (!options.api_key_file.empty()) STRATA_CHECK(AddKeysOf(options.api_key_file, options));
+  if (!options.mcp_servers_file.empty()) STRATA_CHECK(AddMcpServersOf(options.mcp_servers_file, options));
   if (options.server.model_name.empty()) options.server.model_name = options.model;
   options.server.request_timeout = Seconds(options.request_timeout);
   options.server.drain_timeout = Seconds(options.drain_timeout);
@@ -144,6 +153,22 @@ void AddAccessOptions(CLI::App& command, ServeOptions& options) {
       ->group("Access");
 }
 
+void AddMcpOptions(CLI::App& command, ServeOptions& options) {
+  command.add_flag("--mcp", options.server.mcp, "Be an MCP server, too: POST /mcp offers the model as a tool")
+      ->group("MCP");
+  command
+      .add_option(
+          "--mcp-servers", options.mcp_servers_file,
+          "MCP servers whose tools requests to /v1/responses may have run here: a file of {\"mcpServers\": ...}")
+      ->check(CLI::ExistingFile)
+      ->group("MCP");
+  command
+      .add_option("--mcp-allow-url", options.server.mcp_allowed_urls,
+                  "Let requests name further MCP servers, those whose URL begins so; may be repeated")
+      ->allow_extra_args(false)
+      ->group("MCP");
+}
+
 void AddLimitOptions(CLI::App& command, ServeOptions& options) {
   const auto seconds = [&](const char* name, double& value, const char* help) {
     command.add_option(name, value, help)->check(CLI::Range(0.001, 1e6))->capture_default_str()->group("Limits");
@@ -186,6 +211,7 @@ void AddServe(CLI::App& app, Action& action) {
   AddModelOptions(*command, *options);
   AddNetworkOptions(*command, *options);
   AddAccessOptions(*command, *options);
+  AddMcpOptions(*command, *options);
   AddLimitOptions(*command, *options);
   AddSchedulingOptions(*command, options->load.scheduler);
   AddLoadOptions(*command, options->load);

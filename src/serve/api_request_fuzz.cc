@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "serve/anthropic/messages_request.h"
+#include "serve/mcp/json_rpc.h"
+#include "serve/mcp/protocol.h"
 #include "serve/request.h"
 #include "serve/responses/response_request.h"
 
@@ -45,6 +47,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (response) {
     CheckBounds(response->generate);
     MustBeTheClientsFault(strata::serve::responses::SetConversation(*response, nlohmann::ordered_json::array()));
+  }
+  nlohmann::ordered_json id;
+  if (const auto rpc = strata::serve::mcp::ParseMessage(body, id); rpc) {
+    for (const char* version : {"", "2025-11-25", "2026-07-28", "2000-01-01"}) {
+      const auto era = strata::serve::mcp::EraOf(
+          *rpc, {.protocol_version = version, .session_id = "", .method = rpc->method, .name = "=?base64?Y2hhdA==?="});
+      if (!era && era.error().message.empty()) std::abort();
+    }
   }
   MustBeTheClientsFault(strata::serve::ParseTokenizeRequest(body));
   MustBeTheClientsFault(strata::serve::ParseDetokenizeRequest(body));

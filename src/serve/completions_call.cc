@@ -23,6 +23,8 @@ class CompletionsWriter : public ResponseWriter {
         continuous_usage_(request.continuous_usage),
         choices_(static_cast<std::size_t>(request.n) * std::max<std::size_t>(request.prompts.size(), 1)) {}
 
+  void Answer(std::vector<ChoiceDelta>&& choices) override { answer_ = std::move(choices); }
+
   void Begin(std::string& /*out*/) override {}
 
   void Delta(ChoiceDelta&& delta, const Usage& usage, std::string& out) override {
@@ -51,6 +53,7 @@ class CompletionsWriter : public ResponseWriter {
   virtual std::string UsageChunk(const Usage& usage) const = 0;
 
   const ResponseHeader& header() const { return header_; }
+  std::span<const ChoiceDelta> answer() const { return answer_; }
   Choice& ChoiceOf(const ChoiceDelta& delta) { return choices_[static_cast<std::size_t>(delta.index)]; }
 
   bool SaysSomething(const ChoiceDelta& delta) const {
@@ -62,15 +65,14 @@ class CompletionsWriter : public ResponseWriter {
   const ResponseHeader header_;
   const bool include_usage_, continuous_usage_;
   std::vector<Choice> choices_;
+  std::vector<ChoiceDelta> answer_;
 };
 
 class ChatWriter final : public CompletionsWriter {
  public:
   using CompletionsWriter::CompletionsWriter;
 
-  std::string Whole(std::span<const ChoiceDelta> choices, const Usage& usage) override {
-    return ChatResponse(header(), choices, usage);
-  }
+  std::string Whole(const Usage& usage) override { return ChatResponse(header(), answer(), usage); }
 
  private:
   void Write(ChoiceDelta&& delta, const UsageField& usage, std::string& out) override {
@@ -92,9 +94,7 @@ class CompletionWriter final : public CompletionsWriter {
  public:
   using CompletionsWriter::CompletionsWriter;
 
-  std::string Whole(std::span<const ChoiceDelta> choices, const Usage& usage) override {
-    return CompletionResponse(header(), choices, usage);
-  }
+  std::string Whole(const Usage& usage) override { return CompletionResponse(header(), answer(), usage); }
 
  private:
   void Write(ChoiceDelta&& delta, const UsageField& usage, std::string& out) override {

@@ -10,6 +10,8 @@
 #include "serve/anthropic/error.h"
 #include "serve/endpoints.h"
 #include "serve/generate.h"
+#include "serve/mcp/endpoint.h"
+#include "serve/mcp/json_rpc.h"
 #include "serve/wire.h"
 
 namespace strata::serve {
@@ -41,7 +43,8 @@ asio::awaitable<void> Connection::Run() {
                           .first_byte = first ? options.read_timeout : options.idle_timeout,
                           .whole = options.read_timeout});
     request_ = {};
-    keep_alive_ = responding_ = speaks_anthropic_ = false;
+    keep_alive_ = responding_ = false;
+    protocol_ = Protocol::kOpenAi;
     first = false;
     const Outcome outcome = co_await reader.ReadHeader();
     if (outcome == Outcome::kClosed) co_return;
@@ -62,7 +65,7 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
   request_.request_id = RequestIdFor(request_.request_id);
   old_client_ = reader.is_http_1_0();
   const RouteMatch match = FindRoute(request_.method, request_.path);
-  speaks_anthropic_ = SpeaksAnthropic(match.route);
+  protocol_ = ProtocolOf(match.route);
   std::optional<HttpResponse> early = AnswerEarly(match);
   if (!early && reader.has_body()) {
     if (reader.expects_continue()) co_await Send("HTTP/1.1 100 Continue\r\n\r\n");
@@ -105,9 +108,11 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
 }
 
 std::optional<HttpResponse> Connection::AnswerEarly(const RouteMatch& match) const {
+  const ApiError nothing_here = Simple(404, "There is no " + request_.path + " here.", "not_found");
+  if (protocol_ == Protocol::kMcp && !state_->options.mcp) return ErrorResponse(nothing_here);
   switch (match.kind) {
     case RouteMatch::Kind::kNoSuchPath:
-      return ErrorOf(Simple(404, "There is no " + request_.path + " here.", "not_found"));
+      return ErrorOf(nothing_here);
     case RouteMatch::Kind::kWrongMethod: {
       HttpResponse response =
           ErrorOf(Simple(405, request_.path + " does not take " + request_.method + ".", "method_not_allowed"));
@@ -118,6 +123,10 @@ std::optional<HttpResponse> Connection::AnswerEarly(const RouteMatch& match) con
       return HttpResponse{.status = 204, .headers = {{"Allow", match.allow}}};
     case RouteMatch::Kind::kFound:
       break;
+  }
+  if (protocol_ == Protocol::kMcp && !mcp::IsOriginAllowed(state_->options, request_.origin)) {
+    return ErrorOf(
+        Simple(403, "Pages of this origin may not use the server (--allowed-origin).", "origin_not_allowed"));
   }
   if (!IsAuthorized(state_->options, match.route, request_.authorization)) {
     const bool none = request_.authorization.empty();
@@ -132,7 +141,15 @@ std::optional<HttpResponse> Connection::AnswerEarly(const RouteMatch& match) con
 }
 
 HttpResponse Connection::ErrorOf(const ApiError& error) const {
-  return speaks_anthropic_ ? anthropic::ErrorResponse(error, request_.request_id) : ErrorResponse(error);
+  switch (protocol_) {
+    case Protocol::kAnthropic:
+      return anthropic::ErrorResponse(error, request_.request_id);
+    case Protocol::kMcp:
+      return mcp::RpcErrorResponse(error);
+    case Protocol::kOpenAi:
+      break;
+  }
+  return ErrorResponse(error);
 }
 
 asio::awaitable<void> Connection::Handle(const RouteMatch& match) {
@@ -147,12 +164,16 @@ asio::awaitable<void> Connection::Handle(const RouteMatch& match) {
     co_await Refuse(model.error());
     co_return;
   }
+  if (match.route == Route::kMcp) {
+    co_await mcp::ServePost(*state_, *model, request_, arrived, *this);
+    co_return;
+  }
   co_await Generate(*state_, *model, match.route, request_, arrived, *this);
 }
 
 void Connection::AddCommonHeaders(HttpResponse& response, bool preflight) const {
   response.headers.emplace_back("X-Request-Id", request_.request_id);
-  if (speaks_anthropic_) response.headers.emplace_back("Request-Id", request_.request_id);
+  if (protocol_ == Protocol::kAnthropic) response.headers.emplace_back("Request-Id", request_.request_id);
   for (auto& header : CorsHeaders(state_->options, request_, preflight)) response.headers.push_back(std::move(header));
 }
 

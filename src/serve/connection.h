@@ -48,7 +48,7 @@ class Connection final : private Exchange {
 
   // Of the request that is being answered.
   HttpRequest request_;
-  bool speaks_anthropic_ = false;
+  Protocol protocol_ = Protocol::kOpenAi;
   bool keep_alive_ = false;  ///< after this response
   bool old_client_ = false;  ///< HTTP/1.0: no chunks
   bool responding_ = false;  ///< something of the response is sent

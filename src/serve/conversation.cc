@@ -46,6 +46,14 @@ void Conversation::AddToolResult(std::string call_id, std::string text) {
   messages_.push_back({{"role", "tool"}, {"tool_call_id", std::move(call_id)}, {"content", std::move(text)}});
 }
 
+void Conversation::SetToolResult(std::string_view call_id, std::string text) {
+  for (auto message = messages_.rbegin(); message != messages_.rend(); ++message) {
+    if (message->value("tool_call_id", "") != call_id) continue;
+    (*message)["content"] = std::move(text);
+    return;
+  }
+}
+
 std::string_view Conversation::last_role() const {
   if (messages_.empty()) return {};
   return messages_.back().at("role").get_ref<const std::string&>();

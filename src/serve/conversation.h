@@ -23,11 +23,14 @@ class Conversation {
   void AddCall(std::string id, std::string name, std::string arguments);
 
   void AddToolResult(std::string call_id, std::string text);
+  /// Another text for the last result of this call.
+  void SetToolResult(std::string_view call_id, std::string text);
 
   bool HasCall(const std::string& id) const { return calls_.contains(id); }
   /// "" while there are no messages.
   std::string_view last_role() const;
 
+  const nlohmann::ordered_json& messages() const { return messages_; }
   nlohmann::ordered_json Take() { return std::move(messages_); }
 
  private:

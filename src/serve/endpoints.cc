@@ -5,6 +5,7 @@
 
 #include "serve/anthropic/count_tokens.h"
 #include "serve/generation.h"
+#include "serve/mcp/endpoint.h"
 #include "serve/request.h"
 #include "serve/response_json.h"
 #include "serve/responses/stored.h"
@@ -108,12 +109,15 @@ Answer AnswerPlain(const ServerState& state, const RouteMatch& match, const Http
       return responses::DeleteResponse(*state.responses, tenant, match.argument);
     case Route::kInputItems:
       return responses::ListInputItems(*state.responses, tenant, match.argument, request.query);
+    case Route::kMcpDelete:
+      return mcp::ServeDelete(state, request);
     case Route::kVersion:
     case Route::kMetrics:
     case Route::kChatCompletions:
     case Route::kCompletions:
     case Route::kResponses:
     case Route::kMessages:
+    case Route::kMcp:
       break;
   }
   return std::unexpected(ApiError{.status = 500, .message = "not a plain endpoint", .type = "server_error"});

@@ -1,5 +1,7 @@
 #include "serve/generate.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -21,7 +23,29 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// One request under way: its choices, and what has been told to the client and to the metrics.
+/// An answer of the engine under way.
+struct Round {
+  struct Choice {
+    ChoiceStream stream;
+    double first_token = 0, last_token = 0;  ///< monotonic seconds; 0 = none yet
+  };
+
+  Round(const asio::any_io_executor& executor, std::shared_ptr<Engine> engine, GenerateRequest asked_for,
+        double asked_seconds)
+      : request(std::move(asked_for)), asked(asked_seconds), channel(executor), submission(std::move(engine)) {}
+
+  bool done() const {
+    return std::ranges::all_of(choices, [](const Choice& choice) { return choice.stream.done(); });
+  }
+
+  GenerateRequest request;  ///< with what its prompt asks for besides
+  const double asked;       ///< monotonic seconds
+  EventChannel channel;
+  std::vector<Choice> choices;
+  Submission submission;  ///< gone before the channel is
+};
+
+/// One request under way: its answers, and what has been told to the client and to the metrics.
 class Run {
  public:
   Run(ServerState& state, std::shared_ptr<const LoadedModel> model, GenerateCall call, double arrived,
@@ -31,118 +55,174 @@ class Run {
         request_(std::move(call.request)),
         id_(std::move(call.id)),
         writer_(std::move(call.writer)),
+        rounds_(std::move(call.rounds)),
         arrived_(arrived),
-        exchange_(exchange),
-        channel_(exchange.executor()),
-        submission_(model_->served->engine) {}
+        deadline_(std::chrono::steady_clock::now() + state.options.request_timeout),
+        exchange_(exchange) {}
 
   ~Run() {
-    for (const Choice& choice : choices_) {
+    if (!round_) return;
+    for (const Round::Choice& choice : round_->choices) {
       if (!choice.stream.done()) Report(choice, "abort");
     }
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  std::optional<ApiError> Start() {
-    auto prompts = PreparePrompts(*model_, request_);
+  asio::awaitable<void> Respond() {
+    // Of a single answer, everything that can be refused is, before a stream begins.
+    if (!rounds_) {
+      if (const std::optional<ApiError> refused = Ask(arrived_)) {
+        co_await exchange_.Refuse(*refused);
+        co_return;
+      }
+    }
+    exchange_.OnClientGone([this] { Interrupt(); });
+    if (request_.stream) {
+      co_await Streamed();
+    } else {
+      co_await Whole();
+    }
+  }
+
+ private:
+  using Choice = Round::Choice;
+
+  asio::awaitable<void> Whole() {
+    std::optional<ApiError> error;
+    while (!error && co_await NextAnswer(error)) {
+      std::vector<ChoiceDelta> results(round_->choices.size());
+      error = co_await Listen(
+          [&](ChoiceDelta&& delta) { results[static_cast<std::size_t>(delta.index)].Append(std::move(delta)); });
+      if (!gone_ && !error) writer_->Answer(std::move(results));
+    }
+    if (gone_) co_return;
+    if (error) {
+      co_await exchange_.Refuse(*error);
+    } else {
+      co_await exchange_.Respond({.body = writer_->Whole(TotalUsage()), .headers = {}});
+    }
+  }
+
+  asio::awaitable<void> Streamed() {
+    co_await exchange_.BeginStream({.content_type = "text/event-stream; charset=utf-8",
+                                    .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}}});
+    writer_->Begin(out_);
+    std::optional<ApiError> error;
+    while (!error && co_await NextAnswer(error)) {
+      error = co_await Listen([&](ChoiceDelta&& delta) { writer_->Delta(std::move(delta), TotalUsage(), out_); });
+    }
+    if (gone_) co_return;
+    if (error) {
+      writer_->Fail(*error, TotalUsage(), out_);
+    } else {
+      writer_->End(TotalUsage(), out_);
+    }
+    if (co_await Flush()) co_await exchange_.EndStream();
+  }
+
+  /// Whether there is another answer to listen to; if not, the response is complete, or `error` says why it is not, or
+  /// nobody waits for it any more.
+  asio::awaitable<bool> NextAnswer(std::optional<ApiError>& error) {
+    if (!rounds_) co_return !gone_ && !round_->done();
+    const bool first = !round_;
+    FinishAnswer();
+    for (;;) {
+      const auto step = co_await rounds_->Next(request_, out_);
+      if (gone_ || !co_await Flush()) co_return false;
+      if (!step) {
+        error = step.error();
+        co_return false;
+      }
+      if (*step == Rounds::Step::kEnd) co_return false;
+      if (*step == Rounds::Step::kGenerate) break;
+    }
+    error = Ask(first ? arrived_ : MonotonicSeconds());
+    co_return !error;
+  }
+
+  /// `tell` gets what each event adds, until every choice is done. Returns why there is no whole answer.
+  template <class Tell>
+  asio::awaitable<std::optional<ApiError>> Listen(Tell tell) {
+    while (!round_->done() && co_await Flush()) {
+      std::vector<EventChannel::Item> items = co_await round_->channel.Take();
+      if (gone_) break;
+      for (EventChannel::Item& item : items) {
+        Choice& choice = round_->choices[static_cast<std::size_t>(item.choice)];
+        if (choice.stream.done()) continue;
+        ChoiceDelta delta = Advance(choice, std::move(item));
+        if (choice.stream.error()) co_return ToApiError(*choice.stream.error());
+        tell(std::move(delta));
+      }
+    }
+    co_return std::nullopt;
+  }
+
+  /// Gives the engine the request as it is now. `asked_seconds` is monotonic.
+  std::optional<ApiError> Ask(double asked_seconds) {
+    const auto& engine = model_->served->engine;
+    auto round = std::make_unique<Round>(exchange_.executor(), engine, request_, asked_seconds);
+    GenerateRequest& request = round->request;
+    auto prompts = PreparePrompts(*model_, request);
     if (!prompts) return prompts.error();
-    const auto grammar = CompileConstraint(*model_, request_);
+    const auto grammar = CompileConstraint(*model_, request);
     if (!grammar) return ToApiError(grammar.error());
     int index = 0;
     for (const auto& prompt : *prompts) {
-      for (int i = 0; i < request_.n; ++i) {
-        choices_.push_back({.stream = ChoiceStream(index, prompt, model_->tokenizer(), request_,
-                                                   MakeAnswerParser(*model_, request_, *prompt, CallSeed(index)))});
+      for (int i = 0; i < request.n; ++i) {
+        round->choices.push_back(
+            {.stream = ChoiceStream(index, prompt, model_->tokenizer(), request,
+                                    MakeAnswerParser(*model_, request, *prompt, CallSeed(choices_before_ + index)))});
         ++index;
       }
     }
-    const auto deadline = std::chrono::steady_clock::now() + state_.options.request_timeout;
-    if (const Status status = submission_.Submit(*prompts, request_, *grammar, deadline, channel_); !status) {
-      choices_.clear();
+    choices_before_ += index;
+    if (const Status status = round->submission.Submit(*prompts, request, *grammar, deadline_, round->channel);
+        !status) {
       ApiError error = ToApiError(status.error());
       if (status.error().code() == ErrorCode::kResourceExhausted) {
-        error.retry_after_seconds = static_cast<int>(std::ceil(model_->served->engine->SecondsUntilRoom()));
+        error.retry_after_seconds = static_cast<int>(std::ceil(engine->SecondsUntilRoom()));
       }
       return error;
     }
     const auto length = static_cast<std::int64_t>(prompts->front()->tokens.size());
-    state_.metrics->OnAccepted(request_.n, request_.max_tokens.value_or(model_->max_context - length));
+    state_.metrics->OnAccepted(request.n, request.max_tokens.value_or(model_->max_context - length));
+    round_ = std::move(round);
     return std::nullopt;
   }
 
-  asio::awaitable<void> Whole() {
-    exchange_.OnClientGone([this] { channel_.Interrupt(); });
-    std::vector<ChoiceDelta> results(choices_.size());
-    while (!AllDone()) {
-      std::vector<EventChannel::Item> items = co_await channel_.Take();
-      if (items.empty()) co_return;
-      for (EventChannel::Item& item : items) {
-        Choice& choice = choices_[static_cast<std::size_t>(item.choice)];
-        if (choice.stream.done()) continue;
-        results[static_cast<std::size_t>(item.choice)].Append(Advance(choice, std::move(item)));
-        if (choice.stream.error()) {
-          co_await exchange_.Refuse(ToApiError(*choice.stream.error()));
-          co_return;
-        }
-      }
-    }
-    co_await exchange_.Respond({.body = writer_->Whole(results, TotalUsage()), .headers = {}});
+  /// Before what follows an answer.
+  void FinishAnswer() {
+    if (!round_) return;
+    const Usage usage = UsageOf(*round_);
+    usage_before_ += usage;
+    if (request_.max_tokens) *request_.max_tokens -= usage.completion_tokens;
+    round_ = nullptr;
   }
 
-  asio::awaitable<void> Streamed() {
-    exchange_.OnClientGone([this] { channel_.Interrupt(); });
-    co_await exchange_.BeginStream({.content_type = "text/event-stream; charset=utf-8",
-                                    .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}}});
-    std::string out;
-    writer_->Begin(out);
-    std::optional<Error> error;
-    while (!AllDone() && !error) {
-      if (!out.empty() && !co_await exchange_.Write(std::exchange(out, {}))) co_return;
-      std::vector<EventChannel::Item> items = co_await channel_.Take();
-      if (items.empty()) co_return;
-      for (EventChannel::Item& item : items) {
-        Choice& choice = choices_[static_cast<std::size_t>(item.choice)];
-        if (choice.stream.done()) continue;
-        ChoiceDelta delta = Advance(choice, std::move(item));
-        error = choice.stream.error();
-        if (error) break;
-        writer_->Delta(std::move(delta), TotalUsage(), out);
-      }
-    }
-    if (error) {
-      writer_->Fail(ToApiError(*error), TotalUsage(), out);
-    } else {
-      writer_->End(TotalUsage(), out);
-    }
-    if (co_await exchange_.Write(out)) co_await exchange_.EndStream();
+  /// Sends what the stream has to say. False when nobody takes it any more.
+  asio::awaitable<bool> Flush() {
+    if (!gone_ && !out_.empty() && !co_await exchange_.Write(std::exchange(out_, {}))) gone_ = true;
+    co_return !gone_;
   }
 
-  bool stream() const { return request_.stream; }
-
- private:
-  struct Choice {
-    ChoiceStream stream;
-    double first_token = 0, last_token = 0;  ///< monotonic seconds; 0 = none yet
-  };
+  void Interrupt() {
+    gone_ = true;
+    if (round_) round_->channel.Interrupt();
+    if (rounds_) rounds_->Interrupt();
+  }
 
   /// Makes the ids of a choice's calls its own.
   std::uint64_t CallSeed(int choice) const { return SeedOfChoice(std::hash<std::string>()(id_), choice); }
 
-  bool AllDone() const {
-    for (const Choice& choice : choices_) {
-      if (!choice.stream.done()) return false;
-    }
-    return true;
-  }
-
   ChoiceDelta Advance(Choice& choice, EventChannel::Item item) {
-    if (item.event.finish) submission_.MarkEnded(item.choice);
+    Submission& submission = round_->submission;
+    if (item.event.finish) submission.MarkEnded(item.choice);
     const bool prompt_known = choice.first_token > 0;
     if (!item.event.tokens.empty()) {  // tokens that come together, by speculation, are waited for once
       if (choice.first_token == 0) {
         choice.first_token = item.seconds;
-        state_.metrics->OnFirstToken(item.seconds - arrived_);
+        state_.metrics->OnFirstToken(item.seconds - round_->asked);
       } else {
         state_.metrics->OnNextToken(item.seconds - choice.last_token);
       }
@@ -152,7 +232,7 @@ class Run {
     if (!prompt_known && choice.first_token > 0) {
       state_.metrics->OnPrompt(choice.stream.prompt_tokens(), choice.stream.cached_tokens());
     }
-    if (choice.stream.ended_early()) submission_.Cancel(item.choice);
+    if (choice.stream.ended_early()) submission.Cancel(item.choice);
     if (choice.stream.done()) {
       const std::string_view reason = delta.finish_reason == "tool_calls" ? "stop" : delta.finish_reason;  // as vLLM's
       Report(choice, choice.stream.error() ? std::string_view("error") : reason);
@@ -161,23 +241,30 @@ class Run {
   }
 
   void Report(const Choice& choice, std::string_view reason) {
+    const double asked = round_->asked;
     state_.metrics->OnChoiceEnd({.reason = reason,
-                                 .seconds = MonotonicSeconds() - arrived_,
-                                 .first_token_seconds = choice.first_token > 0 ? choice.first_token - arrived_ : 0,
+                                 .seconds = MonotonicSeconds() - asked,
+                                 .first_token_seconds = choice.first_token > 0 ? choice.first_token - asked : 0,
                                  .prompt_tokens = choice.stream.prompt_tokens(),
                                  .output_tokens = choice.stream.output_tokens()});
   }
 
   /// A prompt counts once, however many choices it has.
-  Usage TotalUsage() const {
+  Usage UsageOf(const Round& round) const {
     Usage usage;
-    for (std::size_t i = 0; i < choices_.size(); ++i) {
-      usage.completion_tokens += choices_[i].stream.output_tokens();
-      usage.reasoning_tokens += choices_[i].stream.reasoning_tokens();
+    for (std::size_t i = 0; i < round.choices.size(); ++i) {
+      const ChoiceStream& stream = round.choices[i].stream;
+      usage.completion_tokens += stream.output_tokens();
+      usage.reasoning_tokens += stream.reasoning_tokens();
       if (i % static_cast<std::size_t>(request_.n) != 0) continue;
-      usage.prompt_tokens += choices_[i].stream.prompt_tokens();
-      usage.cached_tokens += choices_[i].stream.cached_tokens();
+      usage.prompt_tokens += stream.prompt_tokens();
+      usage.cached_tokens += stream.cached_tokens();
     }
+    return usage;
+  }
+  Usage TotalUsage() const {
+    Usage usage = usage_before_;
+    if (round_) usage += UsageOf(*round_);
     return usage;
   }
 
@@ -186,11 +273,15 @@ class Run {
   GenerateRequest request_;
   const std::string id_;
   const std::unique_ptr<ResponseWriter> writer_;
+  const std::unique_ptr<Rounds> rounds_;
   const double arrived_;
+  const std::chrono::steady_clock::time_point deadline_;
   Exchange& exchange_;
-  EventChannel channel_;
-  std::vector<Choice> choices_;
-  Submission submission_;
+  std::unique_ptr<Round> round_;
+  Usage usage_before_;      ///< of the answers before this one
+  int choices_before_ = 0;  ///< in all answers asked for
+  std::string out_;         ///< events of a stream that are not sent yet
+  bool gone_ = false;       ///< nobody waits for the response
 };
 
 /// Every protocol's way to the engine begins here.
@@ -222,16 +313,13 @@ asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedM
     co_return;
   }
   call->request.tenant = tenant;
-  Run run(state, std::move(model), std::move(*call), arrived_seconds, exchange);
-  if (const std::optional<ApiError> refused = run.Start()) {
-    co_await exchange.Refuse(*refused);
-    co_return;
-  }
-  if (run.stream()) {
-    co_await run.Streamed();
-  } else {
-    co_await run.Whole();
-  }
+  co_await RunCall(state, std::move(model), std::move(*call), arrived_seconds, exchange);
+}
+
+asio::awaitable<void> RunCall(ServerState& state, std::shared_ptr<const LoadedModel> model, GenerateCall call,
+                              double arrived_seconds, Exchange& exchange) {
+  Run run(state, std::move(model), std::move(call), arrived_seconds, exchange);
+  co_await run.Respond();
 }
 
 }  // namespace strata::serve

@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "serve/exchange.h"
+#include "serve/generate_call.h"
 #include "serve/http.h"
 #include "serve/state.h"
 
@@ -16,5 +17,9 @@ namespace strata::serve {
 /// client is gone; whatever the engine still does for it is then cancelled. `arrived_seconds` is monotonic.
 boost::asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedModel> model, Route route,
                                       const HttpRequest& http, double arrived_seconds, Exchange& exchange);
+
+/// The part of Generate that follows when a protocol has made its call of the body.
+boost::asio::awaitable<void> RunCall(ServerState& state, std::shared_ptr<const LoadedModel> model, GenerateCall call,
+                                     double arrived_seconds, Exchange& exchange);
 
 }  // namespace strata::serve

@@ -10,6 +10,7 @@
 #include "serve/api_error.h"
 #include "serve/request.h"
 #include "serve/response_writer.h"
+#include "serve/rounds.h"
 #include "serve/state.h"
 
 namespace strata::serve {
@@ -25,6 +26,7 @@ struct GenerateCall {
   GenerateRequest request;
   std::string id;  ///< of the response
   std::unique_ptr<ResponseWriter> writer;
+  std::unique_ptr<Rounds> rounds = nullptr;  ///< null: the response is one answer
 };
 
 /// Errors are the client's: statuses of 400 and 404, naming the field.

@@ -1,6 +1,8 @@
 #include "serve/generation.h"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -76,6 +78,24 @@ std::expected<void, ApiError> CheckTokens(const LoadedModel& model, const std::s
   return {};
 }
 
+bool IsResult(const nlohmann::ordered_json& message) { return message.value("role", "") == "tool"; }
+
+/// The conversation with the special tokens hidden that are written in what tools return and in what tools are said to
+/// be; nothing where there are none.
+std::optional<ChatInput> HideData(const SpecialTexts& specials, const ChatInput& input) {
+  const auto& variables = *input.variables;
+  const auto has = [&](const char* name) { return variables.contains(name) && specials.Has(variables[name]); };
+  const auto result_has = [&](const auto& message) { return IsResult(message) && specials.Has(message); };
+  if (!has("tools") && !std::ranges::any_of(variables.at("messages"), result_has)) return std::nullopt;
+  ChatInput hidden = input;
+  hidden.variables = std::make_shared<nlohmann::ordered_json>(variables);
+  if (variables.contains("tools")) specials.Hide((*hidden.variables)["tools"]);
+  for (auto& message : hidden.variables->at("messages")) {
+    if (IsResult(message)) specials.Hide(message);
+  }
+  return hidden;
+}
+
 }  // namespace
 
 std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input) {
@@ -83,11 +103,14 @@ std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const Cha
     return Refuse("messages", "no_chat_template",
                   "The model has no chat template, so it cannot take messages; /v1/completions takes a prompt.");
   }
-  auto text = RenderChat(model.ChatFor(input), *model.dialect, input, model.tokenizer(), UnixSeconds());
+  const std::optional<ChatInput> hidden = HideData(*model.specials, input);
+  const ChatInput& shown = hidden ? *hidden : input;
+  auto text = RenderChat(model.ChatFor(shown), *model.dialect, shown, model.tokenizer(), UnixSeconds());
   if (!text) return std::unexpected(ToApiError(text.error()));
   Prompt prompt{.text = std::move(*text), .tokens = {}};
-  prompt.tokens =
-      model.tokenizer().Encode(prompt.text, {.add_special_tokens = input.add_special_tokens, .parse_special = true});
+  prompt.tokens = hidden ? model.specials->Encode(prompt.text, input.add_special_tokens)
+                         : model.tokenizer().Encode(
+                               prompt.text, {.add_special_tokens = input.add_special_tokens, .parse_special = true});
   return prompt;
 }
 

@@ -29,6 +29,8 @@ constexpr std::array kRoutes = {
     Entry{"DELETE", "/v1/responses/*", Route::kDeleteResponse},
     Entry{"POST", "/v1/messages", Route::kMessages},
     Entry{"POST", "/v1/messages/count_tokens", Route::kCountTokens},
+    Entry{"POST", "/mcp", Route::kMcp},
+    Entry{"DELETE", "/mcp", Route::kMcpDelete},
     Entry{"POST", "/tokenize", Route::kTokenize},
     Entry{"POST", "/detokenize", Route::kDetokenize},
     Entry{"GET", "/health", Route::kHealth},
@@ -85,10 +87,21 @@ RouteMatch FindRoute(std::string_view method, std::string_view path) {
 
 bool Generates(Route route) {
   return route == Route::kChatCompletions || route == Route::kCompletions || route == Route::kResponses ||
-         route == Route::kMessages;
+         route == Route::kMessages || route == Route::kMcp;
 }
 
-bool SpeaksAnthropic(Route route) { return route == Route::kMessages || route == Route::kCountTokens; }
+Protocol ProtocolOf(Route route) {
+  switch (route) {
+    case Route::kMessages:
+    case Route::kCountTokens:
+      return Protocol::kAnthropic;
+    case Route::kMcp:
+    case Route::kMcpDelete:
+      return Protocol::kMcp;
+    default:
+      return Protocol::kOpenAi;
+  }
+}
 
 std::string DecodePath(std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"}) {  // RFC 9112, 3.2.2: the absolute form
@@ -144,7 +157,8 @@ std::vector<std::pair<std::string, std::string>> CorsHeaders(const ServerOptions
   const bool any = std::ranges::find(options.allowed_origins, "*") != options.allowed_origins.end();
   if (!any && std::ranges::find(options.allowed_origins, request.origin) == options.allowed_origins.end()) return {};
   std::vector<std::pair<std::string, std::string>> headers = {
-      {"Access-Control-Allow-Origin", any ? "*" : request.origin}, {"Access-Control-Expose-Headers", "X-Request-Id"}};
+      {"Access-Control-Allow-Origin", any ? "*" : request.origin},
+      {"Access-Control-Expose-Headers", "X-Request-Id, Mcp-Session-Id"}};
   if (!any) headers.emplace_back("Vary", "Origin");
   if (preflight) {
     headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE, OPTIONS");

@@ -12,12 +12,21 @@
 
 namespace strata::serve {
 
+/// Headers of the Model Context Protocol; empty where they are missing.
+struct McpHeaders {
+  std::string protocol_version;  ///< MCP-Protocol-Version
+  std::string session_id;        ///< Mcp-Session-Id
+  std::string method, name;      ///< Mcp-Method, Mcp-Name
+};
+
 struct HttpRequest {
   std::string method;  ///< "GET"
   std::string path;    ///< percent-decoded, without query
   std::string query;   ///< after the "?", as it came
   std::string authorization;
   std::string origin;
+  std::string accept;
+  McpHeaders mcp;
   std::string request_id;         ///< X-Request-Id; only printable ASCII survives
   std::string preflight_headers;  ///< Access-Control-Request-Headers
   std::string body;
@@ -41,6 +50,8 @@ enum class Route {
   kInputItems,      ///< /v1/responses/{id}/input_items
   kMessages,
   kCountTokens,
+  kMcp,
+  kMcpDelete,  ///< the same path
   kTokenize,
   kDetokenize,
   kHealth,
@@ -60,8 +71,10 @@ struct RouteMatch {
 RouteMatch FindRoute(std::string_view method, std::string_view path);
 /// Whether an answer comes from the engine, and not at once.
 bool Generates(Route route);
-/// Whether clients of this route expect Anthropic's errors and headers; all others know OpenAI's.
-bool SpeaksAnthropic(Route route);
+
+/// Whose errors and headers the clients of a route expect.
+enum class Protocol : std::uint8_t { kOpenAi, kAnthropic, kMcp };
+Protocol ProtocolOf(Route route);
 
 /// The target of a request line without its query, percent-decoded ("%2F" too: model ids contain slashes).
 std::string DecodePath(std::string_view target);

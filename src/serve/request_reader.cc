@@ -86,6 +86,11 @@ HttpRequest RequestReader::TakeHeader() const {
           .query = std::string(QueryOf(message.target())),
           .authorization = std::move(authorization),
           .origin = field(http::field::origin),
+          .accept = field(http::field::accept),
+          .mcp = {.protocol_version = field("MCP-Protocol-Version"),
+                  .session_id = field("Mcp-Session-Id"),
+                  .method = field("Mcp-Method"),
+                  .name = field("Mcp-Name")},
           .request_id = field("X-Request-Id"),
           .preflight_headers = field(http::field::access_control_request_headers),
           .body = {}};

@@ -19,6 +19,8 @@ struct Usage {
   std::int64_t completion_tokens = 0;
   std::int64_t cached_tokens = 0;     ///< of the prompt tokens
   std::int64_t reasoning_tokens = 0;  ///< of the completion tokens
+
+  Usage& operator+=(const Usage& other);
 };
 nlohmann::ordered_json UsageJson(const Usage& usage);
 

@@ -1,8 +1,8 @@
 // How a protocol says what the choices of a request become: its JSON and the events of its streams.
 #pragma once
 
-#include <span>
 #include <string>
+#include <vector>
 
 #include "serve/api_error.h"
 #include "serve/choice.h"
@@ -10,14 +10,17 @@
 
 namespace strata::serve {
 
-/// One response. Either Whole is called, once; or Begin, Delta for everything that the choices say, and at last End or
-/// Fail. What these append to `out` are whole server-sent events.
+/// One response, of one answer of the engine or of several (serve/rounds.h). Either Answer is called for each of them
+/// and Whole at last; or Begin, Delta for everything that the choices say, and at last End or Fail. What these append
+/// to `out` are whole server-sent events.
 class ResponseWriter {
  public:
   virtual ~ResponseWriter() = default;
 
-  /// The body of a response that is not streamed: the sums of the choices' deltas, in order.
-  virtual std::string Whole(std::span<const ChoiceDelta> choices, const Usage& usage) = 0;
+  /// An answer of a response that is not streamed: the sums of the choices' deltas, in order.
+  virtual void Answer(std::vector<ChoiceDelta>&& choices) = 0;
+  /// The body of such a response.
+  virtual std::string Whole(const Usage& usage) = 0;
 
   /// The request is accepted, and nothing of it is computed yet.
   virtual void Begin(std::string& out) = 0;

@@ -38,10 +38,16 @@ std::vector<ChoiceDelta> Deltas() {
   return deltas;
 }
 
+json WholeOf(const MessageHeader& header, ChoiceDelta answer, const Usage& usage = kUsage) {
+  MessagesWriter writer(header);
+  writer.Answer({std::move(answer)});
+  return json::parse(writer.Whole(usage));
+}
+
 TEST(AnthropicAnswer, Whole) {
   ChoiceDelta sum;
   for (ChoiceDelta& delta : Deltas()) sum.Append(std::move(delta));
-  EXPECT_EQ(json::parse(MessagesWriter(kHeader).Whole(std::vector{sum}, kUsage)), json::parse(R"({"id":"msg_1",
+  EXPECT_EQ(WholeOf(kHeader, sum), json::parse(R"({"id":"msg_1",
       "type":"message","role":"assistant","model":"m","content":[
         {"type":"thinking","thinking":"Hm","signature":"unsigned"},{"type":"text","text":"Ok."},
         {"type":"tool_use","id":"c0","name":"f","input":{"a":1}},{"type":"tool_use","id":"c1","name":"g","input":{}}],
@@ -88,7 +94,7 @@ TEST(AnthropicAnswer, Streamed) {
 TEST(AnthropicAnswer, ThinkingMayBeOmitted) {
   MessageHeader header = kHeader;
   header.omit_thinking = true;
-  const json whole = json::parse(MessagesWriter(header).Whole(std::vector{ChoiceDelta{.reasoning = "Hm"}}, kUsage));
+  const json whole = WholeOf(header, {.reasoning = "Hm"});
   EXPECT_EQ(whole["content"][0], json::parse(R"({"type":"thinking","thinking":"","signature":"unsigned"})"));
   MessagesWriter writer(header);
   TestResponse stream;
@@ -98,8 +104,7 @@ TEST(AnthropicAnswer, ThinkingMayBeOmitted) {
 
 TEST(AnthropicAnswer, StopReasons) {
   const auto stop = [](ChoiceDelta answer, std::int64_t tokens = 5) {
-    const json whole =
-        json::parse(MessagesWriter(kHeader).Whole(std::vector{std::move(answer)}, {.completion_tokens = tokens}));
+    const json whole = WholeOf(kHeader, std::move(answer), {.completion_tokens = tokens});
     return std::pair(whole["stop_reason"].get<std::string>(), whole["stop_sequence"]);
   };
   EXPECT_EQ(stop({.finish_reason = "stop"}), std::pair(std::string("end_turn"), json()));
@@ -110,9 +115,8 @@ TEST(AnthropicAnswer, StopReasons) {
 }
 
 TEST(AnthropicAnswer, ACallThatIsCutOffHasNoInput) {
-  const json whole = json::parse(MessagesWriter(kHeader).Whole(
-      std::vector{ChoiceDelta{.calls = {{.id = "c", .name = "f", .arguments = R"({"a":)"}}, .finish_reason = "length"}},
-      kUsage));
+  const json whole =
+      WholeOf(kHeader, {.calls = {{.id = "c", .name = "f", .arguments = R"({"a":)"}}, .finish_reason = "length"});
   EXPECT_EQ(whole["content"][0]["input"], json::object());
 }
 

@@ -141,9 +141,9 @@ TEST(ResponsesRequest, ToolsAreThoseOfTheChat) {
 TEST(ResponsesRequest, ToolChoices) {
   using Mode = tools::ToolChoice::Mode;
   const auto read = [](const char* text) {
-    ToolUse use;
-    EXPECT_TRUE(ReadToolChoice(OrderedJson::parse(text), "tool_choice", use)) << text;
-    return use.choice;
+    RequestTools asked;
+    EXPECT_TRUE(ReadToolChoice(OrderedJson::parse(text), "tool_choice", asked)) << text;
+    return asked.choice;
   };
   EXPECT_EQ(read(R"("auto")").mode, Mode::kAuto);
   EXPECT_EQ(read(R"("none")").mode, Mode::kNone);
@@ -153,6 +153,52 @@ TEST(ResponsesRequest, ToolChoices) {
       R"({"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"},{"type":"function","name":"g"}]})");
   EXPECT_EQ(allowed.mode, Mode::kAuto);
   EXPECT_THAT(allowed.allowed, ElementsAre("f", "g"));
+}
+
+constexpr const char* kMcpItems = R"([
+    {"role":"user","content":"a"},
+    {"type":"mcp_list_tools","id":"l","server_label":"t","tools":[{"name":"f","input_schema":{}}],"error":null},
+    {"type":"mcp_call","id":"c1","server_label":"t","name":"f","arguments":"{}","output":"1","error":null},
+    {"type":"mcp_call","id":"c2","server_label":"t","name":"f","arguments":"{}","output":null,
+      "error":{"type":"http_error","code":504,"message":"late"}},
+    {"type":"mcp_approval_request","id":"r1","server_label":"t","name":"g","arguments":"{}"},
+    {"type":"mcp_approval_request","id":"r2","server_label":"t","name":"h","arguments":"{}"},
+    {"type":"mcp_approval_request","id":"r3","server_label":"t","name":"i","arguments":"{}"},
+    {"type":"mcp_approval_response","approval_request_id":"r1","approve":true},
+    {"type":"mcp_approval_response","approval_request_id":"r2","approve":false,"reason":"No."},
+    {"type":"mcp_approval_response","approval_request_id":"r3","approve":true},
+    {"type":"mcp_call","id":"c3","server_label":"t","name":"g","arguments":"{}","output":"3","error":null,
+      "approval_request_id":"r1"}])";
+
+TEST(ResponsesRequest, McpItemsAreCallsAndTheirResults) {
+  const Understood u = Parsed(Body(R"("tools":[{"type":"mcp","server_label":"t"}])", kMcpItems));
+  const ResponseRequest& request = u.request;
+  EXPECT_THAT(request.mcp_items.listed, ElementsAre("t"));
+  ASSERT_EQ(request.mcp_items.approved.size(), 1U);
+  EXPECT_EQ(request.mcp_items.approved[0].name, "i");
+  const auto call = [](const char* id, const char* name) {
+    return json{{"id", id}, {"type", "function"}, {"function", {{"name", name}, {"arguments", "{}"}}}};
+  };
+  const auto calls = [](const json& list) {
+    return json{{"role", "assistant"}, {"content", ""}, {"tool_calls", list}};
+  };
+  const auto result = [](const char* id, const char* text) {
+    return json{{"role", "tool"}, {"tool_call_id", id}, {"content", text}};
+  };
+  EXPECT_EQ(json::parse(request.conversation.messages().dump()),
+            json::array({{{"role", "user"}, {"content", "a"}},
+                         calls({call("c1", "f")}),
+                         result("c1", "1"),
+                         calls({call("c2", "f")}),
+                         result("c2", "Error: late"),
+                         calls({call("r1", "g"), call("r2", "h"), call("r3", "i")}),
+                         result("r1", "3"),
+                         result("r2", "The user did not allow this call. No."),
+                         result("r3", "")}));
+  // A call can only run where its server is.
+  const auto elsewhere = Understand(Body(R"("tools":[{"type":"mcp","server_label":"other"}])", kMcpItems));
+  ASSERT_FALSE(elsewhere);
+  EXPECT_EQ(elsewhere.error().param(), "tools");
 }
 
 struct Refusal {
@@ -197,7 +243,19 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{Body(R"("tool_choice":{"type":"function"})"), "tool_choice.name"},
         Refusal{Body(R"("tool_choice":{"type":"allowed_tools","mode":"auto","tools":[]})"), "tool_choice.tools"},
         Refusal{Body(R"("tools":[{"type":"web_search"}])"), "tools[0].type", kUnsupported},
-        Refusal{Body(R"("tools":[{"type":"mcp","server_label":"x"}])"), "tools[0].type", kUnsupported},
+        Refusal{Body(R"("tools":[{"type":"mcp"}])"), "tools[0].server_label"},
+        Refusal{Body(R"("tools":[{"type":"mcp","server_label":"a b"}])"), "tools[0].server_label"},
+        Refusal{Body(R"("tools":[{"type":"mcp","server_label":"x","tunnel_id":"t"}])"), "tools[0].tunnel_id",
+                kUnsupported},
+        Refusal{Body(R"("tools":[{"type":"mcp","server_label":"x","allowed_tools":[1]}])"),
+                "tools[0].allowed_tools[0]"},
+        Refusal{Body(R"("tools":[{"type":"mcp","server_label":"x","name":"y"}])"), "tools[0].name"},
+        Refusal{Body(R"("tools":[{"type":"mcp","server_label":"x","require_approval":{"always":{}}}])"),
+                "tools[0].require_approval.always.tool_names"},
+        Refusal{Body(R"("tools":[{"type":"mcp","server_label":"x"}],"tool_choice":{"type":"mcp"})"),
+                "tool_choice.server_label"},
+        Refusal{Body(R"("tool_choice":{"type":"mcp","server_label":"x"})"), "tool_choice"},
+        Refusal{Body(R"("max_tool_calls":0)"), "max_tool_calls"},
         Refusal{Body(R"("tools":[{"name":"f"}])"), "tools[0].type"},
         Refusal{Body(R"("tools":[{"type":"function"}])"), "tools[0].name"},
         Refusal{Body(R"("tools":[{"type":"function","name":"a b"}])"), "tools[0].name"},
@@ -215,6 +273,13 @@ INSTANTIATE_TEST_SUITE_P(
         Item(R"({"type":"function_call","call_id":"c","name":"f"})", ".arguments"),
         Item(R"({"type":"function_call_output","call_id":"c","output":"x"})", ".call_id"),
         Refusal{Body("", R"([{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}])"), "input"},
+        Item(R"({"type":"mcp_list_tools","tools":[]})", ".server_label"),
+        Item(R"({"type":"mcp_call","id":"i","server_label":"t","name":"f"})", ".arguments"),
+        Item(R"({"type":"mcp_call","id":"i","server_label":"t","name":"f","arguments":"{}","output":1})", ".output"),
+        Item(R"({"type":"mcp_approval_response","approval_request_id":"r","approve":true})", ".approval_request_id"),
+        Refusal{
+            Body("", R"([{"type":"mcp_approval_request","id":"r","server_label":"t","name":"f","arguments":"{}"}])"),
+            "input"},
         Item(R"({"type":"reasoning","summary":[{"type":"text","text":"a"}]})", ".summary[0].type", kUnsupported)));
 
 }  // namespace

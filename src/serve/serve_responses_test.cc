@@ -54,7 +54,8 @@ TEST(ResponsesAnswer, Whole) {
   ChoiceDelta sum;
   for (ChoiceDelta& delta : Deltas("tool_calls")) sum.Append(std::move(delta));
   Written w;
-  const std::string body = w.writer.Whole(std::vector{sum}, kUsage);
+  w.writer.Answer({sum});
+  const std::string body = w.writer.Whole(kUsage);
   EXPECT_EQ(w.kept, body);
   json response = json::parse(body);
   EXPECT_GT(response["completed_at"], 0);

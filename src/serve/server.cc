@@ -1,5 +1,6 @@
 #include "serve/server.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -13,11 +14,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <fmt/ranges.h>
 #include <pthread.h>
 
 #include "base/log.h"
 #include "serve/listener.h"
+#include "serve/mcp_servers.h"
 #include "serve/state.h"
 #include "serve/tools/dialect.h"
 
@@ -25,9 +28,23 @@ namespace strata::serve {
 
 namespace asio = boost::asio;
 
+namespace {
+
+constexpr std::chrono::seconds kMcpCloseTime{5};
+
+}  // namespace
+
 struct Server::Impl {
   explicit Impl(ServerOptions options)
-      : state(std::make_shared<ServerState>(std::move(options))), context(state->options.io_threads) {}
+      : state(std::make_shared<ServerState>(std::move(options))), context(state->options.io_threads) {
+    state->mcp_servers = std::make_unique<McpServers>(context.get_executor(), state->options.mcp_servers,
+                                                      state->options.mcp_allowed_urls);
+  }
+
+  /// Connections may hold the state until the context is gone; the clients of MCP servers live in it.
+  ~Impl() { state->mcp_servers = nullptr; }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   const std::shared_ptr<ServerState> state;
   asio::io_context context;
@@ -40,10 +57,13 @@ struct Server::Impl {
   bool stopped = false;
 
   void Stop() {
-    context.stop();
-    for (std::thread& thread : threads) {
-      if (thread.joinable()) thread.join();
+    if (!threads.empty()) {
+      // Child processes end on their own terms, if they do it soon.
+      asio::co_spawn(context, state->mcp_servers->Close(), asio::use_future).wait_for(kMcpCloseTime);
     }
+    context.stop();
+    for (std::thread& thread : threads) thread.join();
+    threads.clear();
     const std::lock_guard lock(mutex);
     stopped = true;
     stopped_changed.notify_all();

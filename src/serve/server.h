@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "formats/model_file.h"
 #include "formats/tokenizer.h"
+#include "mcp/server_config.h"
 
 namespace strata {
 class ChatTemplate;
@@ -28,14 +29,18 @@ namespace strata::serve {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 8000;                 ///< 0 = any free one
-  int io_threads = 2;                        ///< sockets, JSON, tokenizing, detokenizing
-  int max_connections = 1024;                ///< open at once; one more gets 503
-  std::string model_name;                    ///< the id that clients name
-  std::vector<std::string> model_aliases;    ///< further ids of the same model
-  std::string tool_call_parser;              ///< of tools::Dialects(); empty: as the chat template says
-  std::string reasoning_parser;              ///< of tools::ReasoningFormats(); empty: as the chat template says
-  std::vector<std::string> api_keys;         ///< empty = open to all; each is a tenant of its own
+  std::uint16_t port = 8000;               ///< 0 = any free one
+  int io_threads = 2;                      ///< sockets, JSON, tokenizing, detokenizing
+  int max_connections = 1024;              ///< open at once; one more gets 503
+  std::string model_name;                  ///< the id that clients name
+  std::vector<std::string> model_aliases;  ///< further ids of the same model
+  std::string tool_call_parser;            ///< of tools::Dialects(); empty: as the chat template says
+  std::string reasoning_parser;            ///< of tools::ReasoningFormats(); empty: as the chat template says
+  std::vector<std::string> api_keys;       ///< empty = open to all; each is a tenant of its own
+  bool mcp = false;                        ///< POST /mcp is there
+  /// Servers whose tools requests may have run by this one, and prefixes of URLs of others that they may name.
+  std::vector<strata::mcp::ServerConfig> mcp_servers;
+  std::vector<std::string> mcp_allowed_urls;
   std::vector<std::string> allowed_origins;  ///< CORS; "*" = any; empty = no browser may call
   std::size_t max_header_bytes = 32 << 10;   ///< then 431
   std::size_t max_body_bytes = 8 << 20;      ///< then 413

@@ -63,6 +63,7 @@ ServerState::ServerState(ServerOptions server_options)
     : options(std::move(server_options)),
       metrics(std::make_shared<Metrics>(options.model_name)),
       responses(std::make_shared<responses::ResponseStore>()),
+      mcp_sessions(std::make_shared<mcp::Sessions>()),
       started_unix_seconds(UnixSeconds()) {}
 
 void ServerState::SetModel(std::shared_ptr<ServedModel> model) {
@@ -72,6 +73,7 @@ void ServerState::SetModel(std::shared_ptr<ServedModel> model) {
   std::vector<TokenId> ends = model->engine->runner().config().eos_token_ids;
   if (ends.empty() && model->tokenizer->eos()) ends.push_back(*model->tokenizer->eos());
   loaded->grammars = std::make_unique<GrammarCache>(*model->tokenizer, std::move(ends));
+  loaded->specials = std::make_unique<const SpecialTexts>(*model->tokenizer);
   loaded->served = std::move(model);
   FindFormats(options, *loaded);
   metrics->SetModel(loaded->served->engine, loaded->max_context);

@@ -14,9 +14,12 @@
 #include "serve/api_error.h"
 #include "serve/chat_prompt.h"
 #include "serve/grammar_cache.h"
+#include "serve/mcp/sessions.h"
+#include "serve/mcp_servers.h"
 #include "serve/metrics.h"
 #include "serve/responses/response_store.h"
 #include "serve/server.h"
+#include "serve/special_text.h"
 
 namespace strata::serve {
 
@@ -32,6 +35,7 @@ struct LoadedModel {
   /// Special tokens that a parser must see.
   std::unordered_set<TokenId> markers;
   std::unique_ptr<GrammarCache> grammars;
+  std::unique_ptr<const SpecialTexts> specials;
 
   const Tokenizer& tokenizer() const { return *served->tokenizer; }
   const ChatFormat& ChatFor(const ChatInput& input) const;
@@ -44,6 +48,9 @@ class ServerState {
   const ServerOptions options;
   const std::shared_ptr<Metrics> metrics;
   const std::shared_ptr<responses::ResponseStore> responses;
+  const std::shared_ptr<mcp::Sessions> mcp_sessions;
+  /// Set before the first connection, gone before the I/O context.
+  std::unique_ptr<McpServers> mcp_servers;
   const std::int64_t started_unix_seconds;
   std::atomic<int> connections = 0;
 

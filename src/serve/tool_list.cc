@@ -50,8 +50,8 @@ Json ToolList::Offered() const {
   return offered;
 }
 
-Status ReadOpenAiToolChoice(const Json& value, const std::string& path, tools::ToolChoice& choice, ReadNamedTool named,
-                            ReadAllowedTools allowed) {
+Status ReadOpenAiToolChoice(const Json& value, const std::string& path, tools::ToolChoice& choice,
+                            const ReadNamedTool& named, const ReadAllowedTools& allowed) {
   using Mode = tools::ToolChoice::Mode;
   choice = {};
   if (value == "auto") return {};
@@ -69,7 +69,8 @@ Status ReadOpenAiToolChoice(const Json& value, const std::string& path, tools::T
   return named(value, path, choice.allowed.emplace_back());
 }
 
-Status ReadAllowedList(const Json& object, const std::string& path, tools::ToolChoice& choice, ReadNamedTool named) {
+Status ReadAllowedList(const Json& object, const std::string& path, tools::ToolChoice& choice,
+                       const ReadNamedTool& named) {
   const auto mode = object.find("mode");
   if (mode == object.end()) return BadField(path + ".mode", "is missing");
   if (*mode != "auto" && *mode != "required") {
@@ -97,10 +98,9 @@ Status ReadToolParameters(const Json& value, const std::string& path, tools::Too
 }
 
 std::unexpected<Error> UnsupportedToolType(const Json& type, const std::string& path, std::string_view only) {
-  return std::unexpected(
-      Error(ErrorCode::kUnsupported,
-            fmt::format("{}: tools of type {} are not supported, only \"{}\"", path, type.dump().substr(0, 100), only))
-          .WithParam(path));
+  return std::unexpected(Error(ErrorCode::kUnsupported, fmt::format("{}: tools of type {} are not supported, only {}",
+                                                                    path, type.dump().substr(0, 100), only))
+                             .WithParam(path));
 }
 
 void AppendToolFields(std::vector<Field<tools::Tool>>& table) {

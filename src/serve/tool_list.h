@@ -1,6 +1,7 @@
 // The tools that a request offers, whichever protocol describes them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -19,6 +20,7 @@ class ToolList {
   /// another tool has; param "tools": too many.
   Status Add(tools::Tool tool, const std::string& name_path);
 
+  bool Has(const std::string& name) const { return names_.contains(name); }
   /// The tools into `use`, in their order. Nothing changes where there are none.
   void Finish(ToolUse& use) &&;
   /// As templates expect them: OpenAI's form, with parameters also where a tool has none.
@@ -31,16 +33,17 @@ class ToolList {
 
 /// OpenAI's two APIs differ in how they write that a tool is meant ({"type": "function", …}), and where the members of
 /// "allowed_tools" stand.
-using ReadNamedTool = Status (*)(const nlohmann::ordered_json& value, const std::string& path, std::string& name);
-using ReadAllowedTools = Status (*)(const nlohmann::ordered_json& value, const std::string& path,
-                                    tools::ToolChoice& choice);
+using ReadNamedTool =
+    std::function<Status(const nlohmann::ordered_json& value, const std::string& path, std::string& name)>;
+using ReadAllowedTools =
+    std::function<Status(const nlohmann::ordered_json& value, const std::string& path, tools::ToolChoice& choice)>;
 
 /// OpenAI's tool_choice.
 Status ReadOpenAiToolChoice(const nlohmann::ordered_json& value, const std::string& path, tools::ToolChoice& choice,
-                            ReadNamedTool named, ReadAllowedTools allowed);
+                            const ReadNamedTool& named, const ReadAllowedTools& allowed);
 /// The members `mode` and `tools` of "allowed_tools", in the object at `path`.
 Status ReadAllowedList(const nlohmann::ordered_json& object, const std::string& path, tools::ToolChoice& choice,
-                       ReadNamedTool named);
+                       const ReadNamedTool& named);
 
 /// A tool's parameters: the schema of an object.
 Status ReadToolParameters(const nlohmann::ordered_json& value, const std::string& path, tools::Tool& tool);

@@ -86,14 +86,13 @@ Json MessagesWriter::MessageJson(Json content, const Usage& usage) const {
           {"usage", std::move(use)}};
 }
 
-std::string MessagesWriter::Whole(std::span<const ChoiceDelta> choices, const Usage& usage) {
-  const ChoiceDelta& answer = choices.front();
+std::string MessagesWriter::Whole(const Usage& usage) {
   AnswerBlocks blocks;
-  blocks.Add(ChoiceDelta(answer));
+  blocks.Add(ChoiceDelta(answer_));
   Json content = Json::array();
   for (const AnswerBlock& block : blocks.blocks()) content.push_back(BlockJson(block, header_, true));
   Json message = MessageJson(std::move(content), usage);
-  Stop stop = StopOf(answer.finish_reason, answer.stop_reason, usage, header_);
+  Stop stop = StopOf(answer_.finish_reason, answer_.stop_reason, usage, header_);
   message["stop_reason"] = stop.reason;
   message["stop_sequence"] = std::move(stop.sequence);
   return Dump(message);

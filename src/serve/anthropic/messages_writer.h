@@ -24,7 +24,8 @@ class MessagesWriter final : public ResponseWriter, private AnswerBlocks::Listen
  public:
   explicit MessagesWriter(MessageHeader header) : header_(std::move(header)), blocks_(this) {}
 
-  std::string Whole(std::span<const ChoiceDelta> choices, const Usage& usage) override;
+  void Answer(std::vector<ChoiceDelta>&& choices) override { answer_ = std::move(choices.front()); }
+  std::string Whole(const Usage& usage) override;
   void Begin(std::string& out) override;
   void Delta(ChoiceDelta&& delta, const Usage& usage, std::string& out) override;
   void End(const Usage& usage, std::string& out) override;
@@ -41,6 +42,7 @@ class MessagesWriter final : public ResponseWriter, private AnswerBlocks::Listen
 
   const MessageHeader header_;
   AnswerBlocks blocks_;
+  ChoiceDelta answer_;  ///< of a response that is not streamed
   std::string events_;
   bool begun_ = false;
   std::string_view finish_reason_;

@@ -10,7 +10,7 @@ using tools::Tool;
 
 Status CheckType(const Json& v, const std::string& path) {
   if (v.is_null() || v == "custom") return {};
-  return UnsupportedToolType(v, path, "custom");
+  return UnsupportedToolType(v, path, R"("custom")");
 }
 
 std::vector<Field<Tool>> MakeToolTable() {

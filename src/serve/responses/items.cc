@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "serve/field_table.h"
+#include "serve/responses/mcp_item_reader.h"
 #include "serve/responses/response_request.h"
 
 namespace strata::serve::responses {
@@ -36,7 +37,7 @@ Status ReadParts(const Json& parts, const std::string& path, std::initializer_li
 
 class ItemReader {
  public:
-  explicit ItemReader(Conversation& conversation) : conversation_(conversation) {}
+  ItemReader(Conversation& conversation, McpItems& mcp) : conversation_(conversation), mcp_(conversation, mcp) {}
 
   Status Read(const Json& item, const std::string& path) {
     if (!item.is_object()) return BadField(path, "must be an object, not {}", item.type_name());
@@ -50,11 +51,15 @@ class ItemReader {
     if (type == "function_call") return ReadCall(item, path);
     if (type == "function_call_output") return ReadCallOutput(item, path);
     if (type == "reasoning") return ReadReasoning(item, path);
+    if (type == "mcp_list_tools") return mcp_.ReadListTools(item, path);
+    if (type == "mcp_call") return mcp_.ReadCall(item, path);
+    if (type == "mcp_approval_request") return mcp_.ReadApprovalRequest(item, path);
+    if (type == "mcp_approval_response") return mcp_.ReadApprovalResponse(item, path);
     return Unsupported(path, "items", type);
   }
 
   Status CheckAnswered() const {
-    if (unanswered_.empty()) return {};
+    if (unanswered_.empty()) return mcp_.CheckAnswered();
     return BadField("input", "No tool output found for function call {}.", unanswered_.front());
   }
 
@@ -129,13 +134,14 @@ class ItemReader {
   }
 
   Conversation& conversation_;
+  McpItemReader mcp_;
   std::vector<std::string> unanswered_;  ///< calls
 };
 
 }  // namespace
 
-Status ReadItems(const Json& items, std::size_t earlier, Conversation& conversation) {
-  ItemReader reader(conversation);
+Status ReadItems(const Json& items, std::size_t earlier, Conversation& conversation, McpItems& mcp) {
+  ItemReader reader(conversation, mcp);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const std::string path = i < earlier ? "previous_response_id" : fmt::format("input[{}]", i - earlier);
     STRATA_CHECK(reader.Read(items[i], path));

@@ -8,7 +8,7 @@ namespace strata::serve::responses {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Kind = AnswerBlock::Kind;
+using Kind = OutputItem::Kind;
 
 Json TokensJson(const Usage& usage) {
   return {{"input_tokens", usage.prompt_tokens},
@@ -18,78 +18,21 @@ Json TokensJson(const Usage& usage) {
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
 }
 
-/// The one part that a message or a reasoning item has.
-Json PartJson(Kind kind, std::string_view text) {
-  if (kind == Kind::kReasoning) return {{"type", "reasoning_text"}, {"text", text}};
-  return {{"type", "output_text"}, {"text", text}, {"annotations", Json::array()}, {"logprobs", Json::array()}};
+/// One of those that OpenAI has for responses.
+std::string_view CodeOf(const ApiError& error) {
+  if (error.status == 429) return "rate_limit_exceeded";
+  return error.status == 400 ? "invalid_prompt" : "server_error";
 }
 
-std::string_view IdPrefix(Kind kind) {
-  switch (kind) {
-    case Kind::kReasoning:
-      return "rs_";
-    case Kind::kText:
-      return "msg_";
-    case Kind::kCall:
-      break;
-  }
-  return "fc_";
-}
+bool HasContent(Kind kind) { return kind == Kind::kReasoning || kind == Kind::kMessage; }
 
 }  // namespace
 
-std::string_view OutputWriter::Name(Status status) {
-  switch (status) {
-    case Status::kInProgress:
-      return "in_progress";
-    case Status::kCompleted:
-      return "completed";
-    case Status::kIncomplete:
-      return "incomplete";
-    case Status::kFailed:
-      break;
-  }
-  return "failed";
-}
-
-std::string OutputWriter::ItemId(std::size_t index) const {
-  const std::string_view digits = std::string_view(head_.id).substr(head_.id.find('_') + 1);
-  return fmt::format("{}{}{:04x}", IdPrefix(blocks_.blocks()[index].kind), digits, index);
-}
-
-Json OutputWriter::ItemJson(std::size_t index, Status status) const {
-  const AnswerBlock& block = blocks_.blocks()[index];
-  const bool begun = status != Status::kInProgress;
-  switch (block.kind) {
-    case Kind::kReasoning:
-      return {{"id", ItemId(index)},
-              {"type", "reasoning"},
-              {"summary", Json::array()},
-              {"content", begun ? Json::array({PartJson(block.kind, block.text)}) : Json::array()},
-              {"status", Name(status)}};
-    case Kind::kText:
-      return {{"id", ItemId(index)},
-              {"type", "message"},
-              {"status", Name(status)},
-              {"role", "assistant"},
-              {"content", begun ? Json::array({PartJson(block.kind, block.text)}) : Json::array()}};
-    case Kind::kCall:
-      break;
-  }
-  return {{"id", ItemId(index)},      {"type", "function_call"}, {"status", Name(status)},
-          {"call_id", block.call_id}, {"name", block.name},      {"arguments", begun ? block.text : ""}};
-}
-
-/// Only the last item can be cut off.
-Json OutputWriter::OutputJson() const {
+Json OutputWriter::ResponseJson(ItemStatus status) const {
   Json output = Json::array();
-  for (std::size_t i = 0; i < blocks_.blocks().size(); ++i) {
-    output.push_back(ItemJson(i, i + 1 == blocks_.blocks().size() ? EndStatus() : Status::kCompleted));
+  if (status != ItemStatus::kInProgress) {
+    for (const OutputItem& item : items_) output.push_back(ItemJson(item));
   }
-  return output;
-}
-
-Json OutputWriter::ResponseJson(Status status) const {
   Json response = {{"id", head_.id},
                    {"object", "response"},
                    {"created_at", head_.created},
@@ -99,53 +42,62 @@ Json OutputWriter::ResponseJson(Status status) const {
                    {"error", nullptr},
                    {"incomplete_details", nullptr},
                    {"model", head_.model},
-                   {"output", status == Status::kInProgress ? Json::array() : OutputJson()}};
+                   {"output", std::move(output)}};
   response.update(head_.echo);
   response["usage"] = nullptr;
-  if (status == Status::kCompleted) response["completed_at"] = UnixSeconds();
-  if (status == Status::kIncomplete) response["incomplete_details"] = {{"reason", "max_output_tokens"}};
+  if (status == ItemStatus::kCompleted) response["completed_at"] = UnixSeconds();
+  if (status == ItemStatus::kIncomplete) response["incomplete_details"] = {{"reason", "max_output_tokens"}};
   return response;
 }
 
-std::string OutputWriter::Whole(std::span<const ChoiceDelta> choices, const Usage& usage) {
-  finish_reason_ = choices.front().finish_reason;
-  blocks_.Add(ChoiceDelta(choices.front()));
-  Json response = ResponseJson(EndStatus());
+std::string OutputWriter::Finished(const Usage& usage, Json& response) {
+  response = ResponseJson(EndStatus());
   response["usage"] = TokensJson(usage);
   std::string body = Dump(response);
   keep_(body);
   return body;
 }
 
+void OutputWriter::Add(ChoiceDelta&& delta) {
+  finish_reason_ = delta.finish_reason;
+  blocks_.Add(std::move(delta));
+  if (finish_reason_.empty()) return;
+  ends_ = true;
+  blocks_.Close();
+  ends_ = false;
+}
+
+void OutputWriter::Answer(std::vector<ChoiceDelta>&& choices) { Add(std::move(choices.front())); }
+
+std::string OutputWriter::Whole(const Usage& usage) {
+  Json response;
+  return Finished(usage, response);
+}
+
 void OutputWriter::Begin(std::string& out) {
   streamed_ = true;
-  Write("response.created", {{"response", ResponseJson(Status::kInProgress)}});
-  Write("response.in_progress", {{"response", ResponseJson(Status::kInProgress)}});
-  out += std::exchange(events_, {});
+  Write("response.created", {{"response", ResponseJson(ItemStatus::kInProgress)}});
+  Write("response.in_progress", {{"response", ResponseJson(ItemStatus::kInProgress)}});
+  TakeEvents(out);
 }
 
 void OutputWriter::Delta(ChoiceDelta&& delta, const Usage& /*usage*/, std::string& out) {
-  finish_reason_ = delta.finish_reason;
-  blocks_.Add(std::move(delta));
-  out += std::exchange(events_, {});
+  Add(std::move(delta));
+  TakeEvents(out);
 }
 
 void OutputWriter::End(const Usage& usage, std::string& out) {
-  blocks_.Close();
-  const Status status = EndStatus();
-  Json response = ResponseJson(status);
-  response["usage"] = TokensJson(usage);
-  keep_(Dump(response));
-  Write(fmt::format("response.{}", Name(status)), {{"response", std::move(response)}});
-  out += std::exchange(events_, {});
+  Json response;
+  Finished(usage, response);
+  Write(fmt::format("response.{}", Name(EndStatus())), {{"response", std::move(response)}});
+  TakeEvents(out);
 }
 
 void OutputWriter::Fail(const ApiError& error, const Usage& /*usage*/, std::string& out) {
-  Json response = ResponseJson(Status::kFailed);
-  response["error"] = {{"code", error.status == 429 ? "rate_limit_exceeded" : "server_error"},
-                       {"message", error.message}};
+  Json response = ResponseJson(ItemStatus::kFailed);
+  response["error"] = {{"code", CodeOf(error)}, {"message", error.message}};
   Write("response.failed", {{"response", std::move(response)}});
-  out += std::exchange(events_, {});
+  TakeEvents(out);
 }
 
 void OutputWriter::Write(std::string_view type, const Json& data) {
@@ -155,53 +107,127 @@ void OutputWriter::Write(std::string_view type, const Json& data) {
   events_ += SseEvent(type, Dump(event));
 }
 
-void OutputWriter::WriteOfItem(std::string_view type, const Json& data) {
-  const std::size_t index = blocks_.blocks().size() - 1;
-  Json event = {{"item_id", ItemId(index)}, {"output_index", index}};
-  if (blocks_.blocks()[index].kind != Kind::kCall) event["content_index"] = 0;
-  event.update(data);
+void OutputWriter::WriteOfItem(std::string_view type, std::size_t index, const Json& data) {
+  if (!streamed_) return;
+  Json event = {{"item_id", items_[index].id}, {"output_index", index}};
+  if (HasContent(items_[index].kind)) event["content_index"] = 0;
+  if (!data.is_null()) event.update(data);
   Write(type, event);
 }
 
+void OutputWriter::WriteAdded(std::size_t index) {
+  if (streamed_) Write("response.output_item.added", {{"output_index", index}, {"item", ItemJson(items_[index])}});
+}
+
+void OutputWriter::WriteDone(std::size_t index) {
+  if (streamed_) Write("response.output_item.done", {{"output_index", index}, {"item", ItemJson(items_[index])}});
+}
+
+OutputItem OutputWriter::ItemOf(const AnswerBlock& block) const {
+  if (block.kind == AnswerBlock::Kind::kReasoning) return {.kind = Kind::kReasoning};
+  if (block.kind == AnswerBlock::Kind::kText) return {.kind = Kind::kMessage};
+  const auto hosted = hosted_.find(block.name);
+  if (hosted == hosted_.end()) return {.kind = Kind::kFunctionCall, .call_id = block.call_id, .name = block.name};
+  return {.kind = hosted->second.needs_approval ? Kind::kMcpApprovalRequest : Kind::kMcpCall,
+          .call_id = block.call_id,
+          .name = hosted->second.name,
+          .server_label = hosted->second.server_label};
+}
+
 void OutputWriter::OnOpen(const AnswerBlock& block) {
-  if (!streamed_) return;
-  const std::size_t index = blocks_.blocks().size() - 1;
-  Write("response.output_item.added", {{"output_index", index}, {"item", ItemJson(index, Status::kInProgress)}});
-  if (block.kind != Kind::kCall) {
-    WriteOfItem("response.content_part.added", {{"part", PartJson(block.kind, "")}});
+  OutputItem item = ItemOf(block);
+  item.id = ItemId(item.kind, head_.id, items_.size(), item.call_id);
+  items_.push_back(std::move(item));
+  const Kind kind = items_.back().kind;
+  if (kind == Kind::kMcpApprovalRequest) return;  // it is shown when it is whole
+  WriteAdded(last());
+  if (HasContent(kind)) WriteOfItem("response.content_part.added", last(), {{"part", PartJson(kind, "")}});
+  if (kind == Kind::kMcpCall) WriteOfItem("response.mcp_call.in_progress", last());
+}
+
+void OutputWriter::OnText(const AnswerBlock& /*block*/, std::string_view piece) {
+  OutputItem& item = items_.back();
+  // What an item shows of its text while it is in progress is told by the deltas.
+  item.text += piece;
+  switch (item.kind) {
+    case Kind::kReasoning:
+      return WriteOfItem("response.reasoning_text.delta", last(), {{"delta", piece}});
+    case Kind::kMessage:
+      return WriteOfItem("response.output_text.delta", last(), {{"delta", piece}, {"logprobs", Json::array()}});
+    case Kind::kFunctionCall:
+      return WriteOfItem("response.function_call_arguments.delta", last(), {{"delta", piece}});
+    case Kind::kMcpCall:
+      return WriteOfItem("response.mcp_call_arguments.delta", last(), {{"delta", piece}});
+    case Kind::kMcpListTools:
+    case Kind::kMcpApprovalRequest:
+      break;
   }
 }
 
-void OutputWriter::OnText(const AnswerBlock& block, std::string_view piece) {
-  if (!streamed_) return;
-  switch (block.kind) {
+void OutputWriter::OnClose(const AnswerBlock& /*block*/) {
+  OutputItem& item = items_.back();
+  const ItemStatus status = ends_ ? EndStatus() : ItemStatus::kCompleted;
+  const bool complete = status == ItemStatus::kCompleted;
+  switch (item.kind) {
     case Kind::kReasoning:
-      return WriteOfItem("response.reasoning_text.delta", {{"delta", piece}});
-    case Kind::kText:
-      return WriteOfItem("response.output_text.delta", {{"delta", piece}, {"logprobs", Json::array()}});
-    case Kind::kCall:
-      return WriteOfItem("response.function_call_arguments.delta", {{"delta", piece}});
+      WriteOfItem("response.reasoning_text.done", last(), {{"text", item.text}});
+      break;
+    case Kind::kMessage:
+      WriteOfItem("response.output_text.done", last(), {{"text", item.text}, {"logprobs", Json::array()}});
+      break;
+    case Kind::kFunctionCall:
+      WriteOfItem("response.function_call_arguments.done", last(), {{"name", item.name}, {"arguments", item.text}});
+      break;
+    case Kind::kMcpCall:
+      WriteOfItem("response.mcp_call_arguments.done", last(), {{"arguments", item.text}});
+      if (complete) return;  // the tool is to run
+      break;
+    case Kind::kMcpApprovalRequest:
+      if (!complete) {  // there is nothing to approve
+        items_.pop_back();
+        return;
+      }
+      WriteAdded(last());
+      break;
+    case Kind::kMcpListTools:
+      break;
   }
+  if (HasContent(item.kind)) {
+    WriteOfItem("response.content_part.done", last(), {{"part", PartJson(item.kind, item.text)}});
+  }
+  item.status = status;
+  WriteDone(last());
 }
 
-void OutputWriter::OnClose(const AnswerBlock& block) {
-  if (!streamed_) return;
-  switch (block.kind) {
-    case Kind::kReasoning:
-      WriteOfItem("response.reasoning_text.done", {{"text", block.text}});
-      break;
-    case Kind::kText:
-      WriteOfItem("response.output_text.done", {{"text", block.text}, {"logprobs", Json::array()}});
-      break;
-    case Kind::kCall:
-      WriteOfItem("response.function_call_arguments.done", {{"name", block.name}, {"arguments", block.text}});
-      break;
+std::size_t OutputWriter::BeginItem(OutputItem item) {
+  item.id = ItemId(item.kind, head_.id, items_.size(), item.call_id);
+  items_.push_back(std::move(item));
+  WriteAdded(last());
+  if (items_.back().kind == Kind::kMcpListTools) {
+    WriteOfItem("response.mcp_list_tools.in_progress", last());
+  } else {
+    WriteOfItem("response.mcp_call.in_progress", last());
+    WriteOfItem("response.mcp_call_arguments.done", last(), {{"arguments", items_.back().text}});
   }
-  if (block.kind != Kind::kCall) {
-    WriteOfItem("response.content_part.done", {{"part", PartJson(block.kind, block.text)}});
-  }
-  const std::size_t index = blocks_.blocks().size() - 1;
-  Write("response.output_item.done", {{"output_index", index}, {"item", ItemJson(index, EndStatus())}});
+  return last();
+}
+
+void OutputWriter::EndListTools(std::size_t index, Json tools, Json error) {
+  OutputItem& item = items_[index];
+  item.status = error.is_null() ? ItemStatus::kCompleted : ItemStatus::kFailed;
+  item.tools = std::move(tools);
+  item.error = std::move(error);
+  WriteOfItem(fmt::format("response.mcp_list_tools.{}", Name(item.status)), index);
+  WriteDone(index);
+}
+
+void OutputWriter::EndMcpCall(std::size_t index, Json output, Json error) {
+  OutputItem& item = items_[index];
+  item.status = error.is_null() ? ItemStatus::kCompleted : ItemStatus::kFailed;
+  item.output = std::move(output);
+  item.error = std::move(error);
+  WriteOfItem(fmt::format("response.mcp_call.{}", Name(item.status)), index);
+  WriteDone(index);
 }
 
 }  // namespace strata::serve::responses

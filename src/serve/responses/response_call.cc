@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "serve/http.h"
+#include "serve/mcp_servers.h"
 #include "serve/response_json.h"
+#include "serve/responses/mcp_rounds.h"
 #include "serve/responses/output_writer.h"
 #include "serve/responses/response_request.h"
 
@@ -30,6 +32,44 @@ std::expected<Json, ApiError> EarlierItems(const CallContext& context, const std
   return items;
 }
 
+std::expected<McpServer, ApiError> ServerOf(const CallContext& context, McpTool asked) {
+  const auto refuse = [&](const char* member, const std::string& message) {
+    const std::string path = asked.path + member;
+    return std::unexpected(ApiError{.message = fmt::format("{}: {}", path, message), .param = path});
+  };
+  if (asked.server_url.empty()) {
+    auto client = context.state.mcp_servers->Find(asked.server_label);
+    if (!client) {
+      return refuse(".server_label", "no MCP server of this label is configured here (--mcp-servers)");
+    }
+    return McpServer{.asked = std::move(asked), .client = std::move(client)};
+  }
+  strata::mcp::ServerConfig config;
+  config.label = asked.server_label;
+  config.transport = strata::mcp::HttpTransport{.url = asked.server_url, .headers = asked.headers};
+  config.allowed_tools = asked.allowed_tools;
+  auto client = context.state.mcp_servers->Open(std::move(config));
+  if (!client) return refuse(".server_url", client.error().ToString());
+  return McpServer{.asked = std::move(asked), .client = std::move(*client)};
+}
+
+std::expected<std::unique_ptr<Rounds>, ApiError> MakeRounds(const CallContext& context, ResponseRequest& request,
+                                                            OutputWriter& writer) {
+  if (request.tools.servers.empty()) return nullptr;
+  McpRoundsOptions options{.tools = std::move(request.tools),
+                           .conversation = std::move(request.conversation),
+                           .items = std::move(request.mcp_items),
+                           .max_tool_calls = request.max_tool_calls,
+                           // Of usual text, about a quarter of the context.
+                           .max_output_bytes = static_cast<std::size_t>(context.model.max_context)};
+  for (McpTool& asked : std::exchange(options.tools.servers, {})) {
+    auto server = ServerOf(context, std::move(asked));
+    if (!server) return std::unexpected(std::move(server.error()));
+    options.servers.push_back(std::move(*server));
+  }
+  return std::make_unique<McpRounds>(std::move(options), writer);
+}
+
 }  // namespace
 
 CallOrError MakeResponseCall(const CallContext& context, std::string_view body) {
@@ -51,9 +91,13 @@ CallOrError MakeResponseCall(const CallContext& context, std::string_view body) 
     keep = [store = context.state.responses, tenant = context.tenant, id, input = Dump(*items)](
                std::string_view whole) { store->Put(tenant, id, {.response = std::string(whole), .input = input}); };
   }
+  auto writer = std::make_unique<OutputWriter>(std::move(head), std::move(keep));
+  auto rounds = MakeRounds(context, *request, *writer);
+  if (!rounds) return std::unexpected(std::move(rounds.error()));
   return GenerateCall{.request = std::move(request->generate),
                       .id = std::move(id),
-                      .writer = std::make_unique<OutputWriter>(std::move(head), std::move(keep))};
+                      .writer = std::move(writer),
+                      .rounds = std::move(*rounds)};
 }
 
 }  // namespace strata::serve::responses

@@ -134,12 +134,15 @@ std::vector<Field<R>> MakeTable() {
                  return {};
                }});
   t.push_back({"tools", [](const Json& v, const std::string& path, R& r) {
-                 return ReadTools(v, path, r.generate, r.echo["tools"]);
+                 return ReadTools(v, path, r.tools, r.echo["tools"]);
                }});
-  t.push_back({"tool_choice", [](const Json& v, const std::string& path, R& r) -> Status {
+  // Read when the servers are known.
+  t.push_back({"tool_choice", [](const Json& v, const std::string&, R& r) -> Status {
                  r.echo["tool_choice"] = v;
-                 return ReadToolChoice(v, path, r.generate.tool_use);
+                 return {};
                }});
+  t.push_back(IntegerField<R>("max_tool_calls", 1, INT32_MAX,
+                              [](R& r) -> std::optional<std::int64_t>& { return r.max_tool_calls; }));
   t.push_back(BoolField<R>("parallel_tool_calls", [](R& r) -> bool& { return r.generate.tool_use.parallel; }));
   t.push_back({"text", ReadText});
   t.push_back({"reasoning", ReadReasoning});
@@ -151,8 +154,6 @@ std::vector<Field<R>> MakeTable() {
   }
   t.push_back(AcceptedField<R>("service_tier", JsonType::kString));
   t.push_back(AcceptedField<R>("prompt_cache_options", JsonType::kObject));
-  // Of OpenAI's own tools, of which there are none.
-  t.push_back(AcceptedField<R>("max_tool_calls", JsonType::kAny));
   t.push_back(RefusedField<R>("background", {"false"}));
   t.push_back(RefusedField<R>("truncation", {"\"disabled\""}));
   t.push_back(RefusedField<R>("top_logprobs", {"0"}));
@@ -189,6 +190,7 @@ void FillEcho(ResponseRequest& r) {
   Json& echo = r.echo;
   if (!r.instructions.empty()) echo["instructions"] = r.instructions;
   if (r.generate.max_tokens) echo["max_output_tokens"] = *r.generate.max_tokens;
+  if (r.max_tool_calls) echo["max_tool_calls"] = *r.max_tool_calls;
   if (!r.previous_response_id.empty()) echo["previous_response_id"] = r.previous_response_id;
   echo["parallel_tool_calls"] = r.generate.tool_use.parallel;
   echo["store"] = r.store;
@@ -200,14 +202,17 @@ void FillEcho(ResponseRequest& r) {
 Json Complete(Json item) {
   Json complete = Json::object();
   const std::string type = item.value("type", "message");
-  const std::string_view prefix = type == "message"                ? "msg_"
-                                  : type == "function_call"        ? "fc_"
-                                  : type == "function_call_output" ? "fco_"
-                                                                   : "rs_";
+  const std::string_view prefix = type == "message"                 ? "msg_"
+                                  : type == "function_call"         ? "fc_"
+                                  : type == "function_call_output"  ? "fco_"
+                                  : type == "mcp_list_tools"        ? "mcpl_"
+                                  : type == "mcp_approval_response" ? "mcpa_"
+                                  : type.starts_with("mcp_")        ? "mcp_"
+                                                                    : "rs_";
   const auto id = item.find("id");
   complete["id"] = id != item.end() && id->is_string() ? *id : Json(MakeId(prefix));
   complete["type"] = type;
-  if (type != "reasoning") complete["status"] = "completed";
+  if (type != "reasoning" && !type.starts_with("mcp_")) complete["status"] = "completed";
   complete.update(item);
   if (type == "message" && item["content"].is_string()) {
     const bool said = item["role"] == "assistant";
@@ -216,6 +221,16 @@ Json Complete(Json item) {
     complete["content"] = Json::array({std::move(part)});
   }
   return complete;
+}
+
+/// Calls can only run where their server is.
+Status CheckApproved(const ResponseRequest& request) {
+  for (const ApprovedCall& call : request.mcp_items.approved) {
+    if (FindServer(request.tools.servers, call.server_label) == nullptr) {
+      return BadField("tools", "the MCP server {} of an approved call is not among them", call.server_label);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -234,8 +249,12 @@ Result<ResponseRequest> ParseResponseRequest(std::string_view body, const Genera
   if (json.contains("stream_options") && !json["stream_options"].is_null() && !generate.stream) {
     return BadField("stream_options", "is only allowed when stream is true");
   }
-  STRATA_CHECK(CheckToolUse(generate.tool_use));
-  generate.chat_input.may_call_tools = generate.tool_use.tools != nullptr;
+  if (json.contains("tool_choice") && !json["tool_choice"].is_null()) {
+    STRATA_CHECK(ReadToolChoice(json["tool_choice"], "tool_choice", request.tools));
+  }
+  if (request.tools.servers.empty()) {
+    STRATA_CHECK(UseTools(std::move(request.tools.functions), std::move(request.tools.choice), generate));
+  }
   FillEcho(request);
   return request;
 }
@@ -250,10 +269,15 @@ Result<Json> SetConversation(ResponseRequest& request, Json earlier) {
   // Earlier items are checked already, but their calls may be answered only now.
   const std::size_t offset = items.size();
   for (const Json& item : input) items.push_back(item);
-  STRATA_CHECK(ReadItems(items, offset, conversation));
+  STRATA_CHECK(ReadItems(items, offset, conversation, request.mcp_items));
   for (std::size_t i = offset; i < items.size(); ++i) items[i] = Complete(std::move(items[i]));
   if (conversation.last_role().empty()) return BadField("input", "must not be empty");
-  Variables(request.generate.chat_input)["messages"] = conversation.Take();
+  STRATA_CHECK(CheckApproved(request));
+  if (request.tools.servers.empty()) {
+    Variables(request.generate.chat_input)["messages"] = conversation.Take();
+  } else {
+    request.conversation = std::move(conversation);
+  }
   return items;
 }
 

