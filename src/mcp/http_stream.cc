@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
@@ -94,7 +95,10 @@ struct HttpStream::Core {
   asio::awaitable<Status> Handshake(const std::string& host) {
     tls = std::make_unique<asio::ssl::stream<tcp::socket&>>(socket, TlsContext());
     tls->set_verify_callback(asio::ssl::host_name_verification(host));
-    if (SSL_set_tlsext_host_name(tls->native_handle(), host.c_str()) != 1) {
+    error_code no_address;
+    asio::ip::make_address(host, no_address);
+    // RFC 6066, section 3: names only.
+    if (no_address && SSL_set_tlsext_host_name(tls->native_handle(), host.c_str()) != 1) {
       co_return Fail(ErrorCode::kIo, "cannot set up TLS for {}", host);
     }
     const auto [error] = co_await tls->async_handshake(asio::ssl::stream_base::client, kAwait);

@@ -1,8 +1,8 @@
 // The MCP client against real servers: child processes and sockets of tests/mcp/scripted_server.py, in every era.
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <memory>
@@ -17,6 +17,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_future.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -230,6 +231,7 @@ TEST_P(EveryWay, CutsFloodsOff) {
 }
 
 TEST_P(EveryWay, AnswersQuestionsOnlyWithAHook) {
+  if (!modern() && GetParam().arguments.back() == "json") GTEST_SKIP() << "an answer of JSON has no room for them";
   ServerConfig config = Server();
   {
     Connected server(config, {.elicitation = AcceptDefaults, .sampling = {}});
@@ -355,7 +357,9 @@ TEST(Stdio, EndsChildrenOfLaunchersToo) {
   ASSERT_GT(pid, 0);
   bool gone = false;
   for (int i = 0; i < 100 && !gone; ++i) {
-    gone = ::kill(pid, 0) != 0;
+    std::ifstream status("/proc/" + std::to_string(pid) + "/stat");
+    std::string word, state;
+    gone = !(status >> word >> word >> state) || state == "Z";
     if (!gone) std::this_thread::sleep_for(milliseconds(20));
   }
   EXPECT_TRUE(gone);

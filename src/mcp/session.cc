@@ -116,6 +116,7 @@ asio::awaitable<Status> Session::Connect(const ServerConfig& config) {
     Result<bool> modern = co_await Discover(config);
     if (!modern && !over_http_ && !usable()) {
       // Some older servers end when anything but `initialize` comes first.
+      transport_->Abort();
       transport_ = MakeTransport(strand_, config);
       if (Status opened = co_await transport_->Open(incoming); !opened) co_return opened;
       modern = false;

@@ -330,10 +330,14 @@ class SseHandler(Handler):
         events.put(server.response(message, events.put, dict(self.headers)))
 
 
+class Listener(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # tests connect many times at once
+
+
 def serve_http(server, handler):
     handler.server_object = server
-    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    listener.daemon_threads = True
+    listener = Listener(("127.0.0.1", 0), handler)
     if server.options.tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(f"{server.options.tls}/cert.pem", f"{server.options.tls}/key.pem")
