@@ -31,6 +31,7 @@ void AddDoctor(CLI::App& app, Action& action);
 void AddBench(CLI::App& app, Action& action);
 /// `strata bench grammar`, of `strata bench`.
 void AddBenchGrammar(CLI::App& bench, Action& action);
+void AddMcp(CLI::App& app, Action& action);
 void AddSimulate(CLI::App& app, Action& action);
 void AddCompletion(CLI::App& app, Action& action);
 

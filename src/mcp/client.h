@@ -49,6 +49,8 @@ struct Tool {
   Json annotations;         ///< hints (readOnlyHint …); null when there are none
 };
 
+using ToolList = std::shared_ptr<const std::vector<Tool>>;
+
 struct ToolResult {
   Json content = Json::array();  ///< the blocks as the server sent them: text, image, audio, resource, resource_link
   Json structured;               ///< structuredContent; null when there is none
@@ -66,18 +68,18 @@ struct Progress {
 };
 
 struct CallOptions {
-  std::optional<std::chrono::milliseconds> timeout;  ///< instead of ServerConfig::tool_timeout
+  std::optional<std::chrono::milliseconds> timeout = {};  ///< instead of ServerConfig::tool_timeout
   /// Stops the call: the server is told, the result is kCancelled. May be asked to stop from any thread.
-  std::stop_token stop;
-  std::function<void(const Progress&)> on_progress;  ///< called on the client's own strand; must not block
+  std::stop_token stop = {};
+  std::function<void(const Progress&)> on_progress = {};  ///< called on the client's own strand; must not block
 };
 
 /// What a server may ask of its client while a tool runs. The capabilities that the client declares are the hooks that
 /// are set; what has none is refused. A hook gets the request's params and gives its result, an Error to refuse.
 struct ClientHooks {
   using Hook = std::function<asio::awaitable<Result<Json>>(Json params)>;
-  Hook elicitation;  ///< elicitation/create of form mode: {"action": "accept", "content": {…}} | decline | cancel
-  Hook sampling;     ///< sampling/createMessage without tools: {"role", "content", "model", "stopReason"}
+  Hook elicitation = {};  ///< elicitation/create of form mode: {"action": "accept", "content": {…}} | decline | cancel
+  Hook sampling = {};     ///< sampling/createMessage without tools: {"role", "content", "model", "stopReason"}
 };
 
 /// The elicitation hook of a client that has nobody to ask: accepts with the defaults that the requested schema gives,
@@ -109,7 +111,7 @@ class Client {
   /// Every tool that is allowed, in the server's order; from the cache until the server says that they changed, their
   /// time to live passed, or the connection is another. Tools whose description violates the protocol are left out with
   /// a warning; more than 10,000 are kCorrupt.
-  asio::awaitable<Result<std::shared_ptr<const std::vector<Tool>>>> ListTools();
+  asio::awaitable<Result<ToolList>> ListTools();
 
   /// Runs a tool. `arguments` must be an object. A result with is_error is a result, not an Error.
   /// Never sent twice: a call whose connection breaks is kUnavailable, whether it ran or not.

@@ -23,16 +23,16 @@ namespace strata::mcp {
 /// A server that the client starts: messages over its standard input and output, its standard error goes to the log.
 struct StdioTransport {
   std::string command;  ///< looked up in PATH unless it has a slash
-  std::vector<std::string> args;
+  std::vector<std::string> args = {};
   /// Added to the few variables that a child inherits (PATH, HOME, the locale …): the parent's secrets stay its own.
-  std::vector<std::pair<std::string, std::string>> env;
-  std::string cwd;  ///< empty: the parent's
+  std::vector<std::pair<std::string, std::string>> env = {};
+  std::string cwd = {};  ///< empty: the parent's
 };
 
 /// A server behind a URL.
 struct HttpTransport {
-  std::string url;                                           ///< http:// or https://
-  std::vector<std::pair<std::string, std::string>> headers;  ///< sent with every request, such as Authorization
+  std::string url;                                                ///< http:// or https://
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< sent with every request, such as Authorization
   bool sse = false;  ///< the transport of 2024-11-05: a stream by GET names where to POST
 };
 
@@ -47,8 +47,8 @@ struct ApprovalPolicy {
 struct ServerConfig {
   std::string label;  ///< how requests and logs name the server
   std::variant<StdioTransport, HttpTransport> transport;
-  std::optional<std::vector<std::string>> allowed_tools;  ///< others are neither listed nor called; none: all are
-  ApprovalPolicy approval;
+  std::optional<std::vector<std::string>> allowed_tools = {};  ///< others are neither listed nor called; none: all are
+  ApprovalPolicy approval = {};
   std::chrono::milliseconds tool_timeout = std::chrono::seconds(60);     ///< of one call
   std::chrono::milliseconds startup_timeout = std::chrono::seconds(30);  ///< to start, connect and agree on a version
   std::size_t max_output_bytes = 256 << 10;  ///< of a result's text; the rest is cut off with a note that says so
