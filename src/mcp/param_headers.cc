@@ -127,6 +127,22 @@ std::string EncodeHeaderValue(std::string_view value) {
   return std::string(kEncodedBegin) + Base64(value) + std::string(kEncodedEnd);
 }
 
+std::optional<std::string> DecodeHeaderValue(std::string_view value) {
+  const bool encoded = value.starts_with(kEncodedBegin) && value.ends_with(kEncodedEnd) &&
+                       value.size() >= kEncodedBegin.size() + kEncodedEnd.size();
+  if (!encoded) return std::string(value);
+  value = value.substr(kEncodedBegin.size(), value.size() - kEncodedBegin.size() - kEncodedEnd.size());
+  const std::size_t padding = value.size() - std::min(value.find_last_not_of('=') + 1, value.size());
+  if (value.size() % 4 != 0 || padding > 2) return std::nullopt;
+  std::string bytes(value.size() / 4 * 3, '\0');
+  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                      reinterpret_cast<const unsigned char*>(value.data()), static_cast<int>(value.size())) < 0) {
+    return std::nullopt;
+  }
+  bytes.resize(bytes.size() - padding);  // OpenSSL counts it as bytes
+  return bytes;
+}
+
 Status CheckParamHeaders(const Json& input_schema) { return AnnotationChecker().Check(input_schema, true); }
 
 Headers ParamHeaders(const Json& input_schema, const Json& arguments) {

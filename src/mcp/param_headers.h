@@ -2,6 +2,7 @@
 // a property of the input schema with "x-mcp-header": NAME is sent as Mcp-Param-NAME too.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,8 @@ bool IsHeaderValue(std::string_view value);
 /// `value` as the protocol writes it in Mcp-Name and Mcp-Param-NAME: as it is, or =?base64?…?= where a header could not
 /// carry it or it looks like that itself.
 std::string EncodeHeaderValue(std::string_view value);
+/// The inverse; nothing where what should be base64 is not.
+std::optional<std::string> DecodeHeaderValue(std::string_view value);
 
 /// Whether each annotation of the schema is one that the protocol permits: a header's name, given once, of a string,
 /// an integer or a boolean that properties alone lead to. Errors: kCorrupt, which names the annotation.

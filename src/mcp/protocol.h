@@ -22,6 +22,8 @@ inline constexpr std::array<std::string_view, 4> kLegacyVersions = {"2025-11-25"
 inline bool IsLegacyVersion(std::string_view version) { return Contains(kLegacyVersions, version); }
 
 /// JSON-RPC's error codes, and those that the protocol adds.
+inline constexpr int kParseError = -32700;
+inline constexpr int kInvalidRequest = -32600;
 inline constexpr int kMethodNotFound = -32601;
 inline constexpr int kInvalidParams = -32602;
 inline constexpr int kInternalError = -32603;

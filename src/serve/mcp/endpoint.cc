@@ -23,7 +23,7 @@ constexpr int kTimeToLiveMs = 300'000;
 HttpResponse Accepted() { return {.status = 202}; }
 
 RpcError UnknownMethod(Era era, const std::string& method) {
-  return {.code = RpcCode::kMethodNotFound,
+  return {.code = spec::kMethodNotFound,
           .message = fmt::format("Method not found: {}", method.substr(0, 100)),
           .status = era == Era::kModern ? 404 : 200};
 }
@@ -103,27 +103,27 @@ class Handler {
   asio::awaitable<void> Initialize(const RpcMessage& message) {
     const auto wanted = message.params.find("protocolVersion");
     if (wanted == message.params.end() || !wanted->is_string()) {
-      co_await Refuse({.code = RpcCode::kInvalidParams, .message = "params.protocolVersion: must be a string"});
+      co_await Refuse({.code = spec::kInvalidParams, .message = "params.protocolVersion: must be a string"});
       co_return;
     }
     const auto& version = wanted->get_ref<const std::string&>();
-    HttpResponse response =
-        RpcResponse(ResultJson(id_, {{"protocolVersion", IsLegacyVersion(version) ? version : kLegacyVersions.front()},
-                                     {"capabilities", Capabilities()},
-                                     {"serverInfo", ServerInfo()}}));
+    HttpResponse response = RpcResponse(
+        ResultJson(id_, {{"protocolVersion", spec::IsLegacyVersion(version) ? version : spec::kLegacyVersions.front()},
+                         {"capabilities", Capabilities()},
+                         {"serverInfo", ServerInfo()}}));
     response.headers.emplace_back("Mcp-Session-Id", state_.mcp_sessions->Open(tenant_));
     co_await exchange_.Respond(std::move(response));
   }
 
   asio::awaitable<void> ServeLegacy(const RpcMessage& message) {
     if (http_.mcp.session_id.empty()) {
-      co_await Refuse({.code = RpcCode::kInvalidRequest,
+      co_await Refuse({.code = spec::kInvalidRequest,
                        .message = "the header Mcp-Session-Id is missing: initialize opens a session"});
       co_return;
     }
     const std::shared_ptr<Session> session = state_.mcp_sessions->Find(tenant_, http_.mcp.session_id);
     if (!session) {
-      co_await Refuse({.code = RpcCode::kInvalidRequest, .message = "there is no such session", .status = 404});
+      co_await Refuse({.code = spec::kInvalidRequest, .message = "there is no such session", .status = 404});
     } else if (!message.is_request()) {
       if (message.method == "notifications/cancelled")
         session->Cancel(message.params.value("requestId", Json()).dump());
@@ -146,13 +146,13 @@ class Handler {
                arguments = message.params.value("arguments", Json::object());
     const ServedTool* tool = name.is_string() ? FindServedTool(name.get_ref<const std::string&>()) : nullptr;
     if (tool == nullptr) {
-      co_await Refuse({.code = RpcCode::kInvalidParams,
+      co_await Refuse({.code = spec::kInvalidParams,
                        .message = fmt::format("params.name: there is no tool {}", name.dump().substr(0, 200)),
                        .status = status});
       co_return;
     }
     if (!arguments.is_object()) {
-      co_await Refuse({.code = RpcCode::kInvalidParams,
+      co_await Refuse({.code = spec::kInvalidParams,
                        .message = fmt::format("params.arguments: must be an object, not {}", arguments.type_name()),
                        .status = status});
       co_return;
@@ -162,7 +162,7 @@ class Handler {
     if (session) {
       running = session->Begin(id_.dump(), cancellation);
       if (!running) {
-        co_await Refuse({.code = RpcCode::kInvalidRequest, .message = "id: another request of this id is running"});
+        co_await Refuse({.code = spec::kInvalidRequest, .message = "id: another request of this id is running"});
         co_return;
       }
     }

@@ -9,7 +9,7 @@ namespace strata::serve::mcp {
 namespace {
 
 std::unexpected<RpcError> Invalid(std::string message) {
-  return std::unexpected(RpcError{.code = RpcCode::kInvalidRequest, .message = std::move(message)});
+  return std::unexpected(RpcError{.code = spec::kInvalidRequest, .message = std::move(message)});
 }
 
 }  // namespace
@@ -25,7 +25,7 @@ std::expected<RpcMessage, RpcError> ParseMessage(std::string_view body, Json& id
   if (!json) {
     const bool valid = Json::accept(body);
     return std::unexpected(
-        RpcError{.code = valid ? RpcCode::kInvalidRequest : RpcCode::kParseError, .message = json.error().ToString()});
+        RpcError{.code = valid ? spec::kInvalidRequest : spec::kParseError, .message = json.error().ToString()});
   }
   RpcMessage message;
   if (const auto given = json->find("id"); given != json->end()) {
@@ -55,7 +55,7 @@ Json ResultJson(const Json& id, Json result) { return {{"jsonrpc", "2.0"}, {"id"
 Json ErrorJson(const Json& id, const RpcError& error) {
   Json json = {{"jsonrpc", "2.0"}};
   if (!id.is_null()) json["id"] = id;
-  json["error"] = {{"code", static_cast<int>(error.code)}, {"message", error.message}};
+  json["error"] = {{"code", error.code}, {"message", error.message}};
   if (!error.data.is_null()) json["error"]["data"] = error.data;
   return json;
 }
@@ -67,7 +67,7 @@ HttpResponse RpcErrorResponse(const Json& id, const RpcError& error) {
 }
 
 HttpResponse RpcErrorResponse(const ApiError& error) {
-  const RpcCode code = error.status >= 500 ? RpcCode::kInternalError : RpcCode::kInvalidRequest;
+  const int code = error.status >= 500 ? spec::kInternalError : spec::kInvalidRequest;
   HttpResponse response = ErrorResponse(error);  // for the headers that its status asks for
   response.body = Dump(ErrorJson(Json(), {.code = code, .message = error.message}));
   return response;

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "mcp/protocol.h"
 #include "serve/api_error.h"
 #include "serve/http.h"
 
@@ -15,19 +16,11 @@ namespace strata::serve::mcp {
 
 using Json = nlohmann::ordered_json;
 
-/// JSON-RPC's codes and those that MCP 2026-07-28 adds (basic, "Error Codes").
-enum class RpcCode : int {
-  kParseError = -32700,
-  kInvalidRequest = -32600,
-  kMethodNotFound = -32601,
-  kInvalidParams = -32602,
-  kInternalError = -32603,
-  kHeaderMismatch = -32020,
-  kUnsupportedProtocolVersion = -32022,
-};
+/// The protocol's names and numbers.
+namespace spec = strata::mcp;
 
 struct RpcError {
-  RpcCode code = RpcCode::kInvalidRequest;
+  int code = spec::kInvalidRequest;  ///< of mcp/protocol.h
   std::string message;
   Json data = {};    ///< null: none
   int status = 400;  ///< of the HTTP response

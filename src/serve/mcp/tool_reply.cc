@@ -18,7 +18,7 @@ Json CompleteResult(Era era, Json result) {
   if (era == Era::kLegacy) return result;
   Json complete = {{"resultType", "complete"}};
   complete.update(result);
-  complete["_meta"] = {{"io.modelcontextprotocol/serverInfo", {{"name", "strata"}, {"version", STRATA_VERSION}}}};
+  complete["_meta"] = {{spec::kMetaServerInfo, {{"name", "strata"}, {"version", STRATA_VERSION}}}};
   return complete;
 }
 

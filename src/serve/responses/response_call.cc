@@ -60,8 +60,8 @@ std::expected<std::unique_ptr<Rounds>, ApiError> MakeRounds(const CallContext& c
                            .conversation = std::move(request.conversation),
                            .items = std::move(request.mcp_items),
                            .max_tool_calls = request.max_tool_calls,
-                           // Of usual text, about a quarter of the context.
-                           .max_output_bytes = static_cast<std::size_t>(context.model.max_context)};
+                           // Of usual text an eighth of the context, of dense text a half.
+                           .max_output_bytes = static_cast<std::size_t>(context.model.max_context) / 2};
   for (McpTool& asked : std::exchange(options.tools.servers, {})) {
     auto server = ServerOf(context, std::move(asked));
     if (!server) return std::unexpected(std::move(server.error()));
