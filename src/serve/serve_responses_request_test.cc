@@ -187,11 +187,11 @@ TEST(ResponsesRequest, McpItemsAreCallsAndTheirResults) {
   };
   EXPECT_EQ(json::parse(request.conversation.messages().dump()),
             json::array({{{"role", "user"}, {"content", "a"}},
-                         calls({call("c1", "f")}),
+                         calls(json::array({call("c1", "f")})),
                          result("c1", "1"),
-                         calls({call("c2", "f")}),
+                         calls(json::array({call("c2", "f")})),
                          result("c2", "Error: late"),
-                         calls({call("r1", "g"), call("r2", "h"), call("r3", "i")}),
+                         calls(json::array({call("r1", "g"), call("r2", "h"), call("r3", "i")})),
                          result("r1", "3"),
                          result("r2", "The user did not allow this call. No."),
                          result("r3", "")}));

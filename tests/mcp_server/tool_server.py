@@ -2,8 +2,10 @@
 import asyncio
 import json
 import sys
+from typing import Literal
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 
 server = MCPServer("tools of a test")
 
@@ -14,17 +16,17 @@ def note(**call):
 
 
 @server.tool()
-def colour(name: str) -> str:
+def colour(name: Literal["red", "green", "blue"]) -> str:
     """The number of a colour"""
     note(tool="colour", name=name)
-    return f"The number of {name[:20]} is 4711."
+    return f"The number of {name} is 4711."
 
 
 @server.tool()
 def broken() -> str:
     """Fails"""
     note(tool="broken")
-    raise ValueError("the cable is cut")
+    raise ToolError("the cable is cut")
 
 
 @server.tool()
