@@ -102,9 +102,17 @@ mcp::ClientHooks Hooks(const McpOptions& options) {
   return hooks;
 }
 
+using ClientWork = std::function<asio::awaitable<Status>(mcp::Client&, std::stop_token)>;
+
+asio::awaitable<void> WorkAndClose(mcp::Client& client, const ClientWork& work, std::stop_token stop,
+                                   asio::signal_set& signals, Status& status) {
+  status = co_await work(client, std::move(stop));
+  co_await client.Close();
+  signals.cancel();
+}
+
 /// Runs `work` with the client of a server to its end, and says goodbye to the server. Ctrl-C stops it.
-Status RunClient(const McpOptions& options, const mcp::ServerConfig& server,
-                 const std::function<asio::awaitable<Status>(mcp::Client&, std::stop_token)>& work) {
+Status RunClient(const McpOptions& options, const mcp::ServerConfig& server, const ClientWork& work) {
   asio::io_context io;
   mcp::Client client(io.get_executor(), server, Hooks(options));
   std::stop_source stop;
@@ -113,16 +121,10 @@ Status RunClient(const McpOptions& options, const mcp::ServerConfig& server,
     if (!error) stop.request_stop();
   });
   Status status;
-  asio::co_spawn(
-      io,
-      [&]() -> asio::awaitable<void> {
-        status = co_await work(client, stop.get_token());
-        co_await client.Close();
-        signals.cancel();
-      },
-      [](const std::exception_ptr& failure) {
-        if (failure) std::rethrow_exception(failure);
-      });
+  asio::co_spawn(io, WorkAndClose(client, work, stop.get_token(), signals, status),
+                 [](const std::exception_ptr& failure) {
+                   if (failure) std::rethrow_exception(failure);
+                 });
   io.run();
   return status;
 }
