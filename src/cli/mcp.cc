@@ -47,6 +47,7 @@ struct McpOptions {
   bool json = false;
   bool watch = false;
   std::vector<std::string> words;
+  std::vector<std::string> more_words;  ///< after --, where `words` had some before it
 };
 
 /// The server that --url, or else `command`, names.
@@ -275,8 +276,13 @@ void AddMcp(CLI::App& app, Action& action) {
       ->check(CLI::Range(0.001, 86'400.0));
   call->add_option("words", options->words,
                    "LABEL TOOL ARGUMENTS with --servers; TOOL ARGUMENTS with --url; else TOOL ARGUMENTS -- COMMAND "
-                   "ARGUMENTS. The tool's ARGUMENTS are a JSON object");
-  call->callback([options, &action] { action = [options] { return CallTool(*options); }; });
+                   "ARGUMENTS. The tool's ARGUMENTS are a JSON object")
+      ->expected(1, 3);
+  call->add_option("more", options->more_words, "The rest of COMMAND ARGUMENTS");
+  call->callback([options, &action] {
+    options->words.insert(options->words.end(), options->more_words.begin(), options->more_words.end());
+    action = [options] { return CallTool(*options); };
+  });
 }
 
 }  // namespace strata::cli
