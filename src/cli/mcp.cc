@@ -47,7 +47,7 @@ struct McpOptions {
   bool json = false;
   bool watch = false;
   std::vector<std::string> words;
-  std::vector<std::string> more_words;  ///< after --, where `words` had some before it
+  std::string first_word, second_word;  ///< of `mcp call`, before `words`
 };
 
 /// The server that --url, or else `command`, names.
@@ -274,13 +274,12 @@ void AddMcp(CLI::App& app, Action& action) {
   AddServerOptions(*call, *options);
   call->add_option("--timeout", options->timeout, "Seconds that the call may take (default: the server's, or 60)")
       ->check(CLI::Range(0.001, 86'400.0));
-  call->add_option("words", options->words,
-                   "LABEL TOOL ARGUMENTS with --servers; TOOL ARGUMENTS with --url; else TOOL ARGUMENTS -- COMMAND "
-                   "ARGUMENTS. The tool's ARGUMENTS are a JSON object")
-      ->expected(1, 3);
-  call->add_option("more", options->more_words, "The rest of COMMAND ARGUMENTS");
+  // Three, since CLI11 ends a subcommand at "--" unless one of its positionals is still without a word.
+  call->add_option("tool", options->first_word, "TOOL, or LABEL with --servers")->required();
+  call->add_option("arguments", options->second_word, "ARGUMENTS, a JSON object, or TOOL with --servers")->required();
+  call->add_option("words", options->words, "ARGUMENTS with --servers; -- COMMAND ARGUMENTS without a server's URL");
   call->callback([options, &action] {
-    options->words.insert(options->words.end(), options->more_words.begin(), options->more_words.end());
+    options->words.insert(options->words.begin(), {options->first_word, options->second_word});
     action = [options] { return CallTool(*options); };
   });
 }
