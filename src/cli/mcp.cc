@@ -47,6 +47,7 @@ struct McpOptions {
   bool json = false;
   bool watch = false;
   std::vector<std::string> words;
+  std::string first_word, second_word;  ///< of `mcp call`, before `words`
 };
 
 /// The server that --url, or else `command`, names.
@@ -102,9 +103,17 @@ mcp::ClientHooks Hooks(const McpOptions& options) {
   return hooks;
 }
 
+using ClientWork = std::function<asio::awaitable<Status>(mcp::Client&, std::stop_token)>;
+
+asio::awaitable<void> WorkAndClose(mcp::Client& client, const ClientWork& work, std::stop_token stop,
+                                   asio::signal_set& signals, Status& status) {
+  status = co_await work(client, std::move(stop));
+  co_await client.Close();
+  signals.cancel();
+}
+
 /// Runs `work` with the client of a server to its end, and says goodbye to the server. Ctrl-C stops it.
-Status RunClient(const McpOptions& options, const mcp::ServerConfig& server,
-                 const std::function<asio::awaitable<Status>(mcp::Client&, std::stop_token)>& work) {
+Status RunClient(const McpOptions& options, const mcp::ServerConfig& server, const ClientWork& work) {
   asio::io_context io;
   mcp::Client client(io.get_executor(), server, Hooks(options));
   std::stop_source stop;
@@ -113,16 +122,10 @@ Status RunClient(const McpOptions& options, const mcp::ServerConfig& server,
     if (!error) stop.request_stop();
   });
   Status status;
-  asio::co_spawn(
-      io,
-      [&]() -> asio::awaitable<void> {
-        status = co_await work(client, stop.get_token());
-        co_await client.Close();
-        signals.cancel();
-      },
-      [](const std::exception_ptr& failure) {
-        if (failure) std::rethrow_exception(failure);
-      });
+  asio::co_spawn(io, WorkAndClose(client, work, stop.get_token(), signals, status),
+                 [](const std::exception_ptr& failure) {
+                   if (failure) std::rethrow_exception(failure);
+                 });
   io.run();
   return status;
 }
@@ -271,10 +274,14 @@ void AddMcp(CLI::App& app, Action& action) {
   AddServerOptions(*call, *options);
   call->add_option("--timeout", options->timeout, "Seconds that the call may take (default: the server's, or 60)")
       ->check(CLI::Range(0.001, 86'400.0));
-  call->add_option("words", options->words,
-                   "LABEL TOOL ARGUMENTS with --servers; TOOL ARGUMENTS with --url; else TOOL ARGUMENTS -- COMMAND "
-                   "ARGUMENTS. The tool's ARGUMENTS are a JSON object");
-  call->callback([options, &action] { action = [options] { return CallTool(*options); }; });
+  // Three, since CLI11 ends a subcommand at "--" unless one of its positionals is still without a word.
+  call->add_option("tool", options->first_word, "TOOL, or LABEL with --servers")->required();
+  call->add_option("arguments", options->second_word, "ARGUMENTS, a JSON object, or TOOL with --servers")->required();
+  call->add_option("words", options->words, "ARGUMENTS with --servers; -- COMMAND ARGUMENTS without a server's URL");
+  call->callback([options, &action] {
+    options->words.insert(options->words.begin(), {options->first_word, options->second_word});
+    action = [options] { return CallTool(*options); };
+  });
 }
 
 }  // namespace strata::cli

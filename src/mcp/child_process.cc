@@ -88,6 +88,7 @@ std::vector<std::string> EnvironmentOf(const StdioTransport& config) {
 /// The form in which C functions take lists; the strings must outlive it.
 std::vector<char*> Pointers(std::vector<std::string>& strings) {
   std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
   for (std::string& text : strings) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;

@@ -197,21 +197,18 @@ void HttpConnection::Listen() { tasks_.Spawn(ListenLoop(shared_from_this())); }
 asio::awaitable<void> HttpConnection::ListenLoop(std::shared_ptr<HttpConnection> self) {
   std::string last_event_id;
   for (int failures = 0; self->broken_.empty();) {
-    milliseconds wait = Backoff(failures);
-    if (auto stream = co_await self->Get(last_event_id); !stream) {
-      ++failures;
-    } else if (stream->status() == 200 && stream->content_type() == "text/event-stream") {
-      failures = 0;
+    milliseconds wait = Backoff(failures++);
+    auto stream = co_await self->Get(last_event_id);
+    if (stream && stream->status() == 200 && stream->content_type() == "text/event-stream") {
       SseParser parser(kMaxMessageBytes);
       if (const auto end = co_await self->ReadEvents(*stream, parser, std::nullopt); !end) {
         LogDebug("mcp {}: the stream broke: {}", self->label_, end.error().message());
       }
       if (!parser.last_event_id().empty()) last_event_id = parser.last_event_id();
       wait = parser.retry().value_or(kRetry);
-    } else if (stream->status() < 500) {
+      failures = 0;
+    } else if (stream && stream->status() < 500) {
       co_return;  // most servers have nothing to say on their own: 405
-    } else {
-      ++failures;
     }
     co_await Sleep(wait);
   }

@@ -179,6 +179,7 @@ TEST_P(EveryWay, ListsAndCalls) {
 TEST_P(EveryWay, CallsManyAtATime) {
   Connected server(Server());
   std::vector<std::future<Result<ToolResult>>> calls;
+  calls.reserve(40);
   for (int i = 0; i < 40; ++i) {
     calls.push_back(server.runner.Start(server.client->CallTool("echo", {{"message", std::to_string(i)}}, {})));
   }
@@ -486,6 +487,7 @@ TEST(Client, CanGoAwayWhileCallsRun) {
 TEST(Client, ConnectsOnceForAll) {
   Connected server(Config(Scripted({"stdio"})));
   std::vector<std::future<Result<ToolList>>> lists;
+  lists.reserve(8);
   for (int i = 0; i < 8; ++i) lists.push_back(server.runner.Start(server.client->ListTools()));
   ToolList first;
   for (auto& list : lists) {

@@ -1,11 +1,11 @@
 // The parts of the MCP client that need no server: messages, events, URLs, headers, lists and results of tools.
 #include <chrono>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -84,6 +84,7 @@ TEST(Message, BoundsDepthAndMembers) {
 
 std::vector<std::string> Data(const std::vector<SseEvent>& events) {
   std::vector<std::string> data;
+  data.reserve(events.size());
   for (const SseEvent& event : events) data.push_back(event.type + ":" + event.data);
   return data;
 }
@@ -234,15 +235,10 @@ TEST(ToolResult, IsCutOffVisiblyAndBetweenCharacters) {
 
 Json Elicit(const char* schema) {
   boost::asio::io_context io;
-  std::optional<Result<Json>> answer;
-  boost::asio::co_spawn(
-      io,
-      [&]() -> asio::awaitable<void> {
-        answer = co_await AcceptDefaults({{"message", "?"}, {"requestedSchema", Json::parse(schema)}});
-      },
-      [](const std::exception_ptr& failure) { EXPECT_FALSE(failure); });
+  auto answer = boost::asio::co_spawn(io, AcceptDefaults({{"message", "?"}, {"requestedSchema", Json::parse(schema)}}),
+                                      boost::asio::use_future);
   io.run();
-  return answer && *answer ? **answer : Json();
+  return answer.get().value_or(Json());
 }
 
 TEST(Elicitation, IsAnsweredByDefaults) {

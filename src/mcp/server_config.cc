@@ -137,7 +137,7 @@ class ServerReader {
     if (!json->is_object()) return Bad(pointer, "must be \"always\", \"never\" or an object of lists");
     for (const auto& [name, list] : json->items()) {
       if (name != "always" && name != "never") return Bad(pointer + "/" + Token(name), "there is no such field");
-      STRATA_TRY(const std::vector<std::string> tools, Strings(list, pointer + "/" + name));
+      STRATA_TRY(const std::vector<std::string> tools, Strings(list, fmt::format("{}/{}", pointer, name)));
       (name == "always" ? policy.always : policy.never).insert(tools.begin(), tools.end());
     }
     return {};
@@ -156,7 +156,8 @@ class ServerReader {
 
   Result<std::string> String(const char* name) const {
     const Json& json = json_[name];
-    if (!json.is_string() || json == "") return Bad(pointer_ + "/" + name, "must be a string, and not empty");
+    if (!json.is_string() || json.get_ref<const std::string&>().empty())
+      return Bad(pointer_ + "/" + name, "must be a string, and not empty");
     return json.get<std::string>();
   }
 

@@ -4,6 +4,9 @@
 #include <exception>
 #include <utility>
 
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include "base/log.h"
 #include "mcp/protocol.h"
 
@@ -242,7 +245,9 @@ asio::awaitable<Result<Message>> Session::Request(std::string method, Json param
   std::string text = RequestText(request.id(), method, std::move(params));
   auto response = co_await transport_->Exchange(
       {.id = request.id(), .method = std::move(method), .text = std::move(text), .headers = std::move(headers)});
-  request.Done();
+  // A transport that is cancelled may say so by an Error.
+  const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+  if (response || cancelled == asio::cancellation_type::none) request.Done();
   co_return response;
 }
 

@@ -15,14 +15,18 @@ namespace {
 constexpr std::size_t kReadBytes = 64 << 10;
 // A server that does not read what it is sent.
 constexpr std::size_t kMaxUnwrittenBytes = 2 * kMaxMessageBytes;
-// Of a line of standard error; more of it is another line.
+// Of a line of standard error; a longer one is dropped in pieces.
 constexpr std::size_t kMaxErrorLine = 4096;
 // How long a server that has closed its output may take to be gone, so that its status can be told.
 constexpr std::chrono::milliseconds kFateDelay{100};
 
-/// Reads until the end, giving each line without its end. False when a line is longer than `max_line`.
+/// What becomes of a line that is longer than it may be.
+enum class Overlong { kStop, kDrop };
+
+/// Reads to the end, giving each line without its end. False where it stopped at an overlong line.
 template <class OnLine>
-asio::awaitable<bool> ReadLines(asio::posix::stream_descriptor& from, std::size_t max_line, OnLine on_line) {
+asio::awaitable<bool> ReadLines(asio::posix::stream_descriptor& from, std::size_t max_line, Overlong overlong,
+                                OnLine on_line) {
   std::string buffer;
   std::size_t searched = 0;
   while (true) {
@@ -36,8 +40,9 @@ asio::awaitable<bool> ReadLines(asio::posix::stream_descriptor& from, std::size_
       on_line(std::string_view(buffer).substr(begin, end - begin));
     }
     buffer.erase(0, begin);
+    if (buffer.size() > max_line && overlong == Overlong::kStop) co_return false;
+    if (buffer.size() > max_line) buffer.clear();
     searched = buffer.size();
-    if (buffer.size() > max_line) co_return false;
   }
 }
 
@@ -95,7 +100,7 @@ asio::awaitable<void> StdioConnection::WriteLines(std::shared_ptr<StdioConnectio
 }
 
 asio::awaitable<void> StdioConnection::ReadMessages(std::shared_ptr<StdioConnection> self) {
-  const bool whole = co_await ReadLines(self->child_->output(), kMaxMessageBytes,
+  const bool whole = co_await ReadLines(self->child_->output(), kMaxMessageBytes, Overlong::kStop,
                                         [&self](std::string_view line) { self->OnLine(line); });
   if (!whole) {
     self->Break(fmt::format("the server sent a line of more than {} bytes", kMaxMessageBytes));
@@ -113,9 +118,8 @@ asio::awaitable<void> StdioConnection::ReadErrors(std::shared_ptr<StdioConnectio
     self->last_words_ = Excerpt(line);
     LogInfo("mcp {}: {}", self->label_, self->last_words_);
   };
-  while (!co_await ReadLines(self->child_->errors(), kMaxErrorLine, on_line)) {
-    // The beginning of an endless line is dropped, and the rest read on: nobody may block on a full pipe.
-  }
+  // To the end, whatever comes: nobody may block on a full pipe.
+  co_await ReadLines(self->child_->errors(), kMaxErrorLine, Overlong::kDrop, on_line);
 }
 
 void StdioConnection::OnLine(std::string_view line) {

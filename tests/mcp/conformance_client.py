@@ -5,7 +5,6 @@ Lists the tools of the scenario's server and calls them, by `strata mcp`: those 
 """
 import json
 import os
-import signal
 import subprocess
 import sys
 
@@ -22,16 +21,6 @@ def mcp(command, *words):
     return result
 
 
-def watch(seconds):
-    """Stays connected so long."""
-    process = subprocess.Popen([STRATA, "mcp", "list", "--url", URL, "--watch", *OPTIONS])
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGTERM)
-    return process.wait(10)
-
-
 def arguments(tool):
     schema = tool["inputSchema"]
     required = schema.get("required", [])
@@ -40,8 +29,6 @@ def arguments(tool):
 
 
 def main():
-    if SCENARIO == "sse-retry":
-        return watch(4)
     listed = mcp("list")
     if listed.returncode != 0:
         return listed.returncode

@@ -170,7 +170,7 @@ class Watch(unittest.TestCase):
 
 class Arguments(unittest.TestCase):
     def test_are_named_when_they_are_wrong(self):
-        for words, why in ((["list"], "which server"), (["call", "--url", "http://127.0.0.1:1/"], "TOOL is missing"),
+        for words, why in ((["list"], "which server"), (["call", "t", "{}"], "which server"),
                            (["call", "--url", "http://127.0.0.1:1/", "t", "[1]"], "must be a JSON object"),
                            (["list", "--url", "ftp://x"], "must be http or https"),
                            (["list", "--url", "http://127.0.0.1:1/", "--header", "x"], "NAME: VALUE"),

@@ -251,7 +251,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(202)
         state = self.sessions[session]
         tool = message.get("params", {}).get("name")
-        if tool == "forget":
+        if tool == "forget" and tool in server.tools:
             self.sessions.pop(session)
             server.tools.remove("forget")
             return self.answer(404)
