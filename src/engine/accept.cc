@@ -12,18 +12,15 @@ namespace {
 /// What a sequence's grammar allows next.
 class GrammarFilter : public TokenFilter {
  public:
-  explicit GrammarFilter(Sequence& sequence) : matcher_(*sequence.matcher), mask_(sequence.mask) {}
-  bool Allows(TokenId token) override { return matcher_.Allows(token); }
+  explicit GrammarFilter(Sequence& sequence) : sequence_(sequence) {}
+  bool Allows(TokenId token) override { return sequence_.matcher->Allows(token); }
   std::span<const std::uint32_t> Mask() override {
-    mask_.resize(matcher_.vocabulary().mask_words());
-    // Where it fails, nothing is allowed, and the matcher says so when it gets the token.
-    if (!matcher_.FillMask(mask_)) std::ranges::fill(mask_, 0);
-    return mask_;
+    if (!sequence_.mask_filled) sequence_.FillMask();
+    return sequence_.mask;
   }
 
  private:
-  grammar::Matcher& matcher_;
-  std::vector<std::uint32_t>& mask_;
+  Sequence& sequence_;
 };
 
 /// Whether the token is not of the answer but ends it. A grammar ends also with a token of the answer.
@@ -33,6 +30,12 @@ bool IsEnd(const Sequence& sequence, TokenId token) {
 }
 
 }  // namespace
+
+void Sequence::FillMask() {
+  mask.resize(matcher->vocabulary().mask_words());
+  if (!matcher->FillMask(mask)) std::ranges::fill(mask, 0);
+  mask_filled = true;
+}
 
 std::optional<FinishReason> Engine::State::EndOf(const Sequence& sequence, TokenId token) const {
   if (IsEnd(sequence, token) || (sequence.matcher && sequence.matcher->ended())) return FinishReason::kStop;
@@ -64,6 +67,7 @@ Result<TokenId> Engine::State::Sample(Sequence& sequence, const LogitsView& logi
     if (sequence.matcher) {
       GrammarFilter filter(sequence);
       token = sequence.sampler->Sample(values, forbidden, &filter);
+      sequence.mask_filled = false;
       STRATA_CHECK(sequence.matcher->Accept(token));
     } else {
       token = sequence.sampler->Sample(values, forbidden);

@@ -85,7 +85,7 @@ TEST_P(Constrained, AnswersAreTextsOfTheGrammar) {
 
 TEST_P(Constrained, EqualEachAlonePlainly) {
   const auto plain = Make(kPlain);
-  const auto crowded = Make({}, 1 << 16);  // a small pool: some are preempted
+  const auto crowded = Make({.masks_ahead = true}, 1 << 16);  // a small pool: some are preempted
   std::vector<Answer> together(16);
   const auto sampling = [](std::size_t i) { return i % 2 == 0 ? Watched(40) : Hot(i, 40); };
   for (std::size_t i = 0; i < together.size(); ++i) {

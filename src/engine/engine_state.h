@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/mask_ahead.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/step_cost.h"
@@ -49,6 +50,7 @@ struct Engine::State {
   SchedulerView view;                              ///< of both, rebuilt before each step
   TenantLedger ledger;
   StepCostFit cost;
+  std::optional<MaskAhead> mask_ahead;
   std::mt19937_64 seeds{std::random_device{}()};
   std::thread thread;
 

@@ -60,6 +60,15 @@ SequenceView ViewOfWaiting(Sequence& sequence) {
 struct Engine::State::Batch {
   std::vector<SequenceSlice> slices;
   std::vector<Sequence*> members;
+
+  /// Those whose next sample a grammar limits.
+  std::vector<Sequence*> Constrained() const {
+    std::vector<Sequence*> constrained;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (members[i]->matcher && slices[i].logits != WantLogits::kNone) constrained.push_back(members[i]);
+    }
+    return constrained;
+  }
 };
 
 void Engine::State::Look() {
@@ -203,7 +212,10 @@ void Engine::State::Step() {
   }
   Sweep();
   if (const Batch batch = BuildBatch(decision); !batch.slices.empty()) {
-    if (const Result<LogitsView> logits = runner->Run(batch.slices)) {
+    if (mask_ahead) mask_ahead->Begin(batch.Constrained());
+    const Result<LogitsView> logits = runner->Run(batch.slices);
+    if (mask_ahead) mask_ahead->Finish();
+    if (logits) {
       StepWork work = decision.work;
       AcceptBatch(batch, *logits, work);
       const double seconds = MonotonicSeconds() - view.now;

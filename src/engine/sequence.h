@@ -35,7 +35,8 @@ struct Sequence {
   std::vector<TokenId> input;        ///< where Input puts them behind each other
   std::unique_ptr<Sampler> sampler;
   std::optional<grammar::Matcher> matcher;  ///< where `tokens` stand in the request's grammar
-  std::vector<std::uint32_t> mask;          ///< what the matcher allows, where that was asked for
+  std::vector<std::uint32_t> mask;          ///< what the matcher allows next, where mask_filled
+  bool mask_filled = false;
   EngineObserver::RequestTimes times{};
   std::vector<TokenLogprobs> prompt_logprobs;
 
@@ -57,6 +58,8 @@ struct Sequence {
     return input;
   }
   bool finished() const { return request.on_event == nullptr; }
+  /// Where that fails, nothing is allowed, and the matcher says so when it gets the token.
+  void FillMask();
   bool WantsPromptLogprobs() const { return request.sampling.prompt_logprobs && outputs() == 0; }
   /// The likeliest token is all that its next sample needs: no logits are written for it.
   bool TakesArgmax() const {
