@@ -38,10 +38,16 @@ void Sequence::FillMask() {
 }
 
 std::optional<FinishReason> Engine::State::EndOf(const Sequence& sequence, TokenId token) const {
+  if (sequence.completion.done()) return FinishReason::kLength;  // not as the model would have ended it
   if (IsEnd(sequence, token) || (sequence.matcher && sequence.matcher->ended())) return FinishReason::kStop;
-  if (sequence.outputs() >= sequence.request.sampling.max_tokens) return FinishReason::kLength;
-  if (sequence.length() >= runner->options().max_context) return FinishReason::kLength;
+  if (TokensLeft(sequence) <= 0) return FinishReason::kLength;
   return std::nullopt;
+}
+
+/// Of its answer.
+std::int64_t Engine::State::TokensLeft(const Sequence& sequence) const {
+  return std::min(sequence.request.sampling.max_tokens - sequence.outputs(),
+                  runner->options().max_context - sequence.length());
 }
 
 void Engine::State::AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row,
@@ -64,11 +70,15 @@ Result<TokenId> Engine::State::Sample(Sequence& sequence, const LogitsView& logi
     const std::span<const float> values = logits.row(row);
     const bool too_early = sequence.outputs() < sampling.min_tokens;
     const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
-    if (sequence.matcher) {
+    if (sequence.completion.begun()) {
+      token = sequence.completion.Next();
+      STRATA_CHECK(sequence.matcher->Accept(token));
+    } else if (sequence.matcher) {
       GrammarFilter filter(sequence);
       token = sequence.sampler->Sample(values, forbidden, &filter);
       sequence.mask_filled = false;
       STRATA_CHECK(sequence.matcher->Accept(token));
+      STRATA_TRY(token, sequence.completion.Review(*sequence.matcher, token, TokensLeft(sequence) - 1));
     } else {
       token = sequence.sampler->Sample(values, forbidden);
     }

@@ -81,6 +81,7 @@ struct Engine::State {
               std::int64_t count, Accepted& total);
   void AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows);
   Result<TokenId> Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event);
+  std::int64_t TokensLeft(const Sequence& sequence) const;
   std::optional<FinishReason> EndOf(const Sequence& sequence, TokenId token) const;
 };
 

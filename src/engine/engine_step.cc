@@ -100,11 +100,8 @@ void Engine::State::Propose() {
     decoding.push_back(sequence.get());
     sequence->drafter->Observe(sequence->tokens, sequence->prompt);
     // The last token of an answer needs no row of its own.
-    const std::int64_t left = std::min(sequence->request.sampling.max_tokens - sequence->outputs(),
-                                       runner->options().max_context - sequence->length()) -
-                              1;
-    const std::int64_t most = std::min(left, options.max_draft_tokens);
-    sequence->forced = sequence->matcher ? ForcedDraft(*sequence->matcher, *tokenizer, most) : Draft();
+    const std::int64_t most = std::min(TokensLeft(*sequence) - 1, options.max_draft_tokens);
+    sequence->forced = ForcedDraft(*sequence, *tokenizer, most);
     const Draft& draft =
         sequence->forced.tokens.empty() ? sequence->drafter->Propose(sequence->tokens, most) : sequence->forced;
     chances.emplace_back(draft.chances);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/completion.h"
 #include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
@@ -37,6 +38,7 @@ struct Sequence {
   std::optional<grammar::Matcher> matcher;  ///< where `tokens` stand in the request's grammar
   std::vector<std::uint32_t> mask;          ///< what the matcher allows next, where mask_filled
   bool mask_filled = false;
+  Completion completion;  ///< of an answer that would not be complete within its tokens
   EngineObserver::RequestTimes times{};
   std::vector<TokenLogprobs> prompt_logprobs;
 

@@ -14,10 +14,17 @@ constexpr std::size_t kForcedBytes = 256;
 
 }  // namespace
 
-Draft ForcedDraft(grammar::Matcher& matcher, const Tokenizer& tokenizer, std::int64_t most) {
+Draft ForcedDraft(Sequence& sequence, const Tokenizer& tokenizer, std::int64_t most) {
   Draft draft;
-  if (most <= 0) return draft;
-  const std::string text = matcher.ForcedText(kForcedBytes);
+  if (most <= 0 || !sequence.matcher) return draft;
+  if (sequence.completion.begun()) {
+    const std::span<const TokenId> rest = sequence.completion.rest();
+    const std::size_t count = std::min(rest.size(), static_cast<std::size_t>(most));
+    draft.tokens.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(count));
+    draft.chances.assign(count, 1);
+    return draft;
+  }
+  const std::string text = sequence.matcher->ForcedText(kForcedBytes);
   if (text.empty()) return draft;
   std::string spelled;
   float chance = 1;
