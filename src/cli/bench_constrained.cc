@@ -42,7 +42,8 @@ Result<std::shared_ptr<grammar::Grammar>> SomeJsonGrammar(const Session& session
                                    {grammar::JsonFormat{nlohmann::ordered_json::parse(kRecords), {}}});
 }
 
-Result<double> MeasureStreams(Engine& engine, const DecodeLoad& load, std::shared_ptr<grammar::Grammar> grammar) {
+Result<double> MeasureStreams(Engine& engine, const DecodeLoad& load,
+                              const std::shared_ptr<grammar::Grammar>& grammar) {
   std::vector<std::unique_ptr<TimedRequest>> streams;
   for (std::int64_t i = 0; i < load.streams; ++i) {
     const auto seed = static_cast<std::uint64_t>(i + 1);

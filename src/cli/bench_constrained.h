@@ -19,6 +19,6 @@ struct DecodeLoad {
 Result<std::shared_ptr<grammar::Grammar>> SomeJsonGrammar(const Session& session);
 
 /// Tokens a second over all streams, from when each has its first token until all have their last.
-Result<double> MeasureStreams(Engine& engine, const DecodeLoad& load, std::shared_ptr<grammar::Grammar> grammar);
+Result<double> MeasureStreams(Engine& engine, const DecodeLoad& load, const std::shared_ptr<grammar::Grammar>& grammar);
 
 }  // namespace strata::cli

@@ -64,7 +64,7 @@ Result<std::string> ResolveModel(const std::string& name) {
   std::error_code error;
   if (fs::exists(name, error)) return name;
   const std::string models = CacheDirectory() + "/models";
-  for (const std::string& candidate : {models + "/" + name, models + "/" + name + ".gguf"}) {
+  for (const std::string& candidate : {fmt::format("{}/{}", models, name), fmt::format("{}/{}.gguf", models, name)}) {
     if (fs::exists(candidate, error)) return candidate;
   }
   return Fail(ErrorCode::kNotFound,

@@ -16,6 +16,7 @@ constexpr TokenId kEnd = 130;
 /// One token for each of 128 ASCII characters, two longer ones, and the end.
 std::shared_ptr<const Tokenizer> Characters() {
   std::vector<std::string> texts;
+  texts.reserve(131);
   for (int c = 0; c < 128; ++c) texts.push_back(c == 0 ? "" : std::string(1, static_cast<char>(c)));
   texts.insert(texts.end(), {"\"name\"", "abc", "<end>"});
   return std::make_shared<grammar::TestTokenizer>(std::move(texts), std::vector<TokenId>{kEnd});
@@ -31,7 +32,7 @@ SamplingParams Hot(std::uint64_t seed, std::int64_t tokens) {
 
 class Constrained : public WithLinears {
  protected:
-  std::unique_ptr<Engine> Make(EngineOptions options = {}, std::uint64_t kv_bytes = 0) {
+  std::unique_ptr<Engine> Make(const EngineOptions& options = {}, std::uint64_t kv_bytes = 0) {
     return std::make_unique<Engine>(Runner(kv_bytes, 8, GetParam()), tokenizer_, options);
   }
   std::shared_ptr<grammar::Grammar> Compile(const std::string& pattern) {
