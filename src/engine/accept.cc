@@ -54,22 +54,25 @@ void Engine::State::AddPromptLogprobs(Sequence& sequence, const LogitsView& logi
 Result<TokenId> Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row,
                                       EngineEvent& event) {
   const SamplingParams& sampling = sequence.request.sampling;
+  const auto due = sequence.thought ? sequence.thought->Due(sequence.matcher_or_null()) : std::span<const TokenId>();
   TokenId token = 0;
-  if (sequence.TakesArgmax()) {
-    token = sequence.sampler->SampleArgmax(logits.argmax[static_cast<std::size_t>(row)]);
+  if (!due.empty()) {
+    token = sequence.sampler->Take(due.front());
+  } else if (sequence.TakesArgmax()) {
+    token = sequence.sampler->Take(logits.argmax[static_cast<std::size_t>(row)]);
   } else {
-    const std::span<const float> values = logits.row(row);
     const bool too_early = sequence.outputs() < sampling.min_tokens;
     const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
     if (sequence.matcher) {
       GrammarFilter filter(sequence);
-      token = sequence.sampler->Sample(values, forbidden, &filter);
-      STRATA_CHECK(sequence.matcher->Accept(token));
+      token = sequence.sampler->Sample(logits.row(row), forbidden, &filter);
     } else {
-      token = sequence.sampler->Sample(values, forbidden);
+      token = sequence.sampler->Sample(logits.row(row), forbidden);
     }
-    if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(values, token, *sampling.logprobs));
   }
+  if (sequence.matcher) STRATA_CHECK(sequence.matcher->Accept(token));
+  if (sequence.thought) sequence.thought->Push(token);
+  if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(logits.row(row), token, *sampling.logprobs));
   event.tokens.push_back(token);
   sequence.tokens.push_back(token);
   return token;

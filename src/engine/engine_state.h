@@ -63,6 +63,8 @@ struct Engine::State {
   // A step: look, decide (scheduler.h), apply, run, accept.
   void Look();
   void Propose();
+  /// What must come next, as a proposal of at most `most` tokens.
+  Draft Forced(Sequence& sequence, std::int64_t most) const;
   void Preempt(RequestId id);
   void Admit(RequestId id);
   void Step();

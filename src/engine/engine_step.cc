@@ -77,6 +77,14 @@ void Engine::State::Look() {
   view.free_blocks = cache.free_blocks();
 }
 
+Draft Engine::State::Forced(Sequence& sequence, std::int64_t most) const {
+  if (sequence.thought) {
+    const auto due = sequence.thought->Due(sequence.matcher_or_null());
+    if (!due.empty()) return DueDraft(due, most);
+  }
+  return sequence.matcher ? ForcedDraft(*sequence.matcher, *tokenizer, most) : Draft();
+}
+
 /// Drafts for the sequences that decode, as many as make the step's tokens cheaper.
 void Engine::State::Propose() {
   if (options.max_draft_tokens == 0) return;
@@ -95,7 +103,7 @@ void Engine::State::Propose() {
                                        runner->options().max_context - sequence->length()) -
                               1;
     const std::int64_t most = std::min(left, options.max_draft_tokens);
-    sequence->forced = sequence->matcher ? ForcedDraft(*sequence->matcher, *tokenizer, most) : Draft();
+    sequence->forced = Forced(*sequence, most);
     const Draft& draft =
         sequence->forced.tokens.empty() ? sequence->drafter->Propose(sequence->tokens, most) : sequence->forced;
     chances.emplace_back(draft.chances);

@@ -12,6 +12,7 @@
 #include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
+#include "engine/thought_limit.h"
 #include "grammar/grammar.h"
 #include "runtime/sequence_kv.h"
 
@@ -30,12 +31,13 @@ struct Sequence {
   std::int64_t cached = 0;  ///< prompt tokens that came from the prefix cache
   SequenceKv kv;
   std::unique_ptr<Drafter> drafter;  ///< null = no speculation
-  Draft forced;                      ///< what its grammar leaves no choice about
+  Draft forced;                      ///< what its grammar or its thinking budget leaves no choice about
   std::vector<TokenId> drafts;       ///< proposed to follow `tokens`, to be verified in this step
   std::vector<TokenId> input;        ///< where Input puts them behind each other
   std::unique_ptr<Sampler> sampler;
   std::optional<grammar::Matcher> matcher;  ///< where `tokens` stand in the request's grammar
   std::vector<std::uint32_t> mask;          ///< what the matcher allows, where that was asked for
+  std::optional<ThoughtLimit> thought;      ///< where the output stands in the request's thinking budget
   EngineObserver::RequestTimes times{};
   std::vector<TokenLogprobs> prompt_logprobs;
 
@@ -56,6 +58,7 @@ struct Sequence {
     input.insert(input.end(), drafts.begin(), drafts.end());
     return input;
   }
+  grammar::Matcher* matcher_or_null() { return matcher ? &*matcher : nullptr; }
   bool finished() const { return request.on_event == nullptr; }
   bool WantsPromptLogprobs() const { return request.sampling.prompt_logprobs && outputs() == 0; }
   /// The likeliest token is all that its next sample needs: no logits are written for it.

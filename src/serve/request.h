@@ -39,6 +39,14 @@ struct ToolUse {
   bool constrained = false;  ///< the client counts on which tool is called, or on arguments that fit their schema
 };
 
+/// What a chat request says of how much the model is to think.
+struct Thinking {
+  std::optional<bool> wanted;          ///< whether it is to think at all
+  std::string effort;                  ///< none, minimal, low, medium, high, xhigh, max; "" = nothing is said
+  std::optional<std::int64_t> budget;  ///< tokens, at most
+  std::string param;                   ///< the field that says so
+};
+
 using PromptInput = std::variant<std::string, std::vector<TokenId>>;
 
 struct GenerateRequest {
@@ -47,6 +55,7 @@ struct GenerateRequest {
   std::string model;
   ChatInput chat_input;              ///< chat
   ToolUse tool_use;                  ///< chat
+  Thinking thinking;                 ///< chat
   std::vector<PromptInput> prompts;  ///< completions; not empty
   bool add_special_tokens = true;    ///< completions
 
@@ -62,6 +71,8 @@ struct GenerateRequest {
   std::optional<int> prompt_logprobs;         ///< vLLM's field of its own
   std::optional<grammar::Format> constraint;  ///< what the answer's text must be
   std::string constraint_param;               ///< the field that says so
+  /// What the engine holds the model's thoughts to; filled in when the prompt is known.
+  std::optional<ThinkingBudget> thinking_limit;
   TextStreamOptions text;
   bool echo = false;
   bool stream = false;

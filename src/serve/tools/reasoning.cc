@@ -7,11 +7,31 @@ namespace strata::serve::tools {
 namespace {
 
 constexpr std::array<ReasoningFormat, 5> kFormats = {{
-    {.name = "harmony", .open = "", .close = "", .sign = "<|channel|>analysis"},
-    {.name = "gemma4", .open = "<|channel>thought", .close = "<channel|>", .sign = "<|channel>"},
-    {.name = "mistral", .open = "[THINK]", .close = "[/THINK]", .sign = "[THINK]"},
-    {.name = "seed_oss", .open = "<seed:think>", .close = "</seed:think>", .sign = "<seed:think>"},
-    {.name = "think", .open = "<think>", .close = "</think>", .sign = "</think>"},
+    {.name = "harmony",
+     .open = "",
+     .close = "",
+     .sign = "<|channel|>analysis",
+     .thought = {"<|channel|>analysis<|message|>", "<|end|>", "<|end|>"}},
+    {.name = "gemma4",
+     .open = "<|channel>thought",
+     .close = "<channel|>",
+     .sign = "<|channel>",
+     .thought = {"<|channel>thought", "<channel|>", "\n<channel|>"}},
+    {.name = "mistral",
+     .open = "[THINK]",
+     .close = "[/THINK]",
+     .sign = "[THINK]",
+     .thought = {"[THINK]", "[/THINK]", "[/THINK]"}},
+    {.name = "seed_oss",
+     .open = "<seed:think>",
+     .close = "</seed:think>",
+     .sign = "<seed:think>",
+     .thought = {"<seed:think>", "</seed:think>", "\n</seed:think>\n"}},
+    {.name = "think",
+     .open = "<think>",
+     .close = "</think>",
+     .sign = "</think>",
+     .thought = {"<think>", "</think>", "\n</think>\n\n"}},
 }};
 
 }  // namespace
