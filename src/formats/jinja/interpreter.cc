@@ -555,7 +555,6 @@ Value Interpreter::GetAttribute(const Value& value, const std::string& name) {
 
 Value Interpreter::GetItem(const Value& value, const Value& key) {
   RequireDefined(value);
-  RequireDefined(key);
   if (value.Is(Kind::kDict)) {
     if (const Value* found = value.dict().Find(key)) return *found;
     return key.IsString() ? GetAttribute(value, key.text()) : Value();
