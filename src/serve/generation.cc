@@ -131,7 +131,8 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
 
 AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
                               std::uint64_t id_seed) {
-  if (!request.chat || (!request.tool_use.tools && model.reasoning == nullptr)) return {};
+  const bool reads = request.tool_use.tools || model.reasoning != nullptr || model.dialect->MarksContent();
+  if (!request.chat || !reads) return {};
   const tools::ReasoningState reasoning = ReasoningOf(model, prompt);
   return {.parser = model.dialect->MakeParser(request.tool_use.tools, {.reasoning = reasoning.format,
                                                                        .reasoning_open = reasoning.open,

@@ -26,8 +26,8 @@ std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const Cha
 std::expected<std::vector<std::shared_ptr<const Prompt>>, ApiError> PreparePrompts(const LoadedModel& model,
                                                                                    GenerateRequest& request);
 
-/// For one choice of a request: none where the model neither thinks nor may call a tool. `id_seed` makes its calls'
-/// ids.
+/// For one choice of a request: none where the model neither thinks nor may call a tool, and writes content as it is.
+/// `id_seed` makes its calls' ids.
 AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
                               std::uint64_t id_seed);
 

@@ -58,8 +58,7 @@ inline Json& Variables(ChatInput& input) {
 template <class Request, class Get>
 void AppendChatInputFields(std::vector<Field<Request>>& table, Get input) {
   table.push_back({"messages", [input](const Json& v, const std::string&, Request& r) -> Status {
-                     STRATA_CHECK(CheckMessages(v));
-                     Variables(input(r))["messages"] = v;
+                     STRATA_TRY(Variables(input(r))["messages"], ReadMessages(v));
                      return {};
                    }});
   table.push_back({"chat_template_kwargs", [input](const Json& v, const std::string& path, Request& r) -> Status {

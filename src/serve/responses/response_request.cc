@@ -193,10 +193,12 @@ void FillEcho(ResponseRequest& r) {
 Json Complete(Json item) {
   Json complete = Json::object();
   const std::string type = item.value("type", "message");
-  const std::string_view prefix = type == "message"                ? "msg_"
-                                  : type == "function_call"        ? "fc_"
-                                  : type == "function_call_output" ? "fco_"
-                                                                   : "rs_";
+  const std::string_view prefix = type == "message"                   ? "msg_"
+                                  : type == "function_call"           ? "fc_"
+                                  : type == "function_call_output"    ? "fco_"
+                                  : type == "custom_tool_call"        ? "ctc_"
+                                  : type == "custom_tool_call_output" ? "ctco_"
+                                                                      : "rs_";
   const auto id = item.find("id");
   complete["id"] = id != item.end() && id->is_string() ? *id : Json(MakeId(prefix));
   complete["type"] = type;

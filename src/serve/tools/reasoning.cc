@@ -6,7 +6,7 @@
 namespace strata::serve::tools {
 namespace {
 
-constexpr std::array<ReasoningFormat, 5> kFormats = {{
+constexpr std::array<ReasoningFormat, 7> kFormats = {{
     {.name = "harmony",
      .open = "",
      .close = "",
@@ -27,6 +27,16 @@ constexpr std::array<ReasoningFormat, 5> kFormats = {{
      .close = "</seed:think>",
      .sign = "<seed:think>",
      .thought = {"<seed:think>", "</seed:think>", "\n</seed:think>\n"}},
+    {.name = "kimi_k3",
+     .open = "<|open|>think<|sep|>",
+     .close = "<|close|>think<|sep|>",
+     .sign = "open_tag('think')",
+     .thought = {"<|open|>think<|sep|>", "<|close|>think<|sep|>", "<|close|>think<|sep|>"}},
+    {.name = "command",
+     .open = "<|START_THINKING|>",
+     .close = "<|END_THINKING|>",
+     .sign = "<|START_THINKING|>",
+     .thought = {"<|START_THINKING|>", "<|END_THINKING|>", "<|END_THINKING|>"}},
     {.name = "think",
      .open = "<think>",
      .close = "</think>",

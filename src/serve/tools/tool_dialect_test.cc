@@ -2,6 +2,7 @@
 // its constraint allows.
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <regex>
 #include <set>
 #include <string>
@@ -102,6 +103,8 @@ INSTANTIATE_TEST_SUITE_P(
         Published{kLlamaCpp + "Qwen-Qwen2.5-7B-Instruct.jinja", "hermes"},
         Published{kLlamaCpp + "Qwen-Qwen3-0.6B.jinja", "hermes"}, Published{kLlamaCpp + "Qwen-QwQ-32B.jinja", "hermes"},
         Published{kLlamaCpp + "ibm-granite-granite-4.0.jinja", "hermes"},
+        Published{kLlamaCpp + "NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use.jinja", "hermes"},
+        Published{kLlamaCpp + "NousResearch-Hermes-3-Llama-3.1-8B-tool_use.jinja", "hermes"},
         Published{kAxolotl + "exaone4.jinja", "hermes"}, Published{kLlamaCpp + "Qwen3-Coder.jinja", "qwen3_coder"},
         Published{kLlamaCpp + "Qwen3.5-4B.jinja", "qwen3_coder"},
         Published{kLlamaCpp + "NVIDIA-Nemotron-3-Nano-30B-A3B-BF16.jinja", "qwen3_coder"},
@@ -126,6 +129,12 @@ INSTANTIATE_TEST_SUITE_P(
         Published{kLlamaCpp + "MiniMax-M1.jinja", "minimax_m1"},
         Published{kLlamaCpp + "openai-gpt-oss-120b.jinja", "harmony"}, Published{kTrl + "gptoss.jinja", "harmony"},
         Published{kLlamaCpp + "google-gemma-4-31B-it.jinja", "gemma4"}, Published{kTrl + "gemma4_v5.jinja", "gemma4"},
+        Published{kLlamaCpp + "Kimi-K3.jinja", "kimi_k3"},
+        Published{kLlamaCpp + "CohereForAI-c4ai-command-r7b-12-2024-tool_use.jinja", "command"},
+        Published{kLlamaCpp + "Cohere2MoE.jinja", "command"},
+        Published{kAxolotl + "command_a_tool_use.jinja", "command"},
+        Published{kLlamaCpp + "meetkai-functionary-medium-v3.1.jinja", "functionary_v3_1"},
+        Published{kLlamaCpp + "meetkai-functionary-medium-v3.2.jinja", "functionary_v3_2"},
         Published{kLlamaCpp + "LFM2.5-8B-A1B.jinja", "lfm2"},
         Published{kLlamaCpp + "Apriel-1.6-15b-Thinker-fixed.jinja", "apriel"}));
 
@@ -206,6 +215,16 @@ class Oracle {
     }
     return ends;
   }
+  Places EndsOf(const grammar::JsonStringFormat& format, std::size_t at) const {
+    Places ends;
+    for (std::size_t end = at + 2; end <= text_.size(); ++end) {
+      const Json value = Json::parse(text_.substr(at, end - at), nullptr, false);
+      if (!value.is_string()) continue;
+      const auto content = std::visit([](const auto& one) { return Format{.value = one}; }, format.content);
+      if (Oracle(value.get<std::string>()).Accepts(content)) ends.insert(end);
+    }
+    return ends;
+  }
   Places EndsOf(const grammar::GbnfFormat&, std::size_t) const { return {}; }
   Places EndsOf(const grammar::LarkFormat&, std::size_t) const { return {}; }
 
@@ -228,10 +247,38 @@ class Oracle {
   std::string_view text_;
 };
 
+/// A vocabulary of bytes.
+std::shared_ptr<const grammar::Vocabulary> Bytes() {
+  static const std::shared_ptr<const grammar::Vocabulary> vocabulary = [] {
+    std::vector<std::string> texts;
+    for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, static_cast<char>(byte));
+    texts.emplace_back("<end>");
+    return std::make_shared<const grammar::Vocabulary>(grammar::TestTokenizer(texts, {256}), std::vector<TokenId>{256});
+  }();
+  return vocabulary;
+}
+
+/// Whether the grammar takes the whole text, and where not.
+testing::AssertionResult IsHeld(const std::shared_ptr<grammar::Grammar>& compiled, const std::string& text) {
+  grammar::Matcher matcher(compiled);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!matcher.Accept(static_cast<unsigned char>(text[i]))) {
+      return testing::AssertionFailure() << text.substr(0, i) << "▸" << text.substr(i);
+    }
+  }
+  if (!matcher.may_end()) return testing::AssertionFailure() << text << "▸";
+  return testing::AssertionSuccess();
+}
+
 class EveryDialect : public testing::TestWithParam<std::size_t> {
  protected:
   const Dialect& dialect() const { return Dialects()[GetParam()]; }
   bool harmony() const { return dialect().name() == "harmony"; }
+  /// A text of the answer as this family writes it.
+  std::string Said(const std::string& text) const {
+    if (harmony()) return "<|channel|>final<|message|>" + text + "<|return|>";
+    return dialect().name() == "functionary_v3_2" ? "all\n" + text : text;
+  }
 
   const Tools tools_ =
       MakeTools({{"f", R"({"type":"object","properties":{"s":{"type":"string"},"n":{"type":["integer","null"]},
@@ -261,29 +308,88 @@ TEST_P(EveryDialect, AllowsWhatItWrites) {
 
 /// The same by the engine's own grammars, over a vocabulary of bytes.
 TEST_P(EveryDialect, IsHeldToWhatItWrites) {
-  static const std::shared_ptr<const grammar::Vocabulary> vocabulary = [] {
-    std::vector<std::string> texts;
-    for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, static_cast<char>(byte));
-    texts.emplace_back("<end>");
-    return std::make_shared<const grammar::Vocabulary>(grammar::TestTokenizer(texts, {256}), std::vector<TokenId>{256});
-  }();
   for (const auto mode : {ToolChoice::Mode::kAuto, kRequired}) {
-    const auto compiled =
-        grammar::Grammar::Compile(vocabulary, dialect().Constraint(*tools_, {.mode = mode}, true, {}));
+    const auto compiled = grammar::Grammar::Compile(Bytes(), dialect().Constraint(*tools_, {.mode = mode}, true, {}));
     ASSERT_TRUE(compiled) << compiled.error().ToString();
-    for (const auto* calls : {&one_, &least_, &none_, &two_}) {
-      grammar::Matcher matcher(*compiled);
-      const std::string text = dialect().Render(*calls);
-      for (std::size_t i = 0; i < text.size(); ++i) {
-        ASSERT_TRUE(matcher.Accept(static_cast<unsigned char>(text[i]))) << text.substr(0, i) << "▸" << text.substr(i);
-      }
-      EXPECT_TRUE(matcher.may_end()) << text;
-    }
+    for (const auto* calls : {&one_, &least_, &none_, &two_}) EXPECT_TRUE(IsHeld(*compiled, dialect().Render(*calls)));
   }
 }
 
+/// gpt-oss ends answers by <|call|> and <|return|>: where either may stand, its token ends the answer.
+TEST(Harmony, EndsWithATokenOfItsOwn) {
+  std::vector<std::string> texts;
+  for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, static_cast<char>(byte));
+  const Dialect& harmony = *FindDialect("harmony");
+  std::vector<TokenId> special;
+  std::map<std::string, TokenId> ids;
+  for (const std::string& marker : harmony.Markers()) {
+    special.push_back(static_cast<TokenId>(texts.size()));
+    ids[marker] = special.back();
+    texts.push_back(marker);
+  }
+  const std::vector<TokenId> ends = {ids["<|call|>"], ids["<|return|>"]};
+  const auto vocabulary = std::make_shared<const grammar::Vocabulary>(grammar::TestTokenizer(texts, special), ends);
+  const Tools tools = MakeTools({{"f", R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],
+                                          "additionalProperties":false})"}});
+  const auto end = [&](const Format& format, std::string_view text) {
+    const auto compiled = grammar::Grammar::Compile(vocabulary, format);
+    EXPECT_TRUE(compiled) << compiled.error().ToString();
+    grammar::Matcher matcher(*compiled);
+    std::vector<std::uint32_t> mask(vocabulary->mask_words());
+    while (!text.empty()) {
+      const auto marker = std::ranges::find_if(ids, [&](const auto& one) { return text.starts_with(one.first); });
+      const bool found = marker != ids.end();
+      const TokenId token = found ? marker->second : static_cast<unsigned char>(text.front());
+      EXPECT_TRUE(matcher.FillMask(mask));
+      EXPECT_TRUE(grammar::HasBit(mask, token)) << text;
+      EXPECT_TRUE(matcher.Accept(token)) << text;
+      text.remove_prefix(found ? marker->first.size() : 1);
+    }
+    return matcher.ended();
+  };
+  const std::string thought = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant";
+  const Format call = harmony.Constraint(*tools, {.mode = ToolChoice::Mode::kRequired}, true, {});
+  EXPECT_TRUE(
+      end(call, thought + "<|channel|>commentary to=functions.f <|constrain|>json<|message|>{\"n\": 5}<|call|>"));
+  const Format either = harmony.Constraint(*tools, {}, true, {});
+  EXPECT_TRUE(end(either, thought + "<|channel|>final<|message|>Five.<|return|>"));
+  const Format answer = harmony.Content({.value = grammar::JsonFormat{tools->all()[0].parameters, {}}});
+  EXPECT_TRUE(end(answer, thought + "<|channel|>final<|message|>{\"n\": 5}<|return|>"));
+  EXPECT_TRUE(end(answer, "<|channel|>final <|constrain|>json<|message|>{\"n\": 5}<|return|>"));
+}
+
+/// A custom tool's text may be anything that its grammar derives, whatever the family has to escape.
+TEST_P(EveryDialect, CarriesTheTextsOfCustomTools) {
+  const Json schema = Json::parse(R"({"type":"object","properties":{"input":{"type":"string"}},"required":["input"]})");
+  const auto custom = [&](const char* name, grammar::TextContent input) {
+    return Tool{.name = name, .parameters = schema, .input = std::move(input)};
+  };
+  const Tools tools = std::make_shared<const ToolSet>(
+      std::vector<Tool>{custom("lines", grammar::LarkFormat{"start: (\"say \" W \"\\n\")+\nW: /\"[a-zé]+\"/"}),
+                        custom("word", grammar::PatternFormat{R"([a-z\\]+)"}), custom("any", grammar::FreeFormat{})});
+  const std::vector<std::pair<std::string, std::string>> calls = {
+      {"lines", "say \"é\"\nsay \"b\"\n"}, {"word", "a\\b"}, {"any", " {\"x\": 1}\n"}};
+  const grammar::Format format = dialect().Constraint(*tools, {.mode = kRequired}, false, {});
+  const auto compiled = grammar::Grammar::Compile(Bytes(), format);
+  ASSERT_TRUE(compiled) << compiled.error().ToString();
+  for (const auto& [name, input] : calls) {
+    const std::vector<ToolCall> call = {{.name = name, .arguments = {{"input", input}}}};
+    const std::string text = dialect().Render(call);
+    EXPECT_TRUE(IsHeld(*compiled, text));
+    const OutputDelta out = ParseAll(dialect(), tools, text);
+    ASSERT_EQ(out.calls.size(), 1U) << text;
+    EXPECT_TRUE(out.calls[0].custom);
+    EXPECT_EQ(out.calls[0].name, name);
+    EXPECT_EQ(out.calls[0].arguments, input) << text;
+    const OutputDelta pieces = ParsePieces(dialect(), tools, text, {}, [](std::size_t) { return std::size_t{1}; });
+    EXPECT_EQ(pieces, out);
+  }
+  EXPECT_FALSE(
+      IsHeld(*compiled, dialect().Render(std::vector<ToolCall>{{.name = "word", .arguments = {{"input", "A"}}}})));
+}
+
 TEST_P(EveryDialect, AllowsTextOnlyWhereNoCallIsRequired) {
-  const std::string text = harmony() ? "<|channel|>final<|message|>Hello.<|return|>" : "Hello.";
+  const std::string text = Said("Hello.");
   EXPECT_TRUE(Accepts({}, text));
   EXPECT_FALSE(Accepts({.mode = kRequired}, text));
   if (!harmony()) EXPECT_TRUE(Accepts({.mode = ToolChoice::Mode::kNone}, text));
@@ -307,7 +413,17 @@ TEST_P(EveryDialect, AllowsReasoningInFront) {
   EXPECT_TRUE(Accepts({.mode = kRequired}, call, true, {.format = think}));
   EXPECT_TRUE(Accepts({.mode = kRequired}, "hm</think>" + call, true, {.format = think, .open = true}));
   EXPECT_FALSE(Accepts({.mode = kRequired}, call, true, {.format = think, .open = true}));
-  EXPECT_TRUE(Accepts({}, "hm</think>text", true, {.format = think, .open = true}));
+  EXPECT_TRUE(Accepts({}, "hm</think>" + Said("text"), true, {.format = think, .open = true}));
+}
+
+/// What an answer must be stands where the family's content stands, after thoughts.
+TEST_P(EveryDialect, HoldsItsContent) {
+  const Format format = dialect().Content({.value = grammar::TextFormat{"yes"}});
+  EXPECT_TRUE(Oracle(Said("yes")).Accepts(format));
+  EXPECT_FALSE(Oracle(Said("no")).Accepts(format));
+  const OutputDelta out = ParseAll(dialect(), tools_, Said("yes"));
+  EXPECT_EQ(out.content, "yes");
+  EXPECT_TRUE(out.calls.empty());
 }
 
 TEST_P(EveryDialect, WritesWhatItReads) {
