@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread_team.h"
 #include "engine/text_stream.h"
 
 namespace strata::cli {
@@ -117,6 +118,7 @@ Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOp
   engine_options.max_queued = options.max_queued;
   engine_options.prefix_cache = !options.no_prefix_cache;
   engine_options.max_draft_tokens = options.draft_tokens;
+  engine_options.masks_ahead = runner->options().threads < AvailableCpus();
   return std::make_unique<Engine>(std::move(runner), session.tokenizer, engine_options, std::move(observer));
 }
 

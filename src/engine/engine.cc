@@ -37,6 +37,7 @@ Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<con
   scheduler.max_sequences =
       std::min({scheduler.max_sequences, runner->options().max_sequences, scheduler.max_step_tokens});
   scheduler.block_tokens = kernels::kKvBlock;
+  if (options.masks_ahead) mask_ahead.emplace();
 }
 
 Engine::Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,

@@ -104,6 +104,9 @@ struct EngineOptions {
   /// Tokens proposed for one sequence in one step, at most; how many are worth it, the steps' cost decides. 0 = no
   /// speculation.
   std::int64_t max_draft_tokens = 48;
+  /// Token masks are made on a thread beside the steps, rather than between them: for machines with a core that the
+  /// runner does not use.
+  bool masks_ahead = false;
 };
 
 /// Counters since the start; gauges of now. Times in seconds by the monotonic clock.

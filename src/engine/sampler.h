@@ -49,6 +49,7 @@ class Sampler {
   std::unordered_map<TokenId, std::int64_t> output_counts_;
   std::unordered_map<TokenId, bool> seen_;  ///< in prompt or output
   std::vector<float> adjusted_;
+  std::vector<float> weights_;
   std::vector<std::pair<float, TokenId>> candidates_;
 };
 

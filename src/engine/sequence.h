@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/completion.h"
 #include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
@@ -36,8 +37,10 @@ struct Sequence {
   std::vector<TokenId> input;        ///< where Input puts them behind each other
   std::unique_ptr<Sampler> sampler;
   std::optional<grammar::Matcher> matcher;  ///< where `tokens` stand in the request's grammar
-  std::vector<std::uint32_t> mask;          ///< what the matcher allows, where that was asked for
-  std::optional<ThoughtLimit> thought;      ///< where the output stands in the request's thinking budget
+  std::vector<std::uint32_t> mask;          ///< what the matcher allows next, where mask_filled
+  bool mask_filled = false;
+  Completion completion;                ///< of an answer that would not be complete within its tokens
+  std::optional<ThoughtLimit> thought;  ///< where the output stands in the request's thinking budget
   EngineObserver::RequestTimes times{};
   std::vector<TokenLogprobs> prompt_logprobs;
 
@@ -60,6 +63,8 @@ struct Sequence {
   }
   grammar::Matcher* matcher_or_null() { return matcher ? &*matcher : nullptr; }
   bool finished() const { return request.on_event == nullptr; }
+  /// Where that fails, nothing is allowed, and the matcher says so when it gets the token.
+  void FillMask();
   bool WantsPromptLogprobs() const { return request.sampling.prompt_logprobs && outputs() == 0; }
   /// The likeliest token is all that its next sample needs: no logits are written for it.
   bool TakesArgmax() const {

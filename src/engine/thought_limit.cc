@@ -1,6 +1,5 @@
 #include "engine/thought_limit.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/unicode.h"
@@ -59,14 +58,6 @@ void ThoughtLimit::Read(char byte) {
   if (held_.size() < marker.size()) return;
   inside_ = !inside_;
   held_.clear();
-}
-
-Draft DueDraft(std::span<const TokenId> due, std::int64_t most) {
-  Draft draft;
-  const auto count = static_cast<std::int64_t>(due.size());
-  draft.tokens.assign(due.begin(), due.begin() + std::clamp<std::int64_t>(most, 0, count));
-  draft.chances.assign(draft.tokens.size(), 1);
-  return draft;
 }
 
 }  // namespace strata

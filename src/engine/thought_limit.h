@@ -8,7 +8,6 @@
 #include <string>
 
 #include "engine/engine.h"
-#include "engine/speculation.h"
 #include "formats/tokenizer.h"
 #include "grammar/grammar.h"
 
@@ -41,8 +40,5 @@ class ThoughtLimit {
   std::string held_;               ///< what may be the beginning of the marker that is looked for
   std::string character_;          ///< bytes of the last character
 };
-
-/// `due` as a proposal, of at most `most` tokens: they are certain.
-Draft DueDraft(std::span<const TokenId> due, std::int64_t most);
 
 }  // namespace strata
