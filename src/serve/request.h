@@ -42,10 +42,10 @@ struct ToolUse {
 
 /// What a chat request says of how much the model is to think.
 struct Thinking {
-  std::optional<bool> wanted;          ///< whether it is to think at all
-  std::string effort;                  ///< none, minimal, low, medium, high, xhigh, max; "" = nothing is said
-  std::optional<std::int64_t> budget;  ///< tokens, at most
-  std::string param;                   ///< the field that says so
+  std::optional<bool> wanted = {};          ///< whether it is to think at all
+  std::string effort = {};                  ///< none, minimal, low, medium, high, xhigh, max; "" = nothing is said
+  std::optional<std::int64_t> budget = {};  ///< tokens, at most
+  std::string param = {};                   ///< the field that says so
 };
 
 using PromptInput = std::variant<std::string, std::vector<TokenId>>;

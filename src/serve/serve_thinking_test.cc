@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "serve/test_server.h"
+#include "serve/thinking.h"
 
 namespace strata::serve {
 namespace {
@@ -134,6 +135,42 @@ TEST(ThinkingEffort, IsTheTemplatesWhereItKnowsOne) {
     return TestClient(running.port()).Ask("POST", kChat, ChatBody(1, more)).Json()["usage"]["prompt_tokens"].get<int>();
   };
   EXPECT_EQ(prompt(R"(,"reasoning_effort":"medium")"), prompt(R"(,"reasoning_effort":"low")") + 3);
+}
+
+TEST(ThinkingLimits, AreWhatARequestMeans) {
+  const auto made = MakeTestModel({});
+  ASSERT_TRUE(made);
+  LoadedModel model;
+  model.served = *made;
+  const auto limit = [&](std::string_view chat_template, const Thinking& thinking, const char* format = "think") {
+    auto parsed = ChatTemplate::Parse(std::string(chat_template));
+    model.chat = ProbeTemplate(std::make_shared<const ChatTemplate>(std::move(*parsed)));
+    GenerateRequest request;
+    request.chat_input.variables = std::make_shared<nlohmann::ordered_json>();
+    request.thinking = thinking;
+    EXPECT_TRUE(LimitThinking(model, {.format = tools::FindReasoning(format), .open = true}, request));
+    return request.thinking_limit;
+  };
+  const auto tokens = [&](std::string_view chat_template, const Thinking& thinking) {
+    const auto found = limit(chat_template, thinking);
+    return found ? found->tokens : -1;
+  };
+  EXPECT_EQ(tokens(kOpensThought, {}), -1);
+  EXPECT_EQ(tokens(kOpensThought, {.effort = "none"}), 0);
+  EXPECT_EQ(tokens(kOpensThought, {.effort = "low"}), 1024);
+  EXPECT_EQ(tokens(kOpensThought, {.effort = "high"}), 24576);
+  EXPECT_EQ(tokens(kOpensThought, {.effort = "max"}), -1);
+  EXPECT_EQ(tokens(kOpensThought, {.effort = "high", .budget = 7}), 7);
+  EXPECT_EQ(tokens(kOpensThought, {.wanted = false, .effort = "high"}), 0);
+  EXPECT_EQ(tokens(kKnowsEffort, {.effort = "low"}), -1);
+  EXPECT_EQ(tokens(kKnowsEffort, {.effort = "none"}), 0);
+
+  const auto think = limit(kOpensThought, {.budget = 1});
+  EXPECT_TRUE(think->begun);
+  EXPECT_EQ(model.tokenizer().Decode(think->cut), kCut);
+  const auto harmony = limit(kOpensThought, {.budget = 1}, "harmony");
+  EXPECT_EQ(harmony->open, "<|channel|>analysis<|message|>");
+  EXPECT_EQ(model.tokenizer().Decode(harmony->cut), "<|end|>");
 }
 
 TEST(ThinkingBudgets, AreKeptByModelsThatDoNotThink) {
