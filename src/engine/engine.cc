@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/clock.h"
 #include "engine/engine_state.h"
@@ -27,7 +28,7 @@ Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<con
                      EngineOptions options_in, std::shared_ptr<EngineObserver> observer_in)
     : runner(std::move(runner_in)),
       tokenizer(std::move(tokenizer_in)),
-      options(options_in),
+      options(std::move(options_in)),
       observer(std::move(observer_in)),
       kv_blocks(runner->kv().blocks()),
       cache(runner->kv(), options.prefix_cache),
@@ -42,7 +43,8 @@ Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<con
 
 Engine::Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
                std::shared_ptr<EngineObserver> observer)
-    : state_(std::make_unique<State>(std::move(runner), std::move(tokenizer), options, std::move(observer))) {
+    : state_(
+          std::make_unique<State>(std::move(runner), std::move(tokenizer), std::move(options), std::move(observer))) {
   state_->stats.kv_blocks = state_->kv_blocks;
   state_->stats.kv_block_tokens = kernels::kKvBlock;
   state_->thread = std::thread([this] { state_->Loop(); });

@@ -312,6 +312,7 @@ Lexer::Freedom Lexer::RegexFreedom(RegexId regex, std::uint32_t limit) {
   if (limit > 0) {
     const std::vector<RegexStep> steps(regexes_.Steps(regex).begin(), regexes_.Steps(regex).end());
     std::vector<CharRange> covered;
+    covered.reserve(steps.size());
     for (const RegexStep& step : steps) covered.push_back({step.first, step.last});
     const CharSet all(std::move(covered));
     const CharSet ordinary = all.Intersection(OrdinaryInJson());

@@ -43,6 +43,7 @@ class FormatCompiler {
   /// Texts that contain none of `excludes`.
   RegexId Free(const std::vector<std::string>& excludes) {
     std::vector<RegexId> words;
+    words.reserve(excludes.size());
     for (const std::string& exclude : excludes) words.push_back(regexes().Literal(exclude));
     if (words.empty()) return RegexStore::kAnything;
     return regexes().Not(regexes().Concat({RegexStore::kAnything, regexes().Or(words), RegexStore::kAnything}));
