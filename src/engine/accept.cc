@@ -59,31 +59,38 @@ void Engine::State::AddPromptLogprobs(Sequence& sequence, const LogitsView& logi
   }
 }
 
+/// What is due, or what the model says.
+TokenId Engine::State::Choose(Sequence& sequence, const LogitsView& logits, std::int64_t row) {
+  if (sequence.thought) {
+    const auto due = sequence.thought->Due(sequence.matcher_or_null());
+    if (!due.empty()) return sequence.sampler->Take(due.front());
+  }
+  if (sequence.TakesArgmax()) return sequence.sampler->Take(logits.argmax[static_cast<std::size_t>(row)]);
+  const bool too_early = sequence.outputs() < sequence.request.sampling.min_tokens;
+  const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
+  if (!sequence.matcher) return sequence.sampler->Sample(logits.row(row), forbidden);
+  GrammarFilter filter(sequence);
+  return sequence.sampler->Sample(logits.row(row), forbidden, &filter);
+}
+
 /// The next token from a row of logits, into the sequence and the event. Errors: the grammar's.
 Result<TokenId> Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row,
                                       EngineEvent& event) {
   const SamplingParams& sampling = sequence.request.sampling;
   TokenId token = 0;
-  if (sequence.TakesArgmax()) {
-    token = sequence.sampler->SampleArgmax(logits.argmax[static_cast<std::size_t>(row)]);
+  if (sequence.completion.begun()) {
+    token = sequence.completion.Next();
+    STRATA_CHECK(sequence.matcher->Accept(token));
   } else {
-    const std::span<const float> values = logits.row(row);
-    const bool too_early = sequence.outputs() < sampling.min_tokens;
-    const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
-    if (sequence.completion.begun()) {
-      token = sequence.completion.Next();
-      STRATA_CHECK(sequence.matcher->Accept(token));
-    } else if (sequence.matcher) {
-      GrammarFilter filter(sequence);
-      token = sequence.sampler->Sample(values, forbidden, &filter);
+    token = Choose(sequence, logits, row);
+    if (sequence.matcher) {
       sequence.mask_filled = false;
       STRATA_CHECK(sequence.matcher->Accept(token));
       STRATA_TRY(token, sequence.completion.Review(*sequence.matcher, token, TokensLeft(sequence) - 1));
-    } else {
-      token = sequence.sampler->Sample(values, forbidden);
     }
-    if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(values, token, *sampling.logprobs));
   }
+  if (sequence.thought) sequence.thought->Push(token);
+  if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(logits.row(row), token, *sampling.logprobs));
   event.tokens.push_back(token);
   sequence.tokens.push_back(token);
   return token;

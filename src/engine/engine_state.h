@@ -80,6 +80,7 @@ struct Engine::State {
   void Accept(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
               std::int64_t count, Accepted& total);
   void AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows);
+  TokenId Choose(Sequence& sequence, const LogitsView& logits, std::int64_t row);
   Result<TokenId> Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event);
   std::int64_t TokensLeft(const Sequence& sequence) const;
   std::optional<FinishReason> EndOf(const Sequence& sequence, TokenId token) const;

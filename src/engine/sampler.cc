@@ -127,7 +127,7 @@ TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> 
   return Count(params_.temperature == 0 ? Argmax(adjusted_) : Draw());
 }
 
-TokenId Sampler::SampleArgmax(TokenId argmax) { return Count(argmax); }
+TokenId Sampler::Take(TokenId token) { return Count(token); }
 
 TokenId Sampler::Count(TokenId token) {
   ++output_counts_[token];

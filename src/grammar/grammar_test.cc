@@ -78,6 +78,37 @@ TEST_F(MatcherTest, ForcedTextIsWhatMustCome) {
   EXPECT_EQ(Start("a*").ForcedText(), "");
 }
 
+/// Texts as JSON strings: whatever stands in them, as JSON writes it.
+TEST(JsonStrings, HoldTextsOfTheirContent) {
+  std::vector<std::string> bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes.emplace_back(1, static_cast<char>(byte));
+  const auto vocabulary = std::make_shared<const Vocabulary>(TestTokenizer(bytes), std::vector<TokenId>());
+  const auto takes = [&](const TextContent& content, std::string_view text) {
+    const auto grammar = Grammar::Compile(vocabulary, {JsonStringFormat{content}});
+    EXPECT_TRUE(grammar) << grammar.error().ToString();
+    Matcher matcher(*grammar);
+    std::vector<std::uint32_t> mask(vocabulary->mask_words());
+    for (const char c : text) {
+      const TokenId token = static_cast<unsigned char>(c);
+      EXPECT_TRUE(matcher.FillMask(mask));
+      EXPECT_EQ(HasBit(mask, token), matcher.Allows(token)) << text << " at " << c;
+      if (!matcher.Accept(token)) return false;
+    }
+    return matcher.ended();
+  };
+  // A list of words in brackets, which no regular expression is.
+  const LarkFormat nested{"start: \"[\" (start | W)* \"]\"\nW: /[a-zé\"\\n\\\\]/"};
+  EXPECT_TRUE(takes(nested, R"("[a[b]]")"));
+  EXPECT_TRUE(takes(nested, R"("[\"[\n]\\é\u00e9]")"));
+  for (const char* wrong : {R"("[a[b]")", R"([a])", R"("[a"])", "\"[\n]\"", R"("[\t]")", R"("[]"")"}) {
+    EXPECT_FALSE(takes(nested, wrong)) << wrong;
+  }
+  EXPECT_TRUE(takes(PatternFormat{"a\"+b"}, R"("a\"\"b")"));
+  EXPECT_FALSE(takes(PatternFormat{"a\"+b"}, R"("a""b")"));
+  EXPECT_TRUE(takes(FreeFormat{}, R"("any\ntext")"));
+  EXPECT_FALSE(takes(FreeFormat{{"tex"}}, R"("any\ntext")"));
+}
+
 TEST_F(MatcherTest, RefusesWhatHasNoText) {
   EXPECT_FALSE(Grammar::Compile(vocabulary_, {PatternFormat{"(?!a)a"}}));
   EXPECT_FALSE(Grammar::Compile(vocabulary_, {PatternFormat{"("}}));
