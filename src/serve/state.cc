@@ -29,7 +29,8 @@ const tools::Dialect& DialectOf(std::string_view template_source, const Tokenize
   return tools::DetectDialect(special);
 }
 
-/// How the model is talked to, calls tools and thinks: as its templates say, but for what the options say.
+}  // namespace
+
 void FindFormats(const ServerOptions& options, LoadedModel& model) {
   if (model.served->chat_template) model.chat = ProbeTemplate(model.served->chat_template);
   const auto& templates = model.served->file->chat_templates();
@@ -52,8 +53,6 @@ void FindFormats(const ServerOptions& options, LoadedModel& model) {
     }
   }
 }
-
-}  // namespace
 
 const ChatFormat& LoadedModel::ChatFor(const ChatInput& input) const {
   return chat_with_tools && input.variables->contains("tools") ? *chat_with_tools : *chat;

@@ -37,6 +37,10 @@ struct LoadedModel {
   const ChatFormat& ChatFor(const ChatInput& input) const;
 };
 
+/// How model.served is talked to, calls tools and thinks, into the rest of `model`: as its templates say, but for what
+/// the options say. Needs no engine.
+void FindFormats(const ServerOptions& options, LoadedModel& model);
+
 class ServerState {
  public:
   explicit ServerState(ServerOptions server_options);

@@ -23,6 +23,7 @@ class ToolList {
   void Finish(ToolUse& use) &&;
   /// As templates expect them: OpenAI's form, with parameters also where a tool has none.
   nlohmann::ordered_json Offered() const;
+  const std::vector<tools::Tool>& tools() const { return tools_; }
 
  private:
   std::vector<tools::Tool> tools_;
