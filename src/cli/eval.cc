@@ -129,6 +129,8 @@ void AddEval(CLI::App& app, Action& action) {
   command->add_flag("--constrained,!--unconstrained", options->eval.strict,
                     "Tools are strict: the server holds calls to their schemas");
   command->add_flag("--required", options->eval.required, "tool_choice \"required\" in the place of \"auto\"");
+  command->add_flag("--one-call", options->eval.one_call,
+                    "parallel_tool_calls false: an answer ends with its first call");
   command->add_option("--temperature", options->eval.temperature)->check(CLI::Range(0.0, 2.0))->capture_default_str();
   command->add_option("--max-tokens", options->eval.max_tokens, "Of an answer")
       ->check(CLI::Range(1, 1 << 20))

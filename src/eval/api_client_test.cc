@@ -150,7 +150,7 @@ TEST(RunCases, AsksAndScoresEveryCase) {
                 R"("finish_reason":"tool_calls"}],"usage":{"prompt_tokens":5,"completion_tokens":7}})"}});
   EvalOptions options;
   options.endpoint = *ParseEndpoint(server.url());
-  options.strict = options.required = true;
+  options.strict = options.required = options.one_call = true;
   int told = 0;
   const auto results = RunCases(cases->cases, options, [&](const CaseResult&) { ++told; });
   ASSERT_TRUE(results) << results.error().ToString();
@@ -162,6 +162,7 @@ TEST(RunCases, AsksAndScoresEveryCase) {
   EXPECT_EQ(asked["model"], "m");
   EXPECT_EQ(asked["tool_choice"], "required");
   EXPECT_EQ(asked["tools"][0]["function"]["strict"], true);
+  EXPECT_EQ(asked["parallel_tool_calls"], false);
 }
 
 }  // namespace

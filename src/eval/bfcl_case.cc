@@ -75,8 +75,11 @@ Status ForEachLine(std::string_view text, const std::function<Status(std::size_t
   return {};
 }
 
-Status CheckFunctions(std::size_t line, const Json& functions) {
-  if (!functions.is_array() || functions.empty()) return Bad(line, "function(s) must be an array, not empty");
+/// Irrelevance may offer none.
+Status CheckFunctions(std::size_t line, const Json& functions, Expected expected) {
+  if (!functions.is_array() || (functions.empty() && expected != Expected::kNoCall)) {
+    return Bad(line, "function(s) must be an array, not empty");
+  }
   for (const Json& function : functions) {
     if (!function.is_object() || !function.contains("name") || !function["name"].is_string() ||
         !function.value("parameters", Json()).is_object()) {
@@ -135,7 +138,7 @@ Result<BfclCases> ParseBfclCases(std::string_view questions, std::string_view an
     }
     test_case.messages = turns[0];
     test_case.functions = line.value("functions", line.value("function", Json()));
-    STRATA_CHECK(CheckFunctions(number, test_case.functions));
+    STRATA_CHECK(CheckFunctions(number, test_case.functions, test_case.expected()));
     const auto truth = truths.find(test_case.id);
     test_case.ground_truth = truth != truths.end() ? truth->second : line.value("ground_truth", Json());
     const Expected expected = test_case.expected();

@@ -51,6 +51,8 @@ TEST(BfclCase, SaysWhatIsWrongWithALine) {
   EXPECT_THAT(refused(R"({"id":1})"), HasSubstr("id must be a string"));
   EXPECT_THAT(refused(R"({"id":"a_0"})"), HasSubstr("question must be"));
   EXPECT_THAT(refused(R"({"id":"a_0","question":[[{}]],"function":[{}]})"), HasSubstr("needs a name"));
+  EXPECT_THAT(refused(R"({"id":"a_0","question":[[{}]],"function":[]})"), HasSubstr("not empty"));
+  EXPECT_EQ(refused(R"({"id":"live_irrelevance_0","question":[[{}]],"function":[]})"), "accepted");
   EXPECT_THAT(refused(kQuestion), HasSubstr("no ground_truth"));
   EXPECT_THAT(refused(kQuestion, R"({"id":"live_simple_3-1-0"})"), HasSubstr("in the answers: line 1"));
   EXPECT_THAT(refused(kQuestion, R"({"id":"live_simple_3-1-0","ground_truth":[{"a.b":{"l":1}}]})"),

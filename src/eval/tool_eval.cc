@@ -97,12 +97,15 @@ class Evaluation {
   }
 
   asio::awaitable<CaseResult> Ask(const BfclCase& test_case) {
-    const Json body = {{"model", model_},
-                       {"messages", test_case.messages},
-                       {"tools", ToolsOf(test_case, options_.strict)},
-                       {"tool_choice", options_.required ? "required" : "auto"},
-                       {"temperature", options_.temperature},
-                       {"max_tokens", options_.max_tokens}};
+    Json body = {{"model", model_},
+                 {"messages", test_case.messages},
+                 {"temperature", options_.temperature},
+                 {"max_tokens", options_.max_tokens}};
+    if (!test_case.functions.empty()) {  // irrelevance may offer none
+      body["tools"] = ToolsOf(test_case, options_.strict);
+      body["tool_choice"] = options_.required ? "required" : "auto";
+    }
+    if (options_.one_call) body["parallel_tool_calls"] = false;
     CaseResult result{.id = test_case.id, .category = test_case.category};
     const Clock::time_point begin = Clock::now();
     const Result<Json> reply = co_await client_.Send("/chat/completions", body);

@@ -20,6 +20,7 @@ struct EvalOptions {
   std::string model;      ///< empty: the first that the server lists
   bool strict = false;    ///< every tool says `strict`: the server constrains calls to their schemas
   bool required = false;  ///< tool_choice "required", else "auto"
+  bool one_call = false;  ///< parallel_tool_calls false: an answer ends with its first call
   double temperature = 0;
   std::int64_t max_tokens = 512;
   int concurrency = 8;
