@@ -33,6 +33,8 @@ void AddBench(CLI::App& app, Action& action);
 void AddBenchGrammar(CLI::App& bench, Action& action);
 /// `strata tools check` and `strata tools recall`.
 void AddTools(CLI::App& app, Action& action);
+/// `strata tools recall`, of `strata tools`.
+void AddToolRecall(CLI::App& tools, Action& action);
 /// `strata eval tools`.
 void AddEval(CLI::App& app, Action& action);
 void AddSimulate(CLI::App& app, Action& action);

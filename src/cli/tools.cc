@@ -1,6 +1,7 @@
 // `strata tools`: what schemas of tools cost before anybody sends them.
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -134,15 +135,22 @@ Status RunCheck(const CheckOptions& options) {
     if (report.refused) ++refused;
     reports.push_back(std::move(report));
   }
+  const bool together = checked.size() > 1 && refused == 0 && subject.checker.vocabulary && subject.checker.dialect;
+  if (together) {
+    STRATA_TRY(serve::ToolReport report, subject.checker.CheckTogether(checked));
+    reports.push_back(std::move(report));
+  }
   if (options.json) {
     Json list = Json::array();
-    for (const serve::ToolReport& report : reports) list.push_back(ToJson(report));
-    fmt::print("{}\n", Json{{"tools", std::move(list)}}.dump(2, ' ', false, Json::error_handler_t::replace));
+    for (const serve::ToolReport& report : std::span(reports).first(checked.size())) list.push_back(ToJson(report));
+    Json json = {{"tools", std::move(list)}};
+    if (together) json["together"] = ToJson(reports.back());
+    fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
     Print(reports);
   }
   if (refused == 0) return {};
-  return Fail(ErrorCode::kUnsupported, "{}: {} of {} schemas are refused", options.file, refused, reports.size());
+  return Fail(ErrorCode::kUnsupported, "{}: {} of {} schemas are refused", options.file, refused, checked.size());
 }
 
 void AddCheck(CLI::App& tools, Action& action) {
@@ -167,6 +175,7 @@ void AddTools(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("tools", "Schemas of tools, before anybody sends them");
   command->require_subcommand(1);
   AddCheck(*command, action);
+  AddToolRecall(*command, action);
 }
 
 }  // namespace strata::cli

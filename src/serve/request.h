@@ -37,6 +37,9 @@ struct ToolUse {
   tools::ToolChoice choice;
   bool parallel = true;      ///< false: one call at most
   bool constrained = false;  ///< the client counts on which tool is called, or on arguments that fit their schema
+  std::optional<std::int64_t>
+      max_prompt_tokens;  ///< of the tools that the prompt carries, in the place of the server's
+  std::shared_ptr<const tools::ToolSet> registered;  ///< the operator's, which the request may name; null: none
 };
 
 using PromptInput = std::variant<std::string, std::vector<TokenId>>;
@@ -85,8 +88,9 @@ struct DetokenizeRequest {
   std::vector<TokenId> tokens;
 };
 
-/// `defaults` are the model's; the request's own fields win.
-Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults = {});
+/// `defaults` are the model's; the request's own fields win. `registered`: ToolUse's.
+Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults = {},
+                                         std::shared_ptr<const tools::ToolSet> registered = nullptr);
 Result<GenerateRequest> ParseCompletionRequest(std::string_view body, const GenerationDefaults& defaults = {});
 Result<TokenizeRequest> ParseTokenizeRequest(std::string_view body);
 Result<DetokenizeRequest> ParseDetokenizeRequest(std::string_view body);

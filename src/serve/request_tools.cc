@@ -1,5 +1,6 @@
 // tools, tool_choice: what a client may offer, and what it may ask for.
 #include <algorithm>
+#include <span>
 
 #include "serve/field_table.h"
 #include "serve/request.h"
@@ -45,7 +46,11 @@ Status ReadName(const Json& function, const std::string& path, std::string& name
 Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
   STRATA_CHECK(CheckType(value, path));
   for (const auto& [name, ignored] : value.items()) {
-    if (name != "type" && name != "function") return BadField(path + "." + name.substr(0, 100), "unknown field");
+    if (name != "type" && name != "function" && name != "defer_loading")
+      return BadField(path + "." + name.substr(0, 100), "unknown field");
+  }
+  if (const auto deferred = value.find("defer_loading"); deferred != value.end() && !deferred->is_null()) {
+    STRATA_CHECK(ReadBool(*deferred, path + ".defer_loading", tool.deferred));
   }
   STRATA_TRY(const Json* function, Member(value, "function", path, {"name", "description", "parameters", "strict"}));
   const std::string function_path = path + ".function";
@@ -77,13 +82,23 @@ Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice
 Status ReadTools(const Json& value, ToolUse& use, Json& offered) {
   if (!value.is_array()) return BadField("tools", "must be an array, not {}", value.type_name());
   ToolList list;
-  offered = value;
+  offered = Json::array();
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string path = fmt::format("tools[{}]", i);
+    if (IsToolSearch(value[i])) continue;
+    if (IsRegistered(value[i])) {
+      const std::size_t before = list.tools().size();
+      STRATA_CHECK(list.AddRegistered(value[i], path, use.registered.get()));
+      for (const tools::Tool& tool : std::span(list.tools()).subspan(before)) offered.push_back(OfferedTool(tool));
+      continue;
+    }
     tools::Tool tool;
     STRATA_CHECK(ReadTool(value[i], path, tool));
     STRATA_CHECK(list.Add(std::move(tool), path + ".function.name"));
-    Json& parameters = offered[i]["function"]["parameters"];
+    // As the client wrote it: a prompt depends on the order of members.
+    Json& one = offered.emplace_back(value[i]);
+    one.erase("defer_loading");
+    Json& parameters = one["function"]["parameters"];
     if (parameters.is_null()) parameters = {{"type", "object"}, {"properties", Json::object()}};
   }
   std::move(list).Finish(use);

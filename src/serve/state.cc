@@ -71,6 +71,8 @@ void ServerState::SetModel(std::shared_ptr<ServedModel> model) {
   std::vector<TokenId> ends = model->engine->runner().config().eos_token_ids;
   if (ends.empty() && model->tokenizer->eos()) ends.push_back(*model->tokenizer->eos());
   loaded->grammars = std::make_unique<GrammarCache>(*model->tokenizer, std::move(ends));
+  loaded->tool_tokens = std::make_unique<ToolTokens>(*model->tokenizer);
+  loaded->max_tool_tokens = options.max_tool_tokens > 0 ? options.max_tool_tokens : loaded->max_context / 4;
   loaded->served = std::move(model);
   FindFormats(options, *loaded);
   metrics->SetModel(loaded->served->engine, loaded->max_context);

@@ -124,6 +124,19 @@ SchemaRemark RemarkOf(const Error& error) {
 
 }  // namespace
 
+void ToolChecker::Measure(const grammar::Format& format, ToolReport& report) const {
+  const std::int64_t before = HeapBytes();
+  const Clock::time_point begin = Clock::now();
+  const auto compiled = grammar::Grammar::Compile(vocabulary, format);
+  report.compile_us = MicrosecondsSince(begin);
+  if (compiled) {
+    report.masks = WalkMasks(*compiled);
+    report.masks->heap_bytes = HeapBytes() - before;
+  } else {
+    report.refused = RemarkOf(compiled.error());
+  }
+}
+
 Result<ToolReport> ToolChecker::Check(const tools::Tool& tool) const {
   ToolReport report{.name = tool.name};
   const Json schema = SchemaOf(tool);
@@ -142,21 +155,25 @@ Result<ToolReport> ToolChecker::Check(const tools::Tool& tool) const {
       format = dialect->Constraint(tools::ToolSet({tool}), {.mode = tools::ToolChoice::Mode::kRequired},
                                    /*parallel=*/false, {});
     }
-    const std::int64_t before = HeapBytes();
-    const Clock::time_point begin = Clock::now();
-    const auto compiled = grammar::Grammar::Compile(vocabulary, format);
-    report.compile_us = MicrosecondsSince(begin);
-    if (compiled) {
-      report.masks = WalkMasks(*compiled);
-      report.masks->heap_bytes = HeapBytes() - before;
-    } else {
-      report.refused = RemarkOf(alone ? compiled.error() : alone.error());
-    }
+    Measure(format, report);
+    if (report.refused && !alone) report.refused = RemarkOf(alone.error());
   }
   if (costs != nullptr && !tool.name.empty()) {
     ToolList list;
     STRATA_CHECK(list.Add(tool, "name"));
     STRATA_TRY(report.prompt_tokens, costs->Of(list.Offered().front()));
+  }
+  return report;
+}
+
+Result<ToolReport> ToolChecker::CheckTogether(const std::vector<tools::Tool>& all) const {
+  ToolReport report{.name = "all of them"};
+  Measure(dialect->Constraint(tools::ToolSet(all), {.mode = tools::ToolChoice::Mode::kRequired}, /*parallel=*/true, {}),
+          report);
+  if (costs != nullptr) {
+    ToolList list;
+    for (const tools::Tool& tool : all) STRATA_CHECK(list.Add(tool, "name"));
+    STRATA_TRY(report.prompt_tokens, costs->OfAll(list.Offered()));
   }
   return report;
 }

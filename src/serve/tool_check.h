@@ -47,6 +47,12 @@ struct ToolChecker {
   /// Compiles and measures one tool. Called from the main thread, since heap_bytes counts its heap. Errors: a chat
   /// template that fails.
   Result<ToolReport> Check(const tools::Tool& tool) const;
+
+  /// The same of all tools at once, as a request that must call some of them has it. Needs a vocabulary and a dialect.
+  Result<ToolReport> CheckTogether(const std::vector<tools::Tool>& all) const;
+
+ private:
+  void Measure(const grammar::Format& format, ToolReport& report) const;
 };
 
 /// What a schema leaves open that one might not expect, in the order of the schema.

@@ -32,4 +32,10 @@ Result<std::int64_t> ToolCosts::Of(const Json& tool) {
   return with - without_;
 }
 
+Result<std::int64_t> ToolCosts::OfAll(const Json& tools) const {
+  STRATA_TRY(const std::int64_t without, PromptTokensWith(prompting_, Json::array()));
+  STRATA_TRY(const std::int64_t with, PromptTokensWith(prompting_, tools));
+  return with - without;
+}
+
 }  // namespace strata::serve

@@ -28,6 +28,8 @@ class ToolCosts {
 
   /// Errors: the template's.
   Result<std::int64_t> Of(const nlohmann::ordered_json& tool);
+  /// Tokens that a prompt has more with `tools` (OpenAI's array) than without, what is said once included.
+  Result<std::int64_t> OfAll(const nlohmann::ordered_json& tools) const;
 
  private:
   const ToolPrompting prompting_;
