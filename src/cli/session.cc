@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread_team.h"
 #include "engine/text_stream.h"
 
 namespace strata::cli {
@@ -63,7 +64,7 @@ Result<std::string> ResolveModel(const std::string& name) {
   std::error_code error;
   if (fs::exists(name, error)) return name;
   const std::string models = CacheDirectory() + "/models";
-  for (const std::string& candidate : {models + "/" + name, models + "/" + name + ".gguf"}) {
+  for (const std::string& candidate : {fmt::format("{}/{}", models, name), fmt::format("{}/{}.gguf", models, name)}) {
     if (fs::exists(candidate, error)) return candidate;
   }
   return Fail(ErrorCode::kNotFound,
@@ -117,6 +118,7 @@ Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOp
   engine_options.max_queued = options.max_queued;
   engine_options.prefix_cache = !options.no_prefix_cache;
   engine_options.max_draft_tokens = options.draft_tokens;
+  engine_options.masks_ahead = runner->options().threads < AvailableCpus();
   return std::make_unique<Engine>(std::move(runner), session.tokenizer, engine_options, std::move(observer));
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/mask_ahead.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/step_cost.h"
@@ -49,6 +50,7 @@ struct Engine::State {
   SchedulerView view;                              ///< of both, rebuilt before each step
   TenantLedger ledger;
   StepCostFit cost;
+  std::optional<MaskAhead> mask_ahead;
   std::mt19937_64 seeds{std::random_device{}()};
   std::thread thread;
 
@@ -78,7 +80,9 @@ struct Engine::State {
   void Accept(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
               std::int64_t count, Accepted& total);
   void AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows);
+  TokenId Choose(Sequence& sequence, const LogitsView& logits, std::int64_t row);
   Result<TokenId> Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event);
+  std::int64_t TokensLeft(const Sequence& sequence) const;
   std::optional<FinishReason> EndOf(const Sequence& sequence, TokenId token) const;
 };
 

@@ -60,6 +60,15 @@ SequenceView ViewOfWaiting(Sequence& sequence) {
 struct Engine::State::Batch {
   std::vector<SequenceSlice> slices;
   std::vector<Sequence*> members;
+
+  /// Those whose next sample a grammar limits.
+  std::vector<Sequence*> Constrained() const {
+    std::vector<Sequence*> constrained;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (members[i]->matcher && slices[i].logits != WantLogits::kNone) constrained.push_back(members[i]);
+    }
+    return constrained;
+  }
 };
 
 void Engine::State::Look() {
@@ -91,11 +100,8 @@ void Engine::State::Propose() {
     decoding.push_back(sequence.get());
     sequence->drafter->Observe(sequence->tokens, sequence->prompt);
     // The last token of an answer needs no row of its own.
-    const std::int64_t left = std::min(sequence->request.sampling.max_tokens - sequence->outputs(),
-                                       runner->options().max_context - sequence->length()) -
-                              1;
-    const std::int64_t most = std::min(left, options.max_draft_tokens);
-    sequence->forced = sequence->matcher ? ForcedDraft(*sequence->matcher, *tokenizer, most) : Draft();
+    const std::int64_t most = std::min(TokensLeft(*sequence) - 1, options.max_draft_tokens);
+    sequence->forced = ForcedDraft(*sequence, *tokenizer, most);
     const Draft& draft =
         sequence->forced.tokens.empty() ? sequence->drafter->Propose(sequence->tokens, most) : sequence->forced;
     chances.emplace_back(draft.chances);
@@ -203,7 +209,10 @@ void Engine::State::Step() {
   }
   Sweep();
   if (const Batch batch = BuildBatch(decision); !batch.slices.empty()) {
-    if (const Result<LogitsView> logits = runner->Run(batch.slices)) {
+    if (mask_ahead) mask_ahead->Begin(batch.Constrained());
+    const Result<LogitsView> logits = runner->Run(batch.slices);
+    if (mask_ahead) mask_ahead->Finish();
+    if (logits) {
       StepWork work = decision.work;
       AcceptBatch(batch, *logits, work);
       const double seconds = MonotonicSeconds() - view.now;

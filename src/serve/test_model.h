@@ -54,6 +54,7 @@ struct TestModelOptions {
   std::uint64_t kv_bytes = 0;
   EngineOptions engine = {};
   bool chat = true;  ///< has a template
+  std::string_view chat_template = kTestTemplate;
   GenerationDefaults defaults = {};
 };
 
@@ -80,7 +81,7 @@ inline Result<std::shared_ptr<ServedModel>> MakeTestModel(const TestModelOptions
   model->file = file;
   model->tokenizer = TestTokenizer();
   if (options.chat) {
-    STRATA_TRY(ChatTemplate parsed, ChatTemplate::Parse(kTestTemplate));
+    STRATA_TRY(ChatTemplate parsed, ChatTemplate::Parse(std::string(options.chat_template)));
     model->chat_template = std::make_shared<const ChatTemplate>(std::move(parsed));
   }
   model->engine = std::make_shared<Engine>(std::move(runner), model->tokenizer, options.engine, std::move(observer));
