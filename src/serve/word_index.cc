@@ -34,7 +34,7 @@ bool IsUnspaced(char32_t c) {
 
 /// Harman's S stemmer (1991, "How effective is suffixing?"): plurals only, so that nothing else is taken for the same.
 void DropPlural(std::string& word) {
-  if (word.size() < 4 || !word.ends_with('s')) return;
+  if (word.size() < 3 || !word.ends_with('s')) return;
   if (word.ends_with("ies") && !word.ends_with("eies") && !word.ends_with("aies")) {
     word.replace(word.size() - 3, 3, "y");
   } else if (word.ends_with("es") && !word.ends_with("aes") && !word.ends_with("ees") && !word.ends_with("oes")) {
@@ -51,10 +51,12 @@ class Splitter {
     for (std::size_t i = 0; i < letters.size(); ++i) {
       const char32_t c = letters[i];
       const Kind kind = KindOf(c);
-      const bool next_is_lower = i + 1 < letters.size() && KindOf(letters[i + 1]) == Kind::kLower;
+      // Of "IDName" the N begins a word; of "IDs" no letter does.
+      const bool word_follows =
+          i + 2 < letters.size() && KindOf(letters[i + 1]) == Kind::kLower && KindOf(letters[i + 2]) == Kind::kLower;
       // Between "get" and "User", before the last capital of "IDName", between letters and digits.
       const bool begins = kind != last_ && !(last_ == Kind::kUpper && kind == Kind::kLower);
-      if (begins || (kind == Kind::kUpper && last_ == Kind::kUpper && next_is_lower)) End();
+      if (begins || (kind == Kind::kUpper && last_ == Kind::kUpper && word_follows)) End();
       if (kind == Kind::kUnspaced) {
         std::string pair;
         if (previous_) AppendUtf8(pair, *previous_);
