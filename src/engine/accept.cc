@@ -106,6 +106,7 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
   if (sequence.WantsPromptLogprobs()) AddPromptLogprobs(sequence, logits, first_row, rows);
   sequence.computed += count - drafts;
   const bool answers = sequence.computed == sequence.length();
+  const std::int64_t right_before = total.drafts_right;
   std::optional<FinishReason> finish;
   if (answers && sequence.request.sampling.max_tokens == 0) finish = FinishReason::kLength;
   for (std::int64_t r = 0; answers && !finish; ++r) {
@@ -118,6 +119,7 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
     ++sequence.computed;
     ++total.drafts_right;
   }
+  if (drafts > 0 && !sequence.modelled.tokens.empty()) draft_model->Count(total.drafts_right - right_before, drafts);
   total.drafts += drafts;
   total.tokens += static_cast<std::int64_t>(event.tokens.size());
   sequence.drafts.clear();

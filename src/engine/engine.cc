@@ -25,7 +25,8 @@ Status CheckThinking(const ThinkingBudget& budget, const Tokenizer& tokenizer) {
 }  // namespace
 
 Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<const Tokenizer> tokenizer_in,
-                     EngineOptions options_in, std::shared_ptr<EngineObserver> observer_in)
+                     EngineOptions options_in, std::shared_ptr<EngineObserver> observer_in,
+                     std::unique_ptr<ModelRunner> draft_in)
     : runner(std::move(runner_in)),
       tokenizer(std::move(tokenizer_in)),
       options(std::move(options_in)),
@@ -39,12 +40,13 @@ Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<con
       std::min({scheduler.max_sequences, runner->options().max_sequences, scheduler.max_step_tokens});
   scheduler.block_tokens = kernels::kKvBlock;
   if (options.masks_ahead) mask_ahead.emplace();
+  if (draft_in) draft_model.emplace(std::move(draft_in));
 }
 
 Engine::Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
-               std::shared_ptr<EngineObserver> observer)
-    : state_(
-          std::make_unique<State>(std::move(runner), std::move(tokenizer), std::move(options), std::move(observer))) {
+               std::shared_ptr<EngineObserver> observer, std::unique_ptr<ModelRunner> draft)
+    : state_(std::make_unique<State>(std::move(runner), std::move(tokenizer), std::move(options), std::move(observer),
+                                     std::move(draft))) {
   state_->stats.kv_blocks = state_->kv_blocks;
   state_->stats.kv_block_tokens = kernels::kKvBlock;
   state_->thread = std::thread([this] { state_->Loop(); });
@@ -80,7 +82,9 @@ Result<RequestId> Engine::Submit(EngineRequest request) {
   if (request.thinking) STRATA_CHECK(CheckThinking(*request.thinking, *state_->tokenizer));
   request.sampling.max_tokens = std::min(request.sampling.max_tokens, room - length);
 
-  auto sequence = std::make_unique<Sequence>(state_->cache, fmt::format("{}:{}", request.tenant, request.cache_salt));
+  const std::string salt = fmt::format("{}:{}", request.tenant, request.cache_salt);
+  auto sequence = std::make_unique<Sequence>(state_->cache, salt);
+  if (state_->draft_model) sequence->draft_reader.emplace(*state_->draft_model, salt);
   if (state_->options.max_draft_tokens > 0) sequence->drafter = std::make_unique<Drafter>();
   sequence->tokens = std::move(request.prompt);
   sequence->prompt = length;

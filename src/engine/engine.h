@@ -135,8 +135,9 @@ struct EngineObserver {
 
 class Engine {
  public:
+  /// `draft`: a smaller model of the same vocabulary, which speculates where a sequence's own text suggests nothing.
   Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
-         std::shared_ptr<EngineObserver> observer = nullptr);
+         std::shared_ptr<EngineObserver> observer = nullptr, std::unique_ptr<ModelRunner> draft = nullptr);
   ~Engine();  ///< cancels everything and joins the engine thread
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

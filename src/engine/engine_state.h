@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/draft_model.h"
 #include "engine/engine.h"
 #include "engine/mask_ahead.h"
 #include "engine/scheduler.h"
@@ -23,14 +24,15 @@ namespace strata {
 
 struct Engine::State {
   State(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
-        std::shared_ptr<EngineObserver> observer);
+        std::shared_ptr<EngineObserver> observer, std::unique_ptr<ModelRunner> draft);
 
   const std::unique_ptr<ModelRunner> runner;
   const std::shared_ptr<const Tokenizer> tokenizer;
   EngineOptions options;
   const std::shared_ptr<EngineObserver> observer;
   const std::int64_t kv_blocks;
-  PrefixCache cache;  ///< the engine thread's own
+  PrefixCache cache;                      ///< the engine thread's own
+  std::optional<DraftModel> draft_model;  ///< likewise
 
   // Shared with other threads, under the mutex.
   std::mutex mutex;
@@ -51,6 +53,7 @@ struct Engine::State {
   TenantLedger ledger;
   StepCostFit cost;
   std::optional<MaskAhead> mask_ahead;
+  double drafting_seconds = 0;  ///< of the draft model in this step, which are not the step's cost
   std::mt19937_64 seeds{std::random_device{}()};
   std::thread thread;
 
@@ -65,6 +68,8 @@ struct Engine::State {
   // A step: look, decide (scheduler.h), apply, run, accept.
   void Look();
   void Propose();
+  void ProposeByModel(std::span<Sequence* const> decoding, std::span<const Draft* const> proposed,
+                      const StepWork& work);
   void Preempt(RequestId id);
   void Admit(RequestId id);
   void Step();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/completion.h"
+#include "engine/draft_model.h"
 #include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
@@ -31,10 +32,12 @@ struct Sequence {
   std::int64_t prompt = 0;
   std::int64_t cached = 0;  ///< prompt tokens that came from the prefix cache
   SequenceKv kv;
-  std::unique_ptr<Drafter> drafter;  ///< null = no speculation
-  Draft forced;                      ///< what its grammar or its thinking budget leaves no choice about
-  std::vector<TokenId> drafts;       ///< proposed to follow `tokens`, to be verified in this step
-  std::vector<TokenId> input;        ///< where Input puts them behind each other
+  std::unique_ptr<Drafter> drafter;                ///< null = no speculation
+  Draft forced;                                    ///< what its grammar or its thinking budget leaves no choice about
+  std::optional<DraftModel::Reader> draft_reader;  ///< where there is a draft model
+  Draft modelled;                                  ///< what that proposes
+  std::vector<TokenId> drafts;                     ///< proposed to follow `tokens`, to be verified in this step
+  std::vector<TokenId> input;                      ///< where Input puts them behind each other
   std::unique_ptr<Sampler> sampler;
   std::optional<grammar::Matcher> matcher;  ///< where `tokens` stand in the request's grammar
   std::vector<std::uint32_t> mask;          ///< what the matcher allows next, where mask_filled

@@ -19,6 +19,7 @@ constexpr std::string_view kCut = "\n</t>\n";
 /// One token for each of 128 ASCII characters, two that are a character together, and the end.
 std::shared_ptr<const Tokenizer> Characters() {
   std::vector<std::string> texts;
+  texts.reserve(131);
   for (int c = 0; c < 128; ++c) texts.push_back(c == 0 ? "" : std::string(1, static_cast<char>(c)));
   texts.insert(texts.end(), {"\xC3", "\xA9", "<end>"});
   return std::make_shared<grammar::TestTokenizer>(std::move(texts), std::vector<TokenId>{kEnd});
@@ -86,7 +87,7 @@ TEST(ThoughtLimit, FinishesACharacter) {
 
 class Thinking : public WithLinears {
  protected:
-  std::unique_ptr<Engine> Make(EngineOptions options = {}, std::uint64_t kv_bytes = 0) {
+  std::unique_ptr<Engine> Make(const EngineOptions& options = {}, std::uint64_t kv_bytes = 0) {
     return std::make_unique<Engine>(Runner(kv_bytes, 8, GetParam()), tokenizer_, options);
   }
   EngineRequest Ask(int seed, const SamplingParams& sampling, ThinkingBudget budget, Answer& answer,

@@ -81,6 +81,7 @@ TEST_F(MatcherTest, ForcedTextIsWhatMustCome) {
 /// Texts as JSON strings: whatever stands in them, as JSON writes it.
 TEST(JsonStrings, HoldTextsOfTheirContent) {
   std::vector<std::string> bytes;
+  bytes.reserve(256);
   for (int byte = 0; byte < 256; ++byte) bytes.emplace_back(1, static_cast<char>(byte));
   const auto vocabulary = std::make_shared<const Vocabulary>(TestTokenizer(bytes), std::vector<TokenId>());
   const auto takes = [&](const TextContent& content, std::string_view text) {

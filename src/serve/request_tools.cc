@@ -68,7 +68,7 @@ Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
   const std::string function_path = path + ".function";
   STRATA_CHECK(ReadName(*function, function_path, tool.name));
   for (const auto& [name, field] : function->items()) {
-    const std::string field_path = function_path + "." + name;
+    const std::string field_path = fmt::format("{}.{}", function_path, name);
     if (field.is_null()) continue;
     if (name == "description") STRATA_CHECK(ReadString(field, field_path, tool.description));
     if (name == "parameters") STRATA_CHECK(ReadToolParameters(field, field_path, tool));

@@ -35,6 +35,7 @@ inline std::unique_ptr<Tokenizer> TestTokenizer() {
   }();
   static const std::vector<std::int32_t> types = [] {
     std::vector<std::int32_t> list;
+    list.reserve(texts.size());
     for (const std::string& text : texts) list.push_back(text.starts_with("<|") ? 3 : 1);
     return list;
   }();

@@ -29,7 +29,10 @@ TaggedJson Hermes() {
 }
 
 TaggedJson Array(std::string begin, std::string end, std::vector<std::string> openings, std::vector<std::string> ends) {
-  return {.layout = {.section_begin = begin, .separator = ", ", .section_end = std::move(end), .trigger = openings[0]},
+  return {.layout = {.section_begin = std::move(begin),
+                     .separator = ", ",
+                     .section_end = std::move(end),
+                     .trigger = openings[0]},
           .openings = std::move(openings),
           .ends = std::move(ends)};
 }

@@ -129,6 +129,7 @@ class Oracle {
 std::shared_ptr<const grammar::Vocabulary> Bytes() {
   static const std::shared_ptr<const grammar::Vocabulary> vocabulary = [] {
     std::vector<std::string> texts;
+    texts.reserve(257);
     for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, static_cast<char>(byte));
     texts.emplace_back("<end>");
     return std::make_shared<const grammar::Vocabulary>(grammar::TestTokenizer(texts, {256}), std::vector<TokenId>{256});
@@ -196,6 +197,7 @@ TEST_P(EveryDialect, IsHeldToWhatItWrites) {
 /// gpt-oss ends answers by <|call|> and <|return|>: where either may stand, its token ends the answer.
 TEST(Harmony, EndsWithATokenOfItsOwn) {
   std::vector<std::string> texts;
+  texts.reserve(300);
   for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, static_cast<char>(byte));
   const Dialect& harmony = *FindDialect("harmony");
   std::vector<TokenId> special;

@@ -45,9 +45,7 @@ Parse<> WireFormat::Run(Session& session) const {
       input.Record(scanner.marker(*found));
       co_await ReadCalls(session, *found);
       emitter.Text(input.TakeRecord());
-    } else if (*found >= thought) {
-      emitter.CloseReasoning();
-    } else if (emitter.in_reasoning() && *found > calls) {
+    } else if (*found >= thought || (emitter.in_reasoning() && *found > calls)) {
       emitter.CloseReasoning();
     } else if (!emitter.in_reasoning() && *found == calls) {
       emitter.OpenReasoning();
