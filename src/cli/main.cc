@@ -97,6 +97,8 @@ int main(int argc, char** argv) {
   strata::cli::AddGraph(app, action);
   strata::cli::AddDoctor(app, action);
   strata::cli::AddBench(app, action);
+  strata::cli::AddTools(app, action);
+  strata::cli::AddEval(app, action);
   strata::cli::AddSimulate(app, action);
   strata::cli::AddCompletion(app, action);
   try {

@@ -20,6 +20,7 @@
 #include "cli/session.h"
 #include "serve/api_keys.h"
 #include "serve/server.h"
+#include "serve/tool_file.h"
 
 namespace strata::cli {
 namespace {
@@ -31,6 +32,7 @@ struct ServeOptions {
   std::string model;
   serve::ServerOptions server;
   std::string api_key_file;
+  std::string tools_file;
   std::string port_file;
   double request_timeout = 600, drain_timeout = 30, idle_timeout = 75, read_timeout = 30, write_timeout = 30;
   LoadOptions load;
@@ -74,6 +76,11 @@ std::optional<Status> LoadUnlessStopped(serve::Server& server, const std::string
 Status Serve(ServeOptions options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
   if (!options.api_key_file.empty()) STRATA_CHECK(AddKeysOf(options.api_key_file, options));
+  if (!options.tools_file.empty()) {
+    STRATA_TRY(const std::string text, ReadFile(options.tools_file));
+    STRATA_TRY(const serve::ToolList list, serve::ParseToolFile(text), "in {}", options.tools_file);
+    options.server.registered_tools = std::make_shared<const serve::tools::ToolSet>(list.tools());
+  }
   if (options.server.model_name.empty()) options.server.model_name = options.model;
   options.server.request_timeout = Seconds(options.request_timeout);
   options.server.drain_timeout = Seconds(options.drain_timeout);
@@ -106,6 +113,15 @@ void AddModelOptions(CLI::App& command, ServeOptions& options) {
       ->allow_extra_args(false);
   command.add_option("--tool-call-parser", options.server.tool_call_parser,
                      "How the model writes tool calls (default: as its chat template says)");
+  command
+      .add_option("--tools", options.tools_file,
+                  "Tools that every request may name as {\"type\": \"registered\", \"name\": ...}")
+      ->check(CLI::ExistingFile);
+  command
+      .add_option("--max-tool-tokens", options.server.max_tool_tokens,
+                  "Of a request's tools, a prompt carries no more tokens than that; the others can be called all the "
+                  "same (default: a quarter of the context)")
+      ->check(CLI::PositiveNumber);
   command.add_option("--reasoning-parser", options.server.reasoning_parser,
                      "How the model marks reasoning; none = not at all (default: as its chat template says)");
 }

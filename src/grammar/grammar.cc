@@ -45,6 +45,11 @@ bool Grammar::worn() const {
          state_->regexes.size() > RegexStore::kMaxNodes / 2;
 }
 
+std::size_t Grammar::states() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->machine->size();
+}
+
 Matcher::Matcher(std::shared_ptr<Grammar> grammar) : grammar_(std::move(grammar)) {
   history_.push_back(grammar_->state_->machine->start());
 }

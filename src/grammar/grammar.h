@@ -10,6 +10,7 @@
 // A grammar is shared by all sequences that use it and grows as they visit it (under a lock of its own).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -34,6 +35,8 @@ class Grammar {
   const Vocabulary& vocabulary() const { return *vocabulary_; }
   /// It has visited so much of itself that a new one should be compiled for whoever comes next.
   bool worn() const;
+  /// How much of itself it has visited: states of the automaton over bytes.
+  std::size_t states() const;
 
  private:
   friend class Matcher;

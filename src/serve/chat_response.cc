@@ -32,6 +32,13 @@ Json CallsJson(std::span<const tools::ToolCallDelta> calls, bool whole) {
   return list;
 }
 
+/// Says which tools the prompt carries, where these are not all.
+void AddCarriedTools(Json& json, const ChoiceDelta& first) {
+  if (!first.first_of || !first.first_of->tools) return;
+  const CarriedTools& tools = *first.first_of->tools;
+  json["strata"] = {{"tools_offered", tools.offered}, {"tools_carried", tools.names}};
+}
+
 Json MessageJson(const ChoiceDelta& choice) {
   Json message = {{"role", "assistant"}, {"content", choice.text}};
   if (choice.text.empty() && !choice.calls.empty()) message["content"] = nullptr;
@@ -63,6 +70,7 @@ std::string ChatChunk(const ResponseHeader& header, const ChoiceDelta& delta, co
   if (header.return_token_ids) choice["token_ids"] = delta.tokens;
   Json chunk = ChunkJson(header, Json::array({std::move(choice)}), usage);
   if (header.return_token_ids && delta.first_of) chunk["prompt_token_ids"] = delta.first_of->tokens;
+  AddCarriedTools(chunk, delta);
   return Dump(chunk);
 }
 
@@ -83,6 +91,7 @@ std::string ChatResponse(const ResponseHeader& header, std::span<const ChoiceDel
   }
   json["choices"] = std::move(list);
   json["usage"] = UsageJson(usage);
+  AddCarriedTools(json, choices.front());
   if (header.prompt_logprobs) json["prompt_logprobs"] = PromptLogprobs(header, choices.front().prompt_logged);
   if (header.return_token_ids) json["prompt_token_ids"] = choices.front().first_of->tokens;
   return Dump(json);

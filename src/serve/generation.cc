@@ -1,6 +1,7 @@
 #include "serve/generation.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -10,6 +11,7 @@
 #include "serve/chat_prompt.h"
 #include "serve/thinking.h"
 #include "serve/tool_constraint.h"
+#include "serve/tools/prompt.h"
 
 namespace strata::serve {
 namespace {
@@ -33,6 +35,41 @@ Prompt CompletionPrompt(const LoadedModel& model, const GenerateRequest& request
   return {.text = text,
           .tokens = model.tokenizer().Encode(
               text, {.add_special_tokens = request.add_special_tokens, .parse_special = true})};
+}
+
+/// Leaves out of `input` the tools that its prompt shall not carry, and tells the model the names of some of them.
+/// Nothing where it carries all.
+std::optional<CarriedTools> CarryTools(const LoadedModel& model, const ToolUse& use, ChatInput& input) {
+  const auto offered = input.variables->find("tools");
+  if (offered == input.variables->end() || !offered->is_array()) return std::nullopt;
+  SelectionRules rules{.max_tokens = use.max_prompt_tokens.value_or(model.max_tool_tokens)};
+  rules.always.insert(use.choice.allowed.begin(), use.choice.allowed.end());
+  if (use.tools) {
+    for (const tools::Tool& tool : use.tools->all()) {
+      if (tool.deferred) rules.deferred.insert(tool.name);
+    }
+  }
+  const ToolSelection selection = SelectTools(rules, *offered, input.variables->at("messages"), *model.tool_tokens);
+  if (selection.left_out.empty()) return std::nullopt;
+  CarriedTools carried{.names = {}, .offered = offered->size()};
+  auto variables = std::make_shared<nlohmann::ordered_json>(*input.variables);
+  nlohmann::ordered_json kept = nlohmann::ordered_json::array();
+  for (const std::size_t tool : selection.carried) {
+    carried.names.push_back(ToolNameOf((*offered)[tool]));
+    kept.push_back((*offered)[tool]);
+  }
+  if (use.tools) {
+    const std::string others = TellOthers(rules, selection, *offered, model.tokenizer());
+    if (!others.empty()) tools::AddInstructions(others, model.ChatFor(input).takes_system, variables->at("messages"));
+  }
+  // Without any, a template must not announce tools.
+  if (kept.empty()) {
+    variables->erase("tools");
+  } else {
+    (*variables)["tools"] = std::move(kept);
+  }
+  input.variables = std::move(variables);
+  return carried;
 }
 
 /// Keeps the last tokens, as truncate_prompt_tokens asks.
@@ -79,14 +116,16 @@ std::expected<void, ApiError> CheckTokens(const LoadedModel& model, const std::s
 
 }  // namespace
 
-std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input) {
+std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input, const ToolUse& use) {
   if (!model.chat) {
     return Refuse("messages", "no_chat_template",
                   "The model has no chat template, so it cannot take messages; /v1/completions takes a prompt.");
   }
-  auto text = RenderChat(model.ChatFor(input), *model.dialect, input, model.tokenizer(), UnixSeconds());
+  ChatInput carried = input;
+  std::optional<CarriedTools> tools = CarryTools(model, use, carried);
+  auto text = RenderChat(model.ChatFor(input), *model.dialect, carried, model.tokenizer(), UnixSeconds());
   if (!text) return std::unexpected(ToApiError(text.error()));
-  Prompt prompt{.text = std::move(*text), .tokens = {}};
+  Prompt prompt{.text = std::move(*text), .tokens = {}, .tools = std::move(tools)};
   prompt.tokens =
       model.tokenizer().Encode(prompt.text, {.add_special_tokens = input.add_special_tokens, .parse_special = true});
   return prompt;
@@ -95,7 +134,7 @@ std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const Cha
 std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, GenerateRequest& request) {
   std::vector<Prompt> made;
   if (request.chat) {
-    auto prompt = RenderPrompt(model, request.chat_input);
+    auto prompt = RenderPrompt(model, request.chat_input, request.tool_use);
     if (!prompt) {
       if (prompt.error().param == "messages") prompt.error().param = request.prompt_field;
       return std::unexpected(std::move(prompt.error()));

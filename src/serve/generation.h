@@ -16,8 +16,9 @@
 
 namespace strata::serve {
 
-/// A conversation as the model gets it. Errors: 400, param "messages": no chat template, the template's own error.
-std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input);
+/// A conversation as the model gets it, with as many of its tools as a prompt may carry (tool_selection.h); what `use`
+/// counts on is always there. Errors: 400, param "messages": no chat template, the template's own error.
+std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input, const ToolUse& use = {});
 
 /// The request's prompts as tokens, in the request's order; sampling.max_tokens, the log-probabilities that the answer
 /// needs, the constraint that its tools need, and the limit of its thoughts are filled in. Errors: 400 naming the

@@ -38,6 +38,9 @@ struct ToolUse {
   bool parallel = true;  ///< false: one call at most
   /// The client counts on which tool is called, on arguments that fit their schema, or on a text of a custom format.
   bool constrained = false;
+  /// Of the tools that the prompt carries, in the place of the server's.
+  std::optional<std::int64_t> max_prompt_tokens = {};
+  std::shared_ptr<const tools::ToolSet> registered = {};  ///< the operator's, which the request may name; null: none
 };
 
 /// What a chat request says of how much the model is to think.
@@ -97,8 +100,9 @@ struct DetokenizeRequest {
   std::vector<TokenId> tokens;
 };
 
-/// `defaults` are the model's; the request's own fields win.
-Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults = {});
+/// `defaults` are the model's; the request's own fields win. `registered`: ToolUse's.
+Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults = {},
+                                         std::shared_ptr<const tools::ToolSet> registered = nullptr);
 Result<GenerateRequest> ParseCompletionRequest(std::string_view body, const GenerationDefaults& defaults = {});
 Result<TokenizeRequest> ParseTokenizeRequest(std::string_view body);
 Result<DetokenizeRequest> ParseDetokenizeRequest(std::string_view body);

@@ -33,6 +33,8 @@ std::vector<Field<R>> MakeChatTable() {
   t.push_back(
       {"tool_choice", [](const Json& v, const std::string&, R& r) -> Status { return ReadToolChoice(v, r.tool_use); }});
   t.push_back(BoolField<R>("parallel_tool_calls", [](R& r) -> bool& { return r.tool_use.parallel; }));
+  t.push_back(IntegerField<R>("max_tool_tokens", 0, INT32_MAX,
+                              [](R& r) -> std::optional<std::int64_t>& { return r.tool_use.max_prompt_tokens; }));
   t.push_back(RefusedField<R>("functions", {"[]"}));
   t.push_back(RefusedField<R>("function_call", {"\"none\""}));
   t.push_back(RefusedField<R>("modalities", {R"(["text"])"}));
@@ -115,12 +117,14 @@ void ApplyDefaults(const GenerationDefaults& defaults, SamplingParams& sampling)
   if (defaults.repetition_penalty) sampling.repetition_penalty = *defaults.repetition_penalty;
 }
 
-Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults) {
+Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults,
+                                         std::shared_ptr<const tools::ToolSet> registered) {
   static const std::vector<Field<R>> table = MakeChatTable();
   STRATA_TRY(const Json json, ParseJsonObject(body));
   R request;
   request.chat = true;
   request.prompt_field = "messages";
+  request.tool_use.registered = std::move(registered);
   Variables(request.chat_input);
   ApplyDefaults(defaults, request.sampling);
   STRATA_CHECK(ReadFields(json, table, request));

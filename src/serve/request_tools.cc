@@ -1,5 +1,6 @@
 // tools, tool_choice: what a client may offer, and what it may ask for.
 #include <algorithm>
+#include <span>
 
 #include "serve/field_table.h"
 #include "serve/request.h"
@@ -55,7 +56,12 @@ Status ReadCustom(const Json& value, const std::string& path, tools::Tool& tool)
 Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
   STRATA_TRY(const std::string_view type, TypeOf(value, path));
   for (const auto& [name, ignored] : value.items()) {
-    if (name != "type" && name != type) return BadField(path + "." + name.substr(0, 100), "unknown field");
+    if (name != "type" && name != "defer_loading" && name != type) {
+      return BadField(path + "." + name.substr(0, 100), "unknown field");
+    }
+  }
+  if (const auto deferred = value.find("defer_loading"); deferred != value.end() && !deferred->is_null()) {
+    STRATA_CHECK(ReadBool(*deferred, path + ".defer_loading", tool.deferred));
   }
   if (type == "custom") return ReadCustom(value, path, tool);
   STRATA_TRY(const Json* function, Member(value, "function", path, {"name", "description", "parameters", "strict"}));
@@ -88,14 +94,24 @@ Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice
 Status ReadTools(const Json& value, ToolUse& use, Json& offered) {
   if (!value.is_array()) return BadField("tools", "must be an array, not {}", value.type_name());
   ToolList list;
-  offered = value;
+  offered = Json::array();
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string path = fmt::format("tools[{}]", i);
+    if (IsToolSearch(value[i])) continue;
+    if (IsRegistered(value[i])) {
+      const std::size_t before = list.tools().size();
+      STRATA_CHECK(list.AddRegistered(value[i], path, use.registered.get()));
+      for (const tools::Tool& tool : std::span(list.tools()).subspan(before)) offered.push_back(OfferedTool(tool));
+      continue;
+    }
     tools::Tool tool;
     STRATA_CHECK(ReadTool(value[i], path, tool));
+    // As the client wrote it: a prompt depends on the order of members.
+    Json& one = offered.emplace_back(value[i]);
+    one.erase("defer_loading");
     if (tool.input) {
-      offered[i] = OfferedTool(tool);
-    } else if (Json& parameters = offered[i]["function"]["parameters"]; parameters.is_null()) {
+      one = OfferedTool(tool);
+    } else if (Json& parameters = one["function"]["parameters"]; parameters.is_null()) {
       parameters = {{"type", "object"}, {"properties", Json::object()}};
     }
     STRATA_CHECK(list.Add(std::move(tool), fmt::format("{}.{}.name", path, value[i]["type"].get<std::string>())));

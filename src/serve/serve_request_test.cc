@@ -211,6 +211,38 @@ TEST(Fields, ToolsReachTheTemplateAndTheParser) {
   EXPECT_EQ(offered[1]["function"]["parameters"]["type"], "object");
 }
 
+TEST(Fields, ToolsMayBeDeferredAndRegistered) {
+  const auto registered = std::make_shared<const tools::ToolSet>(
+      std::vector<tools::Tool>{{.name = "now", .description = "The time"}, {.name = "then"}});
+  const auto read = [&](const std::string& tools, std::shared_ptr<const tools::ToolSet> known) {
+    return ParseChatRequest(Chat(R"("tools":[)" + tools + R"(],"max_tool_tokens":50)"), {}, std::move(known));
+  };
+  const auto all = read(R"({"type":"tool_search"},{"type":"registered"},
+                           {"type":"function","defer_loading":true,"function":{"name":"f"}})",
+                        registered);
+  ASSERT_TRUE(all) << all.error().ToString();
+  ASSERT_EQ(all->tool_use.tools->all().size(), 3U);
+  EXPECT_TRUE(all->tool_use.tools->all()[2].deferred);
+  EXPECT_FALSE(all->tool_use.tools->all()[0].deferred);
+  EXPECT_EQ(all->tool_use.max_prompt_tokens, 50);
+  const auto& offered = all->chat_input.variables->at("tools");
+  EXPECT_EQ(offered[0]["function"]["description"], "The time");
+  EXPECT_FALSE(offered[2].contains("defer_loading"));
+  const auto one = read(R"({"type":"registered","name":"then","defer_loading":true})", registered);
+  ASSERT_TRUE(one) << one.error().ToString();
+  EXPECT_TRUE(one->tool_use.tools->Find("then")->deferred);
+  const auto param = [&](const std::string& tools, std::shared_ptr<const tools::ToolSet> known) {
+    const auto refused = read(tools, std::move(known));
+    return refused ? "accepted" : refused.error().param();
+  };
+  EXPECT_EQ(param(R"({"type":"registered","name":"x"})", registered), "tools[0].name");
+  EXPECT_EQ(param(R"({"type":"registered"})", nullptr), "tools[0]");
+  EXPECT_EQ(param(R"({"type":"registered"},{"type":"registered","name":"now"})", registered), "tools[1].name");
+  EXPECT_EQ(param(R"({"type":"registered","other":1})", registered), "tools[0].other");
+  EXPECT_EQ(param(R"({"type":"function","defer_loading":1,"function":{"name":"f"}})", nullptr),
+            "tools[0].defer_loading");
+}
+
 TEST(Fields, ToolsAreDescribedWhenNoneMayBeCalled) {
   const GenerateRequest r = Parsed(Chat(std::string(kTools) + R"(,"tool_choice":"none")"));
   EXPECT_TRUE(r.chat_input.variables->contains("tools"));

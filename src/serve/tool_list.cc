@@ -66,6 +66,38 @@ Json OfferedTool(const tools::Tool& tool) {
   return {{"type", "function"}, {"function", std::move(function)}};
 }
 
+Status ToolList::AddRegistered(const Json& value, const std::string& path, const tools::ToolSet* registered) {
+  STRATA_CHECK(CheckMembers(value, path, {"type", "name", "defer_loading"}));
+  bool deferred = false;
+  if (const auto defer = value.find("defer_loading"); defer != value.end() && !defer->is_null()) {
+    STRATA_CHECK(ReadBool(*defer, path + ".defer_loading", deferred));
+  }
+  const auto add = [&](tools::Tool tool) {
+    tool.parameters_path = path;
+    tool.deferred = deferred;
+    return Add(std::move(tool), path + ".name");
+  };
+  if (!value.contains("name")) {
+    if (registered == nullptr) return BadField(path, "no tools are registered with this server");
+    for (const tools::Tool& tool : registered->all()) STRATA_CHECK(add(tool));
+    return {};
+  }
+  STRATA_TRY(const std::string name, StringMember(value, path, "name"));
+  const tools::Tool* tool = registered == nullptr ? nullptr : registered->Find(name);
+  if (tool == nullptr) return BadField(path + ".name", "no tool {} is registered", name.substr(0, 100));
+  return add(*tool);
+}
+
+bool IsRegistered(const Json& tool) {
+  return tool.is_object() && tool.contains("type") && tool["type"] == "registered";
+}
+
+bool IsToolSearch(const Json& tool) {
+  if (!tool.is_object() || !tool.contains("type") || !tool["type"].is_string()) return false;
+  const std::string& type = tool["type"].get_ref<const std::string&>();
+  return type == "tool_search" || type.starts_with("tool_search_tool_");
+}
+
 Status ReadOpenAiToolChoice(const Json& value, const std::string& path, tools::ToolChoice& choice, ReadNamedTool named,
                             ReadAllowedTools allowed) {
   using Mode = tools::ToolChoice::Mode;
@@ -156,7 +188,7 @@ void AppendToolFields(std::vector<Field<tools::Tool>>& table) {
                      return ReadString(v, path, tool.description);
                    }});
   table.push_back(RefusedField<Tool>("allowed_callers", {R"(["direct"])"}));
-  table.push_back(RefusedField<Tool>("defer_loading", {"false"}));
+  table.push_back(BoolField<Tool>("defer_loading", [](Tool& tool) -> bool& { return tool.deferred; }));
 }
 
 }  // namespace strata::serve

@@ -19,10 +19,15 @@ class ToolList {
   /// another tool has; param "tools": too many.
   Status Add(tools::Tool tool, const std::string& name_path);
 
+  /// {"type": "registered", "name": …}: the operator's tool of this name, or all of them without a name. They keep
+  /// their place as `path`. Errors: kNotFound: there is none of this name; and those of Add.
+  Status AddRegistered(const nlohmann::ordered_json& value, const std::string& path, const tools::ToolSet* registered);
+
   /// The tools into `use`, in their order. Nothing changes where there are none.
   void Finish(ToolUse& use) &&;
   /// As templates expect them: OpenAI's form, with parameters also where a tool has none.
   nlohmann::ordered_json Offered() const;
+  const std::vector<tools::Tool>& tools() const { return tools_; }
 
  private:
   std::vector<tools::Tool> tools_;
@@ -31,6 +36,11 @@ class ToolList {
 
 /// One of them. A custom tool is a function of one text.
 nlohmann::ordered_json OfferedTool(const tools::Tool& tool);
+
+bool IsRegistered(const nlohmann::ordered_json& tool);
+/// OpenAI's {"type": "tool_search"} and Anthropic's {"type": "tool_search_tool_…"}: that deferred tools are to be
+/// found. Here they always are (tool_selection.h): the server looks for them, not the model.
+bool IsToolSearch(const nlohmann::ordered_json& tool);
 
 /// OpenAI's two APIs differ in how they write that a tool is meant ({"type": "function", …}), and where the members of
 /// "allowed_tools" stand.

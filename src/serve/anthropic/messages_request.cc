@@ -100,13 +100,15 @@ bool Has(const Json& body, const char* name) {
 
 }  // namespace
 
-Result<MessagesRequest> ParseMessagesRequest(std::string_view body, const GenerationDefaults& defaults, bool counting) {
+Result<MessagesRequest> ParseMessagesRequest(std::string_view body, const GenerationDefaults& defaults, bool counting,
+                                             std::shared_ptr<const tools::ToolSet> registered) {
   static const std::vector<Field<R>> table = MakeTable();
   STRATA_TRY(const Json json, ParseJsonObject(body));
   R request;
   GenerateRequest& generate = request.generate;
   generate.chat = generate.clip_max_tokens = true;
   generate.prompt_field = "messages";
+  generate.tool_use.registered = std::move(registered);
   ApplyDefaults(defaults, generate.sampling);
   STRATA_CHECK(ReadFields(json, table, request));
   for (const char* required : {"model", "max_tokens", "messages"}) {

@@ -215,13 +215,15 @@ Json Complete(Json item) {
 
 }  // namespace
 
-Result<ResponseRequest> ParseResponseRequest(std::string_view body, const GenerationDefaults& defaults) {
+Result<ResponseRequest> ParseResponseRequest(std::string_view body, const GenerationDefaults& defaults,
+                                             std::shared_ptr<const tools::ToolSet> registered) {
   static const std::vector<Field<R>> table = MakeTable();
   STRATA_TRY(const Json json, ParseJsonObject(body));
   R request;
   GenerateRequest& generate = request.generate;
   generate.chat = generate.clip_max_tokens = true;
   generate.prompt_field = "input";
+  generate.tool_use.registered = std::move(registered);
   request.echo = EmptyEcho();
   ApplyDefaults(defaults, generate.sampling);
   STRATA_CHECK(ReadFields(json, table, request));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,10 @@ struct ResponseRequest {
   nlohmann::ordered_json echo;  ///< what the response repeats of the request
 };
 
-/// Everything but the conversation. Errors: kInvalidArgument or kUnsupported with the field's path as param.
-Result<ResponseRequest> ParseResponseRequest(std::string_view body, const GenerationDefaults& defaults);
+/// Everything but the conversation. `registered`: ToolUse's. Errors: kInvalidArgument or kUnsupported with the field's
+/// path as param.
+Result<ResponseRequest> ParseResponseRequest(std::string_view body, const GenerationDefaults& defaults,
+                                             std::shared_ptr<const tools::ToolSet> registered = nullptr);
 
 /// Makes the request's messages from its instructions, the `earlier` items (an array, as this function returned it
 /// before) and its input. Returns all items, earlier ones in front, each of them with an id.

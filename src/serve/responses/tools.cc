@@ -67,6 +67,13 @@ Status ReadTools(const Json& value, const std::string& path, GenerateRequest& re
   ToolList list;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string tool_path = fmt::format("{}[{}]", path, i);
+    if (IsToolSearch(value[i]) || IsRegistered(value[i])) {
+      if (IsRegistered(value[i])) {
+        STRATA_CHECK(list.AddRegistered(value[i], tool_path, request.tool_use.registered.get()));
+      }
+      echo.push_back(value[i]);
+      continue;
+    }
     if (!value[i].is_object()) return BadField(tool_path, "must be an object, not {}", value[i].type_name());
     // The type first: what else a tool may have depends on it.
     if (!value[i].contains("type")) return BadField(tool_path + ".type", "is missing");
@@ -79,7 +86,7 @@ Status ReadTools(const Json& value, const std::string& path, GenerateRequest& re
     echo.push_back(EchoOf(value[i], tool));
     STRATA_CHECK(list.Add(std::move(tool), tool_path + ".name"));
   }
-  if (!value.empty()) Variables(request.chat_input)["tools"] = list.Offered();
+  if (!list.tools().empty()) Variables(request.chat_input)["tools"] = list.Offered();
   std::move(list).Finish(request.tool_use);
   return {};
 }
