@@ -69,6 +69,9 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
                  "Speculation: tokens that are proposed from a sequence's own text, at most; 0 = off")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
+  app.add_option("--draft-model", options.draft_model,
+                 "A smaller model with the same vocabulary that proposes tokens where a sequence's own text suggests "
+                 "none");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor write compiled kernels on disk");
 }
 

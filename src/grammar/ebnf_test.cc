@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "grammar/machine.h"
@@ -286,8 +287,7 @@ TEST(Lark, CommonTerminals) {
       {"SQL_COMMENT", {"-- x"}, {"- x"}},
   };
   for (const Common& common : cases) {
-    const std::string name = common.name;
-    const std::string grammar = "%import common." + name + "\nstart: " + name;
+    const std::string grammar = fmt::format("%import common.{0}\nstart: {0}", common.name);
     CheckCases(CompileLark, {{grammar.c_str(), common.accepts, common.rejects}});
   }
 }

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/unicode.h"
+#include "grammar/completion.h"
 #include "grammar/machine.h"
 #include "grammar/masker.h"
 #include "grammar/structural_tag.h"
@@ -131,6 +132,17 @@ std::string Matcher::ForcedText(std::size_t limit) {
   if (const auto special = text.find('\xFF'); special != std::string::npos) text.resize(special);
   text.resize(CompleteUtf8Prefix(text));
   return text;
+}
+
+std::optional<std::vector<TokenId>> Matcher::Completion() {
+  std::optional<std::string> text;
+  {
+    const std::lock_guard lock(grammar_->state_->mutex);
+    if (ended_) return std::vector<TokenId>();
+    text = FindCompletion(*grammar_->state_->machine, history_.back());
+  }
+  if (!text) return std::nullopt;
+  return vocabulary().Spell(*text);
 }
 
 }  // namespace strata::grammar

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -65,6 +66,9 @@ class Matcher {
   /// What must come next whatever the model thinks, as far as it is certain and at most `limit` bytes. Whole
   /// characters.
   std::string ForcedText(std::size_t limit = 256);
+  /// Tokens after which the text is complete, if not always the fewest; none where it may end already. nullopt where
+  /// none are found within bounds.
+  std::optional<std::vector<TokenId>> Completion();
 
  private:
   std::uint32_t After(std::uint32_t config, TokenId token);

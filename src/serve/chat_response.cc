@@ -21,11 +21,12 @@ Json CallsJson(std::span<const tools::ToolCallDelta> calls, bool whole) {
     Json one = Json::object();
     if (!whole) one["index"] = call.index;
     if (call.id) one["id"] = *call.id;
-    if (call.name) one["type"] = "function";
-    Json function = Json::object();
-    if (call.name) function["name"] = *call.name;
-    function["arguments"] = call.arguments;
-    one["function"] = std::move(function);
+    const char* type = call.custom ? "custom" : "function";
+    if (call.name) one["type"] = type;
+    Json called = Json::object();
+    if (call.name) called["name"] = *call.name;
+    called[call.custom ? "input" : "arguments"] = call.arguments;
+    one[type] = std::move(called);
     list.push_back(std::move(one));
   }
   return list;

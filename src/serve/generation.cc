@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "serve/chat_prompt.h"
+#include "serve/thinking.h"
 #include "serve/tool_constraint.h"
 
 namespace strata::serve {
@@ -99,7 +100,11 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
       if (prompt.error().param == "messages") prompt.error().param = request.prompt_field;
       return std::unexpected(std::move(prompt.error()));
     }
-    ConstrainAnswer(model, ReasoningOf(model, *prompt), request);
+    const tools::ReasoningState reasoning = ReasoningOf(model, *prompt);
+    ConstrainAnswer(model, reasoning, request);
+    if (const Status status = LimitThinking(model, reasoning, request); !status) {
+      return std::unexpected(ToApiError(status.error()));
+    }
     made.push_back(std::move(*prompt));
   }
   for (const PromptInput& input : request.prompts) made.push_back(CompletionPrompt(model, request, input));
@@ -126,7 +131,8 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
 
 AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
                               std::uint64_t id_seed) {
-  if (!request.chat || (!request.tool_use.tools && model.reasoning == nullptr)) return {};
+  const bool reads = request.tool_use.tools || model.reasoning != nullptr || model.dialect->MarksContent();
+  if (!request.chat || !reads) return {};
   const tools::ReasoningState reasoning = ReasoningOf(model, prompt);
   return {.parser = model.dialect->MakeParser(request.tool_use.tools, {.reasoning = reasoning.format,
                                                                        .reasoning_open = reasoning.open,
@@ -167,6 +173,7 @@ Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request
       work.cache_salt = request.cache_salt;
       work.tenant = request.tenant;
       work.grammar = grammar;
+      work.thinking = request.thinking_limit;
       STRATA_TRY(const RequestId id, engine_->Submit(std::move(work)));
       ids_.push_back(id);
       running_.push_back(true);

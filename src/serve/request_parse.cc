@@ -12,6 +12,7 @@ std::vector<Field<R>> MakeChatTable() {
   std::vector<Field<R>> t;
   AppendCommonFields(t);
   AppendChatInputFields(t, ChatOf);
+  AppendThinkingFields(t);
   t.push_back(BoolField<R>("add_special_tokens", [](R& r) -> bool& { return r.chat_input.add_special_tokens; }));
   const auto max_tokens = [](R& r) -> std::optional<std::int64_t>& { return r.max_tokens; };
   t.push_back(IntegerField<R>("max_tokens", 0, INT32_MAX, max_tokens));
@@ -36,13 +37,12 @@ std::vector<Field<R>> MakeChatTable() {
   t.push_back(RefusedField<R>("function_call", {"\"none\""}));
   t.push_back(RefusedField<R>("modalities", {R"(["text"])"}));
   t.push_back(RefusedField<R>("store", {"false"}));
-  t.push_back(RefusedField<R>("reasoning_effort", {"\"none\""}));
   t.push_back(RefusedField<R>("verbosity", {"\"medium\""}));
   t.push_back(RefusedField<R>("echo", {"false"}));
   t.push_back(RefusedField<R>("include_reasoning", {"true"}));
   t.push_back(AcceptedField<R>("prediction", JsonType::kObject));  // OpenAI's guess at the answer: speed, not content
   for (const std::string_view name :
-       {"audio", "web_search_options", "moderation", "chat_template", "mm_processor_kwargs", "thinking_token_budget"}) {
+       {"audio", "web_search_options", "moderation", "chat_template", "mm_processor_kwargs"}) {
     t.push_back(RefusedField<R>(name));
   }
   return t;
@@ -142,6 +142,7 @@ Result<GenerateRequest> ParseChatRequest(std::string_view body, const Generation
     request.max_tokens = new_limit->get<std::int64_t>();
   STRATA_CHECK(CheckToolUse(request.tool_use));
   request.chat_input.may_call_tools = request.tool_use.tools != nullptr;
+  TellTemplateOfThinking(request);
   STRATA_CHECK(CheckTogether(json, request));
   return request;
 }

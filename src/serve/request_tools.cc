@@ -8,17 +8,15 @@
 namespace strata::serve {
 namespace {
 
-Status CheckType(const Json& value, const std::string& path) {
+/// The type of a tool, which is also what the member with everything else is called.
+Result<const char*> TypeOf(const Json& value, const std::string& path) {
   if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
   const auto type = value.find("type");
   if (type == value.end()) return BadField(path + ".type", "is missing");
-  if (*type == "function") return {};
-  if (*type == "custom") {
-    return std::unexpected(
-        Error(ErrorCode::kUnsupported, path + ".type: tools of type \"custom\" are not supported yet")
-            .WithParam(path + ".type"));
+  for (const char* known : {"function", "custom"}) {
+    if (*type == known) return known;
   }
-  return BadField(path + ".type", "must be \"function\", not {}", type->dump());
+  return BadField(path + ".type", "must be \"function\" or \"custom\", not {}", type->dump());
 }
 
 /// The object under `key`, whose members are all among `known`.
@@ -42,16 +40,29 @@ Status ReadName(const Json& function, const std::string& path, std::string& name
   return ReadString(*value, path + ".name", name);
 }
 
-Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
-  STRATA_CHECK(CheckType(value, path));
-  for (const auto& [name, ignored] : value.items()) {
-    if (name != "type" && name != "function") return BadField(path + "." + name.substr(0, 100), "unknown field");
+Status ReadCustom(const Json& value, const std::string& path, tools::Tool& tool) {
+  STRATA_TRY(const Json* custom, Member(value, "custom", path, {"name", "description", "format"}));
+  const std::string custom_path = path + ".custom";
+  STRATA_CHECK(ReadName(*custom, custom_path, tool.name));
+  const auto description = custom->find("description");
+  if (description != custom->end() && !description->is_null()) {
+    STRATA_CHECK(ReadString(*description, custom_path + ".description", tool.description));
   }
+  const auto format = custom->find("format");
+  return ReadCustomFormat(format == custom->end() ? Json() : *format, custom_path + ".format", true, tool);
+}
+
+Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
+  STRATA_TRY(const std::string_view type, TypeOf(value, path));
+  for (const auto& [name, ignored] : value.items()) {
+    if (name != "type" && name != type) return BadField(path + "." + name.substr(0, 100), "unknown field");
+  }
+  if (type == "custom") return ReadCustom(value, path, tool);
   STRATA_TRY(const Json* function, Member(value, "function", path, {"name", "description", "parameters", "strict"}));
   const std::string function_path = path + ".function";
   STRATA_CHECK(ReadName(*function, function_path, tool.name));
   for (const auto& [name, field] : function->items()) {
-    const std::string field_path = function_path + "." + name;
+    const std::string field_path = fmt::format("{}.{}", function_path, name);
     if (field.is_null()) continue;
     if (name == "description") STRATA_CHECK(ReadString(field, field_path, tool.description));
     if (name == "parameters") STRATA_CHECK(ReadToolParameters(field, field_path, tool));
@@ -60,11 +71,11 @@ Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
   return {};
 }
 
-/// {"type": "function", "function": {"name": ...}}
+/// {"type": "function", "function": {"name": ...}}, or the same with "custom".
 Status ReadNamed(const Json& value, const std::string& path, std::string& name) {
-  STRATA_CHECK(CheckType(value, path));
-  STRATA_TRY(const Json* function, Member(value, "function", path, {"name"}));
-  return ReadName(*function, path + ".function", name);
+  STRATA_TRY(const char* type, TypeOf(value, path));
+  STRATA_TRY(const Json* named, Member(value, type, path, {"name"}));
+  return ReadName(*named, fmt::format("{}.{}", path, type), name);
 }
 
 Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice& choice) {
@@ -82,9 +93,12 @@ Status ReadTools(const Json& value, ToolUse& use, Json& offered) {
     const std::string path = fmt::format("tools[{}]", i);
     tools::Tool tool;
     STRATA_CHECK(ReadTool(value[i], path, tool));
-    STRATA_CHECK(list.Add(std::move(tool), path + ".function.name"));
-    Json& parameters = offered[i]["function"]["parameters"];
-    if (parameters.is_null()) parameters = {{"type", "object"}, {"properties", Json::object()}};
+    if (tool.input) {
+      offered[i] = OfferedTool(tool);
+    } else if (Json& parameters = offered[i]["function"]["parameters"]; parameters.is_null()) {
+      parameters = {{"type", "object"}, {"properties", Json::object()}};
+    }
+    STRATA_CHECK(list.Add(std::move(tool), fmt::format("{}.{}.name", path, value[i]["type"].get<std::string>())));
   }
   std::move(list).Finish(use);
   return {};
@@ -105,8 +119,9 @@ Status CheckToolUse(ToolUse& use) {
   }
   if (use.choice.mode == Mode::kNone) use.tools = nullptr;
   if (!use.tools) return {};
-  use.constrained = use.choice.mode == Mode::kRequired || !use.choice.allowed.empty() ||
-                    std::ranges::any_of(use.tools->all(), &tools::Tool::strict);
+  use.constrained =
+      use.choice.mode == Mode::kRequired || !use.choice.allowed.empty() ||
+      std::ranges::any_of(use.tools->all(), [](const tools::Tool& tool) { return tool.strict || tool.input; });
   return {};
 }
 

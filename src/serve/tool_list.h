@@ -29,6 +29,9 @@ class ToolList {
   std::unordered_set<std::string> names_;
 };
 
+/// One of them. A custom tool is a function of one text.
+nlohmann::ordered_json OfferedTool(const tools::Tool& tool);
+
 /// OpenAI's two APIs differ in how they write that a tool is meant ({"type": "function", …}), and where the members of
 /// "allowed_tools" stand.
 using ReadNamedTool = Status (*)(const nlohmann::ordered_json& value, const std::string& path, std::string& name);
@@ -41,6 +44,14 @@ Status ReadOpenAiToolChoice(const nlohmann::ordered_json& value, const std::stri
 /// The members `mode` and `tools` of "allowed_tools", in the object at `path`.
 Status ReadAllowedList(const nlohmann::ordered_json& object, const std::string& path, tools::ToolChoice& choice,
                        ReadNamedTool named);
+
+/// Makes of `tool` one that takes a text, of OpenAI's custom `format` (null: any text). `grammar_apart`: a grammar's
+/// definition and syntax stand in an object of their own. Errors: kInvalidArgument; whether the grammar is good is
+/// found out when it is compiled.
+Status ReadCustomFormat(const nlohmann::ordered_json& format, const std::string& path, bool grammar_apart,
+                        tools::Tool& tool);
+/// A custom call's text as the arguments of the function that it is to models.
+std::string CustomArguments(const std::string& input);
 
 /// A tool's parameters: the schema of an object.
 Status ReadToolParameters(const nlohmann::ordered_json& value, const std::string& path, tools::Tool& tool);

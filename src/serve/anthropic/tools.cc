@@ -10,12 +10,13 @@ using tools::Tool;
 
 Status CheckType(const Json& v, const std::string& path) {
   if (v.is_null() || v == "custom") return {};
-  return UnsupportedToolType(v, path, "custom");
+  return UnsupportedToolType(v, path, "\"custom\"");
 }
 
 std::vector<Field<Tool>> MakeToolTable() {
   std::vector<Field<Tool>> t;
   AppendToolFields(t);
+  t.push_back(BoolField<Tool>("strict", [](Tool& tool) -> bool& { return tool.strict; }));
   t.push_back({"input_schema", ReadToolParameters});
   t.push_back(AcceptedField<Tool>("cache_control", JsonType::kObject));
   t.push_back(AcceptedField<Tool>("eager_input_streaming", JsonType::kBool));

@@ -24,8 +24,8 @@ Json PartJson(Kind kind, std::string_view text) {
   return {{"type", "output_text"}, {"text", text}, {"annotations", Json::array()}, {"logprobs", Json::array()}};
 }
 
-std::string_view IdPrefix(Kind kind) {
-  switch (kind) {
+std::string_view IdPrefix(const AnswerBlock& block) {
+  switch (block.kind) {
     case Kind::kReasoning:
       return "rs_";
     case Kind::kText:
@@ -33,7 +33,7 @@ std::string_view IdPrefix(Kind kind) {
     case Kind::kCall:
       break;
   }
-  return "fc_";
+  return block.custom ? "ctc_" : "fc_";
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ std::string_view OutputWriter::Name(Status status) {
 
 std::string OutputWriter::ItemId(std::size_t index) const {
   const std::string_view digits = std::string_view(head_.id).substr(head_.id.find('_') + 1);
-  return fmt::format("{}{}{:04x}", IdPrefix(blocks_.blocks()[index].kind), digits, index);
+  return fmt::format("{}{}{:04x}", IdPrefix(blocks_.blocks()[index]), digits, index);
 }
 
 Json OutputWriter::ItemJson(std::size_t index, Status status) const {
@@ -76,8 +76,9 @@ Json OutputWriter::ItemJson(std::size_t index, Status status) const {
     case Kind::kCall:
       break;
   }
-  return {{"id", ItemId(index)},      {"type", "function_call"}, {"status", Name(status)},
-          {"call_id", block.call_id}, {"name", block.name},      {"arguments", begun ? block.text : ""}};
+  return {{"id", ItemId(index)},    {"type", block.custom ? "custom_tool_call" : "function_call"},
+          {"status", Name(status)}, {"call_id", block.call_id},
+          {"name", block.name},     {block.custom ? "input" : "arguments", begun ? block.text : ""}};
 }
 
 /// Only the last item can be cut off.
@@ -180,7 +181,9 @@ void OutputWriter::OnText(const AnswerBlock& block, std::string_view piece) {
     case Kind::kText:
       return WriteOfItem("response.output_text.delta", {{"delta", piece}, {"logprobs", Json::array()}});
     case Kind::kCall:
-      return WriteOfItem("response.function_call_arguments.delta", {{"delta", piece}});
+      return WriteOfItem(
+          block.custom ? "response.custom_tool_call_input.delta" : "response.function_call_arguments.delta",
+          {{"delta", piece}});
   }
 }
 
@@ -194,7 +197,11 @@ void OutputWriter::OnClose(const AnswerBlock& block) {
       WriteOfItem("response.output_text.done", {{"text", block.text}, {"logprobs", Json::array()}});
       break;
     case Kind::kCall:
-      WriteOfItem("response.function_call_arguments.done", {{"name", block.name}, {"arguments", block.text}});
+      if (block.custom) {
+        WriteOfItem("response.custom_tool_call_input.done", {{"input", block.text}});
+      } else {
+        WriteOfItem("response.function_call_arguments.done", {{"name", block.name}, {"arguments", block.text}});
+      }
       break;
   }
   if (block.kind != Kind::kCall) {

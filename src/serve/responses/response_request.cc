@@ -12,21 +12,14 @@ namespace strata::serve::responses {
 namespace {
 
 using R = ResponseRequest;
-constexpr std::array<std::string_view, 7> kEfforts = {"none", "minimal", "low", "medium", "high", "xhigh", "max"};
 constexpr std::size_t kMaxMetadata = 16, kMaxMetadataKey = 64, kMaxMetadataValue = 512;  // OpenAI's
 
 Status ReadReasoning(const Json& value, const std::string& path, R& r) {
   static const std::vector<Field<R>> table = [] {
     std::vector<Field<R>> t;
     t.push_back({"effort", [](const Json& v, const std::string& p, R& request) -> Status {
-                   std::string effort;
-                   STRATA_CHECK(ReadString(v, p, effort));
-                   if (std::ranges::find(kEfforts, effort) == kEfforts.end()) {
-                     return BadField(p, "must be one of {}", fmt::join(kEfforts, ", "));
-                   }
-                   AskForReasoning(request.generate.chat_input, effort != "none");
-                   Variables(request.generate.chat_input)["reasoning_effort"] = effort;
-                   request.echo["reasoning"]["effort"] = effort;
+                   STRATA_CHECK(ReadReasoningEffort(v, p, request.generate.thinking));
+                   request.echo["reasoning"]["effort"] = v;
                    return {};
                  }});
     // Reasoning is shown as it is: nothing is summarised.
@@ -200,10 +193,12 @@ void FillEcho(ResponseRequest& r) {
 Json Complete(Json item) {
   Json complete = Json::object();
   const std::string type = item.value("type", "message");
-  const std::string_view prefix = type == "message"                ? "msg_"
-                                  : type == "function_call"        ? "fc_"
-                                  : type == "function_call_output" ? "fco_"
-                                                                   : "rs_";
+  const std::string_view prefix = type == "message"                   ? "msg_"
+                                  : type == "function_call"           ? "fc_"
+                                  : type == "function_call_output"    ? "fco_"
+                                  : type == "custom_tool_call"        ? "ctc_"
+                                  : type == "custom_tool_call_output" ? "ctco_"
+                                                                      : "rs_";
   const auto id = item.find("id");
   complete["id"] = id != item.end() && id->is_string() ? *id : Json(MakeId(prefix));
   complete["type"] = type;
@@ -236,6 +231,7 @@ Result<ResponseRequest> ParseResponseRequest(std::string_view body, const Genera
   }
   STRATA_CHECK(CheckToolUse(generate.tool_use));
   generate.chat_input.may_call_tools = generate.tool_use.tools != nullptr;
+  TellTemplateOfThinking(generate);
   FillEcho(request);
   return request;
 }

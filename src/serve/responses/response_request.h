@@ -33,7 +33,8 @@ Result<nlohmann::ordered_json> SetConversation(ResponseRequest& request, nlohman
 /// needs its function_call before it, and each call needs its output.
 Status ReadItems(const nlohmann::ordered_json& items, std::size_t earlier, Conversation& conversation);
 
-/// tools: functions of the client; OpenAI's own are refused by their type. `echo` gets them as the response shows them.
+/// tools: functions and custom tools of the client; OpenAI's own are refused by their type. `echo` gets them as the
+/// response shows them.
 Status ReadTools(const nlohmann::ordered_json& value, const std::string& path, GenerateRequest& request,
                  nlohmann::ordered_json& echo);
 Status ReadToolChoice(const nlohmann::ordered_json& value, const std::string& path, ToolUse& use);

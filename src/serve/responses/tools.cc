@@ -9,20 +9,42 @@ namespace {
 using tools::Tool;
 
 Status CheckType(const Json& v, const std::string& path) {
-  if (v == "function") return {};
-  return UnsupportedToolType(v, path, "function");
+  if (v == "function" || v == "custom") return {};
+  return UnsupportedToolType(v, path, "\"function\" and \"custom\"");
 }
 
-std::vector<Field<Tool>> MakeToolTable() {
+std::vector<Field<Tool>> MakeFunctionTable() {
   std::vector<Field<Tool>> t;
   AppendToolFields(t);
+  t.push_back(BoolField<Tool>("strict", [](Tool& tool) -> bool& { return tool.strict; }));
   t.push_back({"parameters", ReadToolParameters});
   t.push_back(RefusedField<Tool>("async", {"false"}));
   t.push_back(AcceptedField<Tool>("output_schema", JsonType::kObject));
   return t;
 }
 
-/// {"type": "function", "name": ...}
+std::vector<Field<Tool>> MakeCustomTable() {
+  std::vector<Field<Tool>> t;
+  AppendToolFields(t);
+  t.push_back({"format", [](const Json& v, const std::string& path, Tool& tool) {
+                 return ReadCustomFormat(v, path, false, tool);
+               }});
+  return t;
+}
+
+/// As the response shows the tool that the request has.
+Json EchoOf(const Json& value, const Tool& tool) {
+  Json echo = {{"type", value["type"]}, {"name", tool.name}, {"description", value.value("description", Json())}};
+  if (tool.input) {
+    echo["format"] = value.contains("format") ? value["format"] : Json({{"type", "text"}});
+  } else {
+    echo["parameters"] = tool.parameters;
+    echo["strict"] = tool.strict;
+  }
+  return echo;
+}
+
+/// {"type": "function", "name": ...}, or the same with "custom".
 Status ReadNamed(const Json& value, const std::string& path, std::string& name) {
   if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
   STRATA_CHECK(CheckMembers(value, path, {"type", "name"}));
@@ -40,7 +62,7 @@ Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice
 }  // namespace
 
 Status ReadTools(const Json& value, const std::string& path, GenerateRequest& request, Json& echo) {
-  static const std::vector<Field<Tool>> table = MakeToolTable();
+  static const std::vector<Field<Tool>> functions = MakeFunctionTable(), customs = MakeCustomTable();
   if (!value.is_array()) return BadField(path, "must be an array, not {}", value.type_name());
   ToolList list;
   for (std::size_t i = 0; i < value.size(); ++i) {
@@ -50,13 +72,11 @@ Status ReadTools(const Json& value, const std::string& path, GenerateRequest& re
     if (!value[i].contains("type")) return BadField(tool_path + ".type", "is missing");
     STRATA_CHECK(CheckType(value[i]["type"], tool_path + ".type"));
     Tool tool;
-    STRATA_CHECK(ReadFields(value[i], table, tool, tool_path + "."));
+    const bool custom = value[i]["type"] == "custom";
+    if (custom) STRATA_CHECK(ReadCustomFormat(nullptr, tool_path, false, tool));
+    STRATA_CHECK(ReadFields(value[i], custom ? customs : functions, tool, tool_path + "."));
     if (!value[i].contains("name")) return BadField(tool_path + ".name", "is missing");
-    echo.push_back({{"type", "function"},
-                    {"name", tool.name},
-                    {"description", value[i].value("description", Json())},
-                    {"parameters", tool.parameters},
-                    {"strict", tool.strict}});
+    echo.push_back(EchoOf(value[i], tool));
     STRATA_CHECK(list.Add(std::move(tool), tool_path + ".name"));
   }
   if (!value.empty()) Variables(request.chat_input)["tools"] = list.Offered();
