@@ -212,24 +212,24 @@ TEST(Gbnf, RandomGrammarsAgreeWithTheirDerivations) {
 
 TEST(Lark, Notation) {
   CheckCases(Lark, {
-                              {"start: \"a\"", {"a"}, {"", "aa", " a"}},
-                              {"start: \"ab\"i", {"ab", "AB", "aB"}, {"a"}},
-                              {"start: A b+\nA: \"x\"..\"z\"\nb: \"1\" | \"2\"", {"x1", "z2121"}, {"x", "a1"}},
-                              {"start: a\na: \"x\" -> first\n | \"y\" -> second", {"x", "y"}, {""}},
-                              {"?start: _a\n!_a: \"x\" [\"y\"] (\"z\" \"w\")*", {"x", "xy", "xzwzw"}, {"xz", "y"}},
-                              {"start: \"a\"~3", {"aaa"}, {"aa", "aaaa"}},
-                              {"start: \"a\" (\",\" \"a\")~1..2", {"a,a", "a,a,a"}, {"a", "a,a,a,a"}},
-                              {"start: /[a-c]+\\/\\d/i", {"a/1", "ABC/2"}, {"/1", "a1"}},
-                              {"start: T\nT.2: /a/ B\nB: \"b\"?", {"a", "ab"}, {"b"}},
-                              {"// comment\nstart: x // more\n# another\nx: \"1\"\n", {"1"}, {"2"}},
-                              {"start: (\"a\"\n        \"b\"\n | \"c\")", {"ab", "c"}, {"a"}},
-                              {"start: \"a\" \\\n \"b\"", {"ab"}, {"a"}},
-                              {"start: | \"a\"", {"", "a"}, {"b"}},
-                              {"start: \"\\n\\\"\\\\\\x41\\u00e9\"", {"\n\"\\Aé"}, {""}},
-                              {"%import common.INT\nstart: INT", {"0", "12"}, {"", "-1"}},
-                              {"%import common.INT -> NUM\nstart: NUM", {"7"}, {"x"}},
-                              {"%import common (INT, CNAME)\nstart: CNAME INT", {"ab1", "_2"}, {"1a"}},
-                          });
+                       {"start: \"a\"", {"a"}, {"", "aa", " a"}},
+                       {"start: \"ab\"i", {"ab", "AB", "aB"}, {"a"}},
+                       {"start: A b+\nA: \"x\"..\"z\"\nb: \"1\" | \"2\"", {"x1", "z2121"}, {"x", "a1"}},
+                       {"start: a\na: \"x\" -> first\n | \"y\" -> second", {"x", "y"}, {""}},
+                       {"?start: _a\n!_a: \"x\" [\"y\"] (\"z\" \"w\")*", {"x", "xy", "xzwzw"}, {"xz", "y"}},
+                       {"start: \"a\"~3", {"aaa"}, {"aa", "aaaa"}},
+                       {"start: \"a\" (\",\" \"a\")~1..2", {"a,a", "a,a,a"}, {"a", "a,a,a,a"}},
+                       {"start: /[a-c]+\\/\\d/i", {"a/1", "ABC/2"}, {"/1", "a1"}},
+                       {"start: T\nT.2: /a/ B\nB: \"b\"?", {"a", "ab"}, {"b"}},
+                       {"// comment\nstart: x // more\n# another\nx: \"1\"\n", {"1"}, {"2"}},
+                       {"start: (\"a\"\n        \"b\"\n | \"c\")", {"ab", "c"}, {"a"}},
+                       {"start: \"a\" \\\n \"b\"", {"ab"}, {"a"}},
+                       {"start: | \"a\"", {"", "a"}, {"b"}},
+                       {"start: \"\\n\\\"\\\\\\x41\\u00e9\"", {"\n\"\\Aé"}, {""}},
+                       {"%import common.INT\nstart: INT", {"0", "12"}, {"", "-1"}},
+                       {"%import common.INT -> NUM\nstart: NUM", {"7"}, {"x"}},
+                       {"%import common (INT, CNAME)\nstart: CNAME INT", {"ab1", "_2"}, {"1a"}},
+                   });
 }
 
 TEST(Lark, IgnoredTerminalsStandAnywhere) {
@@ -251,11 +251,11 @@ start: sum
 %ignore /#[^\n]*/
 )g";
   CheckCases(Lark, {
-                              {sum,
-                               {"1", " 1 + 2.5e3*x ", "-(a-b)*c", "1+2 # sum", "((1))", "  \t1"},
-                               {"", "1 +", "1 + * 2", "(1", "1\n+2", "a b"}},
-                              {"start: A A\nA: \"x\" \"y\"\n%ignore \" \"", {"xyxy", " xy  xy "}, {"x yxy", "xy"}},
-                          });
+                       {sum,
+                        {"1", " 1 + 2.5e3*x ", "-(a-b)*c", "1+2 # sum", "((1))", "  \t1"},
+                        {"", "1 +", "1 + * 2", "(1", "1\n+2", "a b"}},
+                       {"start: A A\nA: \"x\" \"y\"\n%ignore \" \"", {"xyxy", " xy  xy "}, {"x yxy", "xy"}},
+                   });
 }
 
 TEST(Lark, CommonTerminals) {

@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-LAYERS = ["base", "host", "tensor", "formats", "graph", "models", "kernels", "compiler", "runtime", "grammar", "engine", "serve", "eval", "cli"]
+LAYERS = ["base", "host", "tensor", "formats", "graph", "models", "kernels", "compiler", "runtime", "grammar", "engine", "mcp", "serve", "eval", "cli"]
 # What a layer may not know although it comes later in the list (design: "knows nothing of").
 FORBIDDEN = {
     "graph": {"formats"},             # the IR does not know files
