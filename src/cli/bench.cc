@@ -11,6 +11,7 @@
 
 #include "base/cpu_features.h"
 #include "base/mapped_file.h"
+#include "cli/bench_constrained.h"
 #include "cli/bench_copy.h"
 #include "cli/bench_engine.h"
 #include "cli/bench_http.h"
@@ -34,6 +35,7 @@ struct BenchOptions {
   bool copy = false;
   std::int64_t copy_tokens = 256;
   std::int64_t mixed = 0;
+  bool constrained = false;
   int repetitions = 3;
   bool json = false;
   LoadOptions load;
@@ -131,6 +133,33 @@ Status BenchCopy(const BenchOptions& options, const Session& session, const Load
   return {};
 }
 
+/// Streams held to a JSON Schema, and the same streams without: with the likeliest tokens, and with drawn ones.
+Status BenchConstrained(const BenchOptions& options, const Session& session, const LoadOptions& load,
+                        std::vector<Measurement>& rows) {
+  LoadOptions fresh = load;
+  fresh.no_prefix_cache = true;  // each repetition sends the same prompts
+  STRATA_TRY(const std::unique_ptr<Engine> engine, StartEngine(session, fresh));
+  STRATA_TRY(const std::shared_ptr<grammar::Grammar> grammar, SomeJsonGrammar(session));
+  for (const std::int64_t streams : options.streams) {
+    for (const bool greedy : {false, true}) {
+      const char* const sampling = greedy ? "greedy" : "sampled";
+      if (!options.json) fmt::print(stderr, "constrained: {} streams, {} ...\n", streams, sampling);
+      Measurement free{fmt::format("{} streams, {}, free", streams, sampling), "tok/s", {}};
+      Measurement held{fmt::format("{} streams, {}, JSON", streams, sampling), "tok/s", {}};
+      for (int i = -1; i < options.repetitions; ++i) {
+        const DecodeLoad work = {.streams = streams, .tokens = options.tokens, .greedy = greedy};
+        STRATA_TRY(const double without, MeasureStreams(*engine, work, nullptr));
+        STRATA_TRY(const double with, MeasureStreams(*engine, work, grammar));
+        if (i < 0) continue;  // the warm-up
+        free.values.push_back(without);
+        held.values.push_back(with);
+      }
+      rows.insert(rows.end(), {free, held});
+    }
+  }
+  return {};
+}
+
 /// What streams feel when a long prompt comes: the gaps between their tokens meanwhile, and between the same without
 /// it.
 Status BenchMixed(const BenchOptions& options, const Session& session, const LoadOptions& load,
@@ -197,6 +226,7 @@ Status Bench(const BenchOptions& options) {
   }
   runner.reset();  // what follows loads its own
   if (options.copy) STRATA_CHECK(BenchCopy(options, session, load, copy_limit, rows));
+  if (options.constrained) STRATA_CHECK(BenchConstrained(options, session, load, rows));
   if (options.mixed > 0) STRATA_CHECK(BenchMixed(options, session, load, rows));
   if (!options.http.empty()) {
     for (const std::int64_t clients : options.http) load.max_sequences = std::max(load.max_sequences, clients);
@@ -228,6 +258,8 @@ void AddBench(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 512));
   command->add_flag("--copy", options->copy, "Also an answer that repeats its prompt, with speculation and without");
   command->add_option("--copy-tokens", options->copy_tokens, "Its longest answer, tokens")->capture_default_str();
+  command->add_flag("--constrained", options->constrained,
+                    "Also streams whose answers are held to a JSON Schema, beside the same streams without");
   command
       ->add_option("--mixed", options->mixed,
                    "Also the gaps between the tokens of decoding streams while a prompt of so many tokens is computed, "

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <numeric>
@@ -15,9 +14,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/mapped_file.h"
 #include "cli/commands.h"
-#include "formats/tokenizer.h"
+#include "cli/tokenizer_file.h"
 #include "grammar/grammar.h"
 #include "grammar/vocabulary.h"
 
@@ -52,15 +50,6 @@ Json Summary(std::vector<double> times) {
           {"p99", Percentile(times, 0.99)},
           {"max", times.empty() ? 0 : times.back()},
           {"n", times.size()}};
-}
-
-/// The token that ends an answer: the tokenizer's own, or one that chat models use.
-Result<TokenId> EndToken(const Tokenizer& tokenizer) {
-  for (const char* name : {"<|eot_id|>", "<|im_end|>", "<|end_of_text|>", "<｜end▁of▁sentence｜>", "<end_of_turn>"}) {
-    if (const auto id = tokenizer.FindToken(name)) return *id;
-  }
-  if (const auto eos = tokenizer.eos()) return *eos;
-  return Fail(ErrorCode::kInvalidArgument, "the tokenizer names no token that ends a text");
 }
 
 class GrammarBench {
@@ -160,16 +149,8 @@ class GrammarBench {
 };
 
 Status BenchGrammar(const GrammarBenchOptions& options) {
-  STRATA_TRY(const std::string tokenizer_json, ReadFile(options.tokenizer));
-  const std::filesystem::path config = std::filesystem::path(options.tokenizer).parent_path() / "tokenizer_config.json";
-  std::string config_json;
-  if (std::filesystem::exists(config)) {
-    STRATA_TRY(config_json, ReadFile(config.string()));
-  }
-  STRATA_TRY(const auto tokenizer, LoadTokenizerJson(tokenizer_json, config_json), "while loading {}",
-             options.tokenizer);
-  STRATA_TRY(const TokenId end, EndToken(*tokenizer));
-  GrammarBench bench(options, *tokenizer, end);
+  STRATA_TRY(const TokenizerFile file, LoadTokenizerFile(options.tokenizer));
+  GrammarBench bench(options, *file.tokenizer, file.end);
   std::ifstream cases(options.cases);
   if (!cases) return Fail(ErrorCode::kIo, "{} cannot be read", options.cases);
   std::ofstream out(options.out);

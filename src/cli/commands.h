@@ -31,6 +31,12 @@ void AddDoctor(CLI::App& app, Action& action);
 void AddBench(CLI::App& app, Action& action);
 /// `strata bench grammar`, of `strata bench`.
 void AddBenchGrammar(CLI::App& bench, Action& action);
+/// `strata tools check` and `strata tools recall`.
+void AddTools(CLI::App& app, Action& action);
+/// `strata tools recall`, of `strata tools`.
+void AddToolRecall(CLI::App& tools, Action& action);
+/// `strata eval tools`.
+void AddEval(CLI::App& app, Action& action);
 void AddMcp(CLI::App& app, Action& action);
 void AddSimulate(CLI::App& app, Action& action);
 void AddCompletion(CLI::App& app, Action& action);

@@ -69,6 +69,9 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
                  "Speculation: tokens that are proposed from a sequence's own text, at most; 0 = off")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
+  app.add_option("--draft-model", options.draft_model,
+                 "A smaller model with the same vocabulary that proposes tokens where a sequence's own text suggests "
+                 "none");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor write compiled kernels on disk");
 }
 
@@ -94,6 +97,8 @@ int main(int argc, char** argv) {
   strata::cli::AddGraph(app, action);
   strata::cli::AddDoctor(app, action);
   strata::cli::AddBench(app, action);
+  strata::cli::AddTools(app, action);
+  strata::cli::AddEval(app, action);
   strata::cli::AddMcp(app, action);
   strata::cli::AddSimulate(app, action);
   strata::cli::AddCompletion(app, action);

@@ -45,7 +45,6 @@ void AddGaps(const std::vector<double>& times, std::size_t first, std::size_t la
 
 Result<std::unique_ptr<TimedRequest>> TimedRequest::Submit(Engine& engine, const TraceRequest& request,
                                                            std::uint64_t seed) {
-  std::unique_ptr<TimedRequest> timed(new TimedRequest(engine));
   EngineRequest work;
   work.prompt = PromptOf(engine, request, seed);
   work.sampling.temperature = 0;
@@ -53,6 +52,11 @@ Result<std::unique_ptr<TimedRequest>> TimedRequest::Submit(Engine& engine, const
   work.sampling.max_tokens = request.output_tokens;
   work.priority = request.priority;
   work.tenant = request.tenant;
+  return Submit(engine, std::move(work));
+}
+
+Result<std::unique_ptr<TimedRequest>> TimedRequest::Submit(Engine& engine, EngineRequest work) {
+  std::unique_ptr<TimedRequest> timed(new TimedRequest(engine));
   work.on_event = [self = timed.get()](EngineEvent&& event) { self->OnEvent(std::move(event)); };
   Result<RequestId> id = engine.Submit(std::move(work));
   if (!id) {

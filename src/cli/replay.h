@@ -20,6 +20,8 @@ class TimedRequest {
  public:
   /// `seed` makes the prompt; requests with the same prefix name share that part. Errors: those of Engine::Submit.
   static Result<std::unique_ptr<TimedRequest>> Submit(Engine& engine, const TraceRequest& request, std::uint64_t seed);
+  /// `work` has no on_event yet.
+  static Result<std::unique_ptr<TimedRequest>> Submit(Engine& engine, EngineRequest work);
   ~TimedRequest();
 
   /// Until it has so many tokens or has ended.

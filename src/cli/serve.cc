@@ -21,6 +21,7 @@
 #include "mcp/server_config.h"
 #include "serve/api_keys.h"
 #include "serve/server.h"
+#include "serve/tool_file.h"
 
 namespace strata::cli {
 namespace {
@@ -33,6 +34,7 @@ struct ServeOptions {
   serve::ServerOptions server;
   std::string api_key_file;
   std::string mcp_servers_file;
+  std::string tools_file;
   std::string port_file;
   double request_timeout = 600, drain_timeout = 30, idle_timeout = 75, read_timeout = 30, write_timeout = 30;
   LoadOptions load;
@@ -61,6 +63,13 @@ Status AddMcpServersOf(const std::string& path, ServeOptions& options) {
   return {};
 }
 
+Status AddRegisteredToolsOf(const std::string& path, ServeOptions& options) {
+  STRATA_TRY(const std::string text, ReadFile(path));
+  STRATA_TRY(const serve::ToolList list, serve::ParseToolFile(text), "in {}", path);
+  options.server.registered_tools = std::make_shared<const serve::tools::ToolSet>(list.tools());
+  return {};
+}
+
 /// Loads in a thread, so that a signal is heard meanwhile. Nothing when it was a signal that ended the wait.
 std::optional<Status> LoadUnlessStopped(serve::Server& server, const std::string& path, const LoadOptions& load) {
   std::optional<Status> status;
@@ -83,6 +92,7 @@ Status Serve(ServeOptions options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
   if (!options.api_key_file.empty()) STRATA_CHECK(AddKeysOf(options.api_key_file, options));
   if (!options.mcp_servers_file.empty()) STRATA_CHECK(AddMcpServersOf(options.mcp_servers_file, options));
+  if (!options.tools_file.empty()) STRATA_CHECK(AddRegisteredToolsOf(options.tools_file, options));
   if (options.server.model_name.empty()) options.server.model_name = options.model;
   options.server.request_timeout = Seconds(options.request_timeout);
   options.server.drain_timeout = Seconds(options.drain_timeout);
@@ -115,6 +125,15 @@ void AddModelOptions(CLI::App& command, ServeOptions& options) {
       ->allow_extra_args(false);
   command.add_option("--tool-call-parser", options.server.tool_call_parser,
                      "How the model writes tool calls (default: as its chat template says)");
+  command
+      .add_option("--tools", options.tools_file,
+                  "Tools that every request may name as {\"type\": \"registered\", \"name\": ...}")
+      ->check(CLI::ExistingFile);
+  command
+      .add_option("--max-tool-tokens", options.server.max_tool_tokens,
+                  "Of a request's tools, a prompt carries no more tokens than that; the others can be called all the "
+                  "same (default: a quarter of the context)")
+      ->check(CLI::PositiveNumber);
   command.add_option("--reasoning-parser", options.server.reasoning_parser,
                      "How the model marks reasoning; none = not at all (default: as its chat template says)");
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread_team.h"
 #include "engine/text_stream.h"
 
 namespace strata::cli {
@@ -63,7 +64,7 @@ Result<std::string> ResolveModel(const std::string& name) {
   std::error_code error;
   if (fs::exists(name, error)) return name;
   const std::string models = CacheDirectory() + "/models";
-  for (const std::string& candidate : {models + "/" + name, models + "/" + name + ".gguf"}) {
+  for (const std::string& candidate : {fmt::format("{}/{}", models, name), fmt::format("{}/{}.gguf", models, name)}) {
     if (fs::exists(candidate, error)) return candidate;
   }
   return Fail(ErrorCode::kNotFound,
@@ -107,9 +108,39 @@ Result<std::unique_ptr<ModelRunner>> LoadRunner(const Session& session, const Lo
   return ModelRunner::Load(session.file, runner_options);
 }
 
+namespace {
+
+/// The model that speculates for that of `session`; null where none is wanted.
+Result<std::unique_ptr<ModelRunner>> LoadDraftModel(const Session& session, const LoadOptions& options) {
+  if (options.draft_model.empty()) return nullptr;
+  STRATA_TRY(const std::string path, ResolveModel(options.draft_model));
+  STRATA_TRY(const Session draft, OpenSession(path));
+  const Tokenizer& own = *session.tokenizer;
+  const Tokenizer& other = *draft.tokenizer;
+  const auto refuse = [&](std::string why) {
+    return std::unexpected(
+        Error(ErrorCode::kInvalidArgument, fmt::format("the draft model {} has another vocabulary: {}", path, why))
+            .WithParam("draft_model"));
+  };
+  if (draft.file->config().vocab != session.file->config().vocab) {
+    return refuse(fmt::format("{} tokens, not {}", draft.file->config().vocab, session.file->config().vocab));
+  }
+  for (TokenId id = 0; id < std::min(own.vocab_size(), other.vocab_size()); ++id) {
+    if (own.TokenBytes(id) != other.TokenBytes(id)) {
+      return refuse(fmt::format("token {} is {:?}, not {:?}", id, other.TokenText(id), own.TokenText(id)));
+    }
+  }
+  LoadOptions load = options;
+  load.kv_gib = 0;
+  return LoadRunner(draft, load);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOptions& options,
                                             std::shared_ptr<EngineObserver> observer) {
   STRATA_TRY(std::unique_ptr<ModelRunner> runner, LoadRunner(session, options));
+  STRATA_TRY(std::unique_ptr<ModelRunner> draft, LoadDraftModel(session, options));
   EngineOptions engine_options;
   engine_options.scheduler = options.scheduler;
   engine_options.scheduler.max_sequences = runner->options().max_sequences;
@@ -117,7 +148,9 @@ Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOp
   engine_options.max_queued = options.max_queued;
   engine_options.prefix_cache = !options.no_prefix_cache;
   engine_options.max_draft_tokens = options.draft_tokens;
-  return std::make_unique<Engine>(std::move(runner), session.tokenizer, engine_options, std::move(observer));
+  engine_options.masks_ahead = runner->options().threads < AvailableCpus();
+  return std::make_unique<Engine>(std::move(runner), session.tokenizer, engine_options, std::move(observer),
+                                  std::move(draft));
 }
 
 Result<std::vector<TokenId>> EncodeChat(const Session& session, const nlohmann::ordered_json& messages) {

@@ -32,6 +32,7 @@ struct LoadOptions {
   std::int64_t max_queued = 1024;
   bool no_prefix_cache = false;
   std::int64_t draft_tokens = EngineOptions().max_draft_tokens;
+  std::string draft_model = {};     ///< empty = none
   SchedulerOptions scheduler = {};  ///< but max_sequences and max_step_tokens, which are above
   bool no_cache = false;
 };

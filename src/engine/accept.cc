@@ -12,18 +12,15 @@ namespace {
 /// What a sequence's grammar allows next.
 class GrammarFilter : public TokenFilter {
  public:
-  explicit GrammarFilter(Sequence& sequence) : matcher_(*sequence.matcher), mask_(sequence.mask) {}
-  bool Allows(TokenId token) override { return matcher_.Allows(token); }
+  explicit GrammarFilter(Sequence& sequence) : sequence_(sequence) {}
+  bool Allows(TokenId token) override { return sequence_.matcher->Allows(token); }
   std::span<const std::uint32_t> Mask() override {
-    mask_.resize(matcher_.vocabulary().mask_words());
-    // Where it fails, nothing is allowed, and the matcher says so when it gets the token.
-    if (!matcher_.FillMask(mask_)) std::ranges::fill(mask_, 0);
-    return mask_;
+    if (!sequence_.mask_filled) sequence_.FillMask();
+    return sequence_.mask;
   }
 
  private:
-  grammar::Matcher& matcher_;
-  std::vector<std::uint32_t>& mask_;
+  Sequence& sequence_;
 };
 
 /// Whether the token is not of the answer but ends it. A grammar ends also with a token of the answer.
@@ -34,11 +31,23 @@ bool IsEnd(const Sequence& sequence, TokenId token) {
 
 }  // namespace
 
+void Sequence::FillMask() {
+  mask.resize(matcher->vocabulary().mask_words());
+  if (!matcher->FillMask(mask)) std::ranges::fill(mask, 0);
+  mask_filled = true;
+}
+
 std::optional<FinishReason> Engine::State::EndOf(const Sequence& sequence, TokenId token) const {
+  if (sequence.completion.done()) return FinishReason::kLength;  // not as the model would have ended it
   if (IsEnd(sequence, token) || (sequence.matcher && sequence.matcher->ended())) return FinishReason::kStop;
-  if (sequence.outputs() >= sequence.request.sampling.max_tokens) return FinishReason::kLength;
-  if (sequence.length() >= runner->options().max_context) return FinishReason::kLength;
+  if (TokensLeft(sequence) <= 0) return FinishReason::kLength;
   return std::nullopt;
+}
+
+/// Of its answer.
+std::int64_t Engine::State::TokensLeft(const Sequence& sequence) const {
+  return std::min(sequence.request.sampling.max_tokens - sequence.outputs(),
+                  runner->options().max_context - sequence.length());
 }
 
 void Engine::State::AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row,
@@ -50,26 +59,38 @@ void Engine::State::AddPromptLogprobs(Sequence& sequence, const LogitsView& logi
   }
 }
 
+/// What is due, or what the model says.
+TokenId Engine::State::Choose(Sequence& sequence, const LogitsView& logits, std::int64_t row) {
+  if (sequence.thought) {
+    const auto due = sequence.thought->Due(sequence.matcher_or_null());
+    if (!due.empty()) return sequence.sampler->Take(due.front());
+  }
+  if (sequence.TakesArgmax()) return sequence.sampler->Take(logits.argmax[static_cast<std::size_t>(row)]);
+  const bool too_early = sequence.outputs() < sequence.request.sampling.min_tokens;
+  const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
+  if (!sequence.matcher) return sequence.sampler->Sample(logits.row(row), forbidden);
+  GrammarFilter filter(sequence);
+  return sequence.sampler->Sample(logits.row(row), forbidden, &filter);
+}
+
 /// The next token from a row of logits, into the sequence and the event. Errors: the grammar's.
 Result<TokenId> Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row,
                                       EngineEvent& event) {
   const SamplingParams& sampling = sequence.request.sampling;
   TokenId token = 0;
-  if (sequence.TakesArgmax()) {
-    token = sequence.sampler->SampleArgmax(logits.argmax[static_cast<std::size_t>(row)]);
+  if (sequence.completion.begun()) {
+    token = sequence.completion.Next();
+    STRATA_CHECK(sequence.matcher->Accept(token));
   } else {
-    const std::span<const float> values = logits.row(row);
-    const bool too_early = sequence.outputs() < sampling.min_tokens;
-    const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
+    token = Choose(sequence, logits, row);
     if (sequence.matcher) {
-      GrammarFilter filter(sequence);
-      token = sequence.sampler->Sample(values, forbidden, &filter);
+      sequence.mask_filled = false;
       STRATA_CHECK(sequence.matcher->Accept(token));
-    } else {
-      token = sequence.sampler->Sample(values, forbidden);
+      STRATA_TRY(token, sequence.completion.Review(*sequence.matcher, token, TokensLeft(sequence) - 1));
     }
-    if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(values, token, *sampling.logprobs));
   }
+  if (sequence.thought) sequence.thought->Push(token);
+  if (sampling.logprobs) event.logprobs.push_back(ComputeLogprobs(logits.row(row), token, *sampling.logprobs));
   event.tokens.push_back(token);
   sequence.tokens.push_back(token);
   return token;
@@ -85,6 +106,7 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
   if (sequence.WantsPromptLogprobs()) AddPromptLogprobs(sequence, logits, first_row, rows);
   sequence.computed += count - drafts;
   const bool answers = sequence.computed == sequence.length();
+  const std::int64_t right_before = total.drafts_right;
   std::optional<FinishReason> finish;
   if (answers && sequence.request.sampling.max_tokens == 0) finish = FinishReason::kLength;
   for (std::int64_t r = 0; answers && !finish; ++r) {
@@ -97,6 +119,7 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
     ++sequence.computed;
     ++total.drafts_right;
   }
+  if (drafts > 0 && !sequence.modelled.tokens.empty()) draft_model->Count(total.drafts_right - right_before, drafts);
   total.drafts += drafts;
   total.tokens += static_cast<std::int64_t>(event.tokens.size());
   sequence.drafts.clear();

@@ -2,17 +2,34 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/clock.h"
 #include "engine/engine_state.h"
 
 namespace strata {
+namespace {
+
+Status CheckThinking(const ThinkingBudget& budget, const Tokenizer& tokenizer) {
+  const auto refuse = [](std::string_view why) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument, std::string(why)).WithParam("thinking"));
+  };
+  if (budget.tokens < 0) return refuse("a thinking budget cannot be negative");
+  if (budget.open.empty() || budget.close.empty()) return refuse("a thinking budget needs the marks of a thought");
+  std::string cut;
+  for (const TokenId token : budget.cut) cut += tokenizer.TokenBytes(token);
+  if (!cut.contains(budget.close)) return refuse("what cuts a thought off does not end it");
+  return {};
+}
+
+}  // namespace
 
 Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<const Tokenizer> tokenizer_in,
-                     EngineOptions options_in, std::shared_ptr<EngineObserver> observer_in)
+                     EngineOptions options_in, std::shared_ptr<EngineObserver> observer_in,
+                     std::unique_ptr<ModelRunner> draft_in)
     : runner(std::move(runner_in)),
       tokenizer(std::move(tokenizer_in)),
-      options(options_in),
+      options(std::move(options_in)),
       observer(std::move(observer_in)),
       kv_blocks(runner->kv().blocks()),
       cache(runner->kv(), options.prefix_cache),
@@ -22,11 +39,14 @@ Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<con
   scheduler.max_sequences =
       std::min({scheduler.max_sequences, runner->options().max_sequences, scheduler.max_step_tokens});
   scheduler.block_tokens = kernels::kKvBlock;
+  if (options.masks_ahead) mask_ahead.emplace();
+  if (draft_in) draft_model.emplace(std::move(draft_in));
 }
 
 Engine::Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
-               std::shared_ptr<EngineObserver> observer)
-    : state_(std::make_unique<State>(std::move(runner), std::move(tokenizer), options, std::move(observer))) {
+               std::shared_ptr<EngineObserver> observer, std::unique_ptr<ModelRunner> draft)
+    : state_(std::make_unique<State>(std::move(runner), std::move(tokenizer), std::move(options), std::move(observer),
+                                     std::move(draft))) {
   state_->stats.kv_blocks = state_->kv_blocks;
   state_->stats.kv_block_tokens = kernels::kKvBlock;
   state_->thread = std::thread([this] { state_->Loop(); });
@@ -59,9 +79,12 @@ Result<RequestId> Engine::Submit(EngineRequest request) {
       return refuse(fmt::format("token {} of the prompt is not in [0, {})", token, vocab));
   }
   STRATA_CHECK(request.sampling.Validate(vocab));
+  if (request.thinking) STRATA_CHECK(CheckThinking(*request.thinking, *state_->tokenizer));
   request.sampling.max_tokens = std::min(request.sampling.max_tokens, room - length);
 
-  auto sequence = std::make_unique<Sequence>(state_->cache, fmt::format("{}:{}", request.tenant, request.cache_salt));
+  const std::string salt = fmt::format("{}:{}", request.tenant, request.cache_salt);
+  auto sequence = std::make_unique<Sequence>(state_->cache, salt);
+  if (state_->draft_model) sequence->draft_reader.emplace(*state_->draft_model, salt);
   if (state_->options.max_draft_tokens > 0) sequence->drafter = std::make_unique<Drafter>();
   sequence->tokens = std::move(request.prompt);
   sequence->prompt = length;
@@ -69,6 +92,7 @@ Result<RequestId> Engine::Submit(EngineRequest request) {
   if (!request.sampling.ignore_eos)
     std::ranges::copy(runner.config().eos_token_ids, std::back_inserter(sequence->ends));
   if (request.grammar) sequence->matcher.emplace(std::move(request.grammar));
+  if (request.thinking) sequence->thought.emplace(std::move(*request.thinking), *state_->tokenizer);
   sequence->request = std::move(request);
   sequence->times.queued = MonotonicSeconds();
   sequence->times.prompt_tokens = length;

@@ -74,6 +74,15 @@ struct EngineEvent {
   std::int64_t cached_tokens = 0;  ///< of the prompt: taken from the prefix cache
 };
 
+/// How long a model may think before it answers. A thought is what stands between `open` and `close` in the output, as
+/// text, however it is tokenized; the tokens of all thoughts count, but not those that end with a marker.
+struct ThinkingBudget {
+  std::int64_t tokens = 0;  ///< then `cut` comes, as soon as no character is left unfinished
+  std::string open = {}, close = {};
+  bool begun = false;             ///< the prompt ends within a thought
+  std::vector<TokenId> cut = {};  ///< what ends a thought: its text contains `close`
+};
+
 struct EngineRequest {
   std::vector<TokenId> prompt;
   SamplingParams sampling;
@@ -85,6 +94,7 @@ struct EngineRequest {
   /// The output is a text of it, whose vocabulary is the engine's tokenizer's; it ends where nothing may follow or
   /// the model ends it, also with ignore_eos. Null = any text.
   std::shared_ptr<grammar::Grammar> grammar;
+  std::optional<ThinkingBudget> thinking;  ///< none = as long as the model likes
 };
 
 struct EngineOptions {
@@ -94,6 +104,9 @@ struct EngineOptions {
   /// Tokens proposed for one sequence in one step, at most; how many are worth it, the steps' cost decides. 0 = no
   /// speculation.
   std::int64_t max_draft_tokens = 48;
+  /// Token masks are made on a thread beside the steps, rather than between them: for machines with a core that the
+  /// runner does not use.
+  bool masks_ahead = false;
 };
 
 /// Counters since the start; gauges of now. Times in seconds by the monotonic clock.
@@ -122,15 +135,16 @@ struct EngineObserver {
 
 class Engine {
  public:
+  /// `draft`: a smaller model of the same vocabulary, which speculates where a sequence's own text suggests nothing.
   Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
-         std::shared_ptr<EngineObserver> observer = nullptr);
+         std::shared_ptr<EngineObserver> observer = nullptr, std::unique_ptr<ModelRunner> draft = nullptr);
   ~Engine();  ///< cancels everything and joins the engine thread
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   /// Errors at once, before any event: kInvalidArgument (param named: prompt empty or longer than the context or than
-  /// the whole KV pool, token out of range, sampling), kResourceExhausted (queue full: SecondsUntilRoom), kUnavailable
-  /// (draining).
+  /// the whole KV pool, token out of range, sampling, thinking), kResourceExhausted (queue full: SecondsUntilRoom),
+  /// kUnavailable (draining).
   Result<RequestId> Submit(EngineRequest request);
   /// Unknown or finished ids are ignored. The request gets finish = kCancelled.
   void Cancel(RequestId id);

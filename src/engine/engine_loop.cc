@@ -60,6 +60,7 @@ void Engine::State::Fail(Sequence& sequence, const Error& error) {
 
 void Engine::State::Finish(Sequence& sequence, EngineEvent event, FinishReason reason) {
   sequence.kv.Release();
+  sequence.draft_reader.reset();
   event.finish = reason;
   event.prompt_tokens = sequence.prompt;
   event.cached_tokens = sequence.cached;

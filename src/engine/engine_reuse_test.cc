@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/draft_model.h"
 #include "engine/test_engine.h"
 
 namespace strata {
@@ -215,6 +216,89 @@ TEST_P(BatchInvariance, SixtyFourMixedRequestsGiveWhatEachGivesAlone) {
   EXPECT_GT(engine->stats().prefix_hits, 0);
   EXPECT_GT(engine->stats().accepted_tokens, 0);
   ExpectNoLeak(*engine);
+}
+
+// ---- Draft models --------------------------------------------------------------------------------------------------
+
+std::unique_ptr<Engine> WithDraftModel(unsigned seed, Linears linears, std::uint64_t kv_bytes = 0,
+                                       EngineOptions options = {}) {
+  RunnerOptions small{
+      .threads = 2, .kv_dtype = DType::kF32, .kv_bytes = 1 << 16, .max_sequences = 4, .max_step_tokens = 24};
+  auto draft = ModelRunner::Load(std::make_shared<TinyModel>(TinyModel::Options{.seed = seed}), small);
+  EXPECT_TRUE(draft) << draft.error().ToString();
+  return std::make_unique<Engine>(Runner(kv_bytes, 8, linears), nullptr, std::move(options), nullptr,
+                                  std::move(*draft));
+}
+
+class DraftModels : public WithLinears {};
+INSTANTIATE_TEST_SUITE_P(All, DraftModels, kAllLinears);
+
+TEST_P(DraftModels, TheSameModelIsMostlyRight) {
+  const auto plain = MakeEngine(0, kPlain, GetParam());
+  const auto engine = WithDraftModel(42, GetParam());
+  std::int64_t tokens = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto answer = Ask(*engine, Prompt(30, i), Greedy(40));
+    EXPECT_EQ(answer, Ask(*plain, Prompt(30, i), Greedy(40)));
+    tokens += std::ssize(answer);
+  }
+  const EngineStats stats = engine->stats();
+  EXPECT_GT(stats.draft_tokens, 0);
+  // Of the other linears the model has quantised weights, the draft model has not.
+  EXPECT_GT(stats.accepted_tokens, stats.draft_tokens / (GetParam() == Linears::kFloat ? 2 : 8));
+  EXPECT_LT(stats.steps, tokens);
+  ExpectNoLeak(*engine);
+}
+
+TEST_P(DraftModels, NoneChangesAToken) {
+  const auto plain = MakeEngine(0, kPlain, GetParam());
+  for (const unsigned seed : {42U, 7U}) {
+    const auto crowded = WithDraftModel(seed, GetParam(), 1 << 16);  // both KV pools are too small for all
+    std::vector<Answer> together(24);
+    const auto ask = [](std::size_t i, Answer& answer) {
+      SamplingParams sampling = Watched(30);
+      if (i % 2 == 1) {
+        sampling.temperature = 1;
+        sampling.seed = i;
+      }
+      const auto number = static_cast<int>(i);
+      return Request(Prompt(5 + number % 3 * 40, number), sampling, answer);
+    };
+    for (std::size_t i = 0; i < together.size(); ++i) ASSERT_TRUE(crowded->Submit(ask(i, together[i])));
+    for (std::size_t i = 0; i < together.size(); ++i) {
+      together[i].Wait();
+      Answer alone;
+      ASSERT_TRUE(plain->Submit(ask(i, alone)));
+      alone.Wait();
+      ExpectSame(together[i], alone, "request " + std::to_string(i));
+    }
+    EXPECT_GT(crowded->stats().draft_tokens, 0);
+    ExpectNoLeak(*crowded);
+  }
+}
+
+TEST(DraftModel, GoesAsDeepAsPays) {
+  RunnerOptions options{.threads = 1, .kv_dtype = DType::kF32, .kv_bytes = 1 << 16, .max_sequences = 1};
+  auto runner = ModelRunner::Load(std::make_shared<TinyModel>(TinyModel::Options{}), options);
+  ASSERT_TRUE(runner);
+  DraftModel model(std::move(*runner));
+  StepWork work;
+  work.AddDecode(100, 1);
+  StepCost cost;
+  EXPECT_EQ(model.ChooseDepth(cost, work, 48), 2) << "nothing is known yet";
+  cost.known = true;
+  cost.seconds[0] = 1;  // a step costs the same whatever its rows; the draft model has no cost yet
+  for (int i = 0; i < 100; ++i) model.Count(4, 4);
+  EXPECT_EQ(model.ChooseDepth(cost, work, 48), 8);
+  EXPECT_EQ(model.ChooseDepth(cost, work, 3), 3);
+  for (int i = 0; i < 300; ++i) model.Count(0, 1);
+  cost.seconds[1] = 10;  // rows cost more than they bring
+  int tried = 0;
+  for (int i = 0; i < 640; ++i) tried += model.ChooseDepth(cost, work, 48) == 1 ? 1 : 0;
+  EXPECT_EQ(tried, 10);
+  for (int i = 0; i < 2000; ++i) model.Count(0, 1);
+  cost.seconds[1] = 0.01;
+  EXPECT_EQ(model.ChooseDepth(cost, work, 48), 0) << "it is never right";
 }
 
 }  // namespace

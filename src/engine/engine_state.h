@@ -11,7 +11,9 @@
 #include <thread>
 #include <vector>
 
+#include "engine/draft_model.h"
 #include "engine/engine.h"
+#include "engine/mask_ahead.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/step_cost.h"
@@ -22,14 +24,15 @@ namespace strata {
 
 struct Engine::State {
   State(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,
-        std::shared_ptr<EngineObserver> observer);
+        std::shared_ptr<EngineObserver> observer, std::unique_ptr<ModelRunner> draft);
 
   const std::unique_ptr<ModelRunner> runner;
   const std::shared_ptr<const Tokenizer> tokenizer;
   EngineOptions options;
   const std::shared_ptr<EngineObserver> observer;
   const std::int64_t kv_blocks;
-  PrefixCache cache;  ///< the engine thread's own
+  PrefixCache cache;                      ///< the engine thread's own
+  std::optional<DraftModel> draft_model;  ///< likewise
 
   // Shared with other threads, under the mutex.
   std::mutex mutex;
@@ -49,6 +52,8 @@ struct Engine::State {
   SchedulerView view;                              ///< of both, rebuilt before each step
   TenantLedger ledger;
   StepCostFit cost;
+  std::optional<MaskAhead> mask_ahead;
+  double drafting_seconds = 0;  ///< of the draft model in this step, which are not the step's cost
   std::mt19937_64 seeds{std::random_device{}()};
   std::thread thread;
 
@@ -63,6 +68,8 @@ struct Engine::State {
   // A step: look, decide (scheduler.h), apply, run, accept.
   void Look();
   void Propose();
+  void ProposeByModel(std::span<Sequence* const> decoding, std::span<const Draft* const> proposed,
+                      const StepWork& work);
   void Preempt(RequestId id);
   void Admit(RequestId id);
   void Step();
@@ -78,7 +85,9 @@ struct Engine::State {
   void Accept(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
               std::int64_t count, Accepted& total);
   void AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows);
+  TokenId Choose(Sequence& sequence, const LogitsView& logits, std::int64_t row);
   Result<TokenId> Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event);
+  std::int64_t TokensLeft(const Sequence& sequence) const;
   std::optional<FinishReason> EndOf(const Sequence& sequence, TokenId token) const;
 };
 

@@ -60,10 +60,20 @@ SequenceView ViewOfWaiting(Sequence& sequence) {
 struct Engine::State::Batch {
   std::vector<SequenceSlice> slices;
   std::vector<Sequence*> members;
+
+  /// Those whose next sample a grammar limits.
+  std::vector<Sequence*> Constrained() const {
+    std::vector<Sequence*> constrained;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (members[i]->matcher && slices[i].logits != WantLogits::kNone) constrained.push_back(members[i]);
+    }
+    return constrained;
+  }
 };
 
 void Engine::State::Look() {
   view.now = MonotonicSeconds();
+  drafting_seconds = 0;
   view.cost = cost.cost();
   view.virtual_time = ledger.virtual_time();
   view.running.clear();
@@ -81,8 +91,7 @@ void Engine::State::Look() {
 void Engine::State::Propose() {
   if (options.max_draft_tokens == 0) return;
   std::vector<Sequence*> decoding;
-  std::vector<std::span<const float>> chances;
-  std::vector<std::span<const TokenId>> proposed;
+  std::vector<const Draft*> proposed;
   StepWork work;
   for (const auto& sequence : running) {
     sequence->drafts.clear();
@@ -91,17 +100,21 @@ void Engine::State::Propose() {
     decoding.push_back(sequence.get());
     sequence->drafter->Observe(sequence->tokens, sequence->prompt);
     // The last token of an answer needs no row of its own.
-    const std::int64_t left = std::min(sequence->request.sampling.max_tokens - sequence->outputs(),
-                                       runner->options().max_context - sequence->length()) -
-                              1;
-    const std::int64_t most = std::min(left, options.max_draft_tokens);
-    sequence->forced = sequence->matcher ? ForcedDraft(*sequence->matcher, *tokenizer, most) : Draft();
-    const Draft& draft =
-        sequence->forced.tokens.empty() ? sequence->drafter->Propose(sequence->tokens, most) : sequence->forced;
-    chances.emplace_back(draft.chances);
-    proposed.emplace_back(draft.tokens);
+    const std::int64_t most = std::min(TokensLeft(*sequence) - 1, options.max_draft_tokens);
+    sequence->forced = ForcedDraft(*sequence, *tokenizer, most);
+    const bool forced = !sequence->forced.tokens.empty();
+    proposed.push_back(forced ? &sequence->forced : &sequence->drafter->Propose(sequence->tokens, most));
+    sequence->modelled = {};
   }
   if (decoding.empty()) return;
+  if (draft_model) {
+    ProposeByModel(decoding, proposed, work);
+    for (std::size_t i = 0; i < decoding.size(); ++i) {
+      if (!decoding[i]->modelled.tokens.empty()) proposed[i] = &decoding[i]->modelled;
+    }
+  }
+  std::vector<std::span<const float>> chances;
+  for (const Draft* draft : proposed) chances.emplace_back(draft->chances);
   const auto tokens = static_cast<std::int64_t>(decoding.size());
   StepWork longer = work;
   longer.AddDecode(decoding.front()->computed, 1);
@@ -111,8 +124,32 @@ void Engine::State::Propose() {
   const std::int64_t room = options.scheduler.max_step_tokens - tokens;
   const std::vector<std::int64_t> counts = ChooseDrafts(chances, {static_cast<double>(tokens), seconds, row}, room);
   for (std::size_t i = 0; i < decoding.size(); ++i) {
-    decoding[i]->drafts.assign(proposed[i].begin(), proposed[i].begin() + counts[i]);
+    const std::vector<TokenId>& draft = proposed[i]->tokens;
+    decoding[i]->drafts.assign(draft.begin(), draft.begin() + counts[i]);
   }
+}
+
+/// Where nothing else was proposed.
+void Engine::State::ProposeByModel(std::span<Sequence* const> decoding, std::span<const Draft* const> proposed,
+                                   const StepWork& work) {
+  const std::int64_t depth = draft_model->ChooseDepth(view.cost, work, options.max_draft_tokens);
+  if (depth == 0) return;
+  std::vector<DraftModel::Client> clients;
+  std::vector<Sequence*> owners;
+  for (std::size_t i = 0; i < decoding.size(); ++i) {
+    Sequence& sequence = *decoding[i];
+    if (!proposed[i]->tokens.empty()) continue;
+    clients.push_back({.reader = &*sequence.draft_reader,
+                       .tokens = sequence.tokens,
+                       .prompt = sequence.prompt,
+                       .most = std::min(depth, TokensLeft(sequence) - 1)});
+    owners.push_back(&sequence);
+  }
+  const double begin = MonotonicSeconds();
+  const Status drafted = draft_model->Propose(clients, depth);
+  drafting_seconds = MonotonicSeconds() - begin;
+  if (!drafted) return;  // what it wrote until it failed is of no use
+  for (std::size_t i = 0; i < owners.size(); ++i) owners[i]->modelled = std::move(clients[i].draft);
 }
 
 /// Takes from the prefix cache what it has of the sequence. Nobody is charged for that.
@@ -135,6 +172,7 @@ void Engine::State::Preempt(RequestId id) {
   std::unique_ptr<Sequence> victim = std::move(*place);
   running.erase(place);
   victim->kv.Release();
+  if (victim->draft_reader) victim->draft_reader->Release();
   victim->computed = 0;
   victim->drafts.clear();
   const auto younger = std::ranges::find_if(waiting, [&](const auto& other) { return other->id > id; });
@@ -203,10 +241,13 @@ void Engine::State::Step() {
   }
   Sweep();
   if (const Batch batch = BuildBatch(decision); !batch.slices.empty()) {
-    if (const Result<LogitsView> logits = runner->Run(batch.slices)) {
+    if (mask_ahead) mask_ahead->Begin(batch.Constrained());
+    const Result<LogitsView> logits = runner->Run(batch.slices);
+    if (mask_ahead) mask_ahead->Finish();
+    if (logits) {
       StepWork work = decision.work;
       AcceptBatch(batch, *logits, work);
-      const double seconds = MonotonicSeconds() - view.now;
+      const double seconds = MonotonicSeconds() - view.now - drafting_seconds;
       cost.Observe(work, seconds);
       if (observer) observer->OnStep(work, seconds);
     } else {  // a device's failure ends those that were in the step, and nobody else

@@ -298,6 +298,20 @@ TEST(Sampler, TopKTopPAndMinPCut) {
   EXPECT_EQ(Draw(params, logits, 2000).size(), 1U);
 }
 
+TEST(Sampler, ATailIsDrawnAsOftenAsItWeighs) {
+  std::vector<float> logits(5001, -9);  // each has e^-9 of the first one's chance, all together 0.617 of it
+  logits[2500] = 0;
+  const int first = Draw({}, logits).at(2500);
+  EXPECT_NEAR(first / 20'000.0, 1 / (1 + 5000 * std::exp(-9.0)), 0.02);
+  SamplingParams params;
+  params.top_k = 301;  // of equals, those with the lowest ids
+  for (const auto& [token, count] : Draw(params, logits)) EXPECT_TRUE(token < 300 || token == 2500) << token;
+  params = {};
+  params.top_p = 0.8;
+  const double cut = 0.8 * (1 + 5000 * std::exp(-9.0));  // of the mass, 1 is the first one's
+  EXPECT_NEAR(Draw(params, logits).at(2500) / 20'000.0, 1 / cut, 0.02);
+}
+
 TEST(Sampler, ASeedRepeats) {
   SamplingParams params;
   params.seed = 11;

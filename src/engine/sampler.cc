@@ -12,9 +12,13 @@ namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 
-TokenId Argmax(std::span<const float> logits) {
+const kernels::RowKernels& Rows() {
   static const kernels::RowKernels& rows = kernels::SelectRowKernels(Cpu());
-  return static_cast<TokenId>(rows.argmax(logits.data(), static_cast<std::int64_t>(logits.size())));
+  return rows;
+}
+
+TokenId Argmax(std::span<const float> logits) {
+  return static_cast<TokenId>(Rows().argmax(logits.data(), std::ssize(logits)));
 }
 
 /// Higher values first, then lower ids: every platform gives the same order.
@@ -22,13 +26,63 @@ constexpr auto kMoreLikely = [](const std::pair<float, TokenId>& a, const std::p
   return a.first != b.first ? a.first > b.first : a.second < b.second;
 };
 
+/// Tokens in the order of their weights, sorted only as far as they are asked for: a draw seldom looks beyond the first
+/// few of a vocabulary.
+class Descending {
+ public:
+  /// Weights are in [0, 1]. `sorted` gets those above 0.
+  Descending(std::span<const float> weights, std::vector<std::pair<float, TokenId>>& sorted)
+      : weights_(weights), sorted_(sorted) {
+    sorted_.clear();
+  }
+  bool Has(std::size_t place) {
+    while (place >= sorted_.size() && floor_ > 0) SortMore();
+    return place < sorted_.size();
+  }
+
+ private:
+  void SortMore() {
+    constexpr std::size_t kBlock = 16;
+    const float ceiling = floor_;
+    floor_ = ceiling > 1e-30F ? ceiling * 0x1p-8F : 0;
+    const auto sorted = std::ssize(sorted_);
+    for (std::size_t begin = 0; begin < weights_.size(); begin += kBlock) {
+      const std::span<const float> block = weights_.subspan(begin, std::min(kBlock, weights_.size() - begin));
+      bool any = false;
+      for (const float weight : block) any |= weight >= floor_;
+      if (!any) continue;
+      for (std::size_t i = 0; i < block.size(); ++i) {
+        if (block[i] < ceiling && block[i] >= floor_ && block[i] > 0) {
+          sorted_.emplace_back(block[i], static_cast<TokenId>(begin + i));
+        }
+      }
+    }
+    std::sort(sorted_.begin() + sorted, sorted_.end(), kMoreLikely);
+  }
+
+  std::span<const float> weights_;
+  std::vector<std::pair<float, TokenId>>& sorted_;
+  float floor_ = 2;  ///< all of at least this weight are sorted
+};
+
+/// All tokens whose bit is not set. A head may have more columns than the tokenizer has tokens.
+void Forbid(std::span<float> logits, std::span<const std::uint32_t> allowed) {
+  for (std::size_t begin = 0; begin < logits.size(); begin += 32) {
+    const std::uint32_t word = begin / 32 < allowed.size() ? allowed[begin / 32] : 0;
+    if (word == ~0U) continue;
+    const std::span<float> block = logits.subspan(begin, std::min<std::size_t>(32, logits.size() - begin));
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      if ((word >> i & 1) == 0) block[i] = kNever;
+    }
+  }
+}
+
 }  // namespace
 
 TokenLogprobs ComputeLogprobs(std::span<const float> logits, TokenId chosen, int top) {
-  const float highest = *std::ranges::max_element(logits);
-  double sum = 0;
-  for (const float value : logits) sum += std::exp(static_cast<double>(value - highest));
-  const double normalizer = highest + std::log(sum);
+  std::vector<float> weights(logits.size());
+  const double sum = Rows().softmax(logits.data(), 1, std::ssize(logits), weights.data());
+  const double normalizer = logits[static_cast<std::size_t>(Argmax(logits))] + std::log(sum);
   const auto logprob = [&](float value) { return static_cast<float>(value - normalizer); };
   TokenLogprobs result;
   const float chosen_logit = logits[static_cast<std::size_t>(chosen)];
@@ -73,7 +127,7 @@ TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> 
   return Count(params_.temperature == 0 ? Argmax(adjusted_) : Draw());
 }
 
-TokenId Sampler::SampleArgmax(TokenId argmax) { return Count(argmax); }
+TokenId Sampler::Take(TokenId token) { return Count(token); }
 
 TokenId Sampler::Count(TokenId token) {
   ++output_counts_[token];
@@ -98,50 +152,39 @@ void Sampler::Adjust(std::span<const TokenId> forbidden, std::span<const std::ui
     }
   }
   for (const TokenId token : forbidden) at(token) = kNever;
-  for (std::size_t i = 0; i < adjusted_.size() && !allowed.empty(); ++i) {
-    // A head may have more columns than the tokenizer has tokens.
-    if (i / 32 >= allowed.size() || (allowed[i / 32] >> (i % 32) & 1) == 0) adjusted_[i] = kNever;
-  }
+  if (!allowed.empty()) Forbid(adjusted_, allowed);
 }
 
 TokenId Sampler::Draw() {
-  const auto inverse = static_cast<float>(1 / params_.temperature);
-  candidates_.clear();
-  const float highest = *std::ranges::max_element(adjusted_);
-  if (highest == kNever) return Argmax(adjusted_);
-  // Below this the probability is under 1e-13 of the best one's: no draw of a double would tell.
-  const float floor = highest - static_cast<float>(30 * params_.temperature);
-  for (std::size_t i = 0; i < adjusted_.size(); ++i) {
-    if (adjusted_[i] >= floor) candidates_.emplace_back((adjusted_[i] - highest) * inverse, static_cast<TokenId>(i));
+  // A scale of infinity would make a NaN of the highest logit.
+  const auto scale = static_cast<float>(std::min(1 / params_.temperature, 1e30));
+  weights_.resize(adjusted_.size());
+  const double all = Rows().softmax(adjusted_.data(), scale, std::ssize(adjusted_), weights_.data());
+  if (all == 0) return Argmax(adjusted_);  // nothing but NaN and infinities: the model's fault, not the draw's
+  Descending order(weights_, candidates_);
+  const std::size_t most = params_.top_k > 0 ? static_cast<std::size_t>(params_.top_k) : weights_.size();
+  double total = all;
+  if (params_.top_k > 0) {
+    total = 0;
+    for (std::size_t i = 0; i < most && order.Has(i); ++i) total += candidates_[i].first;
   }
-  if (candidates_.empty()) return Argmax(adjusted_);  // nothing but NaN and -inf: the model's fault, not the draw's
-  const auto keep = [&](std::size_t count) { candidates_.resize(std::max<std::size_t>(count, 1)); };
-  std::ranges::sort(candidates_, kMoreLikely);
-  if (params_.top_k > 0 && static_cast<std::size_t>(params_.top_k) < candidates_.size()) {
-    keep(static_cast<std::size_t>(params_.top_k));
-  }
-  double total = 0;
-  for (auto& [value, token] : candidates_) total += value = std::exp(value);
-  if (params_.top_p < 1) {
+  std::size_t count = most;
+  if (params_.top_p < 1 || params_.min_p > 0) {  // the highest weight is 1
     double sum = 0;
-    std::size_t count = 0;
-    while (count < candidates_.size() && sum < params_.top_p * total) sum += candidates_[count++].first;
-    keep(count);
+    const auto goes_on = [&] { return sum < params_.top_p * total && candidates_[count].first >= params_.min_p; };
+    for (count = 0; count < most && order.Has(count) && (count == 0 || goes_on()); ++count) {
+      sum += candidates_[count].first;
+    }
+    total = sum;
   }
-  if (params_.min_p > 0) {
-    const double least = params_.min_p * candidates_.front().first;
-    std::size_t count = 0;
-    while (count < candidates_.size() && candidates_[count].first >= least) ++count;
-    keep(count);
+  double left = total * (static_cast<double>(random_() >> 11) * 0x1p-53);  // not std::uniform_real: the same everywhere
+  std::size_t chosen = 0;
+  for (std::size_t i = 0; i < count && order.Has(i); ++i) {
+    chosen = i;
+    left -= candidates_[i].first;
+    if (left < 0) break;
   }
-  double left = 0;
-  for (const auto& [weight, token] : candidates_) left += weight;
-  left *= static_cast<double>(random_() >> 11) * 0x1p-53;  // not std::uniform_real: the same draw on every library
-  for (const auto& [weight, token] : candidates_) {
-    left -= weight;
-    if (left < 0) return token;
-  }
-  return candidates_.back().second;
+  return candidates_[chosen].second;
 }
 
 }  // namespace strata

@@ -31,8 +31,8 @@ class Sampler {
 
   /// True when Sample(row, {}) is the row's argmax: greedy, and nothing changes the logits.
   bool TakesArgmax() const { return params_.temperature == 0 && !ChangesLogits(); }
-  /// Sample, when TakesArgmax and the argmax is known already.
-  TokenId SampleArgmax(TokenId argmax);
+  /// The next token is known already: the argmax, where TakesArgmax, or one that must come whatever is likely.
+  TokenId Take(TokenId token);
 
   /// Does not change `logits`. `forbidden` (end-of-answer tokens before min_tokens) are never chosen, unless `filter`
   /// (null = all may be) allows no other. Where it allows nothing, some token comes that it does not allow.
@@ -49,6 +49,7 @@ class Sampler {
   std::unordered_map<TokenId, std::int64_t> output_counts_;
   std::unordered_map<TokenId, bool> seen_;  ///< in prompt or output
   std::vector<float> adjusted_;
+  std::vector<float> weights_;
   std::vector<std::pair<float, TokenId>> candidates_;
 };
 

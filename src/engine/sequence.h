@@ -9,9 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "engine/completion.h"
+#include "engine/draft_model.h"
 #include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
+#include "engine/thought_limit.h"
 #include "grammar/grammar.h"
 #include "runtime/sequence_kv.h"
 
@@ -29,13 +32,18 @@ struct Sequence {
   std::int64_t prompt = 0;
   std::int64_t cached = 0;  ///< prompt tokens that came from the prefix cache
   SequenceKv kv;
-  std::unique_ptr<Drafter> drafter;  ///< null = no speculation
-  Draft forced;                      ///< what its grammar leaves no choice about
-  std::vector<TokenId> drafts;       ///< proposed to follow `tokens`, to be verified in this step
-  std::vector<TokenId> input;        ///< where Input puts them behind each other
+  std::unique_ptr<Drafter> drafter;                ///< null = no speculation
+  Draft forced;                                    ///< what its grammar or its thinking budget leaves no choice about
+  std::optional<DraftModel::Reader> draft_reader;  ///< where there is a draft model
+  Draft modelled;                                  ///< what that proposes
+  std::vector<TokenId> drafts;                     ///< proposed to follow `tokens`, to be verified in this step
+  std::vector<TokenId> input;                      ///< where Input puts them behind each other
   std::unique_ptr<Sampler> sampler;
   std::optional<grammar::Matcher> matcher;  ///< where `tokens` stand in the request's grammar
-  std::vector<std::uint32_t> mask;          ///< what the matcher allows, where that was asked for
+  std::vector<std::uint32_t> mask;          ///< what the matcher allows next, where mask_filled
+  bool mask_filled = false;
+  Completion completion;                ///< of an answer that would not be complete within its tokens
+  std::optional<ThoughtLimit> thought;  ///< where the output stands in the request's thinking budget
   EngineObserver::RequestTimes times{};
   std::vector<TokenLogprobs> prompt_logprobs;
 
@@ -56,7 +64,10 @@ struct Sequence {
     input.insert(input.end(), drafts.begin(), drafts.end());
     return input;
   }
+  grammar::Matcher* matcher_or_null() { return matcher ? &*matcher : nullptr; }
   bool finished() const { return request.on_event == nullptr; }
+  /// Where that fails, nothing is allowed, and the matcher says so when it gets the token.
+  void FillMask();
   bool WantsPromptLogprobs() const { return request.sampling.prompt_logprobs && outputs() == 0; }
   /// The likeliest token is all that its next sample needs: no logits are written for it.
   bool TakesArgmax() const {

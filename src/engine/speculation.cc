@@ -12,12 +12,24 @@ constexpr float kForcedChance = 0.95F;
 /// The longest token of the vocabularies in use is 128 bytes; a name or a separator is far shorter.
 constexpr std::size_t kForcedBytes = 256;
 
+/// The first of `tokens`, which come whatever the model says.
+Draft Certain(std::span<const TokenId> tokens, std::int64_t most) {
+  const auto first = tokens.first(std::min(tokens.size(), static_cast<std::size_t>(most)));
+  return {.tokens = {first.begin(), first.end()}, .chances = std::vector<float>(first.size(), 1)};
+}
+
 }  // namespace
 
-Draft ForcedDraft(grammar::Matcher& matcher, const Tokenizer& tokenizer, std::int64_t most) {
+Draft ForcedDraft(Sequence& sequence, const Tokenizer& tokenizer, std::int64_t most) {
   Draft draft;
   if (most <= 0) return draft;
-  const std::string text = matcher.ForcedText(kForcedBytes);
+  if (sequence.completion.begun()) return Certain(sequence.completion.rest(), most);
+  if (sequence.thought) {
+    const auto due = sequence.thought->Due(sequence.matcher_or_null());
+    if (!due.empty()) return Certain(due, most);
+  }
+  if (!sequence.matcher) return draft;
+  const std::string text = sequence.matcher->ForcedText(kForcedBytes);
   if (text.empty()) return draft;
   std::string spelled;
   float chance = 1;

@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "engine/drafter.h"
+#include "engine/sequence.h"
 #include "formats/tokenizer.h"
-#include "grammar/grammar.h"
 
 namespace strata {
 
-/// The text that must follow whatever the model thinks, as the tokenizer would write it; at most `most` tokens. The
-/// model may split it into other tokens: a proposal as any other, so no token has to be healed.
-Draft ForcedDraft(grammar::Matcher& matcher, const Tokenizer& tokenizer, std::int64_t most);
+/// What must follow whatever the model thinks, at most `most` tokens: a completion or the end of a thought that has
+/// begun, or the text that the sequence's grammar leaves no choice about, as the tokenizer would write it. The model
+/// may split that text into other tokens: a proposal as any other, so no token has to be healed.
+Draft ForcedDraft(Sequence& sequence, const Tokenizer& tokenizer, std::int64_t most);
 
 /// What a step costs before any proposal, and what each row more adds.
 struct SpeculationCost {

@@ -38,7 +38,7 @@ inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int6
   return std::move(*runner);
 }
 
-inline std::unique_ptr<Engine> MakeEngine(std::uint64_t kv_bytes = 0, EngineOptions options = {},
+inline std::unique_ptr<Engine> MakeEngine(std::uint64_t kv_bytes = 0, const EngineOptions& options = {},
                                           Linears linears = Linears::kFloat) {
   return std::make_unique<Engine>(Runner(kv_bytes, 8, linears), nullptr, options);
 }

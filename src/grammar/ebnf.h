@@ -17,7 +17,7 @@ Result<NodeId> CompileGbnf(Network& network, std::string_view text);
 /// i), ranges, %ignore, %import common.*, ?rule, !rule, aliases, priorities (which do not change what is accepted). The
 /// start is `start`. Ignored texts may stand before, between and after terminals; a text may be cut into terminals in
 /// any way, so that a keyword may also be a name, and two names need nothing between them. Errors as above; templates,
-/// %declare, %override, %extend and other imports are kUnsupported.
-Result<NodeId> CompileLark(Network& network, std::string_view text);
+/// %declare, %override, %extend and other imports are kUnsupported. `spelling`: kText or kJsonPart, of each terminal.
+Result<NodeId> CompileLark(Network& network, std::string_view text, Spelling spelling = Spelling::kText);
 
 }  // namespace strata::grammar

@@ -40,6 +40,12 @@ struct GbnfFormat {
 struct LarkFormat {
   std::string grammar;
 };
+/// What a text may be by itself.
+using TextContent = std::variant<FreeFormat, PatternFormat, LarkFormat>;
+/// A JSON string of such a text.
+struct JsonStringFormat {
+  TextContent content;
+};
 struct SequenceFormat {
   Formats parts;
 };
@@ -65,8 +71,8 @@ struct TriggeredFormat {
 };
 
 struct Format {
-  std::variant<TextFormat, FreeFormat, JsonFormat, PatternFormat, GbnfFormat, LarkFormat, SequenceFormat, ChoiceFormat,
-               RepeatFormat, TriggeredFormat>
+  std::variant<TextFormat, FreeFormat, JsonFormat, PatternFormat, GbnfFormat, LarkFormat, JsonStringFormat,
+               SequenceFormat, ChoiceFormat, RepeatFormat, TriggeredFormat>
       value;
 };
 

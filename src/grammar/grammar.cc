@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/unicode.h"
+#include "grammar/completion.h"
 #include "grammar/machine.h"
 #include "grammar/masker.h"
 #include "grammar/structural_tag.h"
@@ -42,6 +43,11 @@ bool Grammar::worn() const {
   const std::lock_guard lock(state_->mutex);
   return state_->machine->exhausted() || state_->machine->size() > Machine::kMaxConfigs / 2 ||
          state_->regexes.size() > RegexStore::kMaxNodes / 2;
+}
+
+std::size_t Grammar::states() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->machine->size();
 }
 
 Matcher::Matcher(std::shared_ptr<Grammar> grammar) : grammar_(std::move(grammar)) {
@@ -131,6 +137,17 @@ std::string Matcher::ForcedText(std::size_t limit) {
   if (const auto special = text.find('\xFF'); special != std::string::npos) text.resize(special);
   text.resize(CompleteUtf8Prefix(text));
   return text;
+}
+
+std::optional<std::vector<TokenId>> Matcher::Completion() {
+  std::optional<std::string> text;
+  {
+    const std::lock_guard lock(grammar_->state_->mutex);
+    if (ended_) return std::vector<TokenId>();
+    text = FindCompletion(*grammar_->state_->machine, history_.back());
+  }
+  if (!text) return std::nullopt;
+  return vocabulary().Spell(*text);
 }
 
 }  // namespace strata::grammar

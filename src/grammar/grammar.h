@@ -10,8 +10,10 @@
 // A grammar is shared by all sequences that use it and grows as they visit it (under a lock of its own).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +35,8 @@ class Grammar {
   const Vocabulary& vocabulary() const { return *vocabulary_; }
   /// It has visited so much of itself that a new one should be compiled for whoever comes next.
   bool worn() const;
+  /// How much of itself it has visited: states of the automaton over bytes.
+  std::size_t states() const;
 
  private:
   friend class Matcher;
@@ -65,6 +69,9 @@ class Matcher {
   /// What must come next whatever the model thinks, as far as it is certain and at most `limit` bytes. Whole
   /// characters.
   std::string ForcedText(std::size_t limit = 256);
+  /// Tokens after which the text is complete, if not always the fewest; none where it may end already. nullopt where
+  /// none are found within bounds.
+  std::optional<std::vector<TokenId>> Completion();
 
  private:
   std::uint32_t After(std::uint32_t config, TokenId token);

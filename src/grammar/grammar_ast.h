@@ -66,8 +66,8 @@ class RuleTable {
 };
 
 /// The network of the texts that `grammar` derives: rules without recursion that are regular become one lexeme, and
-/// left recursion is turned into loops. Errors: kInvalidArgument for a rule that derives no finite text; kUnsupported
-/// for a grammar that is too large.
-Result<NodeId> LowerGrammar(Network& network, const GrammarAst& grammar);
+/// left recursion is turned into loops. Lexemes have the `spelling`, kText or kJsonPart. Errors: kInvalidArgument for a
+/// rule that derives no finite text; kUnsupported for a grammar that is too large.
+Result<NodeId> LowerGrammar(Network& network, const GrammarAst& grammar, Spelling spelling = Spelling::kText);
 
 }  // namespace strata::grammar

@@ -27,8 +27,8 @@ struct Corner {
 
 class Lowering {
  public:
-  Lowering(Network& network, const ProductionGrammar& grammar)
-      : network_(network), grammar_(grammar), nodes_(grammar.rules.size(), kFailNode) {}
+  Lowering(Network& network, const ProductionGrammar& grammar, Spelling spelling)
+      : network_(network), grammar_(grammar), spelling_(spelling), nodes_(grammar.rules.size(), kFailNode) {}
 
   Result<NodeId> Run();
 
@@ -60,6 +60,7 @@ class Lowering {
 
   Network& network_;
   const ProductionGrammar& grammar_;
+  const Spelling spelling_;
   std::vector<std::vector<Corner>> corners_;  ///< by the rule that is the corner
   std::vector<std::uint32_t> group_;          ///< the strongly connected component, over corners
   std::vector<bool> recursive_;
@@ -166,7 +167,7 @@ NodeId Lowering::Some(const Symbol& symbol, NodeId next) {
   if (store.Nullable(regex)) {
     regex = store.And({regex, store.Concat(store.Set(CharSet::All()), RegexStore::kAnything)});
   }
-  return network_.Lexeme(network_.lexer().Start(regex, Spelling::kText), next);
+  return network_.Lexeme(network_.lexer().Start(regex, spelling_), next);
 }
 
 NodeId Lowering::Any(const Symbol& symbol, NodeId next) {
@@ -250,9 +251,9 @@ NodeId Lowering::DefinitionOf(const Climb& climb) {
 
 }  // namespace
 
-Result<NodeId> LowerGrammar(Network& network, const GrammarAst& grammar) {
+Result<NodeId> LowerGrammar(Network& network, const GrammarAst& grammar, Spelling spelling) {
   STRATA_TRY(const ProductionGrammar productions, MakeProductions(network.regexes(), grammar));
-  return Lowering(network, productions).Run();
+  return Lowering(network, productions, spelling).Run();
 }
 
 }  // namespace strata::grammar

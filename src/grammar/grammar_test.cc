@@ -1,7 +1,10 @@
 // A sequence's way through a grammar: masks, taking and taking back, what is forced, the end.
 #include "grammar/grammar.h"
 
+#include <random>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "grammar/test_tokenizer.h"
 #include "grammar/vocabulary.h"
@@ -75,9 +78,95 @@ TEST_F(MatcherTest, ForcedTextIsWhatMustCome) {
   EXPECT_EQ(Start("a*").ForcedText(), "");
 }
 
+/// Texts as JSON strings: whatever stands in them, as JSON writes it.
+TEST(JsonStrings, HoldTextsOfTheirContent) {
+  std::vector<std::string> bytes;
+  bytes.reserve(256);
+  for (int byte = 0; byte < 256; ++byte) bytes.emplace_back(1, static_cast<char>(byte));
+  const auto vocabulary = std::make_shared<const Vocabulary>(TestTokenizer(bytes), std::vector<TokenId>());
+  const auto takes = [&](const TextContent& content, std::string_view text) {
+    const auto grammar = Grammar::Compile(vocabulary, {JsonStringFormat{content}});
+    EXPECT_TRUE(grammar) << grammar.error().ToString();
+    Matcher matcher(*grammar);
+    std::vector<std::uint32_t> mask(vocabulary->mask_words());
+    for (const char c : text) {
+      const TokenId token = static_cast<unsigned char>(c);
+      EXPECT_TRUE(matcher.FillMask(mask));
+      EXPECT_EQ(HasBit(mask, token), matcher.Allows(token)) << text << " at " << c;
+      if (!matcher.Accept(token)) return false;
+    }
+    return matcher.ended();
+  };
+  // A list of words in brackets, which no regular expression is.
+  const LarkFormat nested{"start: \"[\" (start | W)* \"]\"\nW: /[a-zé\"\\n\\\\]/"};
+  EXPECT_TRUE(takes(nested, R"("[a[b]]")"));
+  EXPECT_TRUE(takes(nested, R"("[\"[\n]\\é\u00e9]")"));
+  for (const char* wrong : {R"("[a[b]")", R"([a])", R"("[a"])", "\"[\n]\"", R"("[\t]")", R"("[]"")"}) {
+    EXPECT_FALSE(takes(nested, wrong)) << wrong;
+  }
+  EXPECT_TRUE(takes(PatternFormat{"a\"+b"}, R"("a\"\"b")"));
+  EXPECT_FALSE(takes(PatternFormat{"a\"+b"}, R"("a""b")"));
+  EXPECT_TRUE(takes(FreeFormat{}, R"("any\ntext")"));
+  EXPECT_FALSE(takes(FreeFormat{{"tex"}}, R"("any\ntext")"));
+}
+
 TEST_F(MatcherTest, RefusesWhatHasNoText) {
   EXPECT_FALSE(Grammar::Compile(vocabulary_, {PatternFormat{"(?!a)a"}}));
   EXPECT_FALSE(Grammar::Compile(vocabulary_, {PatternFormat{"("}}));
+}
+
+TEST_F(MatcherTest, KnowsACompletion) {
+  Matcher matcher = Start("(ab)*ba(b|aa)");
+  EXPECT_EQ(matcher.Completion(), (std::vector<TokenId>{kB, kAb}));
+  ASSERT_TRUE(matcher.Accept(kA));
+  EXPECT_EQ(matcher.Completion(), (std::vector<TokenId>{kB, kB, kAb}));
+  for (const TokenId token : {kB, kB, kAb}) ASSERT_TRUE(matcher.Accept(token));
+  EXPECT_EQ(matcher.Completion(), std::vector<TokenId>());
+  EXPECT_EQ(Start("a*éx").Completion(), std::nullopt) << "no token has an x";
+}
+
+/// From wherever a random text of a schema stands, a completion leads to its end.
+TEST(MatcherCompletion, EndsEveryTextOfASchema) {
+  std::vector<std::string> texts = {"<end>", "\": ", ", \"", "true", "tr", "name", "00"};
+  for (int c = 1; c < 256; ++c) texts.emplace_back(1, static_cast<char>(c));
+  const TestTokenizer tokenizer(std::move(texts), {0});
+  const auto vocabulary = std::make_shared<const Vocabulary>(tokenizer, std::vector<TokenId>{0});
+  const char* const schemas[] = {
+      R"({"type": "object"})",
+      R"({"type": "array", "minItems": 3, "items": {"type": "string", "minLength": 20, "pattern": "^[A-Z]"}})",
+      R"({"type": "object", "required": ["name", "kind", "at"], "additionalProperties": false, "properties": {
+          "a": {"type": "object"}, "b": {"type": "array"}, "name": {"type": "string", "minLength": 2},
+          "kind": {"enum": ["first", "second"]}, "at": {"type": "string", "format": "date-time"}}})",
+      R"({"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "object", "required": ["value"], "properties": {
+          "value": {"type": "integer", "multipleOf": 7}, "left": {"$ref": "#/$defs/tree"},
+          "right": {"$ref": "#/$defs/tree"}}, "additionalProperties": false}}})"};
+  std::minstd_rand random(5);
+  for (const char* schema : schemas) {
+    for (const KeyOrder order : {KeyOrder::kDeclared, KeyOrder::kAny}) {
+      auto grammar =
+          Grammar::Compile(vocabulary, {JsonFormat{nlohmann::ordered_json::parse(schema), {.key_order = order}}});
+      ASSERT_TRUE(grammar) << grammar.error().ToString();
+      std::vector<std::uint32_t> mask(vocabulary->mask_words());
+      for (int walk = 0; walk < 5; ++walk) {
+        Matcher matcher(*grammar);
+        for (int step = 0; step < 80 && !matcher.ended(); ++step) {
+          const auto completion = matcher.Completion();
+          ASSERT_TRUE(completion) << schema << " after " << step;
+          EXPECT_LE(completion->size(), 400U) << schema;
+          for (const TokenId token : *completion) ASSERT_TRUE(matcher.Accept(token)) << schema;
+          EXPECT_TRUE(matcher.may_end());
+          matcher.Rollback(completion->size());
+          ASSERT_TRUE(matcher.FillMask(mask));
+          std::vector<TokenId> allowed;
+          for (TokenId token = 1; token < vocabulary->size(); ++token) {
+            if (HasBit(mask, token)) allowed.push_back(token);
+          }
+          if (allowed.empty()) break;
+          ASSERT_TRUE(matcher.Accept(allowed[random() % allowed.size()]));
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -352,10 +352,10 @@ Result<Expression> LarkParser::Pattern() {
 
 }  // namespace
 
-Result<NodeId> CompileLark(Network& network, std::string_view text) {
+Result<NodeId> CompileLark(Network& network, std::string_view text, Spelling spelling) {
   if (!IsValidUtf8(text)) return Fail(ErrorCode::kInvalidArgument, "the grammar is not UTF-8");
   STRATA_TRY(const GrammarAst grammar, LarkParser(network.regexes(), text).Parse());
-  return LowerGrammar(network, grammar);
+  return LowerGrammar(network, grammar, spelling);
 }
 
 }  // namespace strata::grammar

@@ -85,7 +85,7 @@ LexState Lexer::Intern(const Key& key) {
   if (const auto found = index_.find(key); found != index_.end()) return found->second;
   const auto id = static_cast<LexState>(states_.size());
   State& state = states_.emplace_back(State{.key = key});
-  const bool at_end = key.spelling == Spelling::kText ? key.phase == Phase::kContent : key.phase == Phase::kClosed;
+  const bool at_end = key.phase == (key.spelling == Spelling::kJsonString ? Phase::kClosed : Phase::kContent);
   state.accepts = at_end && regexes_.Nullable(key.regex);
   if (state.accepts) state.word = regexes_.MatchedWord(key.regex);
   index_.emplace(key, id);
@@ -110,7 +110,7 @@ ByteSet Lexer::ComputeMayFollow(const Key& key) {
     case Phase::kClosed:
       break;
     case Phase::kContent: {
-      const bool is_json = key.spelling == Spelling::kJsonString;
+      const bool is_json = key.spelling != Spelling::kText;
       const std::span<const RegexStep> steps = regexes_.Steps(key.regex);
       for (const RegexStep& step : steps) {
         for (char32_t c = std::max<char32_t>(step.first, is_json ? 0x20 : 0); c <= step.last && c < 0x80; ++c) {
@@ -118,7 +118,7 @@ ByteSet Lexer::ComputeMayFollow(const Key& key) {
         }
         if (step.last >= 0x80) may.AddRange(LeadByte(std::max<char32_t>(step.first, 0x80)), LeadByte(step.last));
       }
-      if (is_json && regexes_.Nullable(key.regex)) may.Add('"');
+      if (key.spelling == Spelling::kJsonString && regexes_.Nullable(key.regex)) may.Add('"');
       if (is_json && ReachesEscapable(key.regex, 0, kLastCodePoint)) may.Add('\\');
       break;
     }
@@ -186,9 +186,9 @@ LexState Lexer::ComputeNext(LexState state, std::uint8_t byte) {
 }
 
 LexState Lexer::NextInContent(const Key& key, std::uint8_t byte) {
-  if (key.spelling == Spelling::kJsonString) {
+  if (key.spelling != Spelling::kText) {
     if (byte == '"') {
-      if (!regexes_.Nullable(key.regex)) return kDeadState;
+      if (key.spelling == Spelling::kJsonPart || !regexes_.Nullable(key.regex)) return kDeadState;
       const bool is_word = regexes_.MatchedWord(key.regex) >= 0;
       return Intern({is_word ? key.regex : RegexStore::kEmpty, key.spelling, Phase::kClosed});
     }
@@ -312,6 +312,7 @@ Lexer::Freedom Lexer::RegexFreedom(RegexId regex, std::uint32_t limit) {
   if (limit > 0) {
     const std::vector<RegexStep> steps(regexes_.Steps(regex).begin(), regexes_.Steps(regex).end());
     std::vector<CharRange> covered;
+    covered.reserve(steps.size());
     for (const RegexStep& step : steps) covered.push_back({step.first, step.last});
     const CharSet all(std::move(covered));
     const CharSet ordinary = all.Intersection(OrdinaryInJson());

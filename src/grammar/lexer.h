@@ -21,6 +21,7 @@ namespace strata::grammar {
 enum class Spelling : std::uint8_t {
   kText,        ///< UTF-8 as it stands
   kJsonString,  ///< between double quotes, RFC 8259 section 7, raw or escaped (needless escapes excepted)
+  kJsonPart,    ///< the same without the quotes: a part of what stands between them
 };
 
 using LexState = std::uint32_t;

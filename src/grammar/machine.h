@@ -55,6 +55,13 @@ class Machine {
   /// Whether the text so far is of the grammar.
   bool Accepts(ConfigId config) const { return configs_[config].accepts; }
   std::span<const Thread> threads(ConfigId config) const { return configs_[config].threads; }
+  /// The bytes that may go on; all others are dead.
+  const ByteSet& MayFollow(ConfigId config) {
+    if (!configs_[config].next.prepared()) Prepare(configs_[config]);
+    return configs_[config].next.may();
+  }
+  /// The fewest calls that any way to read the text so far has still to return from.
+  std::int64_t Depth(ConfigId config) const;
   /// A config with only these threads.
   ConfigId ConfigOf(std::span<const Thread> threads);
   /// Where the text stands when the lexeme of a thread, accepted in `state`, ends here.
@@ -103,6 +110,7 @@ class Machine {
   std::deque<Config> configs_;  // stay where they are
   std::unordered_multimap<std::uint64_t, ConfigId> config_index_;
   std::vector<std::vector<Frame>> stacks_;  ///< frames sorted, no two of one node; 0 is the bottom
+  std::vector<std::int64_t> depths_;        ///< of each stack: its least number of frames, the bottom not counted
   std::unordered_multimap<std::uint64_t, StackId> stack_index_;
   std::map<std::pair<StackId, StackId>, StackId> unions_;
   std::map<std::pair<NodeId, StackId>, ConfigId> after_;  ///< of AfterLexeme: a mask asks as often as a text goes on

@@ -43,6 +43,7 @@ class FormatCompiler {
   /// Texts that contain none of `excludes`.
   RegexId Free(const std::vector<std::string>& excludes) {
     std::vector<RegexId> words;
+    words.reserve(excludes.size());
     for (const std::string& exclude : excludes) words.push_back(regexes().Literal(exclude));
     if (words.empty()) return RegexStore::kAnything;
     return regexes().Not(regexes().Concat({RegexStore::kAnything, regexes().Or(words), RegexStore::kAnything}));
@@ -56,11 +57,14 @@ class FormatCompiler {
     return network_.Call(schema.root, next);
   }
 
+  Result<RegexId> Pattern(const std::string& pattern) {
+    STRATA_TRY(const RegexId regex, ParsePattern(regexes(), pattern, Anchoring::kWhole));
+    if (regexes().IsNothing(regex)) return Fail(ErrorCode::kInvalidArgument, "no text matches the pattern {}", pattern);
+    return regex;
+  }
+
   Result<NodeId> Build(const PatternFormat& format, NodeId next) {
-    STRATA_TRY(const RegexId regex, ParsePattern(regexes(), format.pattern, Anchoring::kWhole));
-    if (regexes().IsNothing(regex)) {
-      return Fail(ErrorCode::kInvalidArgument, "no text matches the pattern {}", format.pattern);
-    }
+    STRATA_TRY(const RegexId regex, Pattern(format.pattern));
     return TextLexeme(regex, next);
   }
 
@@ -72,6 +76,20 @@ class FormatCompiler {
   Result<NodeId> Build(const LarkFormat& format, NodeId next) {
     STRATA_TRY(const NodeId root, CompileLark(network_, format.grammar));
     return network_.Call(root, next);
+  }
+
+  Result<NodeId> Build(const JsonStringFormat& format, NodeId next) {
+    if (const auto* lark = std::get_if<LarkFormat>(&format.content)) {
+      const RegexId quote = regexes().Literal("\"");
+      STRATA_TRY(const NodeId root, CompileLark(network_, lark->grammar, Spelling::kJsonPart));
+      return TextLexeme(quote, network_.Call(root, TextLexeme(quote, next)));
+    }
+    RegexId content = RegexStore::kAnything;
+    if (const auto* free = std::get_if<FreeFormat>(&format.content)) content = Free(free->excludes);
+    if (const auto* pattern = std::get_if<PatternFormat>(&format.content)) {
+      STRATA_TRY(content, Pattern(pattern->pattern));
+    }
+    return network_.Lexeme(network_.lexer().Start(content, Spelling::kJsonString), next);
   }
 
   Result<NodeId> Build(const SequenceFormat& format, NodeId next) {
@@ -149,6 +167,9 @@ Json ToJson(const JsonFormat& f) {
 Json ToJson(const PatternFormat& f) { return {"pattern", f.pattern}; }
 Json ToJson(const GbnfFormat& f) { return {"gbnf", f.grammar}; }
 Json ToJson(const LarkFormat& f) { return {"lark", f.grammar}; }
+Json ToJson(const JsonStringFormat& f) {
+  return {"string", std::visit([](const auto& content) { return ToJson(content); }, f.content)};
+}
 Json ToJson(const SequenceFormat& f) { return {"sequence", ToJson(f.parts)}; }
 Json ToJson(const ChoiceFormat& f) { return {"choice", ToJson(f.alternatives)}; }
 Json ToJson(const RepeatFormat& f) { return {"repeat", ToJson(*f.part), f.min, f.max, f.separator}; }

@@ -44,6 +44,28 @@ Vocabulary::Vocabulary(const Tokenizer& tokenizer, std::vector<TokenId> end_toke
 
 bool Vocabulary::is_end(TokenId token) const { return std::ranges::find(end_tokens_, token) != end_tokens_.end(); }
 
+std::optional<std::vector<TokenId>> Vocabulary::Spell(std::string_view text) const {
+  std::vector<TokenId> tokens;
+  while (!text.empty()) {
+    std::size_t length = 0;
+    TokenId longest = 0;
+    const auto step = [&](std::size_t depth, std::uint8_t byte) {  // depth: of the node before, plus one; 0 = dead
+      return depth <= text.size() && static_cast<std::uint8_t>(text[depth - 1]) == byte ? depth + 1 : 0;
+    };
+    all_.Walk(0, all_.size(), std::size_t{1}, step, [&](std::uint32_t node, std::size_t depth) {
+      if (!all_.tokens(node).empty()) {
+        length = depth - 1;
+        longest = all_.tokens(node).front();
+      }
+      return true;
+    });
+    if (length == 0) return std::nullopt;
+    tokens.push_back(longest);
+    text.remove_prefix(length);
+  }
+  return tokens;
+}
+
 std::optional<SpecialTokens::Occurrence> Vocabulary::FirstIn(std::string_view text) const {
   for (std::size_t at = 0; at < text.size(); ++at) {
     for (std::size_t length = std::min(longest_special_, text.size() - at); length > 0; --length) {

@@ -41,6 +41,9 @@ class Vocabulary : public SpecialTokens {
   /// What a token spells: its bytes; for a special token 0xFF and three bytes of its id, which are no UTF-8.
   std::string_view text(TokenId token) const { return texts_[token]; }
   bool is_end(TokenId token) const;
+  /// The text as tokens, each as long as can be; special ones are spelled as `text` spells them. nullopt where tokens
+  /// for a part of it are missing.
+  std::optional<std::vector<TokenId>> Spell(std::string_view text) const;
   std::span<const TokenId> end_tokens() const { return end_tokens_; }
   std::optional<Occurrence> FirstIn(std::string_view text) const override;
 

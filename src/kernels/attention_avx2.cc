@@ -9,23 +9,6 @@
 namespace strata::kernels {
 namespace {
 
-// 2^x for x <= 0, by the polynomial of the AVX-512 kernel; the exponent is put in by hand.
-inline __m256 Exp2(__m256 x) {
-  x = _mm256_max_ps(x,
-                    _mm256_set1_ps(-126.0f));  // below, f32 has no normal numbers; 1e-38 of a maximum of 1 is nothing
-  const __m256 n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m256 f = _mm256_sub_ps(x, n);
-  __m256 y = _mm256_set1_ps(1.54035303933816e-4f);
-  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(1.33335581464284e-3f));
-  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(9.61812910762848e-3f));
-  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(5.55041086648216e-2f));
-  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(2.40226506959101e-1f));
-  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(6.93147180559945e-1f));
-  y = _mm256_fmadd_ps(y, f, _mm256_set1_ps(1.0f));
-  const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
-  return _mm256_mul_ps(y, _mm256_castsi256_ps(exponent));
-}
-
 // All bits where the lane's position, counted from `first`, is under `visible`.
 inline __m256 Visible(std::int64_t first, std::int64_t visible) {
   const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

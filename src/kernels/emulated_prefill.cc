@@ -17,7 +17,7 @@ std::string Refuses(const LinearProblem& problem, const CpuFeatures& cpu) {
   return PrefillLinears()[kIndex].refuses(problem, able);
 }
 
-constexpr std::size_t kCount = 7;
+constexpr std::size_t kCount = 10;
 template <std::size_t... kIndices>
 constexpr auto RefusesOf(std::index_sequence<kIndices...>) {
   return std::to_array<decltype(LinearKernel::refuses)>({Refuses<kIndices>...});

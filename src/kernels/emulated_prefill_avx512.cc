@@ -7,15 +7,9 @@
 namespace strata::kernels {
 namespace {
 
-constexpr auto kRuns = std::to_array<decltype(LinearKernel::run)>({
-    RunBF16<EmulatedTiles, kFormatQ4_0>,
-    RunBF16<EmulatedTiles, kFormatQ4_1>,
-    RunBF16<EmulatedTiles, kFormatQ5_0>,
-    RunBF16<EmulatedTiles, kFormatQ5_1>,
-    RunBF16<EmulatedTiles, kFormatQ8_0>,
-    RunBF16<EmulatedTiles, kFormatQ4_K>,
-    RunBF16<EmulatedTiles, kFormatQ5_K>,
-});
+#define STRATA_RUN(name, lower) RunBF16<EmulatedTiles, kFormat##name>,
+constexpr auto kRuns = std::to_array<decltype(LinearKernel::run)>({STRATA_INT8_FORMATS(STRATA_RUN)});
+#undef STRATA_RUN
 
 }  // namespace
 

@@ -40,12 +40,12 @@ void SixBits(Bytes packed, std::int64_t j, int& scale, int& min) {
   }
 }
 
-void SuperBlock(DType type, Bytes block, std::int64_t j, UnpackedGroup& out) {
+void FourOrFive(DType type, Bytes block, std::int64_t j, UnpackedGroup& out) {
   int scale = 0;
   int min = 0;
   SixBits(block + 4, j, scale, min);
-  out.scale = F16ToF32(Half(block)) * static_cast<float>(scale);
-  out.min = -(F16ToF32(Half(block + 2)) * static_cast<float>(min));
+  out.scale[0] = F16ToF32(Half(block)) * static_cast<float>(scale);
+  out.min[0] = -(F16ToF32(Half(block + 2)) * static_cast<float>(min));
   const Bytes high = block + 16;
   const Bytes low = (type == DType::kQ5_K ? high + 32 : high) + j / 2 * 32;
   for (int i = 0; i < 32; ++i) {
@@ -55,12 +55,52 @@ void SuperBlock(DType type, Bytes block, std::int64_t j, UnpackedGroup& out) {
   }
 }
 
+// Two bits of each value of group j lie in plane j % 4 of the 32 bytes that belong to its half of the block.
+void Pairs(Bytes packed, std::int64_t j, std::uint8_t* out) {
+  for (int i = 0; i < 32; ++i) out[i] = packed[j / 4 * 32 + i] >> (j % 4 * 2) & 3;
+}
+
+void Two(Bytes block, std::int64_t j, UnpackedGroup& out) {
+  Pairs(block + 16, j, out.quants);
+  for (int half = 0; half < 2; ++half) {
+    const std::uint8_t scales = block[2 * j + half];
+    out.scale[half] = F16ToF32(Half(block + 80)) * static_cast<float>(scales & 15);
+    out.min[half] = -(F16ToF32(Half(block + 82)) * static_cast<float>(scales >> 4));
+  }
+}
+
+void Three(Bytes block, std::int64_t j, UnpackedGroup& out) {
+  Pairs(block + 32, j, out.quants);
+  for (int i = 0; i < 32; ++i) out.quants[i] = static_cast<std::uint8_t>(out.quants[i] | (block[i] >> j & 1) << 2);
+  const Bytes packed = block + 96;
+  for (int half = 0; half < 2; ++half) {
+    const std::int64_t at = 2 * j + half;  // six bits: four in the first eight bytes, two in the last four
+    const int low = at < 8 ? packed[at] & 15 : packed[at - 8] >> 4;
+    const int high = packed[8 + at % 4] >> (at / 4 * 2) & 3;
+    out.scale[half] = F16ToF32(Half(block + 108)) * static_cast<float>((low | high << 4) - 32);
+  }
+}
+
+void Six(Bytes block, std::int64_t j, UnpackedGroup& out) {
+  const Bytes low = block + j / 4 * 64 + j % 2 * 32;
+  Pairs(block + 128, j, out.quants);
+  for (int i = 0; i < 32; ++i) {
+    const int nibble = j % 4 < 2 ? low[i] & 15 : low[i] >> 4;
+    out.quants[i] = static_cast<std::uint8_t>(nibble | out.quants[i] << 4);
+  }
+  for (int half = 0; half < 2; ++half) {
+    const auto scale = static_cast<std::int8_t>(block[192 + 2 * j + half]);
+    out.scale[half] = F16ToF32(Half(block + 208)) * static_cast<float>(scale);
+  }
+}
+
 }  // namespace
 
 void UnpackGroup(DType type, const std::byte* row, std::int64_t g, UnpackedGroup& out) {
   const auto block_bytes = static_cast<std::int64_t>(Info(type).block_bytes);
   const auto* bytes = reinterpret_cast<Bytes>(row);
-  const Bytes block = bytes + g * block_bytes;
+  const Bytes block =
+      bytes + (Info(type).block_elements / 32 == 8 ? g / 8 : g) * block_bytes;  // of K-quants a block has eight groups
   switch (type) {
     case DType::kQ4_0:
       out.scale_f16 = Half(block);
@@ -82,9 +122,15 @@ void UnpackGroup(DType type, const std::byte* row, std::int64_t g, UnpackedGroup
       out.scale_f16 = Half(block);
       for (int i = 0; i < 32; ++i) out.quants[i] = static_cast<std::uint8_t>(block[2 + i] ^ 0x80);
       return;
+    case DType::kQ2_K:
+      return Two(block, g % 8, out);
+    case DType::kQ3_K:
+      return Three(block, g % 8, out);
     case DType::kQ4_K:
     case DType::kQ5_K:
-      return SuperBlock(type, bytes + g / 8 * block_bytes, g % 8, out);
+      return FourOrFive(type, block, g % 8, out);
+    case DType::kQ6_K:
+      return Six(block, g % 8, out);
     default:
       assert(false && "not a type of 32-groups");
   }

@@ -17,18 +17,18 @@ constexpr std::int64_t kBlockPanels = 8;
 constexpr std::int64_t kBlockGroups = 16;
 
 // Two panels: [panel][group] of quants, as 8 quads of bytes or 16 pairs of words, and of scales.
-template <int kPlanes>
+template <int kPlanes, int kHalves>
 struct alignas(64) UnpackedPair {
   static constexpr std::int64_t kGroupBytes = 512 * kPlanes;
   std::byte quants[2][kBlockGroups * kGroupBytes];
-  float scales[2][kBlockGroups * kPanel];
-  float mins[2][kBlockGroups * kPanel];
+  float scales[2][kBlockGroups * kHalves * kPanel];
+  float mins[2][kBlockGroups * kHalves * kPanel];
 };
 
 // Words are signed, their zero point is taken off here; bytes stay unsigned.
 template <Int8Format kFormat, int kPlanes>
 void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0, std::int64_t groups, int side,
-            UnpackedPair<kPlanes>& pair) {
+            UnpackedPair<kPlanes, kFormat.halves>& pair) {
   const __m512i first = _mm512_set1_epi32(static_cast<int>(0x80018000));
   const __m512i second = _mm512_set1_epi32(static_cast<int>(0x80038002));
   // vpshufb counts within lanes of 16 bytes.
@@ -49,8 +49,11 @@ void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0
         _mm512_store_si512(out + 128 * j + 64, _mm512_sub_epi16(high, zero));
       }
     }
-    _mm512_store_ps(pair.scales[side] + g * kPanel, weights.scale);
-    if constexpr (kFormat.stored_min) _mm512_store_ps(pair.mins[side] + g * kPanel, weights.min);
+    for (int h = 0; h < kFormat.halves; ++h) {
+      const std::int64_t at = (g * kFormat.halves + h) * kPanel;
+      _mm512_store_ps(pair.scales[side] + at, weights.scale[h]);
+      if constexpr (kFormat.stored_min) _mm512_store_ps(pair.mins[side] + at, weights.min[h]);
+    }
   }
 }
 
@@ -64,8 +67,8 @@ inline __m512i MultiplyAdd(__m512i sum, __m512i weights, __m512i activations) {
 
 // Adds `groups` groups to rows [0, kRows) of acc, two panels wide, or begins with them. `row` is the first of these
 // groups of the first row.
-template <int kPlanes, bool kMin, int kZero, int kRows>
-void Tile(const std::byte* row, std::int64_t row_bytes, const UnpackedPair<kPlanes>& pair, std::int64_t groups,
+template <int kPlanes, int kHalves, bool kMin, int kZero, int kRows>
+void Tile(const std::byte* row, std::int64_t row_bytes, const UnpackedPair<kPlanes, kHalves>& pair, std::int64_t groups,
           bool begin, float* acc, std::int64_t acc_stride) {
   // Three rows to a pointer: base, base + stride, base + 2 stride are addressing modes.
   const std::byte* base[(kRows + 2) / 3];
@@ -80,35 +83,38 @@ void Tile(const std::byte* row, std::int64_t row_bytes, const UnpackedPair<kPlan
   }
   for (std::int64_t g = 0; g < groups; ++g) {
     const std::byte* quants = pair.quants[0] + g * pair.kGroupBytes;
-    __m512i dots[kRows][2];
-    for (int r = 0; r < kRows; ++r) {
-      dots[r][0] = _mm512_setzero_si512();
-      if constexpr (kPlanes == 1 && kZero != 0) {
-        const auto* tail = reinterpret_cast<const Int8GroupTail*>(at(r) + kGroup);
-        dots[r][0] = _mm512_slli_epi32(_mm512_set1_epi32(tail->negative_sum), __builtin_ctz(kZero));
+    const auto tail = [&](int r) { return reinterpret_cast<const Int8GroupTail*>(at(r) + kPlanes * kGroup); };
+    for (int h = 0; h < kHalves; ++h) {
+      __m512i dots[kRows][2];
+      for (int r = 0; r < kRows; ++r) {
+        dots[r][0] = _mm512_setzero_si512();
+        if constexpr (kPlanes == 1 && kZero != 0) {
+          dots[r][0] = _mm512_slli_epi32(_mm512_set1_epi32(tail(r)->NegativeSum(h, kHalves)), __builtin_ctz(kZero));
+        }
+        dots[r][1] = dots[r][0];
       }
-      dots[r][1] = dots[r][0];
-    }
+      constexpr int kSteps = 8 * kPlanes / kHalves;
 #pragma clang loop unroll_count(4)
-    for (int j = 0; j < 8 * kPlanes; ++j) {
-      const __m512i left = _mm512_load_si512(quants + 64 * j);
-      const __m512i right = _mm512_load_si512(quants + sizeof(pair.quants[0]) + 64 * j);
-      for (int r = 0; r < kRows; ++r) {
-        __m512i activations = _mm512_set1_epi32(*reinterpret_cast<const std::int32_t*>(at(r) + 4 * j));
-        __asm__("" : "+v"(activations));  // one broadcast for both, not an operand in memory of each
-        dots[r][0] = MultiplyAdd<kPlanes>(dots[r][0], left, activations);
-        dots[r][1] = MultiplyAdd<kPlanes>(dots[r][1], right, activations);
+      for (int j = kSteps * h; j < kSteps * (h + 1); ++j) {
+        const __m512i left = _mm512_load_si512(quants + 64 * j);
+        const __m512i right = _mm512_load_si512(quants + sizeof(pair.quants[0]) + 64 * j);
+        for (int r = 0; r < kRows; ++r) {
+          __m512i activations = _mm512_set1_epi32(*reinterpret_cast<const std::int32_t*>(at(r) + 4 * j));
+          __asm__("" : "+v"(activations));  // one broadcast for both, not an operand in memory of each
+          dots[r][0] = MultiplyAdd<kPlanes>(dots[r][0], left, activations);
+          dots[r][1] = MultiplyAdd<kPlanes>(dots[r][1], right, activations);
+        }
       }
-    }
-    for (int c = 0; c < 2; ++c) {
-      const __m512 scale = _mm512_load_ps(pair.scales[c] + g * kPanel);
-      for (int r = 0; r < kRows; ++r) {
-        const auto* tail = reinterpret_cast<const Int8GroupTail*>(at(r) + kPlanes * kGroup);
-        sums[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][c]), _mm512_mul_ps(scale, _mm512_set1_ps(tail->scale)),
-                                     sums[r][c]);
-        if constexpr (kMin) {
-          sums[r][c] =
-              _mm512_fmadd_ps(_mm512_load_ps(pair.mins[c] + g * kPanel), _mm512_set1_ps(tail->scaled_sum), sums[r][c]);
+      for (int c = 0; c < 2; ++c) {
+        const std::int64_t place = (g * kHalves + h) * kPanel;
+        const __m512 scale = _mm512_load_ps(pair.scales[c] + place);
+        for (int r = 0; r < kRows; ++r) {
+          sums[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][c]),
+                                       _mm512_mul_ps(scale, _mm512_set1_ps(tail(r)->scale)), sums[r][c]);
+          if constexpr (kMin) {
+            sums[r][c] = _mm512_fmadd_ps(_mm512_load_ps(pair.mins[c] + place),
+                                         _mm512_set1_ps(tail(r)->ScaledSum(h, kHalves)), sums[r][c]);
+          }
         }
       }
     }
@@ -119,10 +125,11 @@ void Tile(const std::byte* row, std::int64_t row_bytes, const UnpackedPair<kPlan
   }
 }
 
-template <int kPlanes, bool kMin, int kZero>
-constexpr decltype(&Tile<kPlanes, kMin, kZero, 1>) kTiles[kTileRows] = {
-    Tile<kPlanes, kMin, kZero, 1>, Tile<kPlanes, kMin, kZero, 2>, Tile<kPlanes, kMin, kZero, 3>,
-    Tile<kPlanes, kMin, kZero, 4>, Tile<kPlanes, kMin, kZero, 5>, Tile<kPlanes, kMin, kZero, 6>};
+template <int kPlanes, int kHalves, bool kMin, int kZero>
+constexpr decltype(&Tile<kPlanes, kHalves, kMin, kZero, 1>) kTiles[kTileRows] = {
+    Tile<kPlanes, kHalves, kMin, kZero, 1>, Tile<kPlanes, kHalves, kMin, kZero, 2>,
+    Tile<kPlanes, kHalves, kMin, kZero, 3>, Tile<kPlanes, kHalves, kMin, kZero, 4>,
+    Tile<kPlanes, kHalves, kMin, kZero, 5>, Tile<kPlanes, kHalves, kMin, kZero, 6>};
 
 // Rows [row0, row0 + rows) of panels [0, panels) of `weights` into acc, whose rows are kBlockPanels panels wide.
 template <Int8Format kFormat, int kPlanes>
@@ -134,7 +141,7 @@ void ManyRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
   const std::int64_t row_bytes = Int8RowBytes(kPlanes, args.k);
   const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   const std::int64_t all = args.k / kGroup;
-  UnpackedPair<kPlanes> pair;
+  UnpackedPair<kPlanes, kFormat.halves> pair;
   for (std::int64_t group0 = 0; group0 < all; group0 += kBlockGroups) {
     const std::int64_t groups = all - group0 < kBlockGroups ? all - group0 : kBlockGroups;
     for (std::int64_t p = 0; p < panels; p += 2) {
@@ -146,8 +153,8 @@ void ManyRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
         const std::int64_t r = rows * t / tiles;
         const std::int64_t count = rows * (t + 1) / tiles - r;
         const std::byte* row = args.activations + (row0 + r) * row_bytes + group0 * Int8GroupBytes(kPlanes);
-        kTiles<kPlanes, kFormat.stored_min, kZero>[count - 1](row, row_bytes, pair, groups, group0 == 0,
-                                                              acc + r * kStride + p * kPanel, kStride);
+        kTiles<kPlanes, kFormat.halves, kFormat.stored_min, kZero>[count - 1](row, row_bytes, pair, groups, group0 == 0,
+                                                                              acc + r * kStride + p * kPanel, kStride);
       }
     }
   }

@@ -12,9 +12,10 @@ namespace {
 // One group of one panel, unpacked: eight quads of unsigned bytes, scales, mins.
 template <Int8Format kFormat>
 struct WeightGroup {
+  static constexpr int kHalves = kFormat.halves;
   __m512i quads[8];
-  __m512 scale;
-  __m512 min;
+  __m512 scale[kHalves];
+  __m512 min[kHalves];
 
   inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g) {
     const std::byte* quants = panel + g * layout.quant_bytes;
@@ -28,8 +29,11 @@ struct WeightGroup {
     } else {
       for (int j = 0; j < 8; ++j) quads[j] = _mm512_load_si512(quants + 64 * j);
     }
-    scale = Widen(panel + layout.scales + g * layout.scale_bytes);
-    if constexpr (kFormat.stored_min) min = Widen(panel + layout.mins + g * layout.scale_bytes);
+    for (int h = 0; h < kHalves; ++h) {
+      const std::int64_t at = g * layout.scale_bytes + h * layout.scale_bytes / kHalves;
+      scale[h] = Widen(panel + layout.scales + at);
+      if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at);
+    }
   }
 
   static inline __m512 Widen(const std::byte* values) {
@@ -44,8 +48,10 @@ inline void PrefetchGroup(const std::byte* panel, const Int8Panel& layout, std::
   for (std::int64_t line = 0; line < layout.quant_bytes; line += 64) {
     _mm_prefetch(panel + g * layout.quant_bytes + line, _MM_HINT_T1);
   }
-  _mm_prefetch(panel + layout.scales + g * layout.scale_bytes, _MM_HINT_T1);
-  if constexpr (kFormat.stored_min) _mm_prefetch(panel + layout.mins + g * layout.scale_bytes, _MM_HINT_T1);
+  for (std::int64_t line = 0; line < layout.scale_bytes; line += 64) {
+    _mm_prefetch(panel + layout.scales + g * layout.scale_bytes + line, _MM_HINT_T1);
+    if constexpr (kFormat.stored_min) _mm_prefetch(panel + layout.mins + g * layout.scale_bytes + line, _MM_HINT_T1);
+  }
 }
 
 }  // namespace

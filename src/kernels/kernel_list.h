@@ -35,6 +35,10 @@ std::string RefusesAttentionAvx2(std::int64_t heads, std::int64_t kv_heads, std:
 extern const AttentionKernel kAttentionRef;
 extern const RowKernels kRowsRef;
 
+/// Of RowKernels::softmax: it computes powers of two, none under the least normal number.
+inline constexpr float kLog2E = 1.44269504F;
+inline constexpr float kLeastPower = -126;
+
 /// RowKernels::embed for every instruction set: a row is unpacked once a token, which Dequantize does fast enough.
 void EmbedRow(const TensorView& table, std::int32_t token, float* out);
 

@@ -262,6 +262,9 @@ struct RowKernels {
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* out);
   /// Index of the greatest value (the first of equals; NaN is never the greatest; 0 when there is nothing else).
   std::int64_t (*argmax)(const float* x, std::int64_t n);
+  /// out = exp(scale * (x - max(x))), 0 where x is NaN or the value under 2^-126; returns their sum. scale >= 0. All
+  /// are 0 when no x is above -infinity.
+  double (*softmax)(const float* x, float scale, std::int64_t n, float* out);
 };
 const RowKernels& SelectRowKernels(const CpuFeatures&, std::vector<Choice>* log = nullptr);
 

@@ -28,14 +28,9 @@ void RunBF16Amx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t p
   RunBF16<AmxTiles, kFormat>(args, panel_begin, panel_end);
 }
 
-#define STRATA_INSTANTIATE(format) template void RunBF16Amx<format>(const LinearArgs&, std::int64_t, std::int64_t);
-STRATA_INSTANTIATE(kFormatQ4_0)
-STRATA_INSTANTIATE(kFormatQ4_1)
-STRATA_INSTANTIATE(kFormatQ5_0)
-STRATA_INSTANTIATE(kFormatQ5_1)
-STRATA_INSTANTIATE(kFormatQ8_0)
-STRATA_INSTANTIATE(kFormatQ4_K)
-STRATA_INSTANTIATE(kFormatQ5_K)
+#define STRATA_INSTANTIATE(name, lower) \
+  template void RunBF16Amx<kFormat##name>(const LinearArgs&, std::int64_t, std::int64_t);
+STRATA_INT8_FORMATS(STRATA_INSTANTIATE)
 #undef STRATA_INSTANTIATE
 
 }  // namespace strata::kernels

@@ -53,14 +53,16 @@ void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0
     PrefetchGroup<kFormat>(panel + layout.bytes, layout, group0 + g);  // of the panel after this one
     WeightGroup<kFormat> group;
     group.Load(panel, layout, group0 + g);
-    const __m512 least =
-        kFormat.stored_min ? group.min : _mm512_mul_ps(group.scale, _mm512_set1_ps(-static_cast<float>(kFormat.zero)));
     std::byte* out = to.weights + g * kGroupBytes;
     for (int j = 0; j < 8; ++j) {
+      const int h = j * kFormat.halves / 8;
+      const __m512 scale = group.scale[h];
+      const __m512 least =
+          kFormat.stored_min ? group.min[h] : _mm512_mul_ps(scale, _mm512_set1_ps(-static_cast<float>(kFormat.zero)));
       __m512 values[4];
       for (int i = 0; i < 4; ++i) {
         const __m512i quants = _mm512_and_si512(_mm512_srli_epi32(group.quads[j], static_cast<unsigned>(8 * i)), byte);
-        values[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(quants), group.scale, least);
+        values[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(quants), scale, least);
       }
       for (int i = 0; i < 4; i += 2, out += kPairBytes) {
         const __m512i pair = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(values[i + 1], values[i]));

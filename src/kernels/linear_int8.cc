@@ -74,12 +74,15 @@ void PackPanel(const LinearProblem& problem, const PackSource& source, std::int6
       PutQuants(kFormat.nibbles, group.quants, column, reinterpret_cast<std::uint8_t*>(out) + g * layout.quant_bytes);
       std::byte* scales = out + layout.scales + g * layout.scale_bytes;
       std::byte* mins = out + layout.mins + g * layout.scale_bytes;
-      if (kFormat.wide_scales) {
-        std::memcpy(scales + 4 * column, &group.scale, 4);
-        if (kFormat.stored_min) std::memcpy(mins + 4 * column, &group.min, 4);
-      } else {
+      if (!kFormat.wide_scales) {
         std::memcpy(scales + 2 * column, &group.scale_f16, 2);
         if (kFormat.stored_min) std::memcpy(mins + 2 * column, &group.min_f16, 2);
+        continue;
+      }
+      for (int half = 0; half < kFormat.halves; ++half) {
+        const std::int64_t at = 4 * (half * kPanel + column);
+        std::memcpy(scales + at, &group.scale[half], 4);
+        if (kFormat.stored_min) std::memcpy(mins + at, &group.min[half], 4);
       }
     }
   }
@@ -137,63 +140,25 @@ using enum DType;
 using enum Activations;
 using enum ManyRowsBy;
 
-constinit const auto kAvx512Vnni = std::to_array<LinearKernel>({
-    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt16, kStrips>("linear_q4_0_int16_avx512vnni_strips"),
-    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt16, kStrips>("linear_q4_1_int16_avx512vnni_strips"),
-    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt16, kStrips>("linear_q5_0_int16_avx512vnni_strips"),
-    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt16, kStrips>("linear_q5_1_int16_avx512vnni_strips"),
-    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt16, kStrips>("linear_q8_0_int16_avx512vnni_strips"),
-    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt16, kStrips>("linear_q4_k_int16_avx512vnni_strips"),
-    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt16, kStrips>("linear_q5_k_int16_avx512vnni_strips"),
-    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt8, kStrips>("linear_q4_0_int8_avx512vnni_strips"),
-    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt8, kStrips>("linear_q4_1_int8_avx512vnni_strips"),
-    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt8, kStrips>("linear_q5_0_int8_avx512vnni_strips"),
-    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt8, kStrips>("linear_q5_1_int8_avx512vnni_strips"),
-    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt8, kStrips>("linear_q8_0_int8_avx512vnni_strips"),
-    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt8, kStrips>("linear_q4_k_int8_avx512vnni_strips"),
-    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt8, kStrips>("linear_q5_k_int8_avx512vnni_strips"),
-    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt16, kTiles>("linear_q4_0_int16_avx512vnni"),
-    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt16, kTiles>("linear_q4_1_int16_avx512vnni"),
-    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt16, kTiles>("linear_q5_0_int16_avx512vnni"),
-    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt16, kTiles>("linear_q5_1_int16_avx512vnni"),
-    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt16, kTiles>("linear_q8_0_int16_avx512vnni"),
-    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt16, kTiles>("linear_q4_k_int16_avx512vnni"),
-    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt16, kTiles>("linear_q5_k_int16_avx512vnni"),
-    Avx512Vnni<kQ4_0, kFormatQ4_0, kInt8, kTiles>("linear_q4_0_int8_avx512vnni"),
-    Avx512Vnni<kQ4_1, kFormatQ4_1, kInt8, kTiles>("linear_q4_1_int8_avx512vnni"),
-    Avx512Vnni<kQ5_0, kFormatQ5_0, kInt8, kTiles>("linear_q5_0_int8_avx512vnni"),
-    Avx512Vnni<kQ5_1, kFormatQ5_1, kInt8, kTiles>("linear_q5_1_int8_avx512vnni"),
-    Avx512Vnni<kQ8_0, kFormatQ8_0, kInt8, kTiles>("linear_q8_0_int8_avx512vnni"),
-    Avx512Vnni<kQ4_K, kFormatQ4_K, kInt8, kTiles>("linear_q4_k_int8_avx512vnni"),
-    Avx512Vnni<kQ5_K, kFormatQ5_K, kInt8, kTiles>("linear_q5_k_int8_avx512vnni"),
-});
+// In the order in which they are tried: what suits the processor best, then the most exact activations.
+#define STRATA_STRIPS_INT16(name, lower) \
+  Avx512Vnni<k##name, kFormat##name, kInt16, kStrips>("linear_" #lower "_int16_avx512vnni_strips"),
+#define STRATA_STRIPS_INT8(name, lower) \
+  Avx512Vnni<k##name, kFormat##name, kInt8, kStrips>("linear_" #lower "_int8_avx512vnni_strips"),
+#define STRATA_TILES_INT16(name, lower) \
+  Avx512Vnni<k##name, kFormat##name, kInt16, kTiles>("linear_" #lower "_int16_avx512vnni"),
+#define STRATA_TILES_INT8(name, lower) \
+  Avx512Vnni<k##name, kFormat##name, kInt8, kTiles>("linear_" #lower "_int8_avx512vnni"),
+#define STRATA_AVX2_INT16(name, lower) Avx2<k##name, kFormat##name, kInt16>("linear_" #lower "_int16_avx2"),
+#define STRATA_AVX2_INT8(name, lower) Avx2<k##name, kFormat##name, kInt8>("linear_" #lower "_int8_avx2"),
+#define STRATA_AMX(name, lower) Amx<k##name, kFormat##name>("linear_" #lower "_bf16_amx"),
 
-constinit const auto kAvx2 = std::to_array<LinearKernel>({
-    Avx2<kQ4_0, kFormatQ4_0, kInt16>("linear_q4_0_int16_avx2"),
-    Avx2<kQ4_1, kFormatQ4_1, kInt16>("linear_q4_1_int16_avx2"),
-    Avx2<kQ5_0, kFormatQ5_0, kInt16>("linear_q5_0_int16_avx2"),
-    Avx2<kQ5_1, kFormatQ5_1, kInt16>("linear_q5_1_int16_avx2"),
-    Avx2<kQ8_0, kFormatQ8_0, kInt16>("linear_q8_0_int16_avx2"),
-    Avx2<kQ4_K, kFormatQ4_K, kInt16>("linear_q4_k_int16_avx2"),
-    Avx2<kQ5_K, kFormatQ5_K, kInt16>("linear_q5_k_int16_avx2"),
-    Avx2<kQ4_0, kFormatQ4_0, kInt8>("linear_q4_0_int8_avx2"),
-    Avx2<kQ4_1, kFormatQ4_1, kInt8>("linear_q4_1_int8_avx2"),
-    Avx2<kQ5_0, kFormatQ5_0, kInt8>("linear_q5_0_int8_avx2"),
-    Avx2<kQ5_1, kFormatQ5_1, kInt8>("linear_q5_1_int8_avx2"),
-    Avx2<kQ8_0, kFormatQ8_0, kInt8>("linear_q8_0_int8_avx2"),
-    Avx2<kQ4_K, kFormatQ4_K, kInt8>("linear_q4_k_int8_avx2"),
-    Avx2<kQ5_K, kFormatQ5_K, kInt8>("linear_q5_k_int8_avx2"),
-});
-
-constinit const auto kAmx = std::to_array<LinearKernel>({
-    Amx<kQ4_0, kFormatQ4_0>("linear_q4_0_bf16_amx"),
-    Amx<kQ4_1, kFormatQ4_1>("linear_q4_1_bf16_amx"),
-    Amx<kQ5_0, kFormatQ5_0>("linear_q5_0_bf16_amx"),
-    Amx<kQ5_1, kFormatQ5_1>("linear_q5_1_bf16_amx"),
-    Amx<kQ8_0, kFormatQ8_0>("linear_q8_0_bf16_amx"),
-    Amx<kQ4_K, kFormatQ4_K>("linear_q4_k_bf16_amx"),
-    Amx<kQ5_K, kFormatQ5_K>("linear_q5_k_bf16_amx"),
-});
+constinit const auto kAvx512Vnni =
+    std::to_array<LinearKernel>({STRATA_INT8_FORMATS(STRATA_STRIPS_INT16) STRATA_INT8_FORMATS(STRATA_STRIPS_INT8)
+                                     STRATA_INT8_FORMATS(STRATA_TILES_INT16) STRATA_INT8_FORMATS(STRATA_TILES_INT8)});
+constinit const auto kAvx2 =
+    std::to_array<LinearKernel>({STRATA_INT8_FORMATS(STRATA_AVX2_INT16) STRATA_INT8_FORMATS(STRATA_AVX2_INT8)});
+constinit const auto kAmx = std::to_array<LinearKernel>({STRATA_INT8_FORMATS(STRATA_AMX)});
 
 }  // namespace
 

@@ -19,13 +19,16 @@ inline __m256i Quad(const std::int8_t* quants) {
   return _mm256_set1_epi32(four);
 }
 
-// Eight columns of one group. Bytes with zero point 128 are kept signed: |w| * (sign(w) a) fits vpmaddubsw, w * a not.
+// Eight columns of one group. Bytes whose zero point is high are kept signed: |w| * (sign(w) a) fits vpmaddubsw, w * a
+// not.
 template <Int8Format kFormat>
 struct HalfGroup {
-  static constexpr bool kSigned = kFormat.zero == 128;
+  static constexpr bool kSigned = kFormat.zero >= 32;
+  static constexpr int kHalves = kFormat.halves;
+  static constexpr int kQuads = 8 / kHalves;
   __m256i quads[8];
-  __m256 scale;
-  __m256 min;
+  __m256 scale[kHalves];
+  __m256 min[kHalves];
 
   inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
     const std::byte* quants = panel + g * layout.quant_bytes + 32 * half;
@@ -39,11 +42,14 @@ struct HalfGroup {
     } else {
       for (int j = 0; j < 8; ++j) {
         quads[j] = _mm256_load_si256(reinterpret_cast<const __m256i*>(quants + 64 * j));
-        if constexpr (kSigned) quads[j] = _mm256_xor_si256(quads[j], _mm256_set1_epi8(-128));
+        if constexpr (kSigned) quads[j] = _mm256_sub_epi8(quads[j], _mm256_set1_epi8(static_cast<char>(kFormat.zero)));
       }
     }
-    scale = Widen(panel + layout.scales + g * layout.scale_bytes, half);
-    if constexpr (kFormat.stored_min) min = Widen(panel + layout.mins + g * layout.scale_bytes, half);
+    for (int h = 0; h < kHalves; ++h) {
+      const std::int64_t at = g * layout.scale_bytes + h * layout.scale_bytes / kHalves;
+      scale[h] = Widen(panel + layout.scales + at, half);
+      if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at, half);
+    }
   }
 
   static inline __m256 Widen(const std::byte* values, int half) {
@@ -51,25 +57,29 @@ struct HalfGroup {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values) + half));
   }
 
-  // Of one plane of 32 quants, without the zero point.
-  inline __m256i PlaneDot(const std::int8_t* quants) const {
+  // Of kQuads quads of one plane, from the first one on, without the zero point.
+  inline __m256i PlaneDot(int first_quad, const std::int8_t* plane) const {
     const __m256i ones = _mm256_set1_epi16(1);
+    const __m256i* const weights = quads + first_quad;
+    const std::int8_t* const quants = plane + 4 * first_quad;
     if constexpr (kSigned) {
       __m256i dot = _mm256_setzero_si256();
-      for (int j = 0; j < 8; ++j) {
-        const __m256i value = _mm256_sign_epi8(Quad(quants + 4 * j), quads[j]);
-        dot = _mm256_add_epi32(dot, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(quads[j]), value), ones));
+      for (int j = 0; j < kQuads; ++j) {
+        const __m256i value = _mm256_sign_epi8(Quad(quants + 4 * j), weights[j]);
+        dot = _mm256_add_epi32(dot, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(weights[j]), value), ones));
       }
       return dot;
     } else {
       // Four pairs of 31 * 127 stay under 2^15.
-      __m256i first = _mm256_maddubs_epi16(quads[0], Quad(quants));
-      __m256i second = _mm256_maddubs_epi16(quads[4], Quad(quants + 16));
-      for (int j = 1; j < 4; ++j) {
-        first = _mm256_add_epi16(first, _mm256_maddubs_epi16(quads[j], Quad(quants + 4 * j)));
-        second = _mm256_add_epi16(second, _mm256_maddubs_epi16(quads[j + 4], Quad(quants + 16 + 4 * j)));
+      __m256i dot = _mm256_setzero_si256();
+      for (int j = 0; j < kQuads; j += 4) {
+        __m256i sum = _mm256_maddubs_epi16(weights[j], Quad(quants + 4 * j));
+        for (int i = j + 1; i < j + 4; ++i) {
+          sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights[i], Quad(quants + 4 * i)));
+        }
+        dot = _mm256_add_epi32(dot, _mm256_madd_epi16(sum, ones));
       }
-      return _mm256_add_epi32(_mm256_madd_epi16(first, ones), _mm256_madd_epi16(second, ones));
+      return dot;
     }
   }
 
@@ -77,15 +87,19 @@ struct HalfGroup {
   template <int kPlanes>
   inline __m256 Accumulate(Int8Group<kPlanes> row, __m256 sum) const {
     const Int8GroupTail& tail = row.tail();
-    __m256i dot = PlaneDot(row.plane(0));
-    if constexpr (kPlanes == 2) {
-      dot = _mm256_add_epi32(_mm256_slli_epi32(dot, kHighShift), PlaneDot(row.plane(1)));
+    for (int h = 0; h < kHalves; ++h) {
+      __m256i dot = PlaneDot(kQuads * h, row.plane(0));
+      if constexpr (kPlanes == 2) {
+        dot = _mm256_add_epi32(_mm256_slli_epi32(dot, kHighShift), PlaneDot(kQuads * h, row.plane(1)));
+      }
+      if constexpr (!kSigned && !kFormat.stored_min) {
+        dot = _mm256_add_epi32(dot, _mm256_set1_epi32(kFormat.zero * tail.NegativeSum(h, kHalves)));
+      }
+      sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale[h], _mm256_set1_ps(tail.scale)), sum);
+      if constexpr (kFormat.stored_min) {
+        sum = _mm256_fmadd_ps(min[h], _mm256_set1_ps(tail.ScaledSum(h, kHalves)), sum);
+      }
     }
-    if constexpr (!kSigned && !kFormat.stored_min) {
-      dot = _mm256_add_epi32(dot, _mm256_set1_epi32(kFormat.zero * tail.negative_sum));
-    }
-    sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale, _mm256_set1_ps(tail.scale)), sum);
-    if constexpr (kFormat.stored_min) sum = _mm256_fmadd_ps(min, _mm256_set1_ps(tail.scaled_sum), sum);
     return sum;
   }
 };
@@ -163,14 +177,15 @@ void PrepareInt8Avx2(const PrepareArgs& args) {
       }
       const float greatest = Max(max);
       const __m256 inverse = _mm256_set1_ps(greatest > kTiny ? kMax / greatest : 0.0f);
-      __m256i sum = _mm256_setzero_si256();
+      __m256i sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
       for (int i = 0; i < 4; ++i) {
         const __m256i quants = _mm256_cvtps_epi32(_mm256_mul_ps(values[i], inverse));
-        sum = _mm256_add_epi32(sum, StoreBytes<kPlanes>(quants, group + 8 * i));
+        sums[i / 2] = _mm256_add_epi32(sums[i / 2], StoreBytes<kPlanes>(quants, group + 8 * i));
       }
       const float scale = greatest / kMax;
-      const std::int32_t total = SumOf(sum);
-      const Int8GroupTail tail{scale, scale * static_cast<float>(total), -total};
+      const std::int32_t half = SumOf(sums[0]);
+      const std::int32_t total = half + SumOf(sums[1]);
+      const Int8GroupTail tail{scale, scale * static_cast<float>(total), -total, -half};
       std::memcpy(group + kPlanes * kGroup, &tail, sizeof(tail));
     }
   }
@@ -197,16 +212,10 @@ void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
 
 template void PrepareInt8Avx2<1>(const PrepareArgs&);
 template void PrepareInt8Avx2<2>(const PrepareArgs&);
-#define STRATA_INSTANTIATE(format)                                                     \
-  template void RunInt8Avx2<format, 1>(const LinearArgs&, std::int64_t, std::int64_t); \
-  template void RunInt8Avx2<format, 2>(const LinearArgs&, std::int64_t, std::int64_t);
-STRATA_INSTANTIATE(kFormatQ4_0)
-STRATA_INSTANTIATE(kFormatQ4_1)
-STRATA_INSTANTIATE(kFormatQ5_0)
-STRATA_INSTANTIATE(kFormatQ5_1)
-STRATA_INSTANTIATE(kFormatQ8_0)
-STRATA_INSTANTIATE(kFormatQ4_K)
-STRATA_INSTANTIATE(kFormatQ5_K)
+#define STRATA_INSTANTIATE(name, lower)                                                       \
+  template void RunInt8Avx2<kFormat##name, 1>(const LinearArgs&, std::int64_t, std::int64_t); \
+  template void RunInt8Avx2<kFormat##name, 2>(const LinearArgs&, std::int64_t, std::int64_t);
+STRATA_INT8_FORMATS(STRATA_INSTANTIATE)
 #undef STRATA_INSTANTIATE
 
 }  // namespace strata::kernels

@@ -23,26 +23,33 @@ inline __m512i Quad(const std::int8_t* quants) {
 // Adds one group's part of one row.
 template <Int8Format kFormat, int kPlanes>
 inline __m512 Accumulate(const WeightGroup<kFormat>& weights, Int8Group<kPlanes> row, __m512 sum) {
+  constexpr int kHalves = kFormat.halves;
   const Int8GroupTail& tail = row.tail();
-  __m512i first = _mm512_setzero_si512();
-  // Exact: a constant zero point is taken off in integers.
-  if constexpr (!kFormat.stored_min) first = _mm512_set1_epi32(kFormat.zero * tail.negative_sum);
-  __m512i second = _mm512_setzero_si512();
-  if constexpr (kPlanes == 1) {  // two chains, because few rows leave little else to overlap
-    for (int j = 0; j < 8; j += 2) {
-      first = _mm512_dpbusd_epi32(first, weights.quads[j], Quad(row.plane(0) + 4 * j));
-      second = _mm512_dpbusd_epi32(second, weights.quads[j + 1], Quad(row.plane(0) + 4 * j + 4));
+  for (int h = 0; h < kHalves; ++h) {
+    const int begin = 8 / kHalves * h;
+    const int end = begin + 8 / kHalves;
+    __m512i first = _mm512_setzero_si512();
+    // Exact: a constant zero point is taken off in integers.
+    if constexpr (!kFormat.stored_min) first = _mm512_set1_epi32(kFormat.zero * tail.NegativeSum(h, kHalves));
+    __m512i second = _mm512_setzero_si512();
+    if constexpr (kPlanes == 1) {  // two chains, because few rows leave little else to overlap
+      for (int j = begin; j < end; j += 2) {
+        first = _mm512_dpbusd_epi32(first, weights.quads[j], Quad(row.plane(0) + 4 * j));
+        second = _mm512_dpbusd_epi32(second, weights.quads[j + 1], Quad(row.plane(0) + 4 * j + 4));
+      }
+    } else {
+      for (int j = begin; j < end; ++j) {
+        second = _mm512_dpbusd_epi32(second, weights.quads[j], Quad(row.plane(0) + 4 * j));
+        first = _mm512_dpbusd_epi32(first, weights.quads[j], Quad(row.plane(1) + 4 * j));
+      }
+      second = _mm512_slli_epi32(second, kHighShift);
     }
-  } else {
-    for (int j = 0; j < 8; ++j) {
-      second = _mm512_dpbusd_epi32(second, weights.quads[j], Quad(row.plane(0) + 4 * j));
-      first = _mm512_dpbusd_epi32(first, weights.quads[j], Quad(row.plane(1) + 4 * j));
+    const __m512 dot = _mm512_cvtepi32_ps(_mm512_add_epi32(first, second));
+    sum = _mm512_fmadd_ps(dot, _mm512_mul_ps(weights.scale[h], _mm512_set1_ps(tail.scale)), sum);
+    if constexpr (kFormat.stored_min) {
+      sum = _mm512_fmadd_ps(weights.min[h], _mm512_set1_ps(tail.ScaledSum(h, kHalves)), sum);
     }
-    second = _mm512_slli_epi32(second, kHighShift);
   }
-  const __m512 dot = _mm512_cvtepi32_ps(_mm512_add_epi32(first, second));
-  sum = _mm512_fmadd_ps(dot, _mm512_mul_ps(weights.scale, _mm512_set1_ps(tail.scale)), sum);
-  if constexpr (kFormat.stored_min) sum = _mm512_fmadd_ps(weights.min, _mm512_set1_ps(tail.scaled_sum), sum);
   return sum;
 }
 
@@ -141,18 +148,12 @@ void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::in
 
 #define STRATA_INSTANTIATE_FOR(format, planes, many) \
   template void RunInt8Avx512Vnni<format, planes, ManyRowsBy::many>(const LinearArgs&, std::int64_t, std::int64_t);
-#define STRATA_INSTANTIATE(format)           \
-  STRATA_INSTANTIATE_FOR(format, 1, kStrips) \
-  STRATA_INSTANTIATE_FOR(format, 1, kTiles)  \
-  STRATA_INSTANTIATE_FOR(format, 2, kStrips) \
-  STRATA_INSTANTIATE_FOR(format, 2, kTiles)
-STRATA_INSTANTIATE(kFormatQ4_0)
-STRATA_INSTANTIATE(kFormatQ4_1)
-STRATA_INSTANTIATE(kFormatQ5_0)
-STRATA_INSTANTIATE(kFormatQ5_1)
-STRATA_INSTANTIATE(kFormatQ8_0)
-STRATA_INSTANTIATE(kFormatQ4_K)
-STRATA_INSTANTIATE(kFormatQ5_K)
+#define STRATA_INSTANTIATE(name, lower)             \
+  STRATA_INSTANTIATE_FOR(kFormat##name, 1, kStrips) \
+  STRATA_INSTANTIATE_FOR(kFormat##name, 1, kTiles)  \
+  STRATA_INSTANTIATE_FOR(kFormat##name, 2, kStrips) \
+  STRATA_INSTANTIATE_FOR(kFormat##name, 2, kTiles)
+STRATA_INT8_FORMATS(STRATA_INSTANTIATE)
 #undef STRATA_INSTANTIATE
 #undef STRATA_INSTANTIATE_FOR
 

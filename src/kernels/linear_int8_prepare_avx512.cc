@@ -53,8 +53,9 @@ void PrepareInt8Avx512(const PrepareArgs& args) {
       const __m512 inverse = _mm512_set1_ps(max > kTiny ? kMax / max : 0.0f);
       const __m512i qa = StoreQuants<kPlanes>(_mm512_cvtps_epi32(_mm512_mul_ps(a, inverse)), words, 0, group);
       const __m512i qb = StoreQuants<kPlanes>(_mm512_cvtps_epi32(_mm512_mul_ps(b, inverse)), words, 1, group);
+      const std::int32_t half = _mm512_reduce_add_epi32(qa);
       const std::int32_t sum = _mm512_reduce_add_epi32(_mm512_add_epi32(qa, qb));
-      const Int8GroupTail tail{scale, scale * static_cast<float>(sum), -sum};
+      const Int8GroupTail tail{scale, scale * static_cast<float>(sum), -sum, -half};
       std::memcpy(group + kPlanes * kGroup, &tail, sizeof(tail));
     }
   }

@@ -381,8 +381,8 @@ TEST(LinearInt8Test, ComputesWhatItsPreparedRowSays) {
   constexpr std::int64_t kN = 48;
   constexpr std::int64_t kK = 768;
   int checked = 0;
-  for (const DType type :
-       {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K}) {
+  for (const DType type : {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K,
+                           DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
     const Stored stored(type, kN, kK, 3);
     const std::vector<float> weights = DequantizeTensor(stored.view).value();
     const std::vector<float> x = Normal(kK, 5);

@@ -10,21 +10,52 @@ void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, flo
   ScaleBy(x, RmsFactor(x, n, eps), weight, n, out);
 }
 
-// The greatest value first, then where it stands: two loads an element, but no index vectors to carry.
-std::int64_t ArgMax(const float* x, std::int64_t n) {
+float Greatest(const float* x, std::int64_t n) {
   __m256 max = _mm256_set1_ps(-__builtin_inff());
   std::int64_t i = 0;
   for (; i + 8 <= n; i += 8) max = _mm256_max_ps(_mm256_loadu_ps(x + i), max);
   float greatest = Max(max);
   for (; i < n; ++i) greatest = x[i] > greatest ? x[i] : greatest;
-  for (i = 0; i < n; ++i) {
+  return greatest;
+}
+
+// The greatest value first, then where it stands: two loads an element, but no index vectors to carry.
+std::int64_t ArgMax(const float* x, std::int64_t n) {
+  const float greatest = Greatest(x, n);
+  for (std::int64_t i = 0; i < n; ++i) {
     if (x[i] == greatest) return i;
   }
   return 0;
 }
 
+double Softmax(const float* x, float scale, std::int64_t n, float* out) {
+  const float greatest = Greatest(x, n);
+  const float factor = scale * kLog2E;
+  __m256d low = _mm256_setzero_pd();
+  __m256d high = _mm256_setzero_pd();
+  const auto weights = [&](__m256 values) {
+    const __m256 power = _mm256_mul_ps(_mm256_sub_ps(values, _mm256_set1_ps(greatest)), _mm256_set1_ps(factor));
+    // Also where both are -infinity, whose difference is NaN.
+    const __m256 weight = _mm256_and_ps(_mm256_cmp_ps(power, _mm256_set1_ps(kLeastPower), _CMP_GE_OQ), Exp2(power));
+    low = _mm256_add_pd(low, _mm256_cvtps_pd(_mm256_castps256_ps128(weight)));
+    high = _mm256_add_pd(high, _mm256_cvtps_pd(_mm256_extractf128_ps(weight, 1)));
+    return weight;
+  };
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) _mm256_storeu_ps(out + i, weights(_mm256_loadu_ps(x + i)));
+  if (i < n) {
+    alignas(32) float rest[8];
+    for (std::int64_t k = 0; k < 8; ++k) rest[k] = i + k < n ? x[i + k] : -__builtin_inff();
+    _mm256_store_ps(rest, weights(_mm256_load_ps(rest)));
+    for (std::int64_t k = 0; i + k < n; ++k) out[i + k] = rest[k];
+  }
+  const __m256d four = _mm256_add_pd(low, high);
+  const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
 }  // namespace
 
-constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, ArgMax};
+constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, ArgMax, Softmax};
 
 }  // namespace strata::kernels

@@ -10,8 +10,7 @@ void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, flo
   ScaleBy(x, RmsFactor(x, n, eps), weight, n, out);
 }
 
-// The greatest value first, then where it stands: two loads an element, but no index vectors to carry.
-std::int64_t ArgMax(const float* x, std::int64_t n) {
+float Greatest(const float* x, std::int64_t n) {
   const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
   __m512 even = lowest;
   __m512 odd = lowest;
@@ -19,7 +18,12 @@ std::int64_t ArgMax(const float* x, std::int64_t n) {
     even = _mm512_max_ps(_mm512_mask_loadu_ps(lowest, Lanes(n - i), x + i), even);
     odd = _mm512_max_ps(_mm512_mask_loadu_ps(lowest, Lanes(n - i - 16), x + i + 16), odd);
   }
-  const __m512 greatest = _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_max_ps(even, odd)));
+  return _mm512_reduce_max_ps(_mm512_max_ps(even, odd));
+}
+
+// The greatest value first, then where it stands: two loads an element, but no index vectors to carry.
+std::int64_t ArgMax(const float* x, std::int64_t n) {
+  const __m512 greatest = _mm512_set1_ps(Greatest(x, n));
   for (std::int64_t i = 0; i < n; i += 16) {
     const __mmask16 lanes = Lanes(n - i);
     const __mmask16 equal = _mm512_mask_cmp_ps_mask(lanes, _mm512_maskz_loadu_ps(lanes, x + i), greatest, _CMP_EQ_OQ);
@@ -28,8 +32,26 @@ std::int64_t ArgMax(const float* x, std::int64_t n) {
   return 0;
 }
 
+double Softmax(const float* x, float scale, std::int64_t n, float* out) {
+  const __m512 greatest = _mm512_set1_ps(Greatest(x, n));
+  const __m512 factor = _mm512_set1_ps(scale * kLog2E);
+  __m512d low = _mm512_setzero_pd();
+  __m512d high = _mm512_setzero_pd();
+  for (std::int64_t i = 0; i < n; i += 16) {
+    const __mmask16 lanes = Lanes(n - i);
+    const __m512 power = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), greatest), factor);
+    // Also where both are -infinity, whose difference is NaN.
+    const __mmask16 counts = _mm512_mask_cmp_ps_mask(lanes, power, _mm512_set1_ps(kLeastPower), _CMP_GE_OQ);
+    const __m512 weight = _mm512_maskz_mov_ps(counts, Exp2(power));
+    _mm512_mask_storeu_ps(out + i, lanes, weight);
+    low = _mm512_add_pd(low, _mm512_cvtps_pd(_mm512_castps512_ps256(weight)));
+    high = _mm512_add_pd(high, _mm512_cvtps_pd(_mm512_extractf32x8_ps(weight, 1)));
+  }
+  return _mm512_reduce_add_pd(_mm512_add_pd(low, high));
+}
+
 }  // namespace
 
-constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, ArgMax};
+constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, ArgMax, Softmax};
 
 }  // namespace strata::kernels

@@ -1,5 +1,6 @@
 #include <cassert>
 #include <cmath>
+#include <limits>
 
 #include "kernels/kernel_list.h"
 #include "tensor/convert.h"
@@ -28,8 +29,20 @@ std::int64_t ArgMax(const float* x, std::int64_t n) {
   return best.column < n ? best.column : 0;
 }
 
+double Softmax(const float* x, float scale, std::int64_t n, float* out) {
+  float greatest = -std::numeric_limits<float>::infinity();
+  for (std::int64_t i = 0; i < n; ++i) greatest = x[i] > greatest ? x[i] : greatest;
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float power = (x[i] - greatest) * (scale * kLog2E);
+    out[i] = power >= kLeastPower ? std::exp2(power) : 0;  // also where both are -infinity
+    sum += static_cast<double>(out[i]);
+  }
+  return sum;
+}
+
 }  // namespace
 
-const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, ArgMax};
+const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, ArgMax, Softmax};
 
 }  // namespace strata::kernels

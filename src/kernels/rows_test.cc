@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -61,6 +64,43 @@ TEST_P(RowsTest, ArgMaxFindsTheFirstOfEquals) {
     EXPECT_EQ(kernels->argmax(mostly_nan.data(), n), 0) << kernels->name;
     mostly_nan.back() = -7.0f;
     EXPECT_EQ(kernels->argmax(mostly_nan.data(), n), n - 1) << kernels->name;
+  }
+}
+
+TEST_P(RowsTest, SoftmaxMatchesDouble) {
+  const std::int64_t n = GetParam();
+  const auto size = static_cast<std::size_t>(n);
+  for (const float scale : {0.0F, 0.5F, 1.0F, 30.0F, 1e30F}) {
+    std::vector<float> x = Normal(size, 4);
+    const auto greatest = static_cast<double>(*std::ranges::max_element(x));
+    for (const RowKernels* kernels : Kernels()) {
+      std::vector<float> out(size + 1, -1);
+      const double sum = kernels->softmax(x.data(), scale, n, out.data());
+      double want_sum = 0;
+      for (std::size_t i = 0; i < size; ++i) {
+        const double want = std::exp((static_cast<double>(x[i]) - greatest) * static_cast<double>(scale));
+        want_sum += want;
+        ASSERT_NEAR(static_cast<double>(out[i]), want, 2e-5 * want + 1e-37) << kernels->name << " " << scale;
+      }
+      EXPECT_NEAR(sum, want_sum, 2e-5 * want_sum) << kernels->name;
+      EXPECT_EQ(out.back(), -1) << kernels->name;
+    }
+  }
+}
+
+TEST_P(RowsTest, SoftmaxGivesNothingToWhatIsNoNumber) {
+  const auto size = static_cast<std::size_t>(GetParam());
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const RowKernels* kernels : Kernels()) {
+    for (const float nothing : {-kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
+      std::vector<float> x(size, nothing), out(size, -1);
+      EXPECT_EQ(kernels->softmax(x.data(), 1, GetParam(), out.data()), 0) << kernels->name;
+      EXPECT_EQ(out, std::vector<float>(size, 0)) << kernels->name;
+      x.back() = -3;
+      EXPECT_EQ(kernels->softmax(x.data(), 1, GetParam(), out.data()), 1) << kernels->name;
+      EXPECT_EQ(out.back(), 1) << kernels->name;
+      EXPECT_EQ(std::ranges::count(out, 0.0F), GetParam() - 1) << kernels->name;
+    }
   }
 }
 

@@ -20,9 +20,10 @@ class TinyModel : public ModelFile {
     RopeLayout layout = RopeLayout::kInterleaved;
     DType value_dtype = DType::kF32;  ///< of attn_v and ffn_up, when `mixed`
     bool mixed = false;
+    unsigned seed = 42;
   };
 
-  explicit TinyModel(const Options& options) : path_("tiny"), random_(42) {
+  explicit TinyModel(const Options& options) : path_("tiny"), random_(options.seed) {
     config_.architecture = "llama";
     config_.layers = 2;
     config_.hidden = 64;

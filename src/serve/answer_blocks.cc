@@ -15,7 +15,8 @@ void AnswerBlocks::Add(ChoiceDelta&& delta) {
     tools::ToolCallDelta& call = delta.calls[next];
     Open({.kind = AnswerBlock::Kind::kCall,
           .call_id = std::move(call.id).value_or(""),
-          .name = std::move(call.name).value_or("")});
+          .name = std::move(call.name).value_or(""),
+          .custom = call.custom});
     Append(call.arguments);
   }
 }

@@ -15,8 +15,9 @@ namespace strata::serve {
 struct AnswerBlock {
   enum class Kind : std::uint8_t { kReasoning, kText, kCall };
   Kind kind = Kind::kText;
-  std::string text = {};  ///< of a call: its arguments' JSON
+  std::string text = {};  ///< of a call: its arguments' JSON, or the text that a custom tool takes
   std::string call_id = {}, name = {};
+  bool custom = false;
 };
 
 class AnswerBlocks {

@@ -21,14 +21,22 @@ Json CallsJson(std::span<const tools::ToolCallDelta> calls, bool whole) {
     Json one = Json::object();
     if (!whole) one["index"] = call.index;
     if (call.id) one["id"] = *call.id;
-    if (call.name) one["type"] = "function";
-    Json function = Json::object();
-    if (call.name) function["name"] = *call.name;
-    function["arguments"] = call.arguments;
-    one["function"] = std::move(function);
+    const char* type = call.custom ? "custom" : "function";
+    if (call.name) one["type"] = type;
+    Json called = Json::object();
+    if (call.name) called["name"] = *call.name;
+    called[call.custom ? "input" : "arguments"] = call.arguments;
+    one[type] = std::move(called);
     list.push_back(std::move(one));
   }
   return list;
+}
+
+/// Says which tools the prompt carries, where these are not all.
+void AddCarriedTools(Json& json, const ChoiceDelta& first) {
+  if (!first.first_of || !first.first_of->tools) return;
+  const CarriedTools& tools = *first.first_of->tools;
+  json["strata"] = {{"tools_offered", tools.offered}, {"tools_carried", tools.names}};
 }
 
 Json MessageJson(const ChoiceDelta& choice) {
@@ -62,6 +70,7 @@ std::string ChatChunk(const ResponseHeader& header, const ChoiceDelta& delta, co
   if (header.return_token_ids) choice["token_ids"] = delta.tokens;
   Json chunk = ChunkJson(header, Json::array({std::move(choice)}), usage);
   if (header.return_token_ids && delta.first_of) chunk["prompt_token_ids"] = delta.first_of->tokens;
+  AddCarriedTools(chunk, delta);
   return Dump(chunk);
 }
 
@@ -82,6 +91,7 @@ std::string ChatResponse(const ResponseHeader& header, std::span<const ChoiceDel
   }
   json["choices"] = std::move(list);
   json["usage"] = UsageJson(usage);
+  AddCarriedTools(json, choices.front());
   if (header.prompt_logprobs) json["prompt_logprobs"] = PromptLogprobs(header, choices.front().prompt_logged);
   if (header.return_token_ids) json["prompt_token_ids"] = choices.front().first_of->tokens;
   return Dump(json);

@@ -41,10 +41,12 @@ std::vector<ChoiceDelta> SplitCalls(ChoiceDelta&& delta) {
   deltas.front() = std::move(delta);
   for (const tools::ToolCallDelta& call : calls) {
     if (call.name) {
-      deltas.push_back({.index = index, .calls = {{.index = call.index, .id = call.id, .name = call.name}}});
+      deltas.push_back(
+          {.index = index, .calls = {{.index = call.index, .id = call.id, .name = call.name, .custom = call.custom}}});
     }
     if (!call.arguments.empty()) {
-      deltas.push_back({.index = index, .calls = {{.index = call.index, .arguments = call.arguments}}});
+      deltas.push_back(
+          {.index = index, .calls = {{.index = call.index, .arguments = call.arguments, .custom = call.custom}}});
     }
   }
   return deltas;

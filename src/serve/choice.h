@@ -17,10 +17,17 @@
 
 namespace strata::serve {
 
+/// What a prompt carries of its request's tools.
+struct CarriedTools {
+  std::vector<std::string> names;  ///< in the request's order
+  std::size_t offered = 0;         ///< how many the request has
+};
+
 /// A prompt as the engine got it.
 struct Prompt {
   std::string text;  ///< what echo shows
   std::vector<TokenId> tokens;
+  std::optional<CarriedTools> tools = std::nullopt;  ///< where it does not carry all of the request's
 };
 
 /// A token and what is known of its probability; the first token of a prompt has none.

@@ -129,7 +129,8 @@ CallOrError MakeCall(const CallContext& context, Result<GenerateRequest> request
 }  // namespace
 
 CallOrError MakeChatCall(const CallContext& context, std::string_view body) {
-  return MakeCall<ChatWriter>(context, ParseChatRequest(body, context.model.served->file->generation_defaults()));
+  return MakeCall<ChatWriter>(context, ParseChatRequest(body, context.model.served->file->generation_defaults(),
+                                                        context.state.options.registered_tools));
 }
 
 CallOrError MakeCompletionCall(const CallContext& context, std::string_view body) {

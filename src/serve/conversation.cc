@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "serve/tool_list.h"
+
 namespace strata::serve {
 
 using Json = nlohmann::ordered_json;
@@ -39,6 +41,10 @@ void Conversation::AddCall(std::string id, std::string name, std::string argumen
       {{"id", std::move(id)},
        {"type", "function"},
        {"function", {{"name", std::move(name)}, {"arguments", std::move(arguments)}}}});
+}
+
+void Conversation::AddCustomCall(std::string id, std::string name, const std::string& input) {
+  AddCall(std::move(id), std::move(name), CustomArguments(input));
 }
 
 void Conversation::AddToolResult(std::string call_id, std::string text) {

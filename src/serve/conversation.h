@@ -21,6 +21,7 @@ class Conversation {
   void AddAnswer(std::string_view text);
   /// `arguments`: the JSON of an object.
   void AddCall(std::string id, std::string name, std::string arguments);
+  void AddCustomCall(std::string id, std::string name, const std::string& input);
 
   void AddToolResult(std::string call_id, std::string text);
   /// Another text for the last result of this call.

@@ -186,6 +186,10 @@ class Run {
       return error;
     }
     const auto length = static_cast<std::int64_t>(prompts->front()->tokens.size());
+    if (const auto& tools = prompts->front()->tools) {
+      state_.metrics->OnToolSelection(static_cast<std::int64_t>(tools->offered),
+                                      static_cast<std::int64_t>(tools->names.size()));
+    }
     state_.metrics->OnAccepted(request.n, request.max_tokens.value_or(model_->max_context - length));
     round_ = std::move(round);
     return std::nullopt;

@@ -10,7 +10,9 @@
 
 #include "base/clock.h"
 #include "serve/chat_prompt.h"
+#include "serve/thinking.h"
 #include "serve/tool_constraint.h"
+#include "serve/tools/prompt.h"
 
 namespace strata::serve {
 namespace {
@@ -34,6 +36,41 @@ Prompt CompletionPrompt(const LoadedModel& model, const GenerateRequest& request
   return {.text = text,
           .tokens = model.tokenizer().Encode(
               text, {.add_special_tokens = request.add_special_tokens, .parse_special = true})};
+}
+
+/// Leaves out of `input` the tools that its prompt shall not carry, and tells the model the names of some of them.
+/// Nothing where it carries all.
+std::optional<CarriedTools> CarryTools(const LoadedModel& model, const ToolUse& use, ChatInput& input) {
+  const auto offered = input.variables->find("tools");
+  if (offered == input.variables->end() || !offered->is_array()) return std::nullopt;
+  SelectionRules rules{.max_tokens = use.max_prompt_tokens.value_or(model.max_tool_tokens)};
+  rules.always.insert(use.choice.allowed.begin(), use.choice.allowed.end());
+  if (use.tools) {
+    for (const tools::Tool& tool : use.tools->all()) {
+      if (tool.deferred) rules.deferred.insert(tool.name);
+    }
+  }
+  const ToolSelection selection = SelectTools(rules, *offered, input.variables->at("messages"), *model.tool_tokens);
+  if (selection.left_out.empty()) return std::nullopt;
+  CarriedTools carried{.names = {}, .offered = offered->size()};
+  auto variables = std::make_shared<nlohmann::ordered_json>(*input.variables);
+  nlohmann::ordered_json kept = nlohmann::ordered_json::array();
+  for (const std::size_t tool : selection.carried) {
+    carried.names.push_back(ToolNameOf((*offered)[tool]));
+    kept.push_back((*offered)[tool]);
+  }
+  if (use.tools) {
+    const std::string others = TellOthers(rules, selection, *offered, model.tokenizer());
+    if (!others.empty()) tools::AddInstructions(others, model.ChatFor(input).takes_system, variables->at("messages"));
+  }
+  // Without any, a template must not announce tools.
+  if (kept.empty()) {
+    variables->erase("tools");
+  } else {
+    (*variables)["tools"] = std::move(kept);
+  }
+  input.variables = std::move(variables);
+  return carried;
 }
 
 /// Keeps the last tokens, as truncate_prompt_tokens asks.
@@ -80,34 +117,35 @@ std::expected<void, ApiError> CheckTokens(const LoadedModel& model, const std::s
 
 bool IsResult(const nlohmann::ordered_json& message) { return message.value("role", "") == "tool"; }
 
-/// The conversation with the special tokens hidden that are written in what tools return and in what tools are said to
-/// be; nothing where there are none.
-std::optional<ChatInput> HideData(const SpecialTexts& specials, const ChatInput& input) {
+/// Hides the special tokens that are written in what tools return and in what tools are said to be. False where there
+/// are none, and `input` is as it was.
+bool HideData(const SpecialTexts& specials, ChatInput& input) {
   const auto& variables = *input.variables;
   const auto has = [&](const char* name) { return variables.contains(name) && specials.Has(variables[name]); };
   const auto result_has = [&](const auto& message) { return IsResult(message) && specials.Has(message); };
-  if (!has("tools") && !std::ranges::any_of(variables.at("messages"), result_has)) return std::nullopt;
-  ChatInput hidden = input;
-  hidden.variables = std::make_shared<nlohmann::ordered_json>(variables);
-  if (variables.contains("tools")) specials.Hide((*hidden.variables)["tools"]);
-  for (auto& message : hidden.variables->at("messages")) {
+  if (!has("tools") && !std::ranges::any_of(variables.at("messages"), result_has)) return false;
+  auto hidden = std::make_shared<nlohmann::ordered_json>(variables);
+  if (hidden->contains("tools")) specials.Hide((*hidden)["tools"]);
+  for (auto& message : hidden->at("messages")) {
     if (IsResult(message)) specials.Hide(message);
   }
-  return hidden;
+  input.variables = std::move(hidden);
+  return true;
 }
 
 }  // namespace
 
-std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input) {
+std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input, const ToolUse& use) {
   if (!model.chat) {
     return Refuse("messages", "no_chat_template",
                   "The model has no chat template, so it cannot take messages; /v1/completions takes a prompt.");
   }
-  const std::optional<ChatInput> hidden = HideData(*model.specials, input);
-  const ChatInput& shown = hidden ? *hidden : input;
-  auto text = RenderChat(model.ChatFor(shown), *model.dialect, shown, model.tokenizer(), UnixSeconds());
+  ChatInput shown = input;
+  std::optional<CarriedTools> carried = CarryTools(model, use, shown);
+  const bool hidden = HideData(*model.specials, shown);
+  auto text = RenderChat(model.ChatFor(input), *model.dialect, shown, model.tokenizer(), UnixSeconds());
   if (!text) return std::unexpected(ToApiError(text.error()));
-  Prompt prompt{.text = std::move(*text), .tokens = {}};
+  Prompt prompt{.text = std::move(*text), .tokens = {}, .tools = std::move(carried)};
   prompt.tokens = hidden ? model.specials->Encode(prompt.text, input.add_special_tokens)
                          : model.tokenizer().Encode(
                                prompt.text, {.add_special_tokens = input.add_special_tokens, .parse_special = true});
@@ -117,12 +155,16 @@ std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const Cha
 std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, GenerateRequest& request) {
   std::vector<Prompt> made;
   if (request.chat) {
-    auto prompt = RenderPrompt(model, request.chat_input);
+    auto prompt = RenderPrompt(model, request.chat_input, request.tool_use);
     if (!prompt) {
       if (prompt.error().param == "messages") prompt.error().param = request.prompt_field;
       return std::unexpected(std::move(prompt.error()));
     }
-    ConstrainAnswer(model, ReasoningOf(model, *prompt), request);
+    const tools::ReasoningState reasoning = ReasoningOf(model, *prompt);
+    ConstrainAnswer(model, reasoning, request);
+    if (const Status status = LimitThinking(model, reasoning, request); !status) {
+      return std::unexpected(ToApiError(status.error()));
+    }
     made.push_back(std::move(*prompt));
   }
   for (const PromptInput& input : request.prompts) made.push_back(CompletionPrompt(model, request, input));
@@ -149,7 +191,8 @@ std::expected<Prompts, ApiError> PreparePrompts(const LoadedModel& model, Genera
 
 AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
                               std::uint64_t id_seed) {
-  if (!request.chat || (!request.tool_use.tools && model.reasoning == nullptr)) return {};
+  const bool reads = request.tool_use.tools || model.reasoning != nullptr || model.dialect->MarksContent();
+  if (!request.chat || !reads) return {};
   const tools::ReasoningState reasoning = ReasoningOf(model, prompt);
   return {.parser = model.dialect->MakeParser(request.tool_use.tools, {.reasoning = reasoning.format,
                                                                        .reasoning_open = reasoning.open,
@@ -190,6 +233,7 @@ Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request
       work.cache_salt = request.cache_salt;
       work.tenant = request.tenant;
       work.grammar = grammar;
+      work.thinking = request.thinking_limit;
       STRATA_TRY(const RequestId id, engine_->Submit(std::move(work)));
       ids_.push_back(id);
       running_.push_back(true);

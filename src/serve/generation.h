@@ -16,18 +16,19 @@
 
 namespace strata::serve {
 
-/// A conversation as the model gets it. Errors: 400, param "messages": no chat template, the template's own error.
-std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input);
+/// A conversation as the model gets it, with as many of its tools as a prompt may carry (tool_selection.h); what `use`
+/// counts on is always there. Errors: 400, param "messages": no chat template, the template's own error.
+std::expected<Prompt, ApiError> RenderPrompt(const LoadedModel& model, const ChatInput& input, const ToolUse& use = {});
 
 /// The request's prompts as tokens, in the request's order; sampling.max_tokens, the log-probabilities that the answer
-/// needs, and the constraint that its tools need are filled in. Errors: 400 naming the field: no chat template, the
-/// template's own error, a prompt that is empty or longer than the context, max_tokens beyond what is left of it, a
-/// token outside of the vocabulary.
+/// needs, the constraint that its tools need, and the limit of its thoughts are filled in. Errors: 400 naming the
+/// field: no chat template, the template's own error, a prompt that is empty or longer than the context, max_tokens
+/// beyond what is left of it, a token outside of the vocabulary.
 std::expected<std::vector<std::shared_ptr<const Prompt>>, ApiError> PreparePrompts(const LoadedModel& model,
                                                                                    GenerateRequest& request);
 
-/// For one choice of a request: none where the model neither thinks nor may call a tool. `id_seed` makes its calls'
-/// ids.
+/// For one choice of a request: none where the model neither thinks nor may call a tool, and writes content as it is.
+/// `id_seed` makes its calls' ids.
 AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& request, const Prompt& prompt,
                               std::uint64_t id_seed);
 

@@ -3,6 +3,7 @@
 
 #include "serve/field_table.h"
 #include "serve/request.h"
+#include "serve/tool_list.h"
 
 namespace strata::serve {
 namespace {
@@ -31,11 +32,25 @@ Status CheckPart(const Json& part, const std::string& path) {
   return {};
 }
 
+bool IsCustom(const Json& call) {
+  const auto type = call.find("type");
+  return type != call.end() && *type == "custom";
+}
+
 Status CheckToolCalls(const Json& calls, const std::string& path) {
   if (!calls.is_array()) return BadField(path, "must be an array, not {}", calls.type_name());
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const std::string call_path = fmt::format("{}[{}]", path, i);
     if (!calls[i].is_object()) return BadField(call_path, "must be an object");
+    if (IsCustom(calls[i])) {
+      const std::string custom_path = call_path + ".custom";
+      if (!calls[i].contains("custom") || !calls[i]["custom"].is_object()) {
+        return BadField(custom_path, "must be an object");
+      }
+      STRATA_CHECK(CheckMembers(calls[i]["custom"], custom_path, {"name", "input"}));
+      for (const char* member : {"name", "input"}) STRATA_CHECK(StringMember(calls[i]["custom"], custom_path, member));
+      continue;
+    }
     const auto function = calls[i].find("function");
     if (function == calls[i].end() || !function->is_object())
       return BadField(call_path + ".function", "must be an object");
@@ -94,14 +109,29 @@ Status CheckMessage(const Json& message, const std::string& path) {
   return {};
 }
 
+/// Calls of custom tools as calls of the functions that they are to models.
+void WriteCustomCalls(Json& message) {
+  const auto calls = message.find("tool_calls");
+  if (calls == message.end() || calls->is_null()) return;
+  for (Json& call : *calls) {
+    if (!IsCustom(call)) continue;
+    const Json custom = call["custom"];
+    call.erase("custom");
+    call["type"] = "function";
+    call["function"] = {{"name", custom["name"]}, {"arguments", CustomArguments(custom["input"].get<std::string>())}};
+  }
+}
+
 }  // namespace
 
-Status CheckMessages(const nlohmann::ordered_json& messages) {
+Result<Json> ReadMessages(Json messages) {
   if (!messages.is_array()) return BadField("messages", "must be an array, not {}", messages.type_name());
   if (messages.empty()) return BadField("messages", "must not be empty");
-  for (std::size_t i = 0; i < messages.size(); ++i)
+  for (std::size_t i = 0; i < messages.size(); ++i) {
     STRATA_CHECK(CheckMessage(messages[i], fmt::format("messages[{}]", i)));
-  return {};
+    WriteCustomCalls(messages[i]);
+  }
+  return messages;
 }
 
 }  // namespace strata::serve

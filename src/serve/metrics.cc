@@ -96,6 +96,12 @@ struct Metrics::Model {
                                         .Labels(labels)
                                         .Register(registry)
                                         .Add({});
+  prometheus::Counter& AddCounter(const std::string& name, const std::string& help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Labels(labels).Register(registry).Add({});
+  }
+  prometheus::Counter& selections = AddCounter("strata:tool_selections_total", "Requests with more tools than fit");
+  prometheus::Counter& tools_offered = AddCounter("strata:tools_offered_total", "Tools of those requests");
+  prometheus::Counter& tools_carried = AddCounter("strata:tools_carried_total", "Tools that their prompts carried");
   prometheus::Histogram& step_tokens = AddHistogram("iteration_tokens_total", "Tokens of an engine step", kStepTokens);
   prometheus::Histogram& params_n = AddHistogram("request_params_n", "n of requests", kChoices);
   prometheus::Histogram& max_generation;
@@ -192,6 +198,14 @@ void Metrics::OnAccepted(int n, std::int64_t max_tokens) {
   model->params_n.Observe(n);
   model->params_max_tokens.Observe(static_cast<double>(max_tokens));
   model->max_generation.Observe(static_cast<double>(max_tokens));
+}
+
+void Metrics::OnToolSelection(std::int64_t offered, std::int64_t carried) {
+  Model* model = model_;
+  if (model == nullptr) return;
+  model->selections.Increment();
+  model->tools_offered.Increment(static_cast<double>(offered));
+  model->tools_carried.Increment(static_cast<double>(carried));
 }
 
 void Metrics::OnFirstToken(double seconds) {

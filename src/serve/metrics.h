@@ -30,6 +30,8 @@ class Metrics : public EngineObserver {
 
   /// One API request that was accepted: its n and max_tokens.
   void OnAccepted(int n, std::int64_t max_tokens);
+  /// One request whose prompt does not carry all of its tools.
+  void OnToolSelection(std::int64_t offered, std::int64_t carried);
   /// The first token of a choice, since the request had arrived.
   void OnFirstToken(double seconds);
   /// The time from one token of a choice to its next.

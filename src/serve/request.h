@@ -35,8 +35,20 @@ struct ChatInput {
 struct ToolUse {
   std::shared_ptr<const tools::ToolSet> tools;  ///< null: there are none, or none may be called
   tools::ToolChoice choice;
-  bool parallel = true;      ///< false: one call at most
-  bool constrained = false;  ///< the client counts on which tool is called, or on arguments that fit their schema
+  bool parallel = true;  ///< false: one call at most
+  /// The client counts on which tool is called, on arguments that fit their schema, or on a text of a custom format.
+  bool constrained = false;
+  /// Of the tools that the prompt carries, in the place of the server's.
+  std::optional<std::int64_t> max_prompt_tokens = {};
+  std::shared_ptr<const tools::ToolSet> registered = {};  ///< the operator's, which the request may name; null: none
+};
+
+/// What a chat request says of how much the model is to think.
+struct Thinking {
+  std::optional<bool> wanted = {};          ///< whether it is to think at all
+  std::string effort = {};                  ///< none, minimal, low, medium, high, xhigh, max; "" = nothing is said
+  std::optional<std::int64_t> budget = {};  ///< tokens, at most
+  std::string param = {};                   ///< the field that says so
 };
 
 using PromptInput = std::variant<std::string, std::vector<TokenId>>;
@@ -47,6 +59,7 @@ struct GenerateRequest {
   std::string model;
   ChatInput chat_input;              ///< chat
   ToolUse tool_use;                  ///< chat
+  Thinking thinking;                 ///< chat
   std::vector<PromptInput> prompts;  ///< completions; not empty
   bool add_special_tokens = true;    ///< completions
 
@@ -62,6 +75,8 @@ struct GenerateRequest {
   std::optional<int> prompt_logprobs;         ///< vLLM's field of its own
   std::optional<grammar::Format> constraint;  ///< what the answer's text must be
   std::string constraint_param;               ///< the field that says so
+  /// What the engine holds the model's thoughts to; filled in when the prompt is known.
+  std::optional<ThinkingBudget> thinking_limit;
   TextStreamOptions text;
   bool echo = false;
   bool stream = false;
@@ -85,8 +100,9 @@ struct DetokenizeRequest {
   std::vector<TokenId> tokens;
 };
 
-/// `defaults` are the model's; the request's own fields win.
-Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults = {});
+/// `defaults` are the model's; the request's own fields win. `registered`: ToolUse's.
+Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults = {},
+                                         std::shared_ptr<const tools::ToolSet> registered = nullptr);
 Result<GenerateRequest> ParseCompletionRequest(std::string_view body, const GenerationDefaults& defaults = {});
 Result<TokenizeRequest> ParseTokenizeRequest(std::string_view body);
 Result<DetokenizeRequest> ParseDetokenizeRequest(std::string_view body);
@@ -95,7 +111,8 @@ Result<DetokenizeRequest> ParseDetokenizeRequest(std::string_view body);
 /// costs 10^12 comparisons where order is kept). Errors: kInvalidArgument with line and column.
 Result<nlohmann::ordered_json> ParseJsonObject(std::string_view body);
 
-/// tools: a list of functions, checked; `offered` gets them with parameters where they have none, as templates expect.
+/// tools: functions and custom tools, checked; `offered` gets them as templates expect them: as functions, with
+/// parameters where they have none.
 Status ReadTools(const nlohmann::ordered_json& value, ToolUse& use, nlohmann::ordered_json& offered);
 /// tool_choice; whether its tools exist is for CheckToolUse.
 Status ReadToolChoice(const nlohmann::ordered_json& value, ToolUse& use);
@@ -103,7 +120,8 @@ Status ReadToolChoice(const nlohmann::ordered_json& value, ToolUse& use);
 /// they need a constraint is use.constrained.
 Status CheckToolUse(ToolUse& use);
 
-/// messages: roles, contents and parts, checked; text parts stay parts (templates know them).
-Status CheckMessages(const nlohmann::ordered_json& messages);
+/// messages: roles, contents and parts, checked, as templates take them: text parts stay parts (templates know them),
+/// calls of custom tools become calls of functions.
+Result<nlohmann::ordered_json> ReadMessages(nlohmann::ordered_json messages);
 
 }  // namespace strata::serve

@@ -22,6 +22,18 @@ void AppendConstraintFields(std::vector<Field<GenerateRequest>>& table);
 Status ConstrainBySchema(const Json& value, const std::string& path, GenerateRequest& request);
 Status ConstrainToObject(const std::string& path, GenerateRequest& request);
 
+/// reasoning_effort and its relatives.
+void AppendThinkingFields(std::vector<Field<GenerateRequest>>& table);
+/// How hard to think, if at all: Anthropic's effort; and OpenAI's, which also says whether.
+Status ReadEffort(const Json& value, const std::string& path, Thinking& thinking);
+Status ReadReasoningEffort(const Json& value, const std::string& path, Thinking& thinking);
+void AskForThinking(bool wanted, const std::string& path, Thinking& thinking);
+/// Errors: kInvalidArgument: a second budget.
+Status GrantThinking(std::int64_t tokens, const std::string& path, Thinking& thinking);
+/// Says all this to the chat template, by the names that templates have for it, but for what the request itself gives
+/// it (chat_template_kwargs).
+void TellTemplateOfThinking(GenerateRequest& request);
+
 /// stop: a string, or up to 16 of them.
 Status ReadStop(const Json& value, const std::string& path, GenerateRequest& request);
 
@@ -43,17 +55,10 @@ inline Json& Variables(ChatInput& input) {
   return *input.variables;
 }
 
-/// Whether the model is to think before it answers, by the names that templates have for it.
-inline void AskForReasoning(ChatInput& input, bool wanted) {
-  Variables(input)["enable_thinking"] = wanted;
-  Variables(input)["thinking"] = wanted;
-}
-
 template <class Request, class Get>
 void AppendChatInputFields(std::vector<Field<Request>>& table, Get input) {
   table.push_back({"messages", [input](const Json& v, const std::string&, Request& r) -> Status {
-                     STRATA_CHECK(CheckMessages(v));
-                     Variables(input(r))["messages"] = v;
+                     STRATA_TRY(Variables(input(r))["messages"], ReadMessages(v));
                      return {};
                    }});
   table.push_back({"chat_template_kwargs", [input](const Json& v, const std::string& path, Request& r) -> Status {

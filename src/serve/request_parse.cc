@@ -12,6 +12,7 @@ std::vector<Field<R>> MakeChatTable() {
   std::vector<Field<R>> t;
   AppendCommonFields(t);
   AppendChatInputFields(t, ChatOf);
+  AppendThinkingFields(t);
   t.push_back(BoolField<R>("add_special_tokens", [](R& r) -> bool& { return r.chat_input.add_special_tokens; }));
   const auto max_tokens = [](R& r) -> std::optional<std::int64_t>& { return r.max_tokens; };
   t.push_back(IntegerField<R>("max_tokens", 0, INT32_MAX, max_tokens));
@@ -32,17 +33,18 @@ std::vector<Field<R>> MakeChatTable() {
   t.push_back(
       {"tool_choice", [](const Json& v, const std::string&, R& r) -> Status { return ReadToolChoice(v, r.tool_use); }});
   t.push_back(BoolField<R>("parallel_tool_calls", [](R& r) -> bool& { return r.tool_use.parallel; }));
+  t.push_back(IntegerField<R>("max_tool_tokens", 0, INT32_MAX,
+                              [](R& r) -> std::optional<std::int64_t>& { return r.tool_use.max_prompt_tokens; }));
   t.push_back(RefusedField<R>("functions", {"[]"}));
   t.push_back(RefusedField<R>("function_call", {"\"none\""}));
   t.push_back(RefusedField<R>("modalities", {R"(["text"])"}));
   t.push_back(RefusedField<R>("store", {"false"}));
-  t.push_back(RefusedField<R>("reasoning_effort", {"\"none\""}));
   t.push_back(RefusedField<R>("verbosity", {"\"medium\""}));
   t.push_back(RefusedField<R>("echo", {"false"}));
   t.push_back(RefusedField<R>("include_reasoning", {"true"}));
   t.push_back(AcceptedField<R>("prediction", JsonType::kObject));  // OpenAI's guess at the answer: speed, not content
   for (const std::string_view name :
-       {"audio", "web_search_options", "moderation", "chat_template", "mm_processor_kwargs", "thinking_token_budget"}) {
+       {"audio", "web_search_options", "moderation", "chat_template", "mm_processor_kwargs"}) {
     t.push_back(RefusedField<R>(name));
   }
   return t;
@@ -115,12 +117,14 @@ void ApplyDefaults(const GenerationDefaults& defaults, SamplingParams& sampling)
   if (defaults.repetition_penalty) sampling.repetition_penalty = *defaults.repetition_penalty;
 }
 
-Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults) {
+Result<GenerateRequest> ParseChatRequest(std::string_view body, const GenerationDefaults& defaults,
+                                         std::shared_ptr<const tools::ToolSet> registered) {
   static const std::vector<Field<R>> table = MakeChatTable();
   STRATA_TRY(const Json json, ParseJsonObject(body));
   R request;
   request.chat = true;
   request.prompt_field = "messages";
+  request.tool_use.registered = std::move(registered);
   Variables(request.chat_input);
   ApplyDefaults(defaults, request.sampling);
   STRATA_CHECK(ReadFields(json, table, request));
@@ -142,6 +146,7 @@ Result<GenerateRequest> ParseChatRequest(std::string_view body, const Generation
     request.max_tokens = new_limit->get<std::int64_t>();
   STRATA_CHECK(CheckToolUse(request.tool_use));
   request.chat_input.may_call_tools = request.tool_use.tools != nullptr;
+  TellTemplateOfThinking(request);
   STRATA_CHECK(CheckTogether(json, request));
   return request;
 }

@@ -1,5 +1,6 @@
 // tools, tool_choice: what a client may offer, and what it may ask for.
 #include <algorithm>
+#include <span>
 
 #include "serve/field_table.h"
 #include "serve/request.h"
@@ -8,17 +9,15 @@
 namespace strata::serve {
 namespace {
 
-Status CheckType(const Json& value, const std::string& path) {
+/// The type of a tool, which is also what the member with everything else is called.
+Result<const char*> TypeOf(const Json& value, const std::string& path) {
   if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
   const auto type = value.find("type");
   if (type == value.end()) return BadField(path + ".type", "is missing");
-  if (*type == "function") return {};
-  if (*type == "custom") {
-    return std::unexpected(
-        Error(ErrorCode::kUnsupported, path + ".type: tools of type \"custom\" are not supported yet")
-            .WithParam(path + ".type"));
+  for (const char* known : {"function", "custom"}) {
+    if (*type == known) return known;
   }
-  return BadField(path + ".type", "must be \"function\", not {}", type->dump());
+  return BadField(path + ".type", "must be \"function\" or \"custom\", not {}", type->dump());
 }
 
 /// The object under `key`, whose members are all among `known`.
@@ -42,16 +41,34 @@ Status ReadName(const Json& function, const std::string& path, std::string& name
   return ReadString(*value, path + ".name", name);
 }
 
-Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
-  STRATA_CHECK(CheckType(value, path));
-  for (const auto& [name, ignored] : value.items()) {
-    if (name != "type" && name != "function") return BadField(path + "." + name.substr(0, 100), "unknown field");
+Status ReadCustom(const Json& value, const std::string& path, tools::Tool& tool) {
+  STRATA_TRY(const Json* custom, Member(value, "custom", path, {"name", "description", "format"}));
+  const std::string custom_path = path + ".custom";
+  STRATA_CHECK(ReadName(*custom, custom_path, tool.name));
+  const auto description = custom->find("description");
+  if (description != custom->end() && !description->is_null()) {
+    STRATA_CHECK(ReadString(*description, custom_path + ".description", tool.description));
   }
+  const auto format = custom->find("format");
+  return ReadCustomFormat(format == custom->end() ? Json() : *format, custom_path + ".format", true, tool);
+}
+
+Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
+  STRATA_TRY(const std::string_view type, TypeOf(value, path));
+  for (const auto& [name, ignored] : value.items()) {
+    if (name != "type" && name != "defer_loading" && name != type) {
+      return BadField(path + "." + name.substr(0, 100), "unknown field");
+    }
+  }
+  if (const auto deferred = value.find("defer_loading"); deferred != value.end() && !deferred->is_null()) {
+    STRATA_CHECK(ReadBool(*deferred, path + ".defer_loading", tool.deferred));
+  }
+  if (type == "custom") return ReadCustom(value, path, tool);
   STRATA_TRY(const Json* function, Member(value, "function", path, {"name", "description", "parameters", "strict"}));
   const std::string function_path = path + ".function";
   STRATA_CHECK(ReadName(*function, function_path, tool.name));
   for (const auto& [name, field] : function->items()) {
-    const std::string field_path = function_path + "." + name;
+    const std::string field_path = fmt::format("{}.{}", function_path, name);
     if (field.is_null()) continue;
     if (name == "description") STRATA_CHECK(ReadString(field, field_path, tool.description));
     if (name == "parameters") STRATA_CHECK(ReadToolParameters(field, field_path, tool));
@@ -60,11 +77,11 @@ Status ReadTool(const Json& value, const std::string& path, tools::Tool& tool) {
   return {};
 }
 
-/// {"type": "function", "function": {"name": ...}}
+/// {"type": "function", "function": {"name": ...}}, or the same with "custom".
 Status ReadNamed(const Json& value, const std::string& path, std::string& name) {
-  STRATA_CHECK(CheckType(value, path));
-  STRATA_TRY(const Json* function, Member(value, "function", path, {"name"}));
-  return ReadName(*function, path + ".function", name);
+  STRATA_TRY(const char* type, TypeOf(value, path));
+  STRATA_TRY(const Json* named, Member(value, type, path, {"name"}));
+  return ReadName(*named, fmt::format("{}.{}", path, type), name);
 }
 
 Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice& choice) {
@@ -77,14 +94,27 @@ Status ReadAllowed(const Json& value, const std::string& path, tools::ToolChoice
 Status ReadTools(const Json& value, ToolUse& use, Json& offered) {
   if (!value.is_array()) return BadField("tools", "must be an array, not {}", value.type_name());
   ToolList list;
-  offered = value;
+  offered = Json::array();
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string path = fmt::format("tools[{}]", i);
+    if (IsToolSearch(value[i])) continue;
+    if (IsRegistered(value[i])) {
+      const std::size_t before = list.tools().size();
+      STRATA_CHECK(list.AddRegistered(value[i], path, use.registered.get()));
+      for (const tools::Tool& tool : std::span(list.tools()).subspan(before)) offered.push_back(OfferedTool(tool));
+      continue;
+    }
     tools::Tool tool;
     STRATA_CHECK(ReadTool(value[i], path, tool));
-    STRATA_CHECK(list.Add(std::move(tool), path + ".function.name"));
-    Json& parameters = offered[i]["function"]["parameters"];
-    if (parameters.is_null()) parameters = {{"type", "object"}, {"properties", Json::object()}};
+    // As the client wrote it: a prompt depends on the order of members.
+    Json& one = offered.emplace_back(value[i]);
+    one.erase("defer_loading");
+    if (tool.input) {
+      one = OfferedTool(tool);
+    } else if (Json& parameters = one["function"]["parameters"]; parameters.is_null()) {
+      parameters = {{"type", "object"}, {"properties", Json::object()}};
+    }
+    STRATA_CHECK(list.Add(std::move(tool), fmt::format("{}.{}.name", path, value[i]["type"].get<std::string>())));
   }
   std::move(list).Finish(use);
   return {};
@@ -105,8 +135,9 @@ Status CheckToolUse(ToolUse& use) {
   }
   if (use.choice.mode == Mode::kNone) use.tools = nullptr;
   if (!use.tools) return {};
-  use.constrained = use.choice.mode == Mode::kRequired || !use.choice.allowed.empty() ||
-                    std::ranges::any_of(use.tools->all(), &tools::Tool::strict);
+  use.constrained =
+      use.choice.mode == Mode::kRequired || !use.choice.allowed.empty() ||
+      std::ranges::any_of(use.tools->all(), [](const tools::Tool& tool) { return tool.strict || tool.input; });
   return {};
 }
 

@@ -43,6 +43,51 @@ class Api : public testing::Test {
   }
 };
 
+std::string WeatherAndOthers(int others) {
+  std::string tools = R"({"type":"function","function":{"name":"get_weather","description":"Weather of a city",
+      "parameters":{"type":"object","properties":{"u":{"enum":["C","F"]}},"required":["u"],"additionalProperties":false}}})";
+  for (int i = 0; i < others; ++i) {
+    tools = fmt::format(R"({{"type":"function","function":{{"name":"other_{}"}}}},{})", i, tools);
+  }
+  return R"(,"tools":[)" + tools + "]";
+}
+
+json AskChat(const Running& running, const std::string& body) {
+  const TestResponse response = TestClient(running.port()).Ask("POST", kChat, body);
+  EXPECT_EQ(response.status, 200) << response.body;
+  return response.Json();
+}
+
+TEST(ManyTools, APromptCarriesTheToolsThatFit) {
+  const Running running(Options(), {.max_context = 4096});
+  const std::string body = R"({"messages":[{"role":"user","content":"weather?"}],"max_tokens":20,"temperature":0,)"
+                           R"("ignore_eos":true)" +
+                           WeatherAndOthers(3);
+  const json all = AskChat(running, body + "}");
+  EXPECT_FALSE(all.contains("strata"));
+  const json some = AskChat(running, body + R"(,"max_tool_tokens":230})");
+  EXPECT_EQ(some["strata"], json::parse(R"({"tools_offered":4,"tools_carried":["get_weather"]})"));
+  EXPECT_LT(some["usage"]["prompt_tokens"], all["usage"]["prompt_tokens"]);
+  const TestResponse streamed =
+      TestClient(running.port()).Ask("POST", kChat, body + R"(,"max_tool_tokens":230,"stream":true})");
+  EXPECT_THAT(streamed.body, HasSubstr(R"("strata":{"tools_offered":4,"tools_carried":["get_weather"]})"));
+  EXPECT_THAT(TestClient(running.port()).Ask("GET", "/metrics").body, HasSubstr("strata:tools_offered_total"));
+}
+
+TEST(ManyTools, ToolsThatThePromptDoesNotCarryCanBeCalled) {
+  const Running running(Options(), {.max_context = 4096});
+  const json answer =
+      AskChat(running, ChatBody(100, WeatherAndOthers(2) + R"(,"max_tool_tokens":0,"tool_choice":"required")"));
+  EXPECT_EQ(answer["strata"]["tools_carried"], json::array());
+  const std::string name = answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"];
+  EXPECT_TRUE(name.starts_with("other_") || name == "get_weather") << name;
+  const json named = AskChat(
+      running,
+      ChatBody(100, WeatherAndOthers(2) +
+                        R"(,"max_tool_tokens":0,"tool_choice":{"type":"function","function":{"name":"other_1"}})"));
+  EXPECT_EQ(named["strata"]["tools_carried"], json::array({"other_1"}));
+}
+
 TEST_F(Api, Models) {
   const json list = Get("/v1/models");
   EXPECT_EQ(list["object"], "list");

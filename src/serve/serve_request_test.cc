@@ -171,6 +171,27 @@ TEST(Fields, ChatTemplateVariables) {
   EXPECT_TRUE(r.chat_input.add_special_tokens);
 }
 
+TEST(Fields, ThinkingReachesTheTemplateAndTheEngine) {
+  const auto variables = [](const std::string& fields) {
+    nlohmann::ordered_json json = *Parsed(Chat(fields)).chat_input.variables;
+    json.erase("messages");
+    return json.dump();
+  };
+  EXPECT_EQ(variables(R"("reasoning_effort":"low")"),
+            R"({"enable_thinking":true,"thinking":true,"reasoning_effort":"low","thinking_effort":"low"})");
+  EXPECT_EQ(variables(R"("enable_thinking":false)"), R"({"enable_thinking":false,"thinking":false})");
+  EXPECT_EQ(variables(R"("thinking":{"type":"enabled","budget_tokens":7})"),
+            R"({"enable_thinking":true,"thinking":true,"thinking_budget":7})");
+  EXPECT_EQ(variables(R"("thinking_token_budget":9)"), R"({"thinking_budget":9})");
+  // What the client gives the template itself is more particular, wherever it stands.
+  EXPECT_EQ(variables(R"("chat_template_kwargs":{"thinking":"deep"},"reasoning_effort":"none")"),
+            R"({"thinking":"deep","enable_thinking":false,"reasoning_effort":"none","thinking_effort":"none"})");
+  const Thinking thinking = Parsed(Chat(R"("thinking_token_budget":9,"reasoning_effort":"none")")).thinking;
+  EXPECT_EQ(thinking.budget, 9);
+  EXPECT_EQ(thinking.wanted, false);
+  EXPECT_EQ(thinking.param, "thinking_token_budget");
+}
+
 constexpr const char* kTools =
     R"("tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"},"strict":false}},
                 {"type":"function","function":{"name":"mcp.g-h:i/j"}}])";
@@ -188,6 +209,38 @@ TEST(Fields, ToolsReachTheTemplateAndTheParser) {
   const auto& offered = r.chat_input.variables->at("tools");
   EXPECT_EQ(offered[0]["function"]["strict"], false);  // as the client sent it
   EXPECT_EQ(offered[1]["function"]["parameters"]["type"], "object");
+}
+
+TEST(Fields, ToolsMayBeDeferredAndRegistered) {
+  const auto registered = std::make_shared<const tools::ToolSet>(
+      std::vector<tools::Tool>{{.name = "now", .description = "The time"}, {.name = "then"}});
+  const auto read = [&](const std::string& tools, std::shared_ptr<const tools::ToolSet> known) {
+    return ParseChatRequest(Chat(R"("tools":[)" + tools + R"(],"max_tool_tokens":50)"), {}, std::move(known));
+  };
+  const auto all = read(R"({"type":"tool_search"},{"type":"registered"},
+                           {"type":"function","defer_loading":true,"function":{"name":"f"}})",
+                        registered);
+  ASSERT_TRUE(all) << all.error().ToString();
+  ASSERT_EQ(all->tool_use.tools->all().size(), 3U);
+  EXPECT_TRUE(all->tool_use.tools->all()[2].deferred);
+  EXPECT_FALSE(all->tool_use.tools->all()[0].deferred);
+  EXPECT_EQ(all->tool_use.max_prompt_tokens, 50);
+  const auto& offered = all->chat_input.variables->at("tools");
+  EXPECT_EQ(offered[0]["function"]["description"], "The time");
+  EXPECT_FALSE(offered[2].contains("defer_loading"));
+  const auto one = read(R"({"type":"registered","name":"then","defer_loading":true})", registered);
+  ASSERT_TRUE(one) << one.error().ToString();
+  EXPECT_TRUE(one->tool_use.tools->Find("then")->deferred);
+  const auto param = [&](const std::string& tools, std::shared_ptr<const tools::ToolSet> known) {
+    const auto refused = read(tools, std::move(known));
+    return refused ? "accepted" : refused.error().param();
+  };
+  EXPECT_EQ(param(R"({"type":"registered","name":"x"})", registered), "tools[0].name");
+  EXPECT_EQ(param(R"({"type":"registered"})", nullptr), "tools[0]");
+  EXPECT_EQ(param(R"({"type":"registered"},{"type":"registered","name":"now"})", registered), "tools[1].name");
+  EXPECT_EQ(param(R"({"type":"registered","other":1})", registered), "tools[0].other");
+  EXPECT_EQ(param(R"({"type":"function","defer_loading":1,"function":{"name":"f"}})", nullptr),
+            "tools[0].defer_loading");
 }
 
 TEST(Fields, ToolsAreDescribedWhenNoneMayBeCalled) {
@@ -344,30 +397,34 @@ class ChatRefuses : public testing::TestWithParam<Refusal> {};
 TEST_P(ChatRefuses, ByName) { ExpectRefused(ParseChatRequest(Chat(GetParam().fields)), GetParam()); }
 INSTANTIATE_TEST_SUITE_P(
     Fields, ChatRefuses,
-    testing::Values(Refusal{R"("prompt":"x")", "prompt"}, Refusal{R"("logprobs":1)", "logprobs"},
-                    Refusal{R"("top_logprobs":3)", "top_logprobs"},
-                    Refusal{R"("top_logprobs":21,"logprobs":true)", "top_logprobs"},
-                    Refusal{R"("max_completion_tokens":0)", "max_tokens"},
-                    Refusal{R"("chat_template_kwargs":[])", "chat_template_kwargs"},
-                    Refusal{R"("chat_template_kwargs":{"messages":[]})", "chat_template_kwargs.messages"},
-                    Refusal{R"("documents":{})", "documents"},
-                    Refusal{R"("continue_final_message":true,"add_generation_prompt":true)", "continue_final_message"},
-                    Refusal{R"("tools":{})", "tools"}, Refusal{R"("parallel_tool_calls":1)", "parallel_tool_calls"},
-                    Refusal{R"("prediction":"x")", "prediction"},
-                    Refusal{R"("functions":[{"name":"f"}])", "functions", kUnsupported},
-                    Refusal{R"("function_call":"auto")", "function_call", kUnsupported},
-                    Refusal{R"("modalities":["text","audio"])", "modalities", kUnsupported},
-                    Refusal{R"("store":true)", "store", kUnsupported},
-                    Refusal{R"("reasoning_effort":"high")", "reasoning_effort", kUnsupported},
-                    Refusal{R"("verbosity":"low")", "verbosity", kUnsupported},
-                    Refusal{R"("echo":true)", "echo", kUnsupported},
-                    Refusal{R"("include_reasoning":false)", "include_reasoning", kUnsupported},
-                    Refusal{R"("audio":{})", "audio", kUnsupported},
-                    Refusal{R"("web_search_options":{})", "web_search_options", kUnsupported},
-                    Refusal{R"("moderation":{})", "moderation", kUnsupported},
-                    Refusal{R"("chat_template":"x")", "chat_template", kUnsupported},
-                    Refusal{R"("mm_processor_kwargs":{})", "mm_processor_kwargs", kUnsupported},
-                    Refusal{R"("thinking_token_budget":5)", "thinking_token_budget", kUnsupported}));
+    testing::Values(
+        Refusal{R"("prompt":"x")", "prompt"}, Refusal{R"("logprobs":1)", "logprobs"},
+        Refusal{R"("top_logprobs":3)", "top_logprobs"}, Refusal{R"("top_logprobs":21,"logprobs":true)", "top_logprobs"},
+        Refusal{R"("max_completion_tokens":0)", "max_tokens"},
+        Refusal{R"("chat_template_kwargs":[])", "chat_template_kwargs"},
+        Refusal{R"("chat_template_kwargs":{"messages":[]})", "chat_template_kwargs.messages"},
+        Refusal{R"("documents":{})", "documents"},
+        Refusal{R"("continue_final_message":true,"add_generation_prompt":true)", "continue_final_message"},
+        Refusal{R"("tools":{})", "tools"}, Refusal{R"("parallel_tool_calls":1)", "parallel_tool_calls"},
+        Refusal{R"("prediction":"x")", "prediction"},
+        Refusal{R"("functions":[{"name":"f"}])", "functions", kUnsupported},
+        Refusal{R"("function_call":"auto")", "function_call", kUnsupported},
+        Refusal{R"("modalities":["text","audio"])", "modalities", kUnsupported},
+        Refusal{R"("store":true)", "store", kUnsupported}, Refusal{R"("reasoning_effort":"much")", "reasoning_effort"},
+        Refusal{R"("enable_thinking":"yes")", "enable_thinking"},
+        Refusal{R"("thinking_token_budget":-1)", "thinking_token_budget"},
+        Refusal{R"("thinking_token_budget":1,"thinking_budget":1)", "thinking_budget"},
+        Refusal{R"("thinking":true)", "thinking"}, Refusal{R"("thinking":{})", "thinking.type"},
+        Refusal{R"("thinking":{"type":"maybe"})", "thinking.type"},
+        Refusal{R"("thinking":{"type":"disabled","budget_tokens":1})", "thinking.budget_tokens"},
+        Refusal{R"("thinking":{"type":"enabled","budget_tokens":1},"thinking_budget":1)", "thinking_budget"},
+        Refusal{R"("verbosity":"low")", "verbosity", kUnsupported}, Refusal{R"("echo":true)", "echo", kUnsupported},
+        Refusal{R"("include_reasoning":false)", "include_reasoning", kUnsupported},
+        Refusal{R"("audio":{})", "audio", kUnsupported},
+        Refusal{R"("web_search_options":{})", "web_search_options", kUnsupported},
+        Refusal{R"("moderation":{})", "moderation", kUnsupported},
+        Refusal{R"("chat_template":"x")", "chat_template", kUnsupported},
+        Refusal{R"("mm_processor_kwargs":{})", "mm_processor_kwargs", kUnsupported}));
 
 class ToolsRefuse : public testing::TestWithParam<Refusal> {};
 TEST_P(ToolsRefuse, ByPath) {
@@ -379,7 +436,18 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Refusal{R"("tools":[5])", "tools[0]"}, Refusal{R"("tools":[{}])", "tools[0].type"},
         Refusal{R"("tools":[{"type":"web_search"}])", "tools[0].type"},
-        Refusal{R"("tools":[{"type":"custom","custom":{"name":"c"}}])", "tools[0].type", kUnsupported},
+        Refusal{R"("tools":[{"type":"custom"}])", "tools[0].custom"},
+        Refusal{R"("tools":[{"type":"custom","function":{"name":"c"}}])", "tools[0].function"},
+        Refusal{R"("tools":[{"type":"custom","custom":{"name":"c","strict":true}}])", "tools[0].custom.strict"},
+        Refusal{R"("tools":[{"type":"custom","custom":{"name":"a b"}}])", "tools[0].custom.name"},
+        Refusal{R"("tools":[{"type":"custom","custom":{"name":"c","format":"text"}}])", "tools[0].custom.format"},
+        Refusal{R"("tools":[{"type":"custom","custom":{"name":"c","format":{"type":"json"}}}])",
+                "tools[0].custom.format.type"},
+        Refusal{R"("tools":[{"type":"custom","custom":{"name":"c","format":{"type":"grammar"}}}])",
+                "tools[0].custom.format.grammar"},
+        Refusal{R"("tools":[{"type":"custom","custom":{"name":"c","format":{"type":"grammar","grammar":{"syntax":"x",
+                   "definition":"y"}}}}])",
+                "tools[0].custom.format.grammar.syntax"},
         Refusal{R"("tools":[{"type":"function"}])", "tools[0].function"},
         Refusal{R"("tools":[{"type":"function","function":[]}])", "tools[0].function"},
         Refusal{R"("tools":[{"type":"function","function":{"name":"f"},"x":1}])", "tools[0].x"},
@@ -401,7 +469,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"("tool_choice":5)", "tool_choice"}, Refusal{R"("tool_choice":{})", "tool_choice.type"},
         Refusal{R"("tool_choice":{"type":"function"})", "tool_choice.function"},
         Refusal{R"("tool_choice":{"type":"function","function":{}})", "tool_choice.function.name"},
-        Refusal{R"("tool_choice":{"type":"custom","custom":{"name":"c"}})", "tool_choice.type", kUnsupported},
+        Refusal{R"("tool_choice":{"type":"custom","custom":{}})", "tool_choice.custom.name"},
+        Refusal{R"(,"tool_choice":{"type":"custom","custom":{"name":"c"}})", "tool_choice"},
         Refusal{R"("tool_choice":{"type":"allowed_tools"})", "tool_choice.allowed_tools"},
         Refusal{R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"x"}})",
                 "tool_choice.allowed_tools.mode"},

@@ -144,7 +144,8 @@ TEST(ChatJson, WholeResponse) {
       json::parse(R"({"id":"id-1","object":"chat.completion","created":7,"model":"m","system_fingerprint":"fp",
               "choices":[{"index":0,"message":{"role":"assistant","content":"Hi","refusal":null},"logprobs":null,
                           "finish_reason":"length","stop_reason":null}],
-              "usage":{"prompt_tokens":2,"completion_tokens":2,"total_tokens":4,"prompt_tokens_details":{"cached_tokens":1}}})"));
+              "usage":{"prompt_tokens":2,"completion_tokens":2,"total_tokens":4,"prompt_tokens_details":{"cached_tokens":1},
+              "completion_tokens_details":{"reasoning_tokens":0}}})"));
 }
 
 TEST(ChatJson, Chunks) {

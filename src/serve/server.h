@@ -27,6 +27,10 @@ class ChatTemplate;
 
 namespace strata::serve {
 
+namespace tools {
+class ToolSet;
+}
+
 struct ServerOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8000;               ///< 0 = any free one
@@ -35,9 +39,11 @@ struct ServerOptions {
   std::string model_name;                  ///< the id that clients name
   std::vector<std::string> model_aliases;  ///< further ids of the same model
   std::string tool_call_parser;            ///< of tools::Dialects(); empty: as the chat template says
-  std::string reasoning_parser;            ///< of tools::ReasoningFormats(); empty: as the chat template says
-  std::vector<std::string> api_keys;       ///< empty = open to all; each is a tenant of its own
-  bool mcp = false;                        ///< POST /mcp is there
+  std::int64_t max_tool_tokens = 0;        ///< of the tools that a prompt carries; 0: a quarter of the context
+  std::shared_ptr<const tools::ToolSet> registered_tools;  ///< that requests may name; null: none
+  std::string reasoning_parser;       ///< of tools::ReasoningFormats(); empty: as the chat template says
+  std::vector<std::string> api_keys;  ///< empty = open to all; each is a tenant of its own
+  bool mcp = false;                   ///< POST /mcp is there
   /// Servers whose tools requests may have run by this one, and prefixes of URLs of others that they may name.
   std::vector<strata::mcp::ServerConfig> mcp_servers;
   std::vector<std::string> mcp_allowed_urls;

@@ -29,7 +29,8 @@ const tools::Dialect& DialectOf(std::string_view template_source, const Tokenize
   return tools::DetectDialect(special);
 }
 
-/// How the model is talked to, calls tools and thinks: as its templates say, but for what the options say.
+}  // namespace
+
 void FindFormats(const ServerOptions& options, LoadedModel& model) {
   if (model.served->chat_template) model.chat = ProbeTemplate(model.served->chat_template);
   const auto& templates = model.served->file->chat_templates();
@@ -53,8 +54,6 @@ void FindFormats(const ServerOptions& options, LoadedModel& model) {
   }
 }
 
-}  // namespace
-
 const ChatFormat& LoadedModel::ChatFor(const ChatInput& input) const {
   return chat_with_tools && input.variables->contains("tools") ? *chat_with_tools : *chat;
 }
@@ -74,6 +73,8 @@ void ServerState::SetModel(std::shared_ptr<ServedModel> model) {
   if (ends.empty() && model->tokenizer->eos()) ends.push_back(*model->tokenizer->eos());
   loaded->grammars = std::make_unique<GrammarCache>(*model->tokenizer, std::move(ends));
   loaded->specials = std::make_unique<const SpecialTexts>(*model->tokenizer);
+  loaded->tool_tokens = std::make_unique<ToolTokens>(*model->tokenizer);
+  loaded->max_tool_tokens = options.max_tool_tokens > 0 ? options.max_tool_tokens : loaded->max_context / 4;
   loaded->served = std::move(model);
   FindFormats(options, *loaded);
   metrics->SetModel(loaded->served->engine, loaded->max_context);

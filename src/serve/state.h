@@ -20,6 +20,7 @@
 #include "serve/responses/response_store.h"
 #include "serve/server.h"
 #include "serve/special_text.h"
+#include "serve/tool_selection.h"
 
 namespace strata::serve {
 
@@ -36,10 +37,16 @@ struct LoadedModel {
   std::unordered_set<TokenId> markers;
   std::unique_ptr<GrammarCache> grammars;
   std::unique_ptr<const SpecialTexts> specials;
+  std::unique_ptr<ToolTokens> tool_tokens;
+  std::int64_t max_tool_tokens = 0;  ///< of the tools that a prompt carries, unless the request says otherwise
 
   const Tokenizer& tokenizer() const { return *served->tokenizer; }
   const ChatFormat& ChatFor(const ChatInput& input) const;
 };
+
+/// How model.served is talked to, calls tools and thinks, into the rest of `model`: as its templates say, but for what
+/// the options say. Needs no engine.
+void FindFormats(const ServerOptions& options, LoadedModel& model);
 
 class ServerState {
  public:

@@ -35,6 +35,7 @@ inline std::unique_ptr<Tokenizer> TestTokenizer() {
   }();
   static const std::vector<std::int32_t> types = [] {
     std::vector<std::int32_t> list;
+    list.reserve(texts.size());
     for (const std::string& text : texts) list.push_back(text.starts_with("<|") ? 3 : 1);
     return list;
   }();
@@ -54,6 +55,7 @@ struct TestModelOptions {
   std::uint64_t kv_bytes = 0;
   EngineOptions engine = {};
   bool chat = true;  ///< has a template
+  std::string_view chat_template = kTestTemplate;
   GenerationDefaults defaults = {};
 };
 
@@ -80,7 +82,7 @@ inline Result<std::shared_ptr<ServedModel>> MakeTestModel(const TestModelOptions
   model->file = file;
   model->tokenizer = TestTokenizer();
   if (options.chat) {
-    STRATA_TRY(ChatTemplate parsed, ChatTemplate::Parse(kTestTemplate));
+    STRATA_TRY(ChatTemplate parsed, ChatTemplate::Parse(std::string(options.chat_template)));
     model->chat_template = std::make_shared<const ChatTemplate>(std::move(parsed));
   }
   model->engine = std::make_shared<Engine>(std::move(runner), model->tokenizer, options.engine, std::move(observer));

@@ -20,6 +20,7 @@ inline ServerOptions Options() {
   ServerOptions options;
   options.port = 0;
   options.model_name = "tiny";
+  options.max_tool_tokens = 4096;  // of a vocabulary of bytes: every prompt carries all of its tools
   return options;
 }
 

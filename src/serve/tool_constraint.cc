@@ -1,15 +1,24 @@
 #include "serve/tool_constraint.h"
 
+#include <optional>
 #include <utility>
 
 namespace strata::serve {
 namespace {
 
-/// Finds the tool whose schema cannot be held.
-Status CheckSchemas(GrammarCache& grammars, const tools::ToolSet& set) {
-  for (const tools::Tool& tool : set.all()) {
-    if (tool.parameters.is_null()) continue;
-    if (const auto grammar = grammars.Get({.value = grammar::JsonFormat{tool.parameters, {}}}); !grammar) {
+/// What a tool's schema, or its custom format, asks of its arguments; none where it asks for nothing.
+std::optional<grammar::Format> ArgumentsOf(const tools::Tool& tool) {
+  if (tool.input) return grammar::Format{.value = grammar::JsonStringFormat{*tool.input}};
+  if (tool.parameters.is_null()) return std::nullopt;
+  return grammar::Format{.value = grammar::JsonFormat{tool.parameters, {}}};
+}
+
+/// Finds the tool whose arguments cannot be held, among those that may be called.
+Status CheckTools(GrammarCache& grammars, const ToolUse& use) {
+  for (const tools::Tool& tool : use.tools->all()) {
+    const auto format = use.choice.Allows(tool.name) ? ArgumentsOf(tool) : std::nullopt;
+    if (!format) continue;
+    if (const auto grammar = grammars.Get(*format); !grammar) {
       const std::string& path = tool.parameters_path;
       return std::unexpected(
           Error(grammar.error().code(), fmt::format("{}: {}", path, grammar.error().ToString())).WithParam(path));
@@ -33,7 +42,7 @@ void ConstrainAnswer(const LoadedModel& model, const tools::ReasoningState& reas
     request.constraint_param = "tools";
     return;
   }
-  grammar::Format answer = tools::WithThought(std::move(*request.constraint), reasoning);
+  grammar::Format answer = tools::WithThought(model.dialect->Content(std::move(*request.constraint)), reasoning);
   if (use.tools) answer = {.value = grammar::ChoiceFormat{{std::move(answer), calls(Mode::kRequired)}}};
   request.constraint = std::move(answer);
 }
@@ -42,7 +51,7 @@ Result<std::shared_ptr<grammar::Grammar>> CompileConstraint(const LoadedModel& m
   if (!request.constraint) return nullptr;
   auto grammar = model.grammars->Get(*request.constraint);
   if (grammar) return grammar;
-  if (request.tool_use.tools) STRATA_CHECK(CheckSchemas(*model.grammars, *request.tool_use.tools));
+  if (request.tool_use.tools) STRATA_CHECK(CheckTools(*model.grammars, request.tool_use));
   const std::string& field = request.constraint_param;
   return std::unexpected(
       Error(grammar.error().code(), fmt::format("{}: {}", field, grammar.error().ToString())).WithParam(field));

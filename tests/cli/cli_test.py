@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -137,6 +138,51 @@ class Command(unittest.TestCase):
         told = set(re.findall(r"\w+", " ".join(re.findall(r"^      is ([\w, ]+?)  ", table, re.MULTILINE))))
         self.assertTrue(operations)
         self.assertEqual(operations, told)
+
+    def test_tools_check_tells_costs_and_refusals(self):
+        weather = {"type": "function", "function": {"name": "weather", "description": "Weather of a city", "parameters": {
+            "type": "object", "properties": {"city": {"type": "string"}, "day": {"type": "string", "format": "zip"}}}}}
+        odd = {"name": "odd", "input_schema": {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}}
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "tools.json"
+            path.write_text(json.dumps([weather, odd]))
+            result = strata("tools", "check", str(path), "--model", MODEL, "--json")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("1 of 2 schemas are refused", result.stderr)
+            good, bad = json.loads(result.stdout)["tools"]
+            self.assertTrue(good["compiles"])
+            self.assertGreater(good["prompt_tokens"], 20)
+            self.assertGreater(good["mask_us"]["n"], 100)
+            self.assertGreater(good["states"], 10)
+            self.assertEqual(good["warnings"][0]["pointer"], "/properties/day/format")
+            self.assertEqual(bad["refused"]["pointer"], "/properties/a/uniqueItems")
+            table = strata("tools", "check", str(path), "--dialect", "hermes")
+            self.assertIn("refused  /properties/a/uniqueItems: needs items", table.stdout)
+            path.write_text(json.dumps(weather["function"]["parameters"]))
+            self.assertEqual(strata("tools", "check", str(path)).returncode, 0)
+            path.write_text("{")
+            self.assertIn("not JSON", strata("tools", "check", str(path)).stderr)
+            path.write_text(json.dumps([{"name": "a b"}]))
+            self.assertIn("tools[0].name", strata("tools", "check", str(path)).stderr)
+            path.write_text('{"type": "object"}')
+            self.assertIn("no dialect nope", strata("tools", "check", str(path), "--dialect", "nope").stderr)
+
+    def test_eval_tools_scores_cases(self):
+        case = {"id": "simple_0", "question": [[{"role": "user", "content": "Which is the better colour?"}]], "functions": [
+            {"name": "pick.colour", "description": "Picks a colour", "parameters": {
+                "type": "dict", "properties": {"colour": {"type": "string", "enum": ["red"]}}, "required": ["colour"]}}],
+            "ground_truth": [{"pick.colour": {"colour": ["red"]}}]}
+        with tempfile.TemporaryDirectory() as folder:
+            cases, out = pathlib.Path(folder) / "cases.jsonl", pathlib.Path(folder) / "out.jsonl"
+            cases.write_text(json.dumps(case) + "\n" + json.dumps(case | {"id": "irrelevance_0", "ground_truth": None}))
+            result = strata("eval", "tools", MODEL, "--cases", str(cases), "--required", "--out", str(out), "--json")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            scores = {row["category"]: row for row in json.loads(result.stdout)}
+            self.assertEqual(scores["all"]["cases"], 2)
+            self.assertEqual(scores["irrelevance"]["right"], 0)  # a call was required
+            self.assertEqual(len(out.read_text().splitlines()), 2)
+            self.assertIn("no cases to run", strata("eval", "tools", MODEL, "--cases", str(cases), "--categories", "x").stderr)
+            self.assertIn("either MODEL or --base-url", strata("eval", "tools", "--cases", str(cases)).stderr)
 
     def test_greedy_answers_repeat(self):
         arguments = ["run", MODEL, "Name a colour.", "--temperature", "0", "--max-tokens", "16"]

@@ -91,6 +91,20 @@ def test_a_forced_tool():
     assert create(input=[output], previous_response_id=response.id, tools=[WEATHER], tool_choice="none").output_text
 
 
+def test_a_custom_tool():
+    tools = [{"type": "custom", "name": "say", "format": {"type": "grammar", "syntax": "regex", "definition": '"(yes|no)"\n'}}]
+    asked = {"input": "Is the sky blue?", "tools": tools, "tool_choice": {"type": "custom", "name": "say"},
+             "parallel_tool_calls": False, "max_output_tokens": 60}
+    response = create(**asked)
+    call = response.output[-1]
+    assert call.type == "custom_tool_call" and call.name == "say" and call.input in ('"yes"\n', '"no"\n'), call
+    with client.responses.stream(model=MODEL, temperature=0, **asked) as stream:
+        pieces = [event.delta for event in stream if event.type == "response.custom_tool_call_input.delta"]
+        assert "".join(pieces) == stream.get_final_response().output[-1].input == call.input
+    output = {"type": "custom_tool_call_output", "call_id": call.call_id, "output": "ok"}
+    assert create(input=[output], previous_response_id=response.id, tools=tools, tool_choice="none").output_text
+
+
 def test_parsed_formats():
     class Animal(pydantic.BaseModel):
         name: Annotated[str, pydantic.Field(max_length=20)]

@@ -2,6 +2,7 @@
 import asyncio
 import json
 import math
+import re
 
 import openai
 
@@ -133,6 +134,25 @@ def test_tool_calls():
     assert chunks[-1].finish_reason == "tool_calls"
     none = chat(messages=messages, tools=WEATHER, max_tokens=8, tool_choice="none").choices[0]
     assert none.message.tool_calls is None and none.finish_reason != "tool_calls"
+
+
+# Sums of numbers and of differences in brackets.
+SUM = 'start: "(" term ("+" term)~1..3 ")"\nterm: NUMBER | "(" NUMBER "-" NUMBER ")"\nNUMBER: /[0-9]{1,3}/\n'
+
+
+def test_custom_tools():
+    tools = [{"type": "custom", "custom": {"name": "calculate", "description": "Calculates a sum.", "format": {
+        "type": "grammar", "grammar": {"syntax": "lark", "definition": SUM}}}}]
+    asked = {"messages": [{"role": "user", "content": "What is 2 + 3?"}], "tools": tools, "max_tokens": 120,
+             "tool_choice": {"type": "custom", "custom": {"name": "calculate"}}, "parallel_tool_calls": False}
+    choice = chat(**asked).choices[0]
+    call = choice.message.tool_calls[0]
+    assert choice.finish_reason == "tool_calls" and call.type == "custom" and call.custom.name == "calculate"
+    assert re.fullmatch(r"\((?:\d+|\(\d+-\d+\))(?:\+(?:\d+|\(\d+-\d+\))){1,3}\)", call.custom.input), call.custom.input
+    deltas = [t for c in chat(**asked, stream=True) for t in c.choices[0].delta.tool_calls or []]
+    assert deltas[0].type == "custom" and deltas[0].id and "".join(t.custom["input"] for t in deltas) == call.custom.input
+    history = asked["messages"] + [choice.message, {"role": "tool", "tool_call_id": call.id, "content": "5"}]
+    assert chat(messages=history, tools=tools, tool_choice="none").choices[0].message.content
 
 
 def test_models_headers_timeouts():

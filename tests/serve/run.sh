@@ -20,7 +20,7 @@ trap cleanup EXIT
 installed() { [ -f "$1/.made-from" ] && [ "$(cat "$1/.made-from")" = "$(cat "${@:2}" | sha256sum)" ]; }
 venv=$CACHE/test-clients/python
 if ! installed "$venv" "$here/requirements.txt"; then
-  step "Installing the openai and anthropic Python clients"
+  step "Installing the Python clients"
   rm -rf "$venv"
   mkdir -p "$CACHE/test-clients"
   python3 -m venv "$venv"
@@ -29,13 +29,15 @@ if ! installed "$venv" "$here/requirements.txt"; then
 fi
 node=$CACHE/test-clients/node
 if ! installed "$node" "$here/package.json" "$here/package-lock.json"; then
-  step "Installing the openai npm client"
+  step "Installing the npm clients, and the Node.js that they need"
   rm -rf "$node"
   mkdir -p "$node"
   cp "$here/package.json" "$here/package-lock.json" "$node"
   (cd "$node" && npm ci --silent --no-audit --no-fund --omit-lockfile-registry-resolved)
   cat "$here/package.json" "$here/package-lock.json" | sha256sum >"$node/.made-from"
 fi
+cp "$here"/*.mjs "$node/"  # modules are looked for beside the file
+nodejs=$(echo "$node"/node_modules/node-linux-*/bin/node)
 
 # start NAME OPTION...: starts a server, waits until it is ready; sets pid and url.
 start() {
@@ -68,8 +70,10 @@ suite "$venv/bin/python" "$here/openai_sdk_test.py"
 suite "$venv/bin/python" "$here/openai_responses_test.py"
 suite "$venv/bin/python" "$here/anthropic_sdk_test.py"
 suite "$venv/bin/python" "$here/completions_test.py"
-cp "$here/openai_sdk_test.mjs" "$node/"
-suite node "$node/openai_sdk_test.mjs"
+suite "$venv/bin/python" "$here/langchain_test.py"
+suite "$nodejs" "$node/openai_sdk_test.mjs"
+suite "$nodejs" "$node/vercel_ai_test.mjs"
+suite "$nodejs" "$node/openai_agents_test.mjs"
 suite "$venv/bin/python" "$here/random_schemas_test.py" 60
 suite "$venv/bin/python" "$here/isolation_test.py"
 suite "$venv/bin/python" "$here/drain_test.py"  # ends the server by SIGTERM amid streams

@@ -194,6 +194,7 @@ Interpreter::Flow Interpreter::Execute(const Stmt& stmt) {
         break;
       case StmtKind::kWith: {
         std::vector<Value> values;
+        values.reserve(stmt.exprs.size());
         for (const ExprPtr& expr : stmt.exprs) values.push_back(Evaluate(*expr));
         const std::shared_ptr<Scope> saved = scope_;
         scope_ = std::make_shared<Scope>(Scope{saved, {}});
@@ -287,6 +288,7 @@ Value Interpreter::MacroAttribute(const Stmt& stmt, std::string_view attribute) 
   if (attribute == "name") return Value::String(stmt.name);
   if (attribute == "arguments") {
     std::vector<Value> names;
+    names.reserve(stmt.parameters.size());
     for (const auto& [name, id] : stmt.parameters) names.push_back(Value::String(name));
     return Value::Tuple(std::move(names));
   }
@@ -420,6 +422,7 @@ Value Interpreter::EvaluateNode(const Expr& expr) {
     case ExprKind::kTuple:
     case ExprKind::kList: {
       std::vector<Value> items;
+      items.reserve(expr.children.size());
       for (const ExprPtr& item : expr.children) items.push_back(Evaluate(*item));
       return expr.kind == ExprKind::kTuple ? Value::Tuple(std::move(items)) : Value::List(std::move(items));
     }
@@ -555,7 +558,6 @@ Value Interpreter::GetAttribute(const Value& value, const std::string& name) {
 
 Value Interpreter::GetItem(const Value& value, const Value& key) {
   RequireDefined(value);
-  RequireDefined(key);
   if (value.Is(Kind::kDict)) {
     if (const Value* found = value.dict().Find(key)) return *found;
     return key.IsString() ? GetAttribute(value, key.text()) : Value();
@@ -613,6 +615,7 @@ Value Interpreter::Slice(const Value& value, const Expr& slice) {
     return MakeRange(*this, at(begin), at(end), sequence.step * step);
   }
   std::vector<Value> items;
+  items.reserve(picked.size());
   for (const std::size_t i : picked) items.push_back(sequence.items[i]);
   return sequence.type == SequenceType::kTuple ? Value::Tuple(std::move(items)) : Value::List(std::move(items));
 }

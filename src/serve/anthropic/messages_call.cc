@@ -10,7 +10,8 @@
 namespace strata::serve::anthropic {
 
 CallOrError MakeMessagesCall(const CallContext& context, std::string_view body) {
-  auto request = ParseMessagesRequest(body, context.model.served->file->generation_defaults(), /*counting=*/false);
+  auto request = ParseMessagesRequest(body, context.model.served->file->generation_defaults(), /*counting=*/false,
+                                      context.state.options.registered_tools);
   if (!request) return std::unexpected(ToApiError(request.error()));
   MessageHeader header{.id = MakeId("msg_"),
                        .model = request->generate.model,

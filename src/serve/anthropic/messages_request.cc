@@ -8,7 +8,7 @@ namespace {
 using R = MessagesRequest;
 constexpr std::int64_t kLeastBudget = 1024;  // Anthropic's
 
-/// {"type": "enabled", "budget_tokens": 2048}. The budget is a wish: the model thinks as long as it does.
+/// {"type": "enabled", "budget_tokens": 2048}
 Status ReadThinking(const Json& value, const std::string& path, R& r) {
   struct Thinking {
     std::string type, display;
@@ -32,29 +32,23 @@ Status ReadThinking(const Json& value, const std::string& path, R& r) {
     return BadField(path + ".display", "must be \"summarized\" or \"omitted\"");
   }
   r.omit_thinking = thinking.display == "omitted";
-  AskForReasoning(r.generate.chat_input, thinking.type != "disabled");
-  return {};
+  AskForThinking(thinking.type != "disabled", path, r.generate.thinking);
+  if (!thinking.budget) return {};
+  return GrantThinking(*thinking.budget, path + ".budget_tokens", r.generate.thinking);
 }
 
 Status ReadOutputConfig(const Json& value, const std::string& path, R& r) {
-  static const std::vector<Field<R>> table = {{"effort",
-                                               [](const Json& v, const std::string& p, R& request) -> Status {
-                                                 std::string effort;
-                                                 STRATA_CHECK(ReadString(v, p, effort));
-                                                 Variables(request.generate.chat_input)["reasoning_effort"] = effort;
-                                                 return {};
-                                               }},
-                                              {"format", [](const Json& v, const std::string& p, R& request) -> Status {
-                                                 if (!v.is_object())
-                                                   return BadField(p, "must be an object, not {}", v.type_name());
-                                                 STRATA_CHECK(CheckMembers(v, p, {"type", "schema"}));
-                                                 STRATA_TRY(const std::string type, StringMember(v, p, "type"));
-                                                 if (type != "json_schema")
-                                                   return BadField(p + ".type", "must be \"json_schema\"");
-                                                 if (!v.contains("schema"))
-                                                   return BadField(p + ".schema", "is missing");
-                                                 return ConstrainBySchema(v["schema"], p + ".schema", request.generate);
-                                               }}};
+  static const std::vector<Field<R>> table = {
+      {"effort",
+       [](const Json& v, const std::string& p, R& request) { return ReadEffort(v, p, request.generate.thinking); }},
+      {"format", [](const Json& v, const std::string& p, R& request) -> Status {
+         if (!v.is_object()) return BadField(p, "must be an object, not {}", v.type_name());
+         STRATA_CHECK(CheckMembers(v, p, {"type", "schema"}));
+         STRATA_TRY(const std::string type, StringMember(v, p, "type"));
+         if (type != "json_schema") return BadField(p + ".type", "must be \"json_schema\"");
+         if (!v.contains("schema")) return BadField(p + ".schema", "is missing");
+         return ConstrainBySchema(v["schema"], p + ".schema", request.generate);
+       }}};
   if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
   return ReadFields(value, table, r, path + ".");
 }
@@ -106,13 +100,15 @@ bool Has(const Json& body, const char* name) {
 
 }  // namespace
 
-Result<MessagesRequest> ParseMessagesRequest(std::string_view body, const GenerationDefaults& defaults, bool counting) {
+Result<MessagesRequest> ParseMessagesRequest(std::string_view body, const GenerationDefaults& defaults, bool counting,
+                                             std::shared_ptr<const tools::ToolSet> registered) {
   static const std::vector<Field<R>> table = MakeTable();
   STRATA_TRY(const Json json, ParseJsonObject(body));
   R request;
   GenerateRequest& generate = request.generate;
   generate.chat = generate.clip_max_tokens = true;
   generate.prompt_field = "messages";
+  generate.tool_use.registered = std::move(registered);
   ApplyDefaults(defaults, generate.sampling);
   STRATA_CHECK(ReadFields(json, table, request));
   for (const char* required : {"model", "max_tokens", "messages"}) {
@@ -130,6 +126,7 @@ Result<MessagesRequest> ParseMessagesRequest(std::string_view body, const Genera
   Variables(generate.chat_input)["messages"] = conversation.Take();
   STRATA_CHECK(CheckToolUse(generate.tool_use));
   generate.chat_input.may_call_tools = generate.tool_use.tools != nullptr;
+  TellTemplateOfThinking(generate);
   return request;
 }
 

@@ -2,6 +2,7 @@
 // and the conversation in the form that chat templates take.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,8 +21,9 @@ struct MessagesRequest {
 };
 
 /// Errors: kInvalidArgument or kUnsupported with the field's path as param ("messages[0].content[1].type").
-/// `counting`: max_tokens may be absent.
-Result<MessagesRequest> ParseMessagesRequest(std::string_view body, const GenerationDefaults& defaults, bool counting);
+/// `counting`: max_tokens may be absent. `registered`: ToolUse's.
+Result<MessagesRequest> ParseMessagesRequest(std::string_view body, const GenerationDefaults& defaults, bool counting,
+                                             std::shared_ptr<const tools::ToolSet> registered = nullptr);
 
 /// system, a string or text blocks, into the conversation.
 Status ReadSystem(const nlohmann::ordered_json& value, const std::string& path, Conversation& conversation);

@@ -16,6 +16,7 @@ Status CheckType(const Json& v, const std::string& path) {
 std::vector<Field<Tool>> MakeToolTable() {
   std::vector<Field<Tool>> t;
   AppendToolFields(t);
+  t.push_back(BoolField<Tool>("strict", [](Tool& tool) -> bool& { return tool.strict; }));
   t.push_back({"input_schema", ReadToolParameters});
   t.push_back(AcceptedField<Tool>("cache_control", JsonType::kObject));
   t.push_back(AcceptedField<Tool>("eager_input_streaming", JsonType::kBool));
@@ -31,6 +32,11 @@ Status ReadTools(const Json& value, const std::string& path, GenerateRequest& re
   ToolList list;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string tool_path = fmt::format("{}[{}]", path, i);
+    if (IsToolSearch(value[i])) continue;
+    if (IsRegistered(value[i])) {
+      STRATA_CHECK(list.AddRegistered(value[i], tool_path, request.tool_use.registered.get()));
+      continue;
+    }
     if (!value[i].is_object()) return BadField(tool_path, "must be an object, not {}", value[i].type_name());
     // The type first: what else a tool may have depends on it.
     if (const auto type = value[i].find("type"); type != value[i].end())
@@ -42,7 +48,7 @@ Status ReadTools(const Json& value, const std::string& path, GenerateRequest& re
     }
     STRATA_CHECK(list.Add(std::move(tool), tool_path + ".name"));
   }
-  if (!value.empty()) Variables(request.chat_input)["tools"] = list.Offered();
+  if (!list.tools().empty()) Variables(request.chat_input)["tools"] = list.Offered();
   std::move(list).Finish(request.tool_use);
   return {};
 }

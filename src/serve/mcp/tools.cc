@@ -70,7 +70,7 @@ Result<Json> ChatBody(const Json& arguments) {
     conversation.push_back({{"role", role}, {"content", *text}});
   }
   if (!messages.is_null()) {
-    STRATA_CHECK(CheckMessages(messages));  // before the system's message moves their places
+    STRATA_CHECK(ReadMessages(messages));  // before the system's message moves their places
     for (const Json& message : messages) conversation.push_back(message);
   }
   return body;

@@ -49,7 +49,8 @@ class ItemReader {
     }
     if (type == "message") return ReadMessage(item, path);
     if (type == "function_call") return ReadCall(item, path);
-    if (type == "function_call_output") return ReadCallOutput(item, path);
+    if (type == "custom_tool_call") return ReadCustomCall(item, path);
+    if (type == "function_call_output" || type == "custom_tool_call_output") return ReadCallOutput(item, path);
     if (type == "reasoning") return ReadReasoning(item, path);
     if (type == "mcp_list_tools") return mcp_.ReadListTools(item, path);
     if (type == "mcp_call") return mcp_.ReadCall(item, path);
@@ -95,6 +96,16 @@ class ItemReader {
     STRATA_TRY(std::string arguments, StringMember(item, path, "arguments"));
     unanswered_.push_back(id);
     conversation_.AddCall(std::move(id), std::move(name), std::move(arguments));
+    return {};
+  }
+
+  Status ReadCustomCall(const Json& item, const std::string& path) {
+    STRATA_CHECK(CheckMembers(item, path, {"type", "id", "call_id", "name", "input", "status"}));
+    STRATA_TRY(std::string id, StringMember(item, path, "call_id"));
+    STRATA_TRY(std::string name, StringMember(item, path, "name"));
+    STRATA_TRY(const std::string input, StringMember(item, path, "input"));
+    unanswered_.push_back(id);
+    conversation_.AddCustomCall(std::move(id), std::move(name), input);
     return {};
   }
 

@@ -199,6 +199,7 @@ void McpRounds::ReadAnswer() {
                           .arguments = item.text});
         break;
       case Kind::kFunctionCall:
+      case Kind::kCustomCall:
       case Kind::kMcpApprovalRequest:
         left_to_client = true;
         break;

@@ -23,6 +23,8 @@ std::string_view IdPrefix(Kind kind) {
       return "msg_";
     case Kind::kFunctionCall:
       return "fc_";
+    case Kind::kCustomCall:
+      return "ctc_";
     case Kind::kMcpListTools:
       return "mcpl_";
     case Kind::kMcpCall:
@@ -75,6 +77,9 @@ Json ItemJson(const OutputItem& item) {
     case Kind::kFunctionCall:
       return {{"id", item.id},           {"type", "function_call"}, {"status", Name(item.status)},
               {"call_id", item.call_id}, {"name", item.name},       {"arguments", begun ? item.text : ""}};
+    case Kind::kCustomCall:
+      return {{"id", item.id},           {"type", "custom_tool_call"}, {"status", Name(item.status)},
+              {"call_id", item.call_id}, {"name", item.name},          {"input", begun ? item.text : ""}};
     case Kind::kMcpListTools:
       return {{"id", item.id},
               {"type", "mcp_list_tools"},

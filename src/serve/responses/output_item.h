@@ -19,6 +19,7 @@ struct OutputItem {
     kReasoning,
     kMessage,
     kFunctionCall,
+    kCustomCall,          ///< of a tool that takes a text
     kMcpListTools,        ///< what an MCP server offers
     kMcpCall,             ///< of a tool that this server runs
     kMcpApprovalRequest,  ///< such a call, for the client to permit
@@ -26,9 +27,9 @@ struct OutputItem {
   Kind kind = Kind::kMessage;
   std::string id = {};
   ItemStatus status = ItemStatus::kInProgress;
-  std::string text = {};                 ///< of calls: the JSON of their arguments
+  std::string text = {};                 ///< of calls: the JSON of their arguments, or a custom tool's input
   std::string call_id = {};              ///< of calls: what the model's conversation calls them
-  std::string name = {};                 ///< of calls: the function, or the MCP server's tool
+  std::string name = {};                 ///< of calls: the client's tool, or the MCP server's tool
   std::string server_label = {};         ///< MCP
   std::string approval_request_id = {};  ///< kMcpCall: the request that permitted it
   nlohmann::ordered_json tools = nlohmann::ordered_json::array();  ///< kMcpListTools

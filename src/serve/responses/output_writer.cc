@@ -127,7 +127,10 @@ OutputItem OutputWriter::ItemOf(const AnswerBlock& block) const {
   if (block.kind == AnswerBlock::Kind::kReasoning) return {.kind = Kind::kReasoning};
   if (block.kind == AnswerBlock::Kind::kText) return {.kind = Kind::kMessage};
   const auto hosted = hosted_.find(block.name);
-  if (hosted == hosted_.end()) return {.kind = Kind::kFunctionCall, .call_id = block.call_id, .name = block.name};
+  if (hosted == hosted_.end()) {
+    return {
+        .kind = block.custom ? Kind::kCustomCall : Kind::kFunctionCall, .call_id = block.call_id, .name = block.name};
+  }
   return {.kind = hosted->second.needs_approval ? Kind::kMcpApprovalRequest : Kind::kMcpCall,
           .call_id = block.call_id,
           .name = hosted->second.name,
@@ -156,6 +159,8 @@ void OutputWriter::OnText(const AnswerBlock& /*block*/, std::string_view piece) 
       return WriteOfItem("response.output_text.delta", last(), {{"delta", piece}, {"logprobs", Json::array()}});
     case Kind::kFunctionCall:
       return WriteOfItem("response.function_call_arguments.delta", last(), {{"delta", piece}});
+    case Kind::kCustomCall:
+      return WriteOfItem("response.custom_tool_call_input.delta", last(), {{"delta", piece}});
     case Kind::kMcpCall:
       return WriteOfItem("response.mcp_call_arguments.delta", last(), {{"delta", piece}});
     case Kind::kMcpListTools:
@@ -177,6 +182,9 @@ void OutputWriter::OnClose(const AnswerBlock& /*block*/) {
       break;
     case Kind::kFunctionCall:
       WriteOfItem("response.function_call_arguments.done", last(), {{"name", item.name}, {"arguments", item.text}});
+      break;
+    case Kind::kCustomCall:
+      WriteOfItem("response.custom_tool_call_input.done", last(), {{"input", item.text}});
       break;
     case Kind::kMcpCall:
       WriteOfItem("response.mcp_call_arguments.done", last(), {{"arguments", item.text}});

@@ -73,7 +73,8 @@ std::expected<std::unique_ptr<Rounds>, ApiError> MakeRounds(const CallContext& c
 }  // namespace
 
 CallOrError MakeResponseCall(const CallContext& context, std::string_view body) {
-  auto request = ParseResponseRequest(body, context.model.served->file->generation_defaults());
+  auto request = ParseResponseRequest(body, context.model.served->file->generation_defaults(),
+                                      context.state.options.registered_tools);
   if (!request) return std::unexpected(ToApiError(request.error()));
   auto earlier = EarlierItems(context, request->previous_response_id);
   if (!earlier) return std::unexpected(std::move(earlier.error()));

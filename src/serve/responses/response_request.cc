@@ -12,21 +12,14 @@ namespace strata::serve::responses {
 namespace {
 
 using R = ResponseRequest;
-constexpr std::array<std::string_view, 7> kEfforts = {"none", "minimal", "low", "medium", "high", "xhigh", "max"};
 constexpr std::size_t kMaxMetadata = 16, kMaxMetadataKey = 64, kMaxMetadataValue = 512;  // OpenAI's
 
 Status ReadReasoning(const Json& value, const std::string& path, R& r) {
   static const std::vector<Field<R>> table = [] {
     std::vector<Field<R>> t;
     t.push_back({"effort", [](const Json& v, const std::string& p, R& request) -> Status {
-                   std::string effort;
-                   STRATA_CHECK(ReadString(v, p, effort));
-                   if (std::ranges::find(kEfforts, effort) == kEfforts.end()) {
-                     return BadField(p, "must be one of {}", fmt::join(kEfforts, ", "));
-                   }
-                   AskForReasoning(request.generate.chat_input, effort != "none");
-                   Variables(request.generate.chat_input)["reasoning_effort"] = effort;
-                   request.echo["reasoning"]["effort"] = effort;
+                   STRATA_CHECK(ReadReasoningEffort(v, p, request.generate.thinking));
+                   request.echo["reasoning"]["effort"] = v;
                    return {};
                  }});
     // Reasoning is shown as it is: nothing is summarised.
@@ -134,7 +127,7 @@ std::vector<Field<R>> MakeTable() {
                  return {};
                }});
   t.push_back({"tools", [](const Json& v, const std::string& path, R& r) {
-                 return ReadTools(v, path, r.tools, r.echo["tools"]);
+                 return ReadTools(v, path, r.generate.tool_use.registered.get(), r.tools, r.echo["tools"]);
                }});
   // Read when the servers are known.
   t.push_back({"tool_choice", [](const Json& v, const std::string&, R& r) -> Status {
@@ -198,19 +191,27 @@ void FillEcho(ResponseRequest& r) {
   echo["top_p"] = r.generate.sampling.top_p;
 }
 
+/// Of ids, by the types that ReadItems knows.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kIdPrefixes = {{
+    {"message", "msg_"},
+    {"reasoning", "rs_"},
+    {"function_call", "fc_"},
+    {"function_call_output", "fco_"},
+    {"custom_tool_call", "ctc_"},
+    {"custom_tool_call_output", "ctco_"},
+    {"mcp_list_tools", "mcpl_"},
+    {"mcp_call", "mcp_"},
+    {"mcp_approval_request", "mcpr_"},
+    {"mcp_approval_response", "mcpa_"},
+}};
+
 /// The item as it is listed: with type, id and status, its content as parts.
 Json Complete(Json item) {
   Json complete = Json::object();
   const std::string type = item.value("type", "message");
-  const std::string_view prefix = type == "message"                 ? "msg_"
-                                  : type == "function_call"         ? "fc_"
-                                  : type == "function_call_output"  ? "fco_"
-                                  : type == "mcp_list_tools"        ? "mcpl_"
-                                  : type == "mcp_approval_response" ? "mcpa_"
-                                  : type.starts_with("mcp_")        ? "mcp_"
-                                                                    : "rs_";
+  const auto known = std::ranges::find(kIdPrefixes, type, &std::pair<std::string_view, std::string_view>::first);
   const auto id = item.find("id");
-  complete["id"] = id != item.end() && id->is_string() ? *id : Json(MakeId(prefix));
+  complete["id"] = id != item.end() && id->is_string() ? *id : Json(MakeId(known->second));
   complete["type"] = type;
   if (type != "reasoning" && !type.starts_with("mcp_")) complete["status"] = "completed";
   complete.update(item);
@@ -235,13 +236,15 @@ Status CheckApproved(const ResponseRequest& request) {
 
 }  // namespace
 
-Result<ResponseRequest> ParseResponseRequest(std::string_view body, const GenerationDefaults& defaults) {
+Result<ResponseRequest> ParseResponseRequest(std::string_view body, const GenerationDefaults& defaults,
+                                             std::shared_ptr<const tools::ToolSet> registered) {
   static const std::vector<Field<R>> table = MakeTable();
   STRATA_TRY(const Json json, ParseJsonObject(body));
   R request;
   GenerateRequest& generate = request.generate;
   generate.chat = generate.clip_max_tokens = true;
   generate.prompt_field = "input";
+  generate.tool_use.registered = std::move(registered);
   request.echo = EmptyEcho();
   ApplyDefaults(defaults, generate.sampling);
   STRATA_CHECK(ReadFields(json, table, request));
@@ -255,6 +258,7 @@ Result<ResponseRequest> ParseResponseRequest(std::string_view body, const Genera
   if (request.tools.servers.empty()) {
     STRATA_CHECK(UseTools(std::move(request.tools.functions), std::move(request.tools.choice), generate));
   }
+  TellTemplateOfThinking(generate);
   FillEcho(request);
   return request;
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +22,7 @@ namespace strata::serve::responses {
 
 /// What a request says of tools, before MCP's servers have been asked for theirs.
 struct RequestTools {
-  ToolList functions;  ///< the client's
+  ToolList functions;  ///< the client's, custom tools and registered ones among them
   std::vector<McpTool> servers;
   tools::ToolChoice choice;           ///< of functions; with `chosen` empty and none allowed: of all tools
   std::vector<McpToolChoice> chosen;  ///< of MCP's tools
@@ -41,8 +42,10 @@ struct ResponseRequest {
   McpItems mcp_items;
 };
 
-/// Everything but the conversation. Errors: kInvalidArgument or kUnsupported with the field's path as param.
-Result<ResponseRequest> ParseResponseRequest(std::string_view body, const GenerationDefaults& defaults);
+/// Everything but the conversation. `registered`: ToolUse's. Errors: kInvalidArgument or kUnsupported with the field's
+/// path as param.
+Result<ResponseRequest> ParseResponseRequest(std::string_view body, const GenerationDefaults& defaults,
+                                             std::shared_ptr<const tools::ToolSet> registered = nullptr);
 
 /// Makes the request's messages (or, with servers, its conversation) from its instructions, the `earlier` items (an
 /// array, as this function returned it before) and its input. Returns all items, earlier ones in front, each of them
@@ -53,10 +56,10 @@ Result<nlohmann::ordered_json> SetConversation(ResponseRequest& request, nlohman
 /// needs its function_call before it, each call needs its output, and each mcp_approval_request its response.
 Status ReadItems(const nlohmann::ordered_json& items, std::size_t earlier, Conversation& conversation, McpItems& mcp);
 
-/// tools: functions of the client, and MCP servers; OpenAI's own are refused by their type. `echo` gets them as the
-/// response shows them.
-Status ReadTools(const nlohmann::ordered_json& value, const std::string& path, RequestTools& tools,
-                 nlohmann::ordered_json& echo);
+/// tools: functions and custom tools of the client, those of the `registered` ones (may be null) that it names, and MCP
+/// servers; OpenAI's own are refused by their type. `echo` gets them as the response shows them.
+Status ReadTools(const nlohmann::ordered_json& value, const std::string& path, const tools::ToolSet* registered,
+                 RequestTools& tools, nlohmann::ordered_json& echo);
 Status ReadToolChoice(const nlohmann::ordered_json& value, const std::string& path, RequestTools& tools);
 
 /// All tools are known: they become the request's.

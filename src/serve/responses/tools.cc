@@ -13,29 +13,51 @@ Result<std::string> TypeOf(const Json& value, const std::string& path) {
   if (!value.is_object()) return BadField(path, "must be an object, not {}", value.type_name());
   const auto type = value.find("type");
   if (type == value.end()) return BadField(path + ".type", "is missing");
-  if (*type == "function" || *type == "mcp") return type->get<std::string>();
-  return UnsupportedToolType(*type, path + ".type", R"("function" and "mcp")");
+  for (const char* known : {"function", "custom", "mcp"}) {
+    if (*type == known) return known;
+  }
+  return UnsupportedToolType(*type, path + ".type", R"("function", "custom" and "mcp")");
 }
 
-std::vector<Field<Tool>> MakeToolTable() {
+std::vector<Field<Tool>> MakeFunctionTable() {
   std::vector<Field<Tool>> t;
   AppendToolFields(t);
+  t.push_back(BoolField<Tool>("strict", [](Tool& tool) -> bool& { return tool.strict; }));
   t.push_back({"parameters", ReadToolParameters});
   t.push_back(RefusedField<Tool>("async", {"false"}));
   t.push_back(AcceptedField<Tool>("output_schema", JsonType::kObject));
   return t;
 }
 
-Status ReadFunction(const Json& value, const std::string& path, ToolList& list, Json& echo) {
-  static const std::vector<Field<Tool>> table = MakeToolTable();
+std::vector<Field<Tool>> MakeCustomTable() {
+  std::vector<Field<Tool>> t;
+  AppendToolFields(t);
+  t.push_back({"format", [](const Json& v, const std::string& path, Tool& tool) {
+                 return ReadCustomFormat(v, path, false, tool);
+               }});
+  return t;
+}
+
+/// As the response shows the tool that the request has.
+Json EchoOf(const Json& value, const Tool& tool) {
+  Json echo = {{"type", value["type"]}, {"name", tool.name}, {"description", value.value("description", Json())}};
+  if (tool.input) {
+    echo["format"] = value.contains("format") ? value["format"] : Json({{"type", "text"}});
+  } else {
+    echo["parameters"] = tool.parameters;
+    echo["strict"] = tool.strict;
+  }
+  return echo;
+}
+
+/// A function, or a custom tool.
+Status ReadTool(const Json& value, const std::string& path, bool custom, ToolList& list, Json& echo) {
+  static const std::vector<Field<Tool>> functions = MakeFunctionTable(), customs = MakeCustomTable();
   Tool tool;
-  STRATA_CHECK(ReadFields(value, table, tool, path + "."));
+  if (custom) STRATA_CHECK(ReadCustomFormat(nullptr, path, false, tool));
+  STRATA_CHECK(ReadFields(value, custom ? customs : functions, tool, path + "."));
   if (!value.contains("name")) return BadField(path + ".name", "is missing");
-  echo = {{"type", "function"},
-          {"name", tool.name},
-          {"description", value.value("description", Json())},
-          {"parameters", tool.parameters},
-          {"strict", tool.strict}};
+  echo = EchoOf(value, tool);
   return list.Add(std::move(tool), path + ".name");
 }
 
@@ -51,16 +73,22 @@ Status ReadServer(const Json& value, const std::string& path, std::vector<McpToo
 
 }  // namespace
 
-Status ReadTools(const Json& value, const std::string& path, RequestTools& tools, Json& echo) {
+Status ReadTools(const Json& value, const std::string& path, const tools::ToolSet* registered, RequestTools& tools,
+                 Json& echo) {
   if (!value.is_array()) return BadField(path, "must be an array, not {}", value.type_name());
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string tool_path = fmt::format("{}[{}]", path, i);
+    Json& shown = echo.emplace_back(value[i]);
+    if (IsToolSearch(value[i])) continue;
+    if (IsRegistered(value[i])) {
+      STRATA_CHECK(tools.functions.AddRegistered(value[i], tool_path, registered));
+      continue;
+    }
     STRATA_TRY(const std::string type, TypeOf(value[i], tool_path));
-    Json& shown = echo.emplace_back();
     if (type == "mcp") {
       STRATA_CHECK(ReadServer(value[i], tool_path, tools.servers, shown));
     } else {
-      STRATA_CHECK(ReadFunction(value[i], tool_path, tools.functions, shown));
+      STRATA_CHECK(ReadTool(value[i], tool_path, type == "custom", tools.functions, shown));
     }
   }
   return {};

@@ -1,6 +1,7 @@
 #include "serve/tools/dialect.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "serve/tools/wire_format.h"
@@ -62,7 +63,7 @@ grammar::Format Dialect::Constraint(const ToolSet& tools, const ToolChoice& choi
   }
   const std::uint32_t most = parallel ? kAnyNumber : 1;
   const bool required = choice.mode == ToolChoice::Mode::kRequired;
-  grammar::Format answer = callable.empty() ? Free({})
+  grammar::Format answer = callable.empty() ? format_->Content(Free({}))
                            : required       ? format_->CallsOnly(callable, most)
                                             : format_->TextOrCalls(callable, most);
   // Free text that no thought has begun is text in which the model may think.
@@ -79,9 +80,17 @@ grammar::Format WithThought(grammar::Format answer, const ReasoningState& reason
   return Choice({std::move(answer), std::move(thinks)});
 }
 
+grammar::Format Dialect::Content(grammar::Format content) const { return format_->Content(std::move(content)); }
+
+bool Dialect::MarksContent() const { return format_->MarksContent(); }
+
 std::string Dialect::Render(std::span<const ToolCall> calls) const { return format_->Render(calls); }
 
-std::vector<std::string> Dialect::Markers() const { return format_->Markers(); }
+std::vector<std::string> Dialect::Markers() const {
+  std::vector<std::string> markers = format_->Markers();
+  std::ranges::move(format_->ContentMarks(), std::back_inserter(markers));
+  return markers;
+}
 
 const Dialect* FindDialect(std::string_view name) {
   const auto all = Dialects();

@@ -60,6 +60,11 @@ class Dialect {
   grammar::Format Constraint(const ToolSet& tools, const ToolChoice& choice, bool parallel,
                              const ReasoningState& reasoning) const;
 
+  /// An answer of this content, without calls.
+  grammar::Format Content(grammar::Format content) const;
+  /// Content stands between marks: a parser must read every answer.
+  bool MarksContent() const;
+
   /// The calls of an assistant's turn as the model writes them.
   std::string Render(std::span<const ToolCall> calls) const;
 

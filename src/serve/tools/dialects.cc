@@ -29,7 +29,10 @@ TaggedJson Hermes() {
 }
 
 TaggedJson Array(std::string begin, std::string end, std::vector<std::string> openings, std::vector<std::string> ends) {
-  return {.layout = {.section_begin = begin, .separator = ", ", .section_end = std::move(end), .trigger = openings[0]},
+  return {.layout = {.section_begin = std::move(begin),
+                     .separator = ", ",
+                     .section_end = std::move(end),
+                     .trigger = openings[0]},
           .openings = std::move(openings),
           .ends = std::move(ends)};
 }
@@ -56,7 +59,7 @@ TaggedParameters Dsml(const std::string& section) {
           .key_end = "\"",
           .value_end = "</｜DSML｜parameter>",
           .call_end = "</｜DSML｜invoke>",
-          .typed = true};
+          .typed = TaggedParameters::Typed::kString};
 }
 
 NamedJson DeepSeek(std::string separator) {
@@ -85,6 +88,47 @@ NamedJson Kimi() {
           .arguments_begin = "<|tool_call_argument_begin|>",
           .call_end = "<|tool_call_end|>",
           .kimi_names = true};
+}
+
+TaggedParameters KimiK3() {
+  return {.layout = {.section_begin = "<|open|>tools<|sep|>",
+                     .section_end = "<|close|>tools<|sep|>",
+                     .trigger = "<|open|>tools<|sep|>",
+                     .content_begin = "<|open|>response<|sep|>",
+                     .content_end = "<|close|>response<|sep|>",
+                     .answer_end = "<|close|>message<|sep|>"},
+          .sections = {"<|open|>tools<|sep|>"},
+          .section_ends = {"<|close|>tools<|sep|>"},
+          .call_begin = "<|open|>call tool=\"",
+          .name_end = "\" index=\"",
+          .head_end = "\"<|sep|>",
+          .key_begin = "<|open|>argument key=\"",
+          .key_end = "\"",
+          .value_begin = "<|sep|>",
+          .value_end = "<|close|>argument<|sep|>",
+          .call_end = "<|close|>call<|sep|>",
+          .json_begin = "<|open|>json type=\"object\"<|sep|>",
+          .json_end = "<|close|>json<|sep|>",
+          .tight = true,
+          .typed = TaggedParameters::Typed::kName};
+}
+
+TaggedJson Command() {
+  TaggedJson table = Array("<|START_ACTION|>[\n    ", "\n]<|END_ACTION|>", {"<|START_ACTION|>"}, {"<|END_ACTION|>"});
+  table.layout.separator = ",\n    ";
+  table.layout.content_begin = "<|START_RESPONSE|>";
+  table.layout.content_end = "<|END_RESPONSE|>";
+  table.name_key = "tool_name";
+  table.arguments_key = "parameters";
+  table.id_key = "tool_call_id";
+  return table;
+}
+
+NamedJson Functionary31() {
+  return {.layout = {.trigger = "<function="},
+          .call_begin = "<function=",
+          .arguments_begin = ">",
+          .call_end = "</function>"};
 }
 
 NamedJson MistralNamed() {
@@ -180,6 +224,10 @@ std::vector<Dialect> MakeDialects() {
   };
   add("harmony", {"<|channel|>commentary"}, MakeHarmony());
   add("kimi_k2", {"<|tool_calls_section_begin|>"}, MakeNamedJson(Kimi()), IdShape::kKimi);
+  add("kimi_k3", {"<|open|>", "<|sep|>"}, MakeTaggedParameters(KimiK3()));
+  add("command", {"<|START_ACTION|>"}, MakeTaggedJson(Command()));
+  add("functionary_v3_1", {"<function=example_function_name>{"}, MakeNamedJson(Functionary31()));
+  add("functionary_v3_2", {">>>${recipient}"}, MakeRecipients());
   add("deepseek_v4", {"｜DSML｜", "tool_calls>"}, MakeTaggedParameters(Dsml("tool_calls")));
   add("deepseek_v3_2", {"｜DSML｜"}, MakeTaggedParameters(Dsml("function_calls")));
   add("deepseek_v3", {"<｜tool▁calls▁begin｜>", "```json"}, MakeNamedJson(DeepSeekV3()));

@@ -86,13 +86,17 @@ void Emitter::Text(std::string_view text) {
 }
 
 ToolCallDelta& Emitter::Current() {
-  if (out_->calls.empty() || out_->calls.back().index != calls_ - 1) out_->calls.push_back({.index = calls_ - 1});
+  if (out_->calls.empty() || out_->calls.back().index != calls_ - 1) {
+    out_->calls.push_back({.index = calls_ - 1, .custom = custom_.has_value()});
+  }
   return out_->calls.back();
 }
 
-void Emitter::BeginCall(std::string_view name, std::optional<std::string> id) {
+void Emitter::BeginCall(std::string_view name, std::optional<std::string> id, bool custom) {
   CloseReasoning();
   has_arguments_ = false;
+  custom_.reset();
+  if (custom) custom_.emplace([this](std::string_view text) { Current().arguments += text; });
   const int index = calls_++;
   ToolCallDelta& call = Current();
   call.id = id ? std::move(*id) : MakeCallId(ids_, seed_, index, name);
@@ -102,7 +106,11 @@ void Emitter::BeginCall(std::string_view name, std::optional<std::string> id) {
 void Emitter::Arguments(std::string_view piece) {
   if (piece.empty()) return;
   has_arguments_ = true;
-  Current().arguments += piece;
+  if (custom_) {
+    custom_->Feed(piece);
+  } else {
+    Current().arguments += piece;
+  }
 }
 
 void Emitter::EndCall() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "serve/tools/custom_input.h"
 #include "serve/tools/output.h"
 
 namespace strata::serve::tools {
@@ -40,8 +41,9 @@ class Emitter {
   /// What follows, if anything does, is parted from what was.
   void Break();
 
-  /// A call ends reasoning. An `id` that the model wrote is used.
-  void BeginCall(std::string_view name, std::optional<std::string> id = {});
+  /// A call ends reasoning. An `id` that the model wrote is used. `custom`: what comes as its arguments is JSON here
+  /// too, and the text in it there.
+  void BeginCall(std::string_view name, std::optional<std::string> id = {}, bool custom = false);
   void Arguments(std::string_view piece);
   /// Without arguments they are {}.
   void EndCall();
@@ -63,6 +65,7 @@ class Emitter {
   std::string space_;   ///< white space that is shown if text follows
   int calls_ = 0;
   bool has_arguments_ = false;
+  std::optional<CustomInput> custom_;  ///< of the call that is open
 };
 
 }  // namespace strata::serve::tools

@@ -139,8 +139,12 @@ class GemmaCallFormat : public WireFormat {
 
   grammar::Format CallFormat(const Tool& tool) const override {
     const nlohmann::ordered_json schema = ArgumentsSchema(tool);
-    return Sequence({Text(table_.call_begin + std::string(kCall) + tool.name), ObjectFormat(schema, schema, 0),
-                     Text(table_.call_end)});
+    const std::string begin = table_.call_begin + std::string(kCall) + tool.name;
+    if (tool.input) {
+      return Sequence({Text(begin + "{" + std::string(kCustomInput) + ":" + table_.quote),
+                       BareInput(tool, table_.quote), Text(table_.quote + "}" + table_.call_end)});
+    }
+    return Sequence({Text(begin), ObjectFormat(schema, schema, 0), Text(table_.call_end)});
   }
 
  private:

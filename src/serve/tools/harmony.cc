@@ -68,6 +68,12 @@ class HarmonyFormat : public WireFormat {
     return Message(tools, most, false);
   }
 
+  grammar::Format Content(grammar::Format content) const override {
+    return Sequence({Repeat(Before(), 0, kAnyNumber), Text("<|channel|>final"), Optional(Text(" <|constrain|>json")),
+                     Text("<|message|>"), std::move(content), Optional(Text("<|return|>"))});
+  }
+  bool MarksContent() const override { return true; }
+
   std::vector<std::string> Markers() const override {
     return {"<|channel|>", "<|start|>", "<|message|>", "<|constrain|>", "<|end|>", "<|call|>", "<|return|>"};
   }
@@ -79,7 +85,7 @@ class HarmonyFormat : public WireFormat {
     return Header(call.name) + SpacedJson(call.arguments) + "<|call|>";
   }
   grammar::Format CallFormat(const Tool& tool) const override {
-    return Sequence({Text(Header(tool.name)), Json(ArgumentsSchema(tool)), Text("<|call|>")});
+    return Sequence({Text(Header(tool.name)), ArgumentsFormat(tool)});
   }
 
  private:
@@ -120,19 +126,25 @@ class HarmonyFormat : public WireFormat {
     return false;
   }
 
+  /// A message of free text.
+  static grammar::Format FreeMessage(const char* channel) {
+    return Sequence({Text(std::string("<|channel|>") + channel + "<|message|>"),
+                     Free({"<|end|>", "<|call|>", "<|return|>", "<|start|>", "<|channel|>"})});
+  }
+  /// A message that another follows.
+  static grammar::Format Before() {
+    return Sequence({Choice({FreeMessage("analysis"), FreeMessage("commentary")}), Text("<|end|><|start|>assistant")});
+  }
+
   /// Analysis, then calls; or an answer, where `text` is allowed.
   grammar::Format Message(std::span<const Tool* const> tools, std::uint32_t most, bool text) const {
-    const std::vector<std::string> ends = {"<|end|>", "<|call|>", "<|return|>", "<|start|>", "<|channel|>"};
-    const auto message = [&](const char* channel) {
-      return Sequence({Text(std::string("<|channel|>") + channel + "<|message|>"), Free(ends)});
-    };
     grammar::Formats calls;
     for (const Tool* tool : tools) calls.push_back(CallFormat(*tool));
-    grammar::Formats last = {Repeat(Choice(std::move(calls)), 1, most, "<|start|>assistant")};
-    if (text) last.push_back(Sequence({message("final"), Text("<|return|>")}));
-    const grammar::Format before =
-        Sequence({Choice({message("analysis"), message("commentary")}), Text("<|end|><|start|>assistant")});
-    return Sequence({Repeat(before, 0, kAnyNumber), Choice(std::move(last))});
+    // Where <|call|> and <|return|> end an answer they are no text of it.
+    grammar::Formats last = {Sequence(
+        {Repeat(Choice(std::move(calls)), 1, most, "<|call|><|start|>assistant"), Optional(Text("<|call|>"))})};
+    if (text) last.push_back(Sequence({FreeMessage("final"), Optional(Text("<|return|>"))}));
+    return Sequence({Repeat(Before(), 0, kAnyNumber), Choice(std::move(last))});
   }
 };
 

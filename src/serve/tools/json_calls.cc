@@ -46,7 +46,7 @@ class CallObject {
  private:
   /// Reads the value of a member. False when this is no call.
   Parse<bool> Member(const std::string& key, int value) {
-    if ((key == "name" || key == "function") && value == '"' && !name_) {
+    if ((key == "name" || key == "tool_name" || key == "function") && value == '"' && !name_) {
       std::string name;
       const bool whole = co_await ReadJsonString(session_.input, [&](std::string_view piece) { name += piece; });
       if (!whole || !session_.IsName(name, marked_)) co_return false;

@@ -1,6 +1,7 @@
 // The machines behind the wire formats, and the tables that make one of them a family's.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,7 +18,9 @@ struct TaggedJson {
   std::string call_begin = {};         ///< before each object
   std::string call_end = {};           ///< after each object
   std::vector<std::string> ends = {};  ///< what may follow calls and belongs to them
+  std::string name_key = "name";
   std::string arguments_key = "arguments";
+  std::string id_key = {};  ///< each object begins with a number in this member
 };
 std::unique_ptr<WireFormat> MakeTaggedJson(TaggedJson table);
 
@@ -40,14 +43,21 @@ struct TaggedParameters {
   std::vector<std::string> sections = {};  ///< what section_begin may be, without white space
   std::vector<std::string> section_ends = {};
   std::string call_begin;
-  std::string name_end;  ///< "\n": a line, or what follows
+  std::string name_end;       ///< "\n": a line, or what follows
+  std::string head_end = {};  ///< behind the name and the call's number
   std::string key_begin;
   std::string key_end;
   std::string value_begin = {};
   std::string value_end;
   std::string call_end;
-  bool lines = false;  ///< a value stands on lines of its own
-  bool typed = false;  ///< after the key: string="true|false"
+  std::string json_begin = {}, json_end = {};  ///< around all arguments as JSON, in the place of parameters
+  bool lines = false;                          ///< a value stands on lines of its own
+  bool tight = false;                          ///< nothing stands between one tag and the next
+  enum class Typed : std::uint8_t {
+    kNo,
+    kString,  ///< after the key: string="true|false">
+    kName,    ///< after the key: type="number"<|sep|>; quotes and ampersands of keys are written as entities
+  } typed = Typed::kNo;
 };
 std::unique_ptr<WireFormat> MakeTaggedParameters(TaggedParameters table);
 
@@ -67,6 +77,9 @@ struct GemmaCall {
   std::string quote;
 };
 std::unique_ptr<WireFormat> MakeGemmaCall(GemmaCall table);
+
+/// Functionary 3.2: messages to recipients.
+std::unique_ptr<WireFormat> MakeRecipients();
 
 /// gpt-oss: messages on channels.
 std::unique_ptr<WireFormat> MakeHarmony();

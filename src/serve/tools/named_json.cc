@@ -73,7 +73,7 @@ class NamedJsonFormat : public WireFormat {
     } else {
       parts.push_back(Text(Begin(tool.name, 0)));
     }
-    parts.push_back(Json(ArgumentsSchema(tool)));
+    parts.push_back(ArgumentsFormat(tool));
     const std::string end = table_.arguments_end + table_.call_end;
     if (!end.empty()) parts.push_back(Text(end));
     return Sequence(std::move(parts));

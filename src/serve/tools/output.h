@@ -9,12 +9,13 @@
 namespace strata::serve::tools {
 
 /// What is new of one tool call. The first delta of a call has its id and name; `arguments` is the next piece of their
-/// JSON text.
+/// JSON text, or of the text that a custom tool takes.
 struct ToolCallDelta {
   int index = 0;  ///< counts the calls of an answer
   std::optional<std::string> id = {};
   std::optional<std::string> name = {};
   std::string arguments = {};
+  bool custom = false;
 
   bool operator==(const ToolCallDelta&) const = default;
 };

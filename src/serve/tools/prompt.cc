@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "serve/tools/signature.h"
+
 namespace strata::serve::tools {
 namespace {
 
@@ -39,25 +41,31 @@ std::string ToolPrompt(const Dialect& dialect, const Json& tools) {
     constexpr std::string_view kPlace = "{tools}";
     return prompt.replace(prompt.find(kPlace), kPlace.size(), SpacedJson(functions));
   }
-  std::string text =
-      "# Tools\n\nYou may call functions to fulfil the user's request. They are, with JSON Schemas of their "
-      "arguments:\n<tools>\n";
-  for (const Json& function : functions) text += SpacedJson(function) + "\n";
-  const ToolCall example{.name = "FUNCTION_NAME", .arguments = {{"ARGUMENT_NAME", "value"}}};
-  return text + "</tools>\n\nTo call functions, write each call exactly like this, and nothing after the calls:\n" +
-         dialect.Render({&example, 1}) + "\n\nTheir results come back in <tool_response></tool_response>.";
+  std::string text = "# Tools\n\nThese functions can be called:\n\n";
+  for (const Json& function : functions) text += Signature(function) + "\n\n";
+  // Of a function that is not there: small models take an example's function for the one to call.
+  const ToolCall example{.name = "get_time", .arguments = {{"city", "Lima"}}};
+  return text +
+         "When the request needs a function, answer with its call alone, every value taken from the request. With a "
+         "function get_time(city: string), \"What time is it in Lima?\" would be answered by\n" +
+         dialect.Render({&example, 1}) +
+         "\n\nFor several calls write one after the other. Results come back in <tool_response></tool_response>. When "
+         "no function is needed, answer in plain words.";
+}
+
+void AddInstructions(const std::string& text, bool takes_system, Json& messages) {
+  Json& first = messages.front();
+  if (first.at("role") == "system" || first.at("role") == "developer") {
+    first["content"] = ContentText(first) + "\n\n" + text;
+  } else if (!takes_system && first.at("role") == "user") {
+    first["content"] = text + "\n\n" + ContentText(first);
+  } else {
+    messages.insert(messages.begin(), Json{{"role", "system"}, {"content", text}});
+  }
 }
 
 void AddToolPrompt(const Dialect& dialect, const Json& tools, bool takes_system, Json& messages) {
-  const std::string prompt = ToolPrompt(dialect, tools);
-  Json& first = messages.front();
-  if (first.at("role") == "system" || first.at("role") == "developer") {
-    first["content"] = ContentText(first) + "\n\n" + prompt;
-  } else if (!takes_system && first.at("role") == "user") {
-    first["content"] = prompt + "\n\n" + ContentText(first);
-  } else {
-    messages.insert(messages.begin(), Json{{"role", "system"}, {"content", prompt}});
-  }
+  AddInstructions(ToolPrompt(dialect, tools), takes_system, messages);
 }
 
 void WriteCallsAsText(const Dialect& dialect, Json& messages) {

@@ -12,8 +12,11 @@ namespace strata::serve::tools {
 /// What the model must be told of `tools` (OpenAI's array), and how it calls them.
 std::string ToolPrompt(const Dialect& dialect, const nlohmann::ordered_json& tools);
 
-/// Puts the tools into the first system message, which is made where there is none; or, where the template takes no
-/// such message, in front of what the user says first.
+/// Puts `text` at the end of the first system message, which is made where there is none; or, where the template takes
+/// no such message, in front of what the user says first.
+void AddInstructions(const std::string& text, bool takes_system, nlohmann::ordered_json& messages);
+
+/// Puts the tools there.
 void AddToolPrompt(const Dialect& dialect, const nlohmann::ordered_json& tools, bool takes_system,
                    nlohmann::ordered_json& messages);
 

@@ -78,7 +78,9 @@ class PythonicFormat : public WireFormat {
   grammar::Format CallFormat(const Tool& tool) const override {
     const std::vector<Parameter> parameters = ParametersOf(tool);
     grammar::Format list = ParameterList(parameters, ", ", [&](const Parameter& one) {
-      return Sequence({Text(one.name + "="), ValueFormat(ParameterSchemaAlone(tool, one.name), tool.parameters)});
+      grammar::Format value =
+          tool.input ? QuotedInput(tool) : ValueFormat(ParameterSchemaAlone(tool, one.name), tool.parameters);
+      return Sequence({Text(one.name + "="), std::move(value)});
     });
     return Sequence({Text(CallBegin(tool)), std::move(list), Text(")")});
   }

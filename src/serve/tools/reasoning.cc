@@ -6,12 +6,42 @@
 namespace strata::serve::tools {
 namespace {
 
-constexpr std::array<ReasoningFormat, 5> kFormats = {{
-    {.name = "harmony", .open = "", .close = "", .sign = "<|channel|>analysis"},
-    {.name = "gemma4", .open = "<|channel>thought", .close = "<channel|>", .sign = "<|channel>"},
-    {.name = "mistral", .open = "[THINK]", .close = "[/THINK]", .sign = "[THINK]"},
-    {.name = "seed_oss", .open = "<seed:think>", .close = "</seed:think>", .sign = "<seed:think>"},
-    {.name = "think", .open = "<think>", .close = "</think>", .sign = "</think>"},
+constexpr std::array<ReasoningFormat, 7> kFormats = {{
+    {.name = "harmony",
+     .open = "",
+     .close = "",
+     .sign = "<|channel|>analysis",
+     .thought = {"<|channel|>analysis<|message|>", "<|end|>", "<|end|>"}},
+    {.name = "gemma4",
+     .open = "<|channel>thought",
+     .close = "<channel|>",
+     .sign = "<|channel>",
+     .thought = {"<|channel>thought", "<channel|>", "\n<channel|>"}},
+    {.name = "mistral",
+     .open = "[THINK]",
+     .close = "[/THINK]",
+     .sign = "[THINK]",
+     .thought = {"[THINK]", "[/THINK]", "[/THINK]"}},
+    {.name = "seed_oss",
+     .open = "<seed:think>",
+     .close = "</seed:think>",
+     .sign = "<seed:think>",
+     .thought = {"<seed:think>", "</seed:think>", "\n</seed:think>\n"}},
+    {.name = "kimi_k3",
+     .open = "<|open|>think<|sep|>",
+     .close = "<|close|>think<|sep|>",
+     .sign = "open_tag('think')",
+     .thought = {"<|open|>think<|sep|>", "<|close|>think<|sep|>", "<|close|>think<|sep|>"}},
+    {.name = "command",
+     .open = "<|START_THINKING|>",
+     .close = "<|END_THINKING|>",
+     .sign = "<|START_THINKING|>",
+     .thought = {"<|START_THINKING|>", "<|END_THINKING|>", "<|END_THINKING|>"}},
+    {.name = "think",
+     .open = "<think>",
+     .close = "</think>",
+     .sign = "</think>",
+     .thought = {"<think>", "</think>", "\n</think>\n\n"}},
 }};
 
 }  // namespace

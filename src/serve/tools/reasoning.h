@@ -12,6 +12,11 @@ struct ReasoningFormat {
   std::string_view open;  ///< empty: the wire format has reasoning in itself (channels)
   std::string_view close;
   std::string_view sign;  ///< a template that has this text makes the model think so
+  /// For a bound on its length: what a thought stands between (`open` and `close`, but with channels), and what ends it
+  /// where the model is not about to: `end` with the white space that models have seen about it.
+  struct Thought {
+    std::string_view begin, end, cut;
+  } thought;
 };
 
 /// A name for not telling reasoning from content.

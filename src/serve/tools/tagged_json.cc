@@ -1,5 +1,5 @@
 // {"name": ..., "arguments": {...}} in tags, in an array, or bare: Hermes and Qwen, SmolLM, Mistral until its tokenizer
-// v11, Granite 3, Phi-4-mini, xLAM, Llama 3.
+// v11, Granite 3, Phi-4-mini, xLAM, Llama 3, Command.
 #include <utility>
 
 #include "serve/tools/json_calls.h"
@@ -50,19 +50,26 @@ class TaggedJsonFormat : public WireFormat {
     }
   }
 
-  std::string RenderCall(const ToolCall& call, std::size_t /*index*/) const override {
-    return Begin(call.name) + SpacedJson(call.arguments) + "}" + table_.call_end;
+  std::string RenderCall(const ToolCall& call, std::size_t index) const override {
+    const std::string id = table_.id_key.empty() ? "" : IdBegin() + std::to_string(index) + "\", ";
+    return table_.call_begin + "{" + id + Begin(call.name) + SpacedJson(call.arguments) + "}" + table_.call_end;
   }
 
   grammar::Format CallFormat(const Tool& tool) const override {
-    return Sequence({Text(Begin(tool.name)), Json(ArgumentsSchema(tool)), Text("}" + table_.call_end)});
+    grammar::Format rest = Sequence({ArgumentsFormat(tool), Text("}" + table_.call_end)});
+    if (table_.id_key.empty()) return Sequence({Text(table_.call_begin + "{" + Begin(tool.name)), std::move(rest)});
+    return Sequence({Text(table_.call_begin + "{" + IdBegin()),
+                     {.value = grammar::PatternFormat{"[0-9]{1,4}"}},
+                     Text("\", " + Begin(tool.name)),
+                     std::move(rest)});
   }
 
  private:
   static bool IsMarker(const std::string& opening) { return opening != "{" && opening != "["; }
 
+  std::string IdBegin() const { return "\"" + table_.id_key + "\": \""; }
   std::string Begin(const std::string& name) const {
-    return table_.call_begin + "{\"name\": " + JsonString(name) + ", \"" + table_.arguments_key + "\": ";
+    return "\"" + table_.name_key + "\": " + JsonString(name) + ", \"" + table_.arguments_key + "\": ";
   }
 
   const TaggedJson table_;

@@ -16,6 +16,7 @@ using Tools = std::shared_ptr<const ToolSet>;
 /// Tools by name and parameters (a JSON Schema as text).
 inline Tools MakeTools(const std::vector<std::pair<std::string, std::string>>& list) {
   std::vector<Tool> tools;
+  tools.reserve(list.size());
   for (const auto& [name, parameters] : list) {
     tools.push_back({.name = name, .parameters = nlohmann::ordered_json::parse(parameters)});
   }

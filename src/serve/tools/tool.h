@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include "grammar/format.h"
 
 namespace strata::serve::tools {
 
@@ -16,7 +19,10 @@ struct Tool {
   std::string description = {};
   nlohmann::ordered_json parameters = {};  ///< a JSON Schema of an object; null: the function takes none
   bool strict = false;                     ///< the client counts on arguments that fit the schema
+  bool deferred = false;                   ///< the prompt need not carry it before the conversation speaks of it
   std::string parameters_path = {};        ///< where the request has them, for messages
+  /// A custom tool, which takes one such text: its `parameters` have nothing but kCustomInput.
+  std::optional<grammar::TextContent> input = {};
 };
 
 /// The tools of a request, in its order.

@@ -225,6 +225,41 @@ INSTANTIATE_TEST_SUITE_P(
                 "|First.\n\nThen.|"},
         Example{"harmony", "plain text", "|plain text|"}, Example{"harmony", "to", "|to|"}));
 
+INSTANTIATE_TEST_SUITE_P(
+    MarkedContent, Examples,
+    testing::Values(
+        Example{"kimi_k3",
+                "<|open|>response<|sep|>On it.<|close|>response<|sep|><|open|>tools<|sep|><|open|>call "
+                "tool=\"get_weather\" index=\"1\"<|sep|><|open|>argument key=\"city\" type=\"string\"<|sep|> Paris "
+                "<|close|>argument<|sep|><|open|>argument key=\"days\" type=\"number\"<|sep|>2<|close|>argument<|sep|>"
+                "<|close|>call<|sep|><|close|>tools<|sep|><|close|>message<|sep|>",
+                R"(|On it.|get_weather({"city": " Paris ", "days": 2}))"},
+        Example{"kimi_k3", "Ok.<|close|>response<|sep|><|close|>message<|sep|>", "|Ok.|"},
+        Example{
+            "kimi_k3",
+            "<|open|>tools<|sep|><|open|>call tool=\"now\" index=\"1\"<|sep|><|close|>call<|sep|>"
+            "<|open|>call tool=\"now\" index=\"2\"<|sep|><|open|>argument key=\"a&quot;&amp;b\" type=\"null\"<|sep|>"
+            "null<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>",
+            R"(||now({})now({"a\"&b": null}))"},
+        Example{"kimi_k3",
+                "<|open|>tools<|sep|><|open|>call tool=\"now\" index=\"1\"<|sep|><|open|>json type=\"object\"<|sep|>"
+                "{\"a\": [1]}<|close|>json<|sep|><|close|>call<|sep|><|close|>tools<|sep|>",
+                R"(||now({"a": [1]}))"},
+        Example{"command",
+                "<|START_ACTION|>[\n    {\"tool_call_id\": \"0\", \"tool_name\": \"get_weather\", \"parameters\": "
+                "{\"city\": \"Paris\"}},\n    {\"tool_call_id\": \"1\", \"tool_name\": \"now\", \"parameters\": {}}\n]"
+                "<|END_ACTION|>",
+                R"(||get_weather({"city": "Paris"})now({}))"},
+        Example{"command", "<|START_RESPONSE|>It is sunny.<|END_RESPONSE|>", "|It is sunny.|"},
+        Example{"functionary_v3_1", "Ok. <function=get_weather>{\"city\": \"Paris\"}</function>",
+                R"(|Ok.|get_weather({"city": "Paris"}))"},
+        Example{"functionary_v3_1", "a <function=f> b", "|a <function=f> b|"},
+        Example{"functionary_v3_2", "all\nOn it.>>>get_weather\n{\"city\": \"Paris\"}>>>now\n{}",
+                R"(|On it.|get_weather({"city": "Paris"})now({}))"},
+        Example{"functionary_v3_2", ">>>now\n{}", "||now({})"},
+        Example{"functionary_v3_2", "now\n{\"a\": \">>>\"}>>>all\nDone.", R"(|Done.|now({"a": ">>>"}))"},
+        Example{"functionary_v3_2", "Hello,\nyou >>> all", "|Hello,\nyou >>> all|"}));
+
 TEST(Parser, GivesIdsOfTheFamilysShape) {
   const auto id = [](const char* dialect, const char* text) {
     const OutputDelta out = ParseAll(*FindDialect(dialect), Weather(), text, {.id_seed = 7});

@@ -103,7 +103,12 @@ Case MakeCase(Generator& generator, const Dialect& dialect) {
   }
   one.tools = std::make_shared<const ToolSet>(std::move(tools));
   one.options.id_seed = generator.Below(1000);
-  if (dialect.name() != "harmony") {
+  if (dialect.name() == "functionary_v3_2") {
+    if (generator.Below(2) == 0) {
+      one.content = "I see [1] {it}: <a>,\n so";
+      one.text = "all\n" + one.content + "\n>>>";
+    }
+  } else if (dialect.name() != "harmony") {
     if (generator.Below(2) == 0) {
       one.options.reasoning = FindReasoning("think");
       one.reasoning = "one [2] {three}\n\nfour";
@@ -176,7 +181,7 @@ TEST_P(EveryDialect, KeepsTextThatIsNoCall) {
       text += generator.Text();
       if (dialect().name() != "harmony" && !markers.empty() && generator.Below(2) == 0) {
         const std::string& marker = markers[generator.Below(markers.size())];
-        text += marker.substr(0, generator.Below(marker.size() + 1));
+        text += marker.substr(0, generator.Below(marker.size() + (dialect().MarksContent() ? 0 : 1)));
       }
     }
     const OutputDelta out = ParseAll(dialect(), tools, text);

@@ -1,6 +1,7 @@
 #include "serve/tools/wire_format.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "serve/tools/scan.h"
@@ -35,6 +36,8 @@ Parse<> WireFormat::Run(Session& session) const {
       markers.emplace_back(reasoning->open);
       markers.emplace_back(reasoning->close);
     }
+    const std::size_t thought = markers.size();
+    std::ranges::copy(ContentMarks(), std::back_inserter(markers));
     MarkerScanner scanner(std::move(markers));
     const auto found = co_await ReadUntil(input, scanner, text);
     if (!found) break;
@@ -42,7 +45,7 @@ Parse<> WireFormat::Run(Session& session) const {
       input.Record(scanner.marker(*found));
       co_await ReadCalls(session, *found);
       emitter.Text(input.TakeRecord());
-    } else if (emitter.in_reasoning() && *found > calls) {
+    } else if (*found >= thought || (emitter.in_reasoning() && *found > calls)) {
       emitter.CloseReasoning();
     } else if (!emitter.in_reasoning() && *found == calls) {
       emitter.OpenReasoning();
@@ -75,15 +78,39 @@ Format WireFormat::Section(Format first, const Formats& calls, std::uint32_t mos
   return Sequence(std::move(parts));
 }
 
+std::vector<std::string> WireFormat::ContentMarks() const {
+  std::vector<std::string> marks;
+  for (const std::string* mark : {&layout_.content_begin, &layout_.content_end, &layout_.answer_end}) {
+    if (!mark->empty()) marks.push_back(*mark);
+  }
+  return marks;
+}
+
+Format WireFormat::Content(Format content) const {
+  if (!MarksContent()) return content;
+  Formats parts = {Optional(Text(layout_.content_begin)), std::move(content), Optional(Text(layout_.content_end))};
+  if (!layout_.answer_end.empty()) parts.push_back(Optional(Text(layout_.answer_end)));
+  return Sequence(std::move(parts));
+}
+
 Format WireFormat::CallsOnly(std::span<const Tool* const> tools, std::uint32_t most) const {
   Formats calls;
   for (const Tool* tool : tools) calls.push_back(CallFormat(*tool));
-  return Section(Choice(calls), calls, most);
+  Format section = Section(Choice(calls), calls, most);
+  if (!MarksContent()) return section;
+  // Content that says nothing may come first; the prompt may have begun it.
+  return Sequence({Optional(Text(layout_.content_begin)), Optional(Text(layout_.content_end)), std::move(section)});
 }
 
 Format WireFormat::TextOrCalls(std::span<const Tool* const> tools, std::uint32_t most) const {
   Formats calls;
   for (const Tool* tool : tools) calls.push_back(CallFormat(*tool));
+  if (MarksContent()) {
+    std::vector<std::string> excludes = ContentMarks();
+    excludes.push_back(layout_.trigger);
+    return Content(Sequence({Free(std::move(excludes)), Optional(Sequence({Optional(Text(layout_.content_end)),
+                                                                           Section(Choice(calls), calls, most)}))}));
+  }
   grammar::TriggeredFormat format;
   if (!layout_.trigger.empty()) {
     format.triggers = {layout_.trigger};
@@ -124,6 +151,19 @@ nlohmann::ordered_json ArgumentsSchema(const Tool& tool) {
   if (!schema.contains("type")) schema["type"] = "object";
   return schema;
 }
+
+Format ArgumentsFormat(const Tool& tool) {
+  if (!tool.input) return Json(ArgumentsSchema(tool));
+  return Sequence({Text("{" + JsonString(kCustomInput) + ": "), QuotedInput(tool), Text("}")});
+}
+
+Format BareInput(const Tool& tool, const std::string& end) {
+  // A grammar that allows the end's text within its own cannot be told from its end here.
+  if (std::holds_alternative<grammar::FreeFormat>(*tool.input)) return Free({end});
+  return std::visit([](const auto& content) -> Format { return {.value = content}; }, *tool.input);
+}
+
+Format QuotedInput(const Tool& tool) { return {.value = grammar::JsonStringFormat{*tool.input}}; }
 
 nlohmann::ordered_json ParameterSchemaAlone(const Tool& tool, std::string_view name) {
   const nlohmann::ordered_json* found = ParameterSchema(tool, name);

@@ -2,7 +2,8 @@
 //
 // Four machines cover the families, each driven by a table (dialects.cc): JSON objects in tags (tagged_json.cc), a name
 // followed by JSON (named_json.cc), parameters in tags (tagged_parameters.cc), and literals of a programming language
-// (pythonic.cc, gemma_call.cc). Channels (harmony.cc) are a machine of their own, since there everything is a message.
+// (pythonic.cc, gemma_call.cc). Where everything is a message, on channels (harmony.cc) or to recipients
+// (recipients.cc), that is a machine of its own.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,8 @@ class Session {
   /// What was read since the recording began is a call.
   void BeginCall(std::string_view name, std::optional<std::string> id = {}) {
     input.TakeRecord();
-    emitter.BeginCall(name, std::move(id));
+    const Tool* tool = Find(name);
+    emitter.BeginCall(name, std::move(id), tool != nullptr && tool->input);
   }
   /// The call is complete; what follows is text unless it is understood (Understood).
   void EndCall() {
@@ -68,6 +70,9 @@ struct CallLayout {
   std::string section_end = {};
   /// A text that all calls begin with and that stands nowhere else. Empty: the section and the name of a tool make one.
   std::string trigger = {};
+  /// What content stands between; it may also be left out. Empty: content is text as it is.
+  std::string content_begin = {}, content_end = {};
+  std::string answer_end = {};  ///< what may stand behind everything
 };
 
 /// For RepeatFormat, and for how many calls there may be.
@@ -88,6 +93,13 @@ class WireFormat {
   /// Text with calls of `tools` in it, if the model likes; and calls only. `most` bounds how many.
   virtual grammar::Format TextOrCalls(std::span<const Tool* const> tools, std::uint32_t most) const;
   virtual grammar::Format CallsOnly(std::span<const Tool* const> tools, std::uint32_t most) const;
+
+  /// An answer of this content and nothing else.
+  virtual grammar::Format Content(grammar::Format content) const;
+  /// Content stands between marks, which are no part of it.
+  virtual bool MarksContent() const { return !layout_.content_begin.empty(); }
+  /// What the layout has of such marks.
+  std::vector<std::string> ContentMarks() const;
 
   /// Texts that mean something: where a vocabulary has one as a special token, it must not be skipped.
   virtual std::vector<std::string> Markers() const = 0;
@@ -123,6 +135,11 @@ grammar::Format Repeat(grammar::Format part, std::uint32_t min, std::uint32_t ma
 
 /// The schema of a tool's arguments: always of an object.
 nlohmann::ordered_json ArgumentsSchema(const Tool& tool);
+/// The arguments as JSON.
+grammar::Format ArgumentsFormat(const Tool& tool);
+/// A custom tool's text as it is, up to `end`; and as a JSON string.
+grammar::Format BareInput(const Tool& tool, const std::string& end);
+grammar::Format QuotedInput(const Tool& tool);
 
 /// The schema of one parameter, with the definitions of the tool's schema that it may refer to.
 nlohmann::ordered_json ParameterSchemaAlone(const Tool& tool, std::string_view name);
