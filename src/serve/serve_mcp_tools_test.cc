@@ -1,6 +1,7 @@
 // Tools of MCP servers in the Responses API: the server lists them, runs them, and answers with what they say.
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "serve/responses/output_item.h"
 #include "serve/test_mcp_server.h"
 #include "serve/test_server.h"
+#include "serve/tools/tool.h"
 
 namespace strata::serve {
 namespace {
@@ -44,8 +46,8 @@ struct Gate {
 
 class McpTools : public testing::Test {
  protected:
-  void Start(std::vector<mcp::ServerConfig> servers, std::vector<std::string> allowed_urls = {}) {
-    ServerOptions options = Options();
+  void Start(std::vector<mcp::ServerConfig> servers, std::vector<std::string> allowed_urls = {},
+             ServerOptions options = Options()) {
     options.mcp_servers = std::move(servers);
     options.mcp_allowed_urls = std::move(allowed_urls);
     running_.emplace(std::move(options), TestModelOptions{.max_context = 4096});
@@ -307,6 +309,59 @@ TEST_F(McpTools, RequestsNameServersThatTheyMay) {
   EXPECT_EQ(response.status, 200) << response.body;
   EXPECT_EQ(server_.calls().size(), 1U);
   EXPECT_THAT(response.body, testing::Not(HasSubstr("secret")));
+}
+
+TEST_F(McpTools, StandBesideAllOthers) {
+  ServerOptions options = Options();
+  options.registered_tools = std::make_shared<const tools::ToolSet>(std::vector<tools::Tool>{{.name = "lookup"}});
+  Start({server_.Config("t")}, {}, std::move(options));
+  const json own = {{{"type", "mcp"}, {"server_label", "t"}, {"require_approval", "never"}},
+                    {{"type", "custom"},
+                     {"name", "say"},
+                     {"format", {{"type", "grammar"}, {"syntax", "regex"}, {"definition", "ab{2,5}"}}}},
+                    {{"type", "registered"}, {"name", "lookup"}},
+                    {{"type", "tool_search"}}};
+  const json response = Ok(Body({{"tools", own}, {"tool_choice", {{"type", "custom"}, {"name", "say"}}}}));
+  EXPECT_EQ(response["tools"].size(), 4U);
+  EXPECT_EQ(response["tools"][0]["server_label"], "t");
+  EXPECT_EQ(response["tools"][1]["format"], own[1]["format"]);
+  EXPECT_EQ(response["tools"][2], own[2]);
+  // It is the client's to run, so the response ends.
+  const json& said = response["output"].back();
+  ASSERT_EQ(said["type"], "custom_tool_call") << response;
+  EXPECT_THAT(said["input"], testing::AnyOf("abb", "abbb", "abbbb", "abbbbb"));
+  EXPECT_TRUE(server_.calls().empty());
+  const json result = {{"type", "custom_tool_call_output"}, {"call_id", said["call_id"]}, {"output", "ok"}};
+  const json next = {{"tools", own}, {"input", json::array({result})}, {"previous_response_id", response["id"]}};
+  Find(Ok(Body(next)), "mcp_call");
+  EXPECT_EQ(server_.calls().size(), 1U);
+  json looks = Body(next);
+  looks["tool_choice"] = {{"type", "function"}, {"name", "lookup"}};
+  EXPECT_EQ((*Find(Ok(looks), "function_call"))["name"], "lookup");
+}
+
+TEST_F(McpTools, APromptCarriesAsManyAsItMay) {
+  ServerOptions options = Options();
+  options.max_tool_tokens = 300;
+  Start({server_.Config("t")}, {}, std::move(options));
+  json functions = json::array({{{"type", "mcp"}, {"server_label", "t"}}});
+  for (int i = 0; i < 20; ++i) {  // more than the context, together
+    functions.push_back(
+        {{"type", "function"}, {"name", fmt::format("f{}", i)}, {"description", std::string(250, 'x')}});
+  }
+  const json asked = Ok(Body({{"tools", functions}}));
+  const json& request = asked["output"].back();
+  ASSERT_EQ(request["type"], "mcp_approval_request") << asked;
+  EXPECT_LT(asked["usage"]["input_tokens"], 1000);
+  // Nor does it carry more when MCP's tools are withdrawn: the one call is made.
+  const json answered = Ok(Body(
+      {{"tools", functions},
+       {"tool_choice", "auto"},
+       {"previous_response_id", asked["id"]},
+       {"input", {{{"type", "mcp_approval_response"}, {"approval_request_id", request["id"]}, {"approve", true}}}}}));
+  EXPECT_EQ(server_.calls().size(), 1U);
+  EXPECT_LT(answered["usage"]["input_tokens"], 2000);
+  for (const json& item : answered["output"]) EXPECT_NE(item["type"], "mcp_approval_request");
 }
 
 TEST(McpUrls, PrefixesEndWhereNamesEnd) {

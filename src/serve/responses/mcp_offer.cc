@@ -75,16 +75,14 @@ Result<HostedTools> OfferTools(const RequestTools& asked, const std::vector<McpS
 
 void WithdrawHostedTools(const HostedTools& hosted, ToolUse& use) {
   if (!use.tools) return;
-  tools::ToolChoice left{.mode = tools::ToolChoice::Mode::kAuto};
+  std::vector<tools::Tool> left;
   for (const tools::Tool& tool : use.tools->all()) {
-    if (!hosted.contains(tool.name) && use.choice.Allows(tool.name)) left.allowed.push_back(tool.name);
+    if (!hosted.contains(tool.name) && use.choice.Allows(tool.name)) left.push_back(tool);
   }
-  if (left.allowed.empty()) {
-    use = {};
-    return;
-  }
-  use.choice = std::move(left);
-  use.constrained = true;
+  use.choice = {};
+  use.tools = left.empty() ? nullptr : std::make_shared<const tools::ToolSet>(std::move(left));
+  // The prompt still shows the others.
+  use.constrained = use.tools != nullptr;
 }
 
 }  // namespace strata::serve::responses
