@@ -233,21 +233,21 @@ std::unique_ptr<Engine> WithDraftModel(unsigned seed, Linears linears, std::uint
 class DraftModels : public WithLinears {};
 INSTANTIATE_TEST_SUITE_P(All, DraftModels, kAllLinears);
 
-TEST_P(DraftModels, TheSameModelIsMostlyRight) {
+TEST_P(DraftModels, TheSameModelIsRight) {
   const auto plain = MakeEngine(0, kPlain, GetParam());
-  const auto engine = WithDraftModel(42, GetParam());
-  std::int64_t tokens = 0;
   for (int i = 0; i < 4; ++i) {
+    // A new engine proposes before it has measured whether that pays, which it does not with a model as large.
+    const auto engine = WithDraftModel(42, GetParam());
     const auto answer = Ask(*engine, Prompt(30, i), Greedy(40));
     EXPECT_EQ(answer, Ask(*plain, Prompt(30, i), Greedy(40)));
-    tokens += std::ssize(answer);
+    const EngineStats stats = engine->stats();
+    EXPECT_GT(stats.draft_tokens, 0);
+    if (GetParam() == Linears::kFloat) {  // of the others the model has quantised weights, the draft model has not
+      EXPECT_GT(stats.accepted_tokens, 0);
+      EXPECT_LT(stats.steps, std::ssize(answer));
+    }
+    ExpectNoLeak(*engine);
   }
-  const EngineStats stats = engine->stats();
-  EXPECT_GT(stats.draft_tokens, 0);
-  // Of the other linears the model has quantised weights, the draft model has not.
-  EXPECT_GT(stats.accepted_tokens, stats.draft_tokens / (GetParam() == Linears::kFloat ? 2 : 8));
-  EXPECT_LT(stats.steps, tokens);
-  ExpectNoLeak(*engine);
 }
 
 TEST_P(DraftModels, NoneChangesAToken) {

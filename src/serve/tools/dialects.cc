@@ -128,7 +128,8 @@ NamedJson Functionary31() {
   return {.layout = {.trigger = "<function="},
           .call_begin = "<function=",
           .arguments_begin = ">",
-          .call_end = "</function>"};
+          .call_end = "</function>",
+          .marked = false};
 }
 
 NamedJson MistralNamed() {

@@ -34,6 +34,7 @@ struct NamedJson {
   std::string arguments_end = {};  ///< after the JSON, before call_end
   std::string call_end = {};
   bool kimi_names = false;  ///< the name is an id, "functions.NAME:INDEX"
+  bool marked = true;       ///< no text but a call has call_begin; otherwise a call is of a known tool
 };
 std::unique_ptr<WireFormat> MakeNamedJson(NamedJson table);
 

@@ -109,7 +109,7 @@ class NamedJsonFormat : public WireFormat {
       id = name;
       name = NameOfKimiId(std::move(name));
     }
-    if (!session.IsName(name, true)) co_return false;
+    if (!session.IsName(name, table_.marked)) co_return false;
     session.BeginCall(name, std::move(id));
     if (BeginsArguments(co_await SkipSpace(input))) co_await ReadArguments(session);
     if (co_await input.Peek() == Input::kEnd) co_return false;
