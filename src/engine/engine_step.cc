@@ -101,7 +101,7 @@ void Engine::State::Propose() {
     sequence->drafter->Observe(sequence->tokens, sequence->prompt);
     // The last token of an answer needs no row of its own.
     const std::int64_t most = std::min(TokensLeft(*sequence) - 1, options.max_draft_tokens);
-    sequence->forced = ForcedDraft(*sequence, *tokenizer, most);
+    sequence->forced = ForcedDraft(*sequence, tokenizer.get(), most);
     const bool forced = !sequence->forced.tokens.empty();
     proposed.push_back(forced ? &sequence->forced : &sequence->drafter->Propose(sequence->tokens, most));
     sequence->modelled = {};
@@ -114,6 +114,7 @@ void Engine::State::Propose() {
     }
   }
   std::vector<std::span<const float>> chances;
+  chances.reserve(proposed.size());
   for (const Draft* draft : proposed) chances.emplace_back(draft->chances);
   const auto tokens = static_cast<std::int64_t>(decoding.size());
   StepWork longer = work;

@@ -20,7 +20,7 @@ Draft Certain(std::span<const TokenId> tokens, std::int64_t most) {
 
 }  // namespace
 
-Draft ForcedDraft(Sequence& sequence, const Tokenizer& tokenizer, std::int64_t most) {
+Draft ForcedDraft(Sequence& sequence, const Tokenizer* tokenizer, std::int64_t most) {
   Draft draft;
   if (most <= 0) return draft;
   if (sequence.completion.begun()) return Certain(sequence.completion.rest(), most);
@@ -33,9 +33,9 @@ Draft ForcedDraft(Sequence& sequence, const Tokenizer& tokenizer, std::int64_t m
   if (text.empty()) return draft;
   std::string spelled;
   float chance = 1;
-  for (const TokenId token : tokenizer.Encode(text, {.add_special_tokens = false, .parse_special = false})) {
+  for (const TokenId token : tokenizer->Encode(text, {.add_special_tokens = false, .parse_special = false})) {
     if (static_cast<std::int64_t>(draft.tokens.size()) == most) break;
-    spelled += tokenizer.TokenBytes(token);
+    spelled += tokenizer->TokenBytes(token);
     if (!text.starts_with(spelled)) break;  // a tokenizer that puts a space first
     draft.tokens.push_back(token);
     draft.chances.push_back(chance *= kForcedChance);

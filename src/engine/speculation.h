@@ -14,8 +14,9 @@ namespace strata {
 
 /// What must follow whatever the model thinks, at most `most` tokens: a completion or the end of a thought that has
 /// begun, or the text that the sequence's grammar leaves no choice about, as the tokenizer would write it. The model
-/// may split that text into other tokens: a proposal as any other, so no token has to be healed.
-Draft ForcedDraft(Sequence& sequence, const Tokenizer& tokenizer, std::int64_t most);
+/// may split that text into other tokens: a proposal as any other, so no token has to be healed. Without a grammar no
+/// tokenizer is needed.
+Draft ForcedDraft(Sequence& sequence, const Tokenizer* tokenizer, std::int64_t most);
 
 /// What a step costs before any proposal, and what each row more adds.
 struct SpeculationCost {
