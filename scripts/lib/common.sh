@@ -8,7 +8,7 @@ BUILD_PACKAGES=(clang-19 lld-19 llvm-19-dev g++ cmake ninja-build ccache pkg-con
   libboost1.81-dev libssl-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
   libpcre2-dev libutf8proc-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev
   python3 python3-pip python3-venv curl)
-TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev)
+TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev openssl)
 # A node that did not come from Debian brings its own npm, which Debian's would conflict with.
 command -v npm >/dev/null || TEST_PACKAGES+=(nodejs npm)
 
