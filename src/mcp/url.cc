@@ -24,6 +24,21 @@ bool IsHost(std::string_view host) {
   });
 }
 
+/// RFC 3986, appendix A; brackets are looked at by Boost.URL.
+bool HasUrlCharactersOnly(std::string_view text) {
+  return std::ranges::all_of(text, [](unsigned char c) {
+    return (c < 0x80 && std::isalnum(c) != 0) ||
+           std::string_view("-._~:/?#[]@!$&'()*+,;=%").contains(static_cast<char>(c));
+  });
+}
+
+/// Whether a scheme and a host come first. Boost.URL 1.81 asserts where nothing stands between a scheme and what
+/// follows the path.
+bool BeginsWithHost(std::string_view text) {
+  const auto colon = text.find(':');
+  return colon != std::string_view::npos && text.substr(colon).starts_with("://");
+}
+
 Result<Url> FromView(const urls::url_view_base& view) {
   const std::string text = Text(view.buffer());
   Url url;
@@ -54,12 +69,20 @@ std::string Url::authority() const {
 }
 
 Result<Url> ParseUrl(std::string_view text) {
+  if (!HasUrlCharactersOnly(text) || !BeginsWithHost(text))
+    return Fail(ErrorCode::kInvalidArgument, "{} is no URL", text);
   const auto parsed = urls::parse_uri(urls::string_view(text.data(), text.size()));
   if (!parsed) return Fail(ErrorCode::kInvalidArgument, "{} is no URL: {}", text, parsed.error().message());
   return FromView(*parsed);
 }
 
 Result<Url> ResolveUrl(const Url& base, std::string_view reference) {
+  if (BeginsWithHost(reference)) return ParseUrl(reference);
+  // What is relative has no scheme, and no brackets.
+  const bool has_scheme = reference.substr(0, reference.find_first_of("/?#")).contains(':');
+  if (!HasUrlCharactersOnly(reference) || has_scheme || reference.find_first_of("[]") != std::string_view::npos) {
+    return Fail(ErrorCode::kInvalidArgument, "{} is no URL", reference);
+  }
   const auto of_base = urls::parse_uri(base.text);
   const auto relative = urls::parse_uri_reference(urls::string_view(reference.data(), reference.size()));
   if (!of_base || !relative) return Fail(ErrorCode::kInvalidArgument, "{} is no URL", reference);
