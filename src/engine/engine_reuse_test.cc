@@ -173,10 +173,13 @@ std::vector<TokenId> Repeating(std::mt19937& random) {
 }
 
 TEST_P(Speculation, NeverChangesAnAnswer) {
-  const auto engine = MakeEngine(0, {}, GetParam());
   const auto plain = MakeEngine(0, kPlain, GetParam());
+  std::unique_ptr<Engine> engine;
+  std::int64_t drafted = 0, accepted = 0;
   std::mt19937 random(7);
   for (int i = 0; i < 120; ++i) {
+    // A new engine drafts before it has measured that rows of a tiny model cost as much as its steps.
+    if (i % 6 == 0) engine = MakeEngine(0, {}, GetParam());
     const std::vector<TokenId> prompt = Repeating(random);
     const SamplingParams sampling = RandomSampling(random);
     Answer got, want;
@@ -185,11 +188,14 @@ TEST_P(Speculation, NeverChangesAnAnswer) {
     got.Wait();
     want.Wait();
     ExpectSame(got, want, "request " + std::to_string(i));
+    if (i % 6 != 5) continue;
+    drafted += engine->stats().draft_tokens;
+    accepted += engine->stats().accepted_tokens;
+    ExpectNoLeak(*engine);
   }
-  EXPECT_GT(engine->stats().accepted_tokens, 0);
-  EXPECT_GT(engine->stats().draft_tokens, engine->stats().accepted_tokens) << "no draft was ever wrong";
+  EXPECT_GT(accepted, 0);
+  EXPECT_GT(drafted, accepted) << "no draft was ever wrong";
   EXPECT_EQ(plain->stats().draft_tokens, 0);
-  ExpectNoLeak(*engine);
 }
 
 // With everything on and a pool that cannot hold them: chunked prefill, preemption, shared prefixes, drafts.
