@@ -11,4 +11,5 @@ else
   files=$(git diff --name-only --diff-filter=d "$base" -- 'src/**.cc')
 fi
 [ -n "$files" ] || { echo "no changed sources"; exit 0; }
-echo "$files" | xargs -P 2 -n 4 clang-tidy-19 -p build/release --quiet
+# One file each: the analyzer keeps the checks of the first one, and folders have their own.
+echo "$files" | xargs -P 2 -n 1 clang-tidy-19 -p build/release --quiet
