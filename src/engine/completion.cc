@@ -11,8 +11,9 @@ Result<TokenId> Completion::Review(grammar::Matcher& matcher, TokenId token, std
   const std::optional<std::vector<TokenId>> completion = matcher.Completion();
   const std::int64_t spare = completion ? left - std::ssize(*completion) : 0;
   if (!completion || spare >= 0) {
-    // A token may open more than it closes, but seldom much: what is far from its end is looked at less often.
-    review_at_ = left - std::max<std::int64_t>(1, (completion ? spare : left) / 8);
+    // A token may open more than it closes, but seldom much: what is far from its end is looked at less often, and
+    // least where a search has found none.
+    review_at_ = completion ? left - std::max<std::int64_t>(1, spare / 8) : left / 2;
     return token;
   }
   matcher.Rollback(1);
