@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_pointer.h"
 #include "mcp/message.h"
 #include "mcp/param_headers.h"
 #include "mcp/protocol.h"
@@ -25,21 +26,6 @@ std::unexpected<Error> Bad(const std::string& pointer, fmt::format_string<Args..
       Error(ErrorCode::kInvalidArgument, fmt::format("{}: {}", pointer.empty() ? "the file" : pointer,
                                                      fmt::format(format, std::forward<Args>(args)...)))
           .WithParam(pointer));
-}
-
-/// A member's name as a token of a JSON pointer (RFC 6901).
-std::string Token(std::string_view name) {
-  std::string token;
-  for (const char c : name) {
-    if (c == '~') {
-      token += "~0";
-    } else if (c == '/') {
-      token += "~1";
-    } else {
-      token += c;
-    }
-  }
-  return token;
 }
 
 /// The fields of one server, read one after the other; `pointer` is where it stands in the file.
@@ -84,7 +70,7 @@ class ServerReader {
                                                          "startupTimeoutSeconds",
                                                          "maxOutputBytes"};
     for (const auto& [name, _] : json_.items()) {
-      if (!Contains(kNames, name)) return Bad(pointer_ + "/" + Token(name), "there is no such field");
+      if (!Contains(kNames, name)) return Bad(pointer_ + PointerToken(name), "there is no such field");
     }
     return {};
   }
@@ -136,7 +122,7 @@ class ServerReader {
     }
     if (!json->is_object()) return Bad(pointer, "must be \"always\", \"never\" or an object of lists");
     for (const auto& [name, list] : json->items()) {
-      if (name != "always" && name != "never") return Bad(pointer + "/" + Token(name), "there is no such field");
+      if (name != "always" && name != "never") return Bad(pointer + PointerToken(name), "there is no such field");
       STRATA_TRY(const std::vector<std::string> tools, Strings(list, fmt::format("{}/{}", pointer, name)));
       (name == "always" ? policy.always : policy.never).insert(tools.begin(), tools.end());
     }
@@ -178,7 +164,7 @@ class ServerReader {
     const std::string pointer = pointer_ + "/" + name;
     if (!json->is_object()) return Bad(pointer, "must be an object of strings, not {}", json->type_name());
     for (const auto& [key, value] : json->items()) {
-      if (!value.is_string()) return Bad(pointer + "/" + Token(key), "must be a string, not {}", value.type_name());
+      if (!value.is_string()) return Bad(pointer + PointerToken(key), "must be a string, not {}", value.type_name());
       pairs.emplace_back(key, value.get<std::string>());
     }
     return pairs;
@@ -257,14 +243,14 @@ Result<std::vector<ServerConfig>> ParseServersFile(std::string_view text) {
   if (json.is_discarded()) return Bad("", "is not valid JSON");
   if (!json.is_object()) return Bad("", "must be an object, not {}", json.type_name());
   for (const auto& [name, _] : json.items()) {
-    if (name != "mcpServers") return Bad("/" + Token(name), "there is no such field");
+    if (name != "mcpServers") return Bad(PointerToken(name), "there is no such field");
   }
   const auto servers = json.find("mcpServers");
   if (servers == json.end()) return Bad("/mcpServers", "is missing");
   if (!servers->is_object()) return Bad("/mcpServers", "must be an object, not {}", servers->type_name());
   std::vector<ServerConfig> result;
   for (const auto& [label, server] : servers->items()) {
-    STRATA_TRY(result.emplace_back(), ServerReader(server, "/mcpServers/" + Token(label)).Read(label));
+    STRATA_TRY(result.emplace_back(), ServerReader(server, "/mcpServers" + PointerToken(label)).Read(label));
   }
   return result;
 }

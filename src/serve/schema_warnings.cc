@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json_pointer.h"
 #include "grammar/formats.h"
 #include "serve/tool_check.h"
 
@@ -12,12 +13,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kMaxDepth = 100;  // what the server takes of a request's body
-
-std::string Escaped(std::string_view key) {
-  std::string out;
-  for (const char c : key) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-  return out;
-}
 
 bool HasAny(const Json& schema, std::initializer_list<const char*> keywords) {
   for (const char* keyword : keywords) {
@@ -62,11 +57,11 @@ class Walk {
     }
     if (HasType(schema, "array") && !HasAny(schema, {"maxItems", "enum", "const"})) arrays_.Add(pointer);
     for (const auto& [keyword, value] : schema.items()) {
-      const std::string at = pointer + "/" + Escaped(keyword);
+      const std::string at = pointer + PointerToken(keyword);
       if (keyword == "properties" || keyword == "patternProperties" || keyword == "$defs" || keyword == "definitions" ||
           keyword == "dependentSchemas") {
         if (!value.is_object()) continue;
-        for (const auto& [name, member] : value.items()) Visit(member, at + "/" + Escaped(name), depth + 1);
+        for (const auto& [name, member] : value.items()) Visit(member, at + PointerToken(name), depth + 1);
       } else if (value.is_array() && (keyword == "anyOf" || keyword == "oneOf" || keyword == "allOf" ||
                                       keyword == "prefixItems" || keyword == "items")) {
         for (std::size_t i = 0; i < value.size(); ++i) Visit(value[i], fmt::format("{}/{}", at, i), depth + 1);

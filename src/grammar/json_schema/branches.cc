@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_pointer.h"
 #include "grammar/json_schema/plan_builder.h"
 #include "grammar/json_schema/schema_reader.h"
 

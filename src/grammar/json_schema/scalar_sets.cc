@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json_pointer.h"
 #include "grammar/formats.h"
 #include "grammar/json_schema/schema_reader.h"
 #include "grammar/numbers.h"

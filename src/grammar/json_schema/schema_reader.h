@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_pointer.h"
 #include "grammar/json_schema/schema_document.h"
 
 namespace strata::grammar {

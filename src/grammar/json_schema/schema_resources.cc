@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/json_pointer.h"
 #include "grammar/json_schema/uri_reference.h"
 
 namespace strata::grammar {
@@ -66,20 +67,6 @@ std::optional<std::string_view> Identifier(const Json& schema, Draft draft) {
 bool RefHidesSiblings(const Json& schema, Draft draft) { return draft <= Draft::kDraft7 && schema.contains("$ref"); }
 
 }  // namespace
-
-std::string PointerToken(std::string_view token) {
-  std::string escaped = "/";
-  for (const char c : token) {
-    if (c == '~') {
-      escaped += "~0";
-    } else if (c == '/') {
-      escaped += "~1";
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
-}
 
 Result<ResourceIndex> ResourceIndex::Build(const Json& root) {
   ResourceIndex index;

@@ -65,7 +65,4 @@ class ResourceIndex {
   bool has_dynamic_anchors_ = false;
 };
 
-/// `token` as a reference token of a JSON pointer, with the '/' before it.
-std::string PointerToken(std::string_view token);
-
 }  // namespace strata::grammar
