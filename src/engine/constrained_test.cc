@@ -85,27 +85,12 @@ TEST_P(Constrained, EqualEachAlonePlainly) {
   const auto plain = Make(kPlain);
   const auto crowded = Make({.masks_ahead = true}, 1 << 16);  // a small pool: some are preempted
   std::vector<Answer> together(16);
-  const auto sampling = [](std::size_t i) { return i % 2 == 0 ? Watched(40) : Hot(i, 40); };
-  for (std::size_t i = 0; i < together.size(); ++i) {
+  ExpectEachAsAlone(*crowded, *plain, together, [&](std::size_t i, Answer& answer) {
     const auto seed = static_cast<int>(i);
-    if (i % 4 == 3) {
-      ASSERT_TRUE(crowded->Submit(Request(Prompt(6 + seed % 20, seed), sampling(i), together[i])));
-    } else {
-      ASSERT_TRUE(crowded->Submit(Ask(seed, kPatterns[i % 4], sampling(i), together[i])));
-    }
-  }
-  for (std::size_t i = 0; i < together.size(); ++i) {
-    const auto seed = static_cast<int>(i);
-    together[i].Wait();
-    Answer alone;
-    if (i % 4 == 3) {
-      ASSERT_TRUE(plain->Submit(Request(Prompt(6 + seed % 20, seed), sampling(i), alone)));
-    } else {
-      ASSERT_TRUE(plain->Submit(Ask(seed, kPatterns[i % 4], sampling(i), alone)));
-    }
-    alone.Wait();
-    ExpectSame(together[i], alone, "request " + std::to_string(i));
-  }
+    const SamplingParams sampling = i % 2 == 0 ? Watched(40) : Hot(i, 40);
+    if (i % 4 == 3) return Request(Prompt(6 + seed % 20, seed), sampling, answer);
+    return Ask(seed, kPatterns[i % 4], sampling, answer);
+  });
 }
 
 TEST_P(Constrained, IsCompleteHoweverFewTokensItHas) {
@@ -116,17 +101,13 @@ TEST_P(Constrained, IsCompleteHoweverFewTokensItHas) {
   const auto ask = [&](std::size_t i, Answer& answer) {
     return Ask(static_cast<int>(i), pattern, Hot(i, kFewest - 1 + static_cast<std::int64_t>(i)), answer);
   };
-  for (std::size_t i = 0; i < together.size(); ++i) ASSERT_TRUE(crowded->Submit(ask(i, together[i])));
+  ExpectEachAsAlone(*crowded, *plain, together, ask);
   int completed = 0;
   for (std::size_t i = 0; i < together.size(); ++i) {
-    together[i].Wait();
-    Answer alone;
-    ASSERT_TRUE(plain->Submit(ask(i, alone)));
-    alone.Wait();
-    ExpectSame(together[i], alone, "request " + std::to_string(i));
-    EXPECT_EQ(std::regex_match(Text(alone), std::regex(pattern)), i > 0) << i << ": " << Text(alone);
-    EXPECT_LE(alone.Tokens().size(), kFewest - 1 + i);
-    completed += i > 0 && alone.reason() == FinishReason::kLength ? 1 : 0;
+    const Answer& answer = together[i];
+    EXPECT_EQ(std::regex_match(Text(answer), std::regex(pattern)), i > 0) << i << ": " << Text(answer);
+    EXPECT_LE(answer.Tokens().size(), kFewest - 1 + i);
+    completed += i > 0 && answer.reason() == FinishReason::kLength ? 1 : 0;
   }
   EXPECT_GT(completed, 10);
   ExpectNoLeak(*crowded);

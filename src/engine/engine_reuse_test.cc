@@ -270,14 +270,7 @@ TEST_P(DraftModels, NoneChangesAToken) {
       const auto number = static_cast<int>(i);
       return Request(Prompt(5 + number % 3 * 40, number), sampling, answer);
     };
-    for (std::size_t i = 0; i < together.size(); ++i) ASSERT_TRUE(crowded->Submit(ask(i, together[i])));
-    for (std::size_t i = 0; i < together.size(); ++i) {
-      together[i].Wait();
-      Answer alone;
-      ASSERT_TRUE(plain->Submit(ask(i, alone)));
-      alone.Wait();
-      ExpectSame(together[i], alone, "request " + std::to_string(i));
-    }
+    ExpectEachAsAlone(*crowded, *plain, together, ask);
     EXPECT_GT(crowded->stats().draft_tokens, 0);
     ExpectNoLeak(*crowded);
   }

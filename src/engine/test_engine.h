@@ -137,4 +137,17 @@ inline void ExpectNoLeak(Engine& engine) {
   EXPECT_EQ(engine.stats().kv_blocks_used, 0);
 }
 
+/// Requests that are all there at once get what each gets alone, computed plainly. `ask(i, answer)` makes number i.
+template <class Ask>
+void ExpectEachAsAlone(Engine& crowded, Engine& plain, std::vector<Answer>& together, Ask ask) {
+  for (std::size_t i = 0; i < together.size(); ++i) ASSERT_TRUE(crowded.Submit(ask(i, together[i])));
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    together[i].Wait();
+    Answer alone;
+    ASSERT_TRUE(plain.Submit(ask(i, alone)));
+    alone.Wait();
+    ExpectSame(together[i], alone, "request " + std::to_string(i));
+  }
+}
+
 }  // namespace strata

@@ -175,14 +175,7 @@ TEST_P(Thinking, EqualsEachAlonePlainly) {
     return Ask(static_cast<int>(i), sampling, Budget(static_cast<std::int64_t>(i), !constrained), answer,
                constrained ? kThenNumber : "");
   };
-  for (std::size_t i = 0; i < together.size(); ++i) ASSERT_TRUE(crowded->Submit(ask(i, together[i])));
-  for (std::size_t i = 0; i < together.size(); ++i) {
-    together[i].Wait();
-    Answer alone;
-    ASSERT_TRUE(plain->Submit(ask(i, alone)));
-    alone.Wait();
-    ExpectSame(together[i], alone, "request " + std::to_string(i));
-  }
+  ExpectEachAsAlone(*crowded, *plain, together, ask);
   EXPECT_GT(crowded->stats().preemptions, 0);
 }
 
