@@ -115,7 +115,7 @@ bool Sampler::ChangesLogits() const {
 TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> forbidden, TokenFilter* filter) {
   if (TakesArgmax() && forbidden.empty()) {
     const TokenId token = Argmax(logits);
-    if (filter == nullptr || filter->Allows(token)) return Count(token);  // mostly so, and no mask is needed
+    if (filter == nullptr || filter->Allows(token)) return Take(token);  // mostly so, and no mask is needed
   }
   const std::span<const std::uint32_t> allowed = filter == nullptr ? std::span<const std::uint32_t>() : filter->Mask();
   adjusted_.assign(logits.begin(), logits.end());
@@ -124,12 +124,10 @@ TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> 
     adjusted_.assign(logits.begin(), logits.end());
     Adjust({}, allowed);
   }
-  return Count(params_.temperature == 0 ? Argmax(adjusted_) : Draw());
+  return Take(params_.temperature == 0 ? Argmax(adjusted_) : Draw());
 }
 
-TokenId Sampler::Take(TokenId token) { return Count(token); }
-
-TokenId Sampler::Count(TokenId token) {
+TokenId Sampler::Take(TokenId token) {
   ++output_counts_[token];
   if (params_.repetition_penalty != 1) seen_[token] = true;
   return token;

@@ -39,7 +39,6 @@ class Sampler {
   TokenId Sample(std::span<const float> logits, std::span<const TokenId> forbidden, TokenFilter* filter = nullptr);
 
  private:
-  TokenId Count(TokenId token);
   void Adjust(std::span<const TokenId> forbidden, std::span<const std::uint32_t> allowed);
   TokenId Draw();
   bool ChangesLogits() const;

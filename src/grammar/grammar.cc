@@ -122,7 +122,9 @@ std::string Matcher::ForcedText(std::size_t limit) {
   for (ConfigId at = history_.back(); text.size() < limit && !ended_ && !machine.Accepts(at);) {
     ConfigId only = kDeadConfig;
     int forced = -1;
+    const ByteSet& may = machine.MayFollow(at);
     for (int byte = 0; byte < 256; ++byte) {
+      if (!may.Contains(static_cast<std::uint8_t>(byte))) continue;
       const ConfigId next = machine.Step(at, static_cast<std::uint8_t>(byte));
       if (next == kDeadConfig) continue;
       forced = forced < 0 ? byte : 256;
