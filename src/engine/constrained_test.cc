@@ -115,7 +115,7 @@ TEST_P(Constrained, IsCompleteHoweverFewTokensItHas) {
 
 TEST_P(Constrained, ForcedTextCostsFewerSteps) {
   const std::string pattern = "the only thing that may be said here is this, word by word, to the end";
-  std::int64_t steps[2];
+  std::int64_t steps[2] = {};
   for (const bool drafts : {false, true}) {
     const auto engine = Make(drafts ? EngineOptions{} : kPlain);
     // What steps cost is not known yet, so few rows are tried: several answers in turn.

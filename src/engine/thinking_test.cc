@@ -181,7 +181,7 @@ TEST_P(Thinking, EqualsEachAlonePlainly) {
 
 TEST_P(Thinking, IsCutOffInFewSteps) {
   const std::string cut = "\nThere is no more time to think about it, so this is the answer.\n</t>\n";
-  std::int64_t steps[2];
+  std::int64_t steps[2] = {};
   for (const bool drafts : {false, true}) {
     const auto engine = Make(drafts ? EngineOptions{} : kPlain);
     // What steps cost is not known yet, so few rows are tried: several answers in turn.
