@@ -9,20 +9,6 @@
 namespace strata {
 namespace {
 
-/// What a sequence's grammar allows next.
-class GrammarFilter : public TokenFilter {
- public:
-  explicit GrammarFilter(Sequence& sequence) : sequence_(sequence) {}
-  bool Allows(TokenId token) override { return sequence_.matcher->Allows(token); }
-  std::span<const std::uint32_t> Mask() override {
-    if (!sequence_.mask_filled) sequence_.FillMask();
-    return sequence_.mask;
-  }
-
- private:
-  Sequence& sequence_;
-};
-
 /// Whether the token is not of the answer but ends it. A grammar ends also with a token of the answer.
 bool IsEnd(const Sequence& sequence, TokenId token) {
   return std::ranges::find(sequence.ends, token) != sequence.ends.end() ||
@@ -69,8 +55,12 @@ TokenId Engine::State::Choose(Sequence& sequence, const LogitsView& logits, std:
   const bool too_early = sequence.outputs() < sequence.request.sampling.min_tokens;
   const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
   if (!sequence.matcher) return sequence.sampler->Sample(logits.row(row), forbidden);
-  GrammarFilter filter(sequence);
-  return sequence.sampler->Sample(logits.row(row), forbidden, &filter);
+  if (sequence.sampler->TakesArgmax() && forbidden.empty()) {  // mostly allowed, and then no mask is needed
+    const TokenId likeliest = logits.argmax[static_cast<std::size_t>(row)];
+    if (sequence.matcher->Allows(likeliest)) return sequence.sampler->Take(likeliest);
+  }
+  if (!sequence.mask_filled) sequence.FillMask();
+  return sequence.sampler->Sample(logits.row(row), forbidden, sequence.mask);
 }
 
 /// The next token from a row of logits, into the sequence and the event. Errors: the grammar's.

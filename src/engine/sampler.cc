@@ -17,8 +17,12 @@ const kernels::RowKernels& Rows() {
   return rows;
 }
 
-TokenId Argmax(std::span<const float> logits) {
-  return static_cast<TokenId>(Rows().argmax(logits.data(), std::ssize(logits)));
+/// Of the tokens whose bit is set in `allowed`; empty = of all. A head may have more columns than the tokenizer has
+/// tokens.
+TokenId Argmax(std::span<const float> logits, std::span<const std::uint32_t> allowed = {}) {
+  const std::int64_t columns =
+      allowed.empty() ? std::ssize(logits) : std::min(std::ssize(logits), 32 * std::ssize(allowed));
+  return static_cast<TokenId>(Rows().argmax(logits.data(), allowed.empty() ? nullptr : allowed.data(), columns));
 }
 
 /// Higher values first, then lower ids: every platform gives the same order.
@@ -112,12 +116,9 @@ bool Sampler::ChangesLogits() const {
          !params_.logit_bias.empty() || !params_.allowed_token_ids.empty();
 }
 
-TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> forbidden, TokenFilter* filter) {
-  if (TakesArgmax() && forbidden.empty()) {
-    const TokenId token = Argmax(logits);
-    if (filter == nullptr || filter->Allows(token)) return Take(token);  // mostly so, and no mask is needed
-  }
-  const std::span<const std::uint32_t> allowed = filter == nullptr ? std::span<const std::uint32_t>() : filter->Mask();
+TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> forbidden,
+                        std::span<const std::uint32_t> allowed) {
+  if (TakesArgmax() && forbidden.empty()) return Take(Argmax(logits, allowed));
   adjusted_.assign(logits.begin(), logits.end());
   Adjust(forbidden, allowed);
   if (!allowed.empty() && !forbidden.empty() && std::ranges::max(adjusted_) == kNever) {

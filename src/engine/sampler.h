@@ -15,28 +15,21 @@ namespace strata {
 /// The log-probabilities of one row: the chosen token's and those of the `top` most likely.
 TokenLogprobs ComputeLogprobs(std::span<const float> logits, TokenId chosen, int top);
 
-/// What may be sampled at all, whatever the logits say.
-class TokenFilter {
- public:
-  virtual ~TokenFilter() = default;
-  virtual bool Allows(TokenId token) = 0;
-  /// A bit for each token, the lowest of word 0 first.
-  virtual std::span<const std::uint32_t> Mask() = 0;
-};
-
 /// One sequence's sampling state. Not thread-safe.
 class Sampler {
  public:
   Sampler(const SamplingParams& params, std::span<const TokenId> prompt, std::uint64_t fallback_seed);
 
-  /// True when Sample(row, {}) is the row's argmax: greedy, and nothing changes the logits.
+  /// True when Sample(row, {}, allowed) is the argmax of what is allowed: greedy, and nothing changes the logits.
   bool TakesArgmax() const { return params_.temperature == 0 && !ChangesLogits(); }
   /// The next token is known already: the argmax, where TakesArgmax, or one that must come whatever is likely.
   TokenId Take(TokenId token);
 
-  /// Does not change `logits`. `forbidden` (end-of-answer tokens before min_tokens) are never chosen, unless `filter`
-  /// (null = all may be) allows no other. Where it allows nothing, some token comes that it does not allow.
-  TokenId Sample(std::span<const float> logits, std::span<const TokenId> forbidden, TokenFilter* filter = nullptr);
+  /// Does not change `logits`. `allowed` is a grammar's mask: a bit for each token, the lowest of word 0 first; empty =
+  /// all may be sampled. `forbidden` (end-of-answer tokens before min_tokens) are never chosen, unless no other is
+  /// allowed. Where nothing is, some token comes that is not.
+  TokenId Sample(std::span<const float> logits, std::span<const TokenId> forbidden,
+                 std::span<const std::uint32_t> allowed = {});
 
  private:
   void Adjust(std::span<const TokenId> forbidden, std::span<const std::uint32_t> allowed);

@@ -12,8 +12,8 @@
 #include <gtest/gtest.h>
 
 #include "engine/engine.h"
+#include "models/tiny_model.h"
 #include "runtime/test_prefill.h"
-#include "runtime/tiny_model.h"
 
 namespace strata {
 

@@ -2,16 +2,32 @@
 #include "formats/gguf_model.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/hash.h"
 #include "base/mapped_file.h"
+#include "formats/fused_tensors.h"
 #include "formats/gguf.h"
+#include "formats/gguf_family.h"
 #include "formats/gguf_tokenizer.h"
 #include "tensor/convert.h"
 
 namespace strata {
 namespace {
+
+constexpr std::array kFamilies = {&kGgufLlama};
+
+/// Features that change what is computed and that a family must say it knows; off when missing or at these values.
+struct Refused {
+  std::string_view field;
+  double neutral = 0;
+};
+constexpr Refused kRefused[] = {
+    {"expert_count"},          {"attn_logit_softcapping"},   {"final_logit_softcapping"},
+    {"logit_scale", 1},        {"embedding_scale", 1},       {"residual_scale", 1},
+    {"attention.scale"},       {"attention.max_alibi_bias"}, {"attention.clamp_kqv"},
+    {"attention.q_lora_rank"}, {"attention.kv_lora_rank"},   {"rope.scaling.yarn_log_multiplier"}};
 
 class GgufModel : public ModelFile {
  public:
@@ -20,6 +36,7 @@ class GgufModel : public ModelFile {
   Status Load() {
     STRATA_TRY(const std::string_view architecture, file_.Get<std::string_view>("general.architecture"));
     config_.architecture = architecture;
+    fields_.emplace(file_, config_.architecture);
     for (const GgufTensor& tensor : file_.tensors()) tensors_.push_back({std::string(tensor.name), tensor.view});
     std::ranges::sort(tensors_, {}, &ModelTensor::name);
     STRATA_TRY(const auto parts, file_.Find<std::int64_t>("split.count"));
@@ -29,13 +46,22 @@ class GgufModel : public ModelFile {
                   "--merge makes one file of them)",
                   path(), *parts);
     }
-    if (architecture != "llama") {
-      return Fail(ErrorCode::kUnsupported, "{}: architecture {} is not supported (supported: llama)", path(),
-                  architecture);
+    const auto family = std::ranges::find(kFamilies, architecture, &GgufFamily::architecture);
+    if (family == kFamilies.end()) {
+      std::string known;
+      for (const GgufFamily* one : kFamilies)
+        known += fmt::format("{}{}", known.empty() ? "" : ", ", one->architecture);
+      return Fail(ErrorCode::kUnsupported, "{}: architecture {} is not supported (supported: {})", path(), architecture,
+                  known);
     }
+    family_ = *family;
+    STRATA_CHECK(RefuseWhatIsNotImplemented());
     STRATA_CHECK(ReadShape());
     STRATA_CHECK(ReadRope());
+    if (family_->read != nullptr) STRATA_CHECK(family_->read(*fields_, file_, config_));
     STRATA_CHECK(ReadTokens());
+    STRATA_CHECK(SplitFusedTensors(config_, tensors_), "{}", path());
+    STRATA_CHECK(SortTensors(tensors_, path()));
     for (const auto& [key, value] : file_.metadata()) {
       constexpr std::string_view kTemplate = "tokenizer.chat_template";
       const auto* text = std::get_if<std::string_view>(&value);
@@ -64,43 +90,47 @@ class GgufModel : public ModelFile {
   }
 
  private:
-  std::string Key(std::string_view name) const { return fmt::format("{}.{}", config_.architecture, name); }
+  bool Knows(std::string_view field) const {
+    return std::ranges::find(family_->fields, field) != family_->fields.end();
+  }
 
-  Result<std::int64_t> Positive(std::string_view name) const {
-    STRATA_TRY(const auto value, file_.Get<std::int64_t>(Key(name)));
-    if (value <= 0 || value > (1 << 30)) return Fail(ErrorCode::kCorrupt, "{}: {} is {}", path(), Key(name), value);
-    return value;
+  Status RefuseWhatIsNotImplemented() const {
+    for (const Refused& refused : kRefused) {
+      if (Knows(refused.field)) continue;
+      STRATA_TRY(const double value, fields_->NumberOr(refused.field, refused.neutral));
+      STRATA_CHECK(RefuseUnless(value == 0 || value == refused.neutral, refused.field, value));
+    }
+    return {};
   }
 
   Status ReadShape() {
     STRATA_TRY(const auto name, file_.Find<std::string_view>("general.name"));
     config_.name = name.value_or("");
-    STRATA_TRY(config_.layers, Positive("block_count"));
-    STRATA_TRY(config_.hidden, Positive("embedding_length"));
-    STRATA_TRY(config_.heads, Positive("attention.head_count"));
-    STRATA_TRY(const auto kv_heads, file_.Find<std::int64_t>(Key("attention.head_count_kv")));
+    STRATA_TRY(config_.layers, fields_->Positive("block_count"));
+    STRATA_TRY(config_.hidden, fields_->Positive("embedding_length"));
+    STRATA_TRY(config_.heads, fields_->Positive("attention.head_count"));
+    STRATA_TRY(const auto kv_heads, fields_->Find<std::int64_t>("attention.head_count_kv"));
     config_.kv_heads = kv_heads.value_or(config_.heads);
     if (config_.kv_heads <= 0 || config_.heads % config_.kv_heads != 0) {
       return Fail(ErrorCode::kCorrupt, "{}: {} query heads cannot share {} KV heads", path(), config_.heads,
                   config_.kv_heads);
     }
-    STRATA_TRY(const auto head_dim, file_.Find<std::int64_t>(Key("attention.key_length")));
+    STRATA_TRY(const auto head_dim, fields_->Find<std::int64_t>("attention.key_length"));
     config_.head_dim = head_dim.value_or(config_.hidden / config_.heads);
     if (config_.head_dim <= 0 || config_.head_dim % 2 != 0 || config_.head_dim > 4096)
       return Fail(ErrorCode::kCorrupt, "{}: head size {}", path(), config_.head_dim);
-    STRATA_TRY(config_.ffn, Positive("feed_forward_length"));
-    STRATA_TRY(config_.max_positions, Positive("context_length"));
-    STRATA_TRY(const auto experts, file_.Find<std::int64_t>(Key("expert_count")));
-    if (experts.value_or(0) > 0)
-      return Fail(ErrorCode::kUnsupported, "{}: mixture of experts ({} experts) is not supported", path(), *experts);
-    STRATA_TRY(const auto window, file_.Find<std::int64_t>(Key("attention.sliding_window")));
+    STRATA_TRY(config_.ffn, fields_->Positive("feed_forward_length"));
+    STRATA_TRY(config_.max_positions, fields_->Positive("context_length"));
+    STRATA_TRY(const auto window, fields_->Find<std::int64_t>("attention.sliding_window"));
     const std::int64_t window_size = window.value_or(0);
-    STRATA_CHECK(RefuseUnless(window_size <= 0 || window_size >= config_.max_positions, "attention.sliding_window",
-                              static_cast<double>(window_size)));
-    STRATA_TRY(const auto value_length, file_.Find<std::int64_t>(Key("attention.value_length")));
-    STRATA_CHECK(RefuseUnless(value_length.value_or(config_.head_dim) == config_.head_dim, "attention.value_length",
-                              static_cast<double>(value_length.value_or(0))));
-    STRATA_TRY(config_.norm_eps, file_.Get<double>(Key("attention.layer_norm_rms_epsilon")));
+    STRATA_CHECK(
+        RefuseUnless(Knows("attention.sliding_window") || window_size <= 0 || window_size >= config_.max_positions,
+                     "attention.sliding_window", static_cast<double>(window_size)));
+    STRATA_TRY(const auto value_length, fields_->Find<std::int64_t>("attention.value_length"));
+    STRATA_CHECK(
+        RefuseUnless(Knows("attention.value_length") || value_length.value_or(config_.head_dim) == config_.head_dim,
+                     "attention.value_length", static_cast<double>(value_length.value_or(0))));
+    STRATA_TRY(config_.norm_eps, file_.Get<double>(fields_->Key("attention.layer_norm_rms_epsilon")));
     const TensorView* embedding = FindTensor("token_embd.weight");
     if (embedding == nullptr) return Fail(ErrorCode::kCorrupt, "{}: tensor token_embd.weight is missing", path());
     config_.vocab = embedding->shape.rows();
@@ -111,27 +141,27 @@ class GgufModel : public ModelFile {
   }
 
   Status ReadRope() {
-    config_.rope_layout = RopeLayout::kInterleaved;
-    STRATA_TRY(const auto rotary, file_.Find<std::int64_t>(Key("rope.dimension_count")));
+    config_.rope_layout = family_->rope_layout;
+    STRATA_TRY(const auto rotary, fields_->Find<std::int64_t>("rope.dimension_count"));
     config_.rotary_dim = rotary.value_or(config_.head_dim);
     if (config_.rotary_dim <= 0 || config_.rotary_dim > config_.head_dim || config_.rotary_dim % 2 != 0) {
-      return Fail(ErrorCode::kCorrupt, "{}: {} is {} for heads of {}", path(), Key("rope.dimension_count"),
+      return Fail(ErrorCode::kCorrupt, "{}: {} is {} for heads of {}", path(), fields_->Key("rope.dimension_count"),
                   config_.rotary_dim, config_.head_dim);
     }
-    STRATA_TRY(const auto theta, file_.Find<double>(Key("rope.freq_base")));
+    STRATA_TRY(const auto theta, fields_->Find<double>("rope.freq_base"));
     config_.rope_theta = theta.value_or(10000);
     RopeScaling& scaling = config_.rope_scaling;
-    STRATA_TRY(const auto kind, file_.Find<std::string_view>(Key("rope.scaling.type")));
+    STRATA_TRY(const auto kind, fields_->Find<std::string_view>("rope.scaling.type"));
     if (kind == "linear") {
       scaling.kind = RopeScaling::Kind::kLinear;
     } else if (kind == "yarn") {
       scaling.kind = RopeScaling::Kind::kYarn;
     } else if (kind && *kind != "none") {
-      return Fail(ErrorCode::kUnsupported, "{}: {} = {}", path(), Key("rope.scaling.type"), *kind);
+      return Fail(ErrorCode::kUnsupported, "{}: {} = {}", path(), fields_->Key("rope.scaling.type"), *kind);
     }
-    STRATA_TRY(const auto factor, file_.Find<double>(Key("rope.scaling.factor")));
+    STRATA_TRY(const auto factor, fields_->Find<double>("rope.scaling.factor"));
     scaling.factor = factor.value_or(1);
-    STRATA_TRY(const auto original, file_.Find<std::int64_t>(Key("rope.scaling.original_context_length")));
+    STRATA_TRY(const auto original, fields_->Find<std::int64_t>("rope.scaling.original_context_length"));
     scaling.original_max_positions = original.value_or(config_.max_positions);
     if (!(scaling.factor > 0) || std::isinf(scaling.factor) || scaling.original_max_positions <= 0) {
       return Fail(ErrorCode::kCorrupt, "{}: rope scaling by {} of {} positions", path(), scaling.factor,
@@ -149,15 +179,10 @@ class GgufModel : public ModelFile {
     return {};
   }
 
-  Result<double> NumberOr(std::string_view name, double otherwise) const {
-    STRATA_TRY(const auto value, file_.Find<double>(Key(name)));
-    return value.value_or(otherwise);
-  }
-
   /// llama.cpp multiplies these with each other and, under yarn, with the recommended factor.
   Status ReadAttentionFactor() {
-    STRATA_TRY(const double attention, NumberOr("rope.scaling.attn_factor", 1));
-    STRATA_TRY(const double yarn_attention, NumberOr("rope.scaling.yarn_attn_factor", 1));
+    STRATA_TRY(const double attention, fields_->NumberOr("rope.scaling.attn_factor", 1));
+    STRATA_TRY(const double yarn_attention, fields_->NumberOr("rope.scaling.yarn_attn_factor", 1));
     config_.rope_scaling.attention_factor = attention * yarn_attention;
     return {};
   }
@@ -165,22 +190,20 @@ class GgufModel : public ModelFile {
   Status ReadYarn() {
     RopeScaling& scaling = config_.rope_scaling;
     scaling.attention_factor *= YarnAttentionFactor(scaling.factor);
-    STRATA_TRY(scaling.beta_fast, NumberOr("rope.scaling.yarn_beta_fast", scaling.beta_fast));
-    STRATA_TRY(scaling.beta_slow, NumberOr("rope.scaling.yarn_beta_slow", scaling.beta_slow));
+    STRATA_TRY(scaling.beta_fast, fields_->NumberOr("rope.scaling.yarn_beta_fast", scaling.beta_fast));
+    STRATA_TRY(scaling.beta_slow, fields_->NumberOr("rope.scaling.yarn_beta_slow", scaling.beta_slow));
     if (!(scaling.beta_fast > 0) || !(scaling.beta_slow > 0)) {
       return Fail(ErrorCode::kCorrupt, "{}: yarn's beta_fast is {}, its beta_slow {}", path(), scaling.beta_fast,
                   scaling.beta_slow);
     }
-    STRATA_TRY(const double extrapolation, NumberOr("rope.scaling.yarn_ext_factor", 1));
+    STRATA_TRY(const double extrapolation, fields_->NumberOr("rope.scaling.yarn_ext_factor", 1));
     // Negative: not set.
-    STRATA_CHECK(RefuseUnless(extrapolation == 1 || extrapolation < 0, "rope.scaling.yarn_ext_factor", extrapolation));
-    STRATA_TRY(const double log_multiplier, NumberOr("rope.scaling.yarn_log_multiplier", 0));
-    return RefuseUnless(log_multiplier == 0, "rope.scaling.yarn_log_multiplier", log_multiplier);
+    return RefuseUnless(extrapolation == 1 || extrapolation < 0, "rope.scaling.yarn_ext_factor", extrapolation);
   }
 
   Status RefuseUnless(bool neutral, std::string_view name, double value) const {
     if (neutral) return {};
-    return Fail(ErrorCode::kUnsupported, "{}: {} = {} is not supported", path(), Key(name), value);
+    return Fail(ErrorCode::kUnsupported, "{}: {} = {} is not supported", path(), fields_->Key(name), value);
   }
 
   /// The ids that end an answer: the keys', and the control tokens that chat models end a turn with. Many files name
@@ -221,6 +244,8 @@ class GgufModel : public ModelFile {
   }
 
   GgufFile file_;
+  std::optional<GgufFields> fields_;
+  const GgufFamily* family_ = nullptr;
   ModelConfig config_;
   GenerationDefaults defaults_;
   std::vector<ModelTensor> tensors_;
@@ -228,6 +253,17 @@ class GgufModel : public ModelFile {
 };
 
 }  // namespace
+
+Result<std::int64_t> GgufFields::Positive(std::string_view name) const {
+  STRATA_TRY(const auto value, file_.Get<std::int64_t>(Key(name)));
+  if (value <= 0 || value > (1 << 30)) return Bad(ErrorCode::kCorrupt, name, "is {}", value);
+  return value;
+}
+
+Result<double> GgufFields::NumberOr(std::string_view name, double otherwise) const {
+  STRATA_TRY(const auto value, Find<double>(name));
+  return value.value_or(otherwise);
+}
 
 Result<std::unique_ptr<ModelFile>> MakeGgufModel(GgufFile file) {
   auto model = std::make_unique<GgufModel>(std::move(file));

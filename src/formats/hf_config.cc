@@ -3,22 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "formats/hf_family.h"
+
 namespace strata {
 namespace {
 
 constexpr std::int64_t kMaxSize = 1 << 30;
 
-/// What a model type's config class assumes where config.json is silent (transformers 5.24).
-struct ModelType {
-  std::string_view name;
-  std::string_view architecture;  ///< of `architectures`
-  std::int64_t max_positions;
-  std::int64_t kv_heads;        ///< 0: as many as query heads
-  std::int64_t sliding_window;  ///< 0: none
-  bool has_biases;              ///< whether attention_bias and mlp_bias mean something
-};
-constexpr std::array kModelTypes = {ModelType{"llama", "LlamaForCausalLM", 2048, 0, 0, true},
-                                    ModelType{"mistral", "MistralForCausalLM", 4096 * 32, 8, 4096, false}};
+constexpr std::array kFamilies = {&kHfLlama, &kHfMistral};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
 /// always null, false, 0, "" and the empty list or object) says that the feature is off.
@@ -92,42 +84,44 @@ class ConfigReader {
  public:
   explicit ConfigReader(const JsonFields& fields) : fields_(fields) {}
 
-  Result<ModelConfig> Read() {
+  Result<HuggingFaceConfig> Read() {
     STRATA_CHECK(ReadType());
     STRATA_CHECK(RefuseWhatIsNotImplemented());
     STRATA_CHECK(ReadShape());
     STRATA_CHECK(ReadMath());
+    if (family_->read != nullptr) STRATA_CHECK(family_->read(fields_, config_));
     STRATA_CHECK(ReadHuggingFaceRope(fields_, config_));
     STRATA_CHECK(ReadWindow());
     STRATA_CHECK(ReadTokens());
-    return std::move(config_);
+    return HuggingFaceConfig{std::move(config_), family_};
   }
 
  private:
   static std::string Supported() {
     std::string names;
-    for (const ModelType& type : kModelTypes) names += fmt::format("{}{}", names.empty() ? "" : ", ", type.name);
+    for (const HfFamily* family : kFamilies) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", family->model_type);
+    }
     return names;
   }
 
   Status ReadType() {
-    config_.architecture = "llama";
     STRATA_TRY(const auto name, fields_.String("model_type"));
     if (!name) return fields_.Bad(ErrorCode::kCorrupt, "model_type", "is missing");
-    const auto* const found = std::ranges::find(kModelTypes, *name, &ModelType::name);
-    if (found == kModelTypes.end()) {
+    family_ = FindHfFamily(*name);
+    if (family_ == nullptr) {
       return fields_.Bad(ErrorCode::kUnsupported, "model_type", "{} is not supported (supported: {})", *name,
                          Supported());
     }
-    type_ = found;
+    config_.architecture = family_->architecture;
     const nlohmann::json* architectures = fields_.Find("architectures");
     if (architectures == nullptr || architectures->empty()) return {};
     if (!architectures->is_array() || !architectures->front().is_string())
       return fields_.Bad(ErrorCode::kCorrupt, "architectures", "must be a list of strings");
     const auto& architecture = architectures->front().get_ref<const std::string&>();
-    if (architecture != type_->architecture) {
+    if (architecture != family_->class_name) {
       return fields_.Bad(ErrorCode::kUnsupported, "architectures/0", "{} is not supported (supported: {})",
-                         architecture, type_->architecture);
+                         architecture, family_->class_name);
     }
     return {};
   }
@@ -135,7 +129,8 @@ class ConfigReader {
   Status RefuseWhatIsNotImplemented() const {
     for (const Refused& refused : kRefused) {
       const nlohmann::json* value = fields_.Find(refused.field);
-      if (value != nullptr && !IsNeutral(*value, refused.neutral))
+      const bool read = std::ranges::find(family_->fields, refused.field) != family_->fields.end();
+      if (!read && value != nullptr && !IsNeutral(*value, refused.neutral))
         return fields_.Bad(ErrorCode::kUnsupported, refused.field, "is not supported");
     }
     return {};
@@ -155,9 +150,9 @@ class ConfigReader {
     STRATA_TRY(config_.layers, Positive("num_hidden_layers", std::nullopt));
     STRATA_TRY(config_.heads, Positive("num_attention_heads", std::nullopt));
     STRATA_TRY(config_.ffn, Positive("intermediate_size", std::nullopt));
-    STRATA_TRY(config_.max_positions, Positive("max_position_embeddings", type_->max_positions));
-    const bool silent = !fields_.Mentions("num_key_value_heads") && type_->kv_heads != 0;
-    STRATA_TRY(config_.kv_heads, Positive("num_key_value_heads", silent ? type_->kv_heads : config_.heads));
+    STRATA_TRY(config_.max_positions, Positive("max_position_embeddings", family_->max_positions));
+    const bool silent = !fields_.Mentions("num_key_value_heads") && family_->kv_heads != 0;
+    STRATA_TRY(config_.kv_heads, Positive("num_key_value_heads", silent ? family_->kv_heads : config_.heads));
     if (config_.heads % config_.kv_heads != 0) {
       return fields_.Bad(ErrorCode::kCorrupt, "num_key_value_heads", "{} query heads cannot share {} KV heads",
                          config_.heads, config_.kv_heads);
@@ -187,16 +182,16 @@ class ConfigReader {
     STRATA_TRY(const auto mlp_bias, fields_.Boolean("mlp_bias"));
     config_.attention_bias = attention_bias.value_or(false);
     config_.mlp_bias = mlp_bias.value_or(false);
-    if (type_->has_biases || (!config_.attention_bias && !config_.mlp_bias)) return {};
+    if (family_->has_biases || (!config_.attention_bias && !config_.mlp_bias)) return {};
     return fields_.Bad(ErrorCode::kUnsupported, config_.attention_bias ? "attention_bias" : "mlp_bias",
-                       "{} models have no biases", type_->name);
+                       "{} models have no biases", family_->model_type);
   }
 
   /// A window at least as long as the context has no effect; a shorter one is not implemented.
   Status ReadWindow() const {
     STRATA_TRY(const auto use, fields_.Boolean("use_sliding_window"));
     STRATA_TRY(const auto given, fields_.Integer("sliding_window"));
-    const std::int64_t window = given.value_or(fields_.Mentions("sliding_window") ? 0 : type_->sliding_window);
+    const std::int64_t window = given.value_or(fields_.Mentions("sliding_window") ? 0 : family_->sliding_window);
     if (use.value_or(true) && window > 0 && window < config_.max_positions) {
       return fields_.Bad(ErrorCode::kUnsupported, "sliding_window",
                          "a window of {} tokens in a context of {} is not supported{}", window, config_.max_positions,
@@ -229,13 +224,18 @@ class ConfigReader {
   }
 
   const JsonFields& fields_;
-  const ModelType* type_ = nullptr;
+  const HfFamily* family_ = nullptr;
   ModelConfig config_;
 };
 
 }  // namespace
 
-Result<ModelConfig> ParseHuggingFaceConfig(std::string_view config_json, const std::string& name) {
+const HfFamily* FindHfFamily(std::string_view model_type) {
+  const auto* const found = std::ranges::find(kFamilies, model_type, &HfFamily::model_type);
+  return found == kFamilies.end() ? nullptr : *found;
+}
+
+Result<HuggingFaceConfig> ParseHuggingFaceConfig(std::string_view config_json, const std::string& name) {
   STRATA_TRY(const nlohmann::json document, ParseJsonFile(config_json, name));
   return ConfigReader(JsonFields(document, name)).Read();
 }

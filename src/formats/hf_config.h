@@ -1,5 +1,5 @@
 // Inside formats: config.json and generation_config.json of a Hugging Face folder. What would change the result and is
-// not implemented is refused by name, never ignored. The reference is transformers' LlamaConfig and MistralConfig.
+// not implemented is refused by name, never ignored. The reference is transformers' config classes.
 #pragma once
 
 #include <string>
@@ -7,14 +7,19 @@
 #include <vector>
 
 #include "base/result.h"
+#include "formats/hf_family.h"
 #include "formats/hf_json.h"
 #include "formats/model_config.h"
 
 namespace strata {
 
+struct HuggingFaceConfig {
+  ModelConfig config;
+  const HfFamily* family;
+};
 /// `name` stands for the file in errors. Errors, all with a JSON pointer: kCorrupt for a missing, mistyped or
 /// impossible field; kUnsupported for a model type or a feature that is not implemented.
-Result<ModelConfig> ParseHuggingFaceConfig(std::string_view config_json, const std::string& name);
+Result<HuggingFaceConfig> ParseHuggingFaceConfig(std::string_view config_json, const std::string& name);
 
 struct HuggingFaceGeneration {
   GenerationDefaults defaults;  ///< the values that are present, whatever do_sample says (as vLLM has it)

@@ -7,6 +7,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto config = strata::ParseHuggingFaceConfig(text, "config.json");
-  const auto generation = strata::ParseGenerationConfig(text, "generation_config.json", config ? config->vocab : 100);
-  return config && generation && config->layers < 0 ? -1 : 0;
+  const auto generation =
+      strata::ParseGenerationConfig(text, "generation_config.json", config ? config->config.vocab : 100);
+  return config && generation && config->config.layers < 0 ? -1 : 0;
 }

@@ -46,6 +46,47 @@ inline double YarnAttentionFactor(double factor, double mscale = 1) {
   return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1;
 }
 
+/// What one layer's attention sees and how it is rotated.
+struct LayerAttention {
+  std::int64_t window = 0;  ///< tokens that a query sees, its own included; 0 = all before it
+  std::int64_t chunk = 0;   ///< sees only what is in its own chunk of so many positions (Llama 4); 0 = no chunks
+  bool rotated = true;      ///< false: no positions at all (SmolLM3's and Llama 4's NoPE layers)
+  bool local_rope = false;  ///< rotated by local_rope_theta, unscaled (Gemma 3's sliding layers)
+  bool operator==(const LayerAttention&) const = default;
+};
+
+/// A mixture of experts in the place of the MLP.
+struct ExpertsConfig {
+  enum class Scoring {
+    kSoftmax,          ///< over all experts, then the best are chosen
+    kSigmoid,          ///< of each expert alone
+    kSoftmaxOfChosen,  ///< the best logits are chosen, the softmax is over these
+  };
+  std::int64_t count = 0;          ///< experts a layer
+  std::int64_t used = 0;           ///< of them for each token
+  std::int64_t ffn = 0;            ///< inner width of one
+  std::int64_t shared_ffn = 0;     ///< inner width of the MLP that every token goes through beside them; 0 = none
+  std::int64_t leading_dense = 0;  ///< the first layers, which have a plain MLP of ModelConfig::ffn
+  std::int64_t step = 1;    ///< of the layers behind those, every so many-th (the last of each such run) has experts
+  std::int64_t groups = 1;  ///< equal groups of experts; only the best groups' experts may be chosen
+  std::int64_t groups_used = 1;
+  /// A group's score: the sum of its two best (with a correction bias, DeepSeek V3) or its best (V2).
+  bool group_by_two = false;
+  Scoring scoring = Scoring::kSoftmax;
+  bool normalize = false;    ///< the chosen weights are made to sum to 1
+  double scale = 1;          ///< multiplies the weights at last
+  bool weigh_input = false;  ///< the weight multiplies the expert's input, not its output (Llama 4)
+};
+
+/// Multi-head latent attention (DeepSeek V2): the cache holds one latent row for all heads.
+struct LatentConfig {
+  std::int64_t q_rank = 0;    ///< of the query's low-rank projection; 0 = one full projection
+  std::int64_t kv_rank = 0;   ///< width of the latent
+  std::int64_t nope_dim = 0;  ///< of a head's query and key: not rotated
+  std::int64_t rope_dim = 0;  ///< rotated; the key's is shared by all heads
+  std::int64_t value_dim = 0;
+};
+
 struct ModelConfig {
   std::string architecture;  ///< GGUF's name: "llama", "qwen3", "gemma3", ...
   std::string name;          ///< for people; may be empty
@@ -62,14 +103,28 @@ struct ModelConfig {
   std::int64_t rotary_dim = 0;  ///< elements of a head that rotate; usually head_dim
   RopeLayout rope_layout = RopeLayout::kInterleaved;
   RopeScaling rope_scaling;
-  double attention_scale = 0;       ///< 0 = 1/sqrt(head_dim)
-  std::string activation = "silu";  ///< of the gated MLP, as in config.json's hidden_act
-  bool tied_embeddings = false;     ///< the head is token_embd.weight
-  bool attention_bias = false;      ///< Q, K, V (and O when present) have biases
+  std::optional<double> local_rope_theta;       ///< of the layers with local_rope
+  std::vector<LayerAttention> layer_attention;  ///< [layers]; empty = all see everything and are rotated
+  double attention_scale = 0;                   ///< 0 = 1/sqrt(head_dim)
+  double attention_softcap = 0;                 ///< scores become c * tanh(score / c); 0 = none
+  double logit_softcap = 0;                     ///< so for logits
+  double embedding_scale = 1;                   ///< multiplies the embeddings
+  double residual_scale = 1;                    ///< multiplies what a block adds to the residual
+  double logit_scale = 1;                       ///< multiplies the logits
+  double norm_offset = 0;                       ///< added to the norms' weights (Gemma on Hugging Face stores w - 1)
+  std::string activation = "silu";              ///< of the gated MLP, as in config.json's hidden_act
+  bool tied_embeddings = false;                 ///< the head is token_embd.weight
+  bool attention_bias = false;                  ///< Q, K, V (and O when present) have biases
   bool mlp_bias = false;
+  std::optional<ExpertsConfig> experts;
+  std::optional<LatentConfig> latent;
   std::vector<std::int32_t> eos_token_ids;  ///< any of them ends the answer
   std::optional<std::int32_t> bos_token_id;
   std::optional<std::int32_t> pad_token_id;
+
+  LayerAttention attention_of(std::int64_t layer) const {
+    return layer_attention.empty() ? LayerAttention{} : layer_attention[static_cast<std::size_t>(layer)];
+  }
 };
 
 /// Sampling defaults that the model's publisher recommends (generation_config.json), by OpenAI's/vLLM's field names.

@@ -23,6 +23,13 @@ const TensorView* ModelFile::FindTensor(std::string_view name) const {
   return found == all.end() || found->name != name ? nullptr : &found->view;
 }
 
+Status ModelFile::SortTensors(std::vector<ModelTensor>& tensors, const std::string& path) {
+  std::ranges::sort(tensors, {}, &ModelTensor::name);
+  const auto twice = std::ranges::adjacent_find(tensors, {}, &ModelTensor::name);
+  if (twice == tensors.end()) return {};
+  return Fail(ErrorCode::kCorrupt, "{}: tensor {} is stored twice", path, twice->name);
+}
+
 std::uint64_t ModelFile::SampleHash(std::span<const std::byte> bytes, std::uint64_t seed) {
   constexpr std::size_t kSample = 4096;
   std::uint64_t state = Hash64(fmt::format("{}", bytes.size()), seed);

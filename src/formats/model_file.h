@@ -37,10 +37,13 @@ class ModelFile {
   virtual const GenerationDefaults& generation_defaults() const = 0;
 
   /// Tensors sorted by canonical name, which is GGUF's: token_embd.weight, output_norm.weight, output.weight,
-  /// blk.N.{attn_norm,attn_q,attn_k,attn_v,attn_output,ffn_norm,ffn_gate,ffn_up,ffn_down}.{weight,bias}.
+  /// blk.N.{attn_norm,attn_q,attn_k,attn_v,attn_output,ffn_norm,ffn_gate,ffn_up,ffn_down}.{weight,bias}; but what files
+  /// store as one is apart (fused_tensors.h), each expert by its number: blk.N.ffn_gate_exps.E.weight.
   /// Hugging Face names (model.layers.N.self_attn.q_proj.weight, ...) are translated; the data is not touched, so
   /// config().rope_layout differs. Views live as long as the ModelFile.
   virtual const std::vector<ModelTensor>& tensors() const = 0;
+  /// What the file calls the tensor, for errors.
+  virtual std::string StoredName(std::string_view canonical) const { return std::string(canonical); }
   const TensorView* FindTensor(std::string_view name) const;
   /// The tensor was read and will hardly be again: its memory may be given back. Reading it later still works.
   virtual void DoneWith(const TensorView& /*tensor*/) const {}
@@ -58,6 +61,8 @@ class ModelFile {
  protected:
   /// For ContentKey: the size and 64 samples of `bytes`. Reading all of a large file would cost what the caches save.
   static std::uint64_t SampleHash(std::span<const std::byte> bytes, std::uint64_t seed);
+  /// By name, as tensors() wants them. Errors: kCorrupt naming `path` and a name that comes twice.
+  static Status SortTensors(std::vector<ModelTensor>& tensors, const std::string& path);
 };
 
 }  // namespace strata

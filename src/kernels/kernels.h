@@ -260,8 +260,9 @@ struct RowKernels {
   void (*embed)(const TensorView& table, std::int32_t token, float* out);
   /// out = x * rsqrt(mean(x^2) + eps) * weight, one row; sums in a fixed order. out may be x.
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* out);
-  /// Index of the greatest value (the first of equals; NaN is never the greatest; 0 when there is nothing else).
-  std::int64_t (*argmax)(const float* x, std::int64_t n);
+  /// Index of the greatest value (the first of equals; NaN is never the greatest; 0 when there is nothing else) among
+  /// those whose bit is set in `allowed` (the lowest of word 0 first); nullptr: among all.
+  std::int64_t (*argmax)(const float* x, const std::uint32_t* allowed, std::int64_t n);
   /// out = exp(scale * (x - max(x))), 0 where x is NaN or the value under 2^-126; returns their sum. scale >= 0. All
   /// are 0 when no x is above -infinity.
   double (*softmax)(const float* x, float scale, std::int64_t n, float* out);

@@ -19,8 +19,21 @@ float Greatest(const float* x, std::int64_t n) {
   return greatest;
 }
 
+// Word by word: most masks allow few tokens, and those are near each other.
+std::int64_t ArgMaxOfAllowed(const float* x, const std::uint32_t* allowed, std::int64_t n) {
+  RowMax best;
+  for (std::int64_t begin = 0; begin < n; begin += 32) {
+    for (std::uint32_t left = allowed[begin / 32]; left != 0; left &= left - 1) {
+      const std::int64_t i = begin + __builtin_ctz(left);
+      if (i < n) best.Take({x[i], static_cast<std::int32_t>(i)});
+    }
+  }
+  return best.column < n ? best.column : 0;
+}
+
 // The greatest value first, then where it stands: two loads an element, but no index vectors to carry.
-std::int64_t ArgMax(const float* x, std::int64_t n) {
+std::int64_t ArgMax(const float* x, const std::uint32_t* allowed, std::int64_t n) {
+  if (allowed != nullptr) return ArgMaxOfAllowed(x, allowed, n);
   const float greatest = Greatest(x, n);
   for (std::int64_t i = 0; i < n; ++i) {
     if (x[i] == greatest) return i;

@@ -10,22 +10,28 @@ void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, flo
   ScaleBy(x, RmsFactor(x, n, eps), weight, n, out);
 }
 
-float Greatest(const float* x, std::int64_t n) {
+/// Among those whose bit is set; nullptr: among all.
+float Greatest(const float* x, const std::uint32_t* allowed, std::int64_t n) {
   const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
   __m512 even = lowest;
   __m512 odd = lowest;
   for (std::int64_t i = 0; i < n; i += 32) {
-    even = _mm512_max_ps(_mm512_mask_loadu_ps(lowest, Lanes(n - i), x + i), even);
-    odd = _mm512_max_ps(_mm512_mask_loadu_ps(lowest, Lanes(n - i - 16), x + i + 16), odd);
+    const std::uint32_t word = allowed == nullptr ? ~0U : allowed[i / 32];
+    if (word == 0) continue;
+    const auto low = static_cast<__mmask16>(Lanes(n - i) & word);
+    const auto high = static_cast<__mmask16>(Lanes(n - i - 16) & (word >> 16));
+    even = _mm512_max_ps(_mm512_mask_loadu_ps(lowest, low, x + i), even);
+    odd = _mm512_max_ps(_mm512_mask_loadu_ps(lowest, high, x + i + 16), odd);
   }
   return _mm512_reduce_max_ps(_mm512_max_ps(even, odd));
 }
 
 // The greatest value first, then where it stands: two loads an element, but no index vectors to carry.
-std::int64_t ArgMax(const float* x, std::int64_t n) {
-  const __m512 greatest = _mm512_set1_ps(Greatest(x, n));
+std::int64_t ArgMax(const float* x, const std::uint32_t* allowed, std::int64_t n) {
+  const __m512 greatest = _mm512_set1_ps(Greatest(x, allowed, n));
   for (std::int64_t i = 0; i < n; i += 16) {
-    const __mmask16 lanes = Lanes(n - i);
+    const std::uint32_t bits = allowed == nullptr ? ~0U : allowed[i / 32] >> (i % 32);
+    const auto lanes = static_cast<__mmask16>(Lanes(n - i) & bits);
     const __mmask16 equal = _mm512_mask_cmp_ps_mask(lanes, _mm512_maskz_loadu_ps(lanes, x + i), greatest, _CMP_EQ_OQ);
     if (equal != 0) return i + __builtin_ctz(equal);
   }
@@ -33,7 +39,7 @@ std::int64_t ArgMax(const float* x, std::int64_t n) {
 }
 
 double Softmax(const float* x, float scale, std::int64_t n, float* out) {
-  const __m512 greatest = _mm512_set1_ps(Greatest(x, n));
+  const __m512 greatest = _mm512_set1_ps(Greatest(x, nullptr, n));
   const __m512 factor = _mm512_set1_ps(scale * kLog2E);
   __m512d low = _mm512_setzero_pd();
   __m512d high = _mm512_setzero_pd();

@@ -23,9 +23,11 @@ void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, flo
   for (std::int64_t i = 0; i < n; ++i) out[i] = x[i] * factor * weight[i];
 }
 
-std::int64_t ArgMax(const float* x, std::int64_t n) {
+std::int64_t ArgMax(const float* x, const std::uint32_t* allowed, std::int64_t n) {
   RowMax best;
-  for (std::int64_t i = 0; i < n; ++i) best.Take({x[i], static_cast<std::int32_t>(i)});
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (allowed == nullptr || (allowed[i / 32] >> (i % 32) & 1) != 0) best.Take({x[i], static_cast<std::int32_t>(i)});
+  }
   return best.column < n ? best.column : 0;
 }
 

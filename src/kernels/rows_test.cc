@@ -53,17 +53,40 @@ TEST_P(RowsTest, ArgMaxFindsTheFirstOfEquals) {
   const std::int64_t n = GetParam();
   for (const RowKernels* kernels : Kernels()) {
     std::vector<float> x(static_cast<std::size_t>(n), -5.0f);
-    EXPECT_EQ(kernels->argmax(x.data(), n), 0) << kernels->name;
+    EXPECT_EQ(kernels->argmax(x.data(), nullptr, n), 0) << kernels->name;
     for (std::int64_t at = n - 1; at >= 0; at -= 1 + n / 50) {
       x[static_cast<std::size_t>(at)] = -1.0f;  // equal to those set before, and earlier
-      ASSERT_EQ(kernels->argmax(x.data(), n), at) << kernels->name;
+      ASSERT_EQ(kernels->argmax(x.data(), nullptr, n), at) << kernels->name;
     }
     const std::vector<float> lowest(static_cast<std::size_t>(n), -std::numeric_limits<float>::infinity());
-    EXPECT_EQ(kernels->argmax(lowest.data(), n), 0) << kernels->name;
+    EXPECT_EQ(kernels->argmax(lowest.data(), nullptr, n), 0) << kernels->name;
     std::vector<float> mostly_nan(static_cast<std::size_t>(n), std::numeric_limits<float>::quiet_NaN());
-    EXPECT_EQ(kernels->argmax(mostly_nan.data(), n), 0) << kernels->name;
+    EXPECT_EQ(kernels->argmax(mostly_nan.data(), nullptr, n), 0) << kernels->name;
     mostly_nan.back() = -7.0f;
-    EXPECT_EQ(kernels->argmax(mostly_nan.data(), n), n - 1) << kernels->name;
+    EXPECT_EQ(kernels->argmax(mostly_nan.data(), nullptr, n), n - 1) << kernels->name;
+  }
+}
+
+TEST_P(RowsTest, ArgMaxOfWhatIsAllowed) {
+  const std::int64_t n = GetParam();
+  const std::vector<float> x = Normal(static_cast<std::size_t>(n), 1);
+  std::minstd_rand random(static_cast<unsigned>(n));
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::uint32_t> allowed(static_cast<std::size_t>((n + 31) / 32));
+    for (std::uint32_t& word : allowed) {  // none, some, all
+      word = round % 3 == 0 ? 0U : static_cast<std::uint32_t>(random() * 2654435761U);
+      if (random() % 4 == 0) word = random() % 2 == 0 ? ~0U : 0U;
+    }
+    std::int64_t want = 0;
+    float greatest = -std::numeric_limits<float>::infinity();
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      if ((allowed[at / 32] >> (at % 32) & 1) == 0 || !(x[at] > greatest)) continue;
+      greatest = x[at];
+      want = i;
+    }
+    for (const RowKernels* kernels : Kernels())
+      ASSERT_EQ(kernels->argmax(x.data(), allowed.data(), n), want) << kernels->name;
   }
 }
 

@@ -8,8 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "models/tiny_model.h"
 #include "runtime/model_runner.h"
-#include "runtime/tiny_model.h"
 
 namespace {
 std::atomic<std::int64_t> allocations = 0;

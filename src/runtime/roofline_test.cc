@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "models/tiny_model.h"
 #include "runtime/model_runner.h"
-#include "runtime/tiny_model.h"
 
 namespace strata {
 namespace {

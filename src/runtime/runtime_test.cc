@@ -10,10 +10,10 @@
 #include "kernels/kernels.h"
 #include "models/models.h"
 #include "models/rope_frequencies.h"
+#include "models/tiny_model.h"
 #include "runtime/arena_layout.h"
 #include "runtime/model_runner.h"
 #include "runtime/test_prefill.h"
-#include "runtime/tiny_model.h"
 
 namespace strata {
 namespace {

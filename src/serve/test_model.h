@@ -11,7 +11,7 @@
 #include "engine/engine.h"
 #include "formats/chat_template.h"
 #include "formats/tokenizer.h"
-#include "runtime/tiny_model.h"
+#include "models/tiny_model.h"
 #include "serve/server.h"
 
 namespace strata::serve {

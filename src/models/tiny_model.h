@@ -67,6 +67,15 @@ class TinyModel : public ModelFile {
   std::string ContentKey() const override { return std::string(32, '0'); }
 
   ModelConfig& mutable_config() { return config_; }
+  void Remove(const std::string& name) {
+    std::erase_if(tensors_, [&](const auto& tensor) { return tensor.name == name; });
+  }
+  /// In the place of what has this name, if there is any.
+  void Put(const std::string& name, std::initializer_list<std::int64_t> dims) {
+    Remove(name);
+    Add(name, dims, DType::kF32);
+    std::ranges::sort(tensors_, {}, &ModelTensor::name);
+  }
 
  private:
   void AddLinear(const std::string& name, std::int64_t n, std::int64_t k, DType dtype, bool bias) {

@@ -1,0 +1,53 @@
+// Inside formats: what is particular to each architecture of GGUF files. One file a family, gguf_family_NAME.cc; the
+// list is in gguf_model.cc.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "formats/gguf.h"
+#include "formats/model_config.h"
+
+namespace strata {
+
+/// The metadata keys that begin with the architecture's name.
+class GgufFields {
+ public:
+  GgufFields(const GgufFile& file, std::string architecture) : file_(file), architecture_(std::move(architecture)) {}
+
+  std::string Key(std::string_view name) const { return fmt::format("{}.{}", architecture_, name); }
+  /// nullopt when missing. Errors: kCorrupt when it has another type.
+  template <class T>
+  Result<std::optional<T>> Find(std::string_view name) const {
+    return file_.Find<T>(Key(name));
+  }
+  /// Errors: kCorrupt when it is missing, or not between 1 and 2^30.
+  Result<std::int64_t> Positive(std::string_view name) const;
+  Result<double> NumberOr(std::string_view name, double otherwise) const;
+  template <class... Args>
+  std::unexpected<Error> Bad(ErrorCode code, std::string_view name, fmt::format_string<Args...> format,
+                             Args&&... args) const {
+    return Fail(code, "{}: {} {}", file_.path(), Key(name), fmt::format(format, std::forward<Args>(args)...));
+  }
+  const std::string& path() const { return file_.path(); }
+
+ private:
+  const GgufFile& file_;
+  std::string architecture_;
+};
+
+struct GgufFamily {
+  std::string_view architecture;
+  RopeLayout rope_layout = RopeLayout::kHalves;  ///< as the converter leaves Q and K
+  /// Keys that change what is computed, are refused of other families, and that `read` understands.
+  std::span<const std::string_view> fields = {};
+  /// Completes the config, which has what all families share. Errors: kCorrupt and kUnsupported with the key.
+  Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
+};
+
+extern const GgufFamily kGgufLlama;
+
+}  // namespace strata

@@ -1,0 +1,96 @@
+#include "formats/hf_names.h"
+
+#include <charconv>
+
+namespace strata {
+namespace {
+
+constexpr HfModule kModules[] = {{"embed_tokens", "token_embd"}, {"norm", "output_norm"}, {"lm_head", "output"}};
+
+constexpr HfModule kLayerModules[] = {
+    {"input_layernorm", "attn_norm"}, {"self_attn.q_proj", "attn_q"},      {"self_attn.k_proj", "attn_k"},
+    {"self_attn.v_proj", "attn_v"},   {"self_attn.o_proj", "attn_output"}, {"post_attention_layernorm", "ffn_norm"},
+    {"mlp.gate_proj", "ffn_gate"},    {"mlp.up_proj", "ffn_up"},           {"mlp.down_proj", "ffn_down"}};
+
+constexpr std::string_view kPrefix = "model.";
+constexpr std::string_view kTheirLayer = "layers.";
+constexpr std::string_view kOurLayer = "blk.";
+
+/// Cuts a number off the front, which a dot or the end must follow.
+std::optional<std::string_view> TakeNumber(std::string_view& text) {
+  const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (end == 0 || (end < text.size() && text[end] != '.')) return std::nullopt;
+  const std::string_view number = text.substr(0, end);
+  text.remove_prefix(end);
+  return number;
+}
+
+/// `name` by `from`, put into `to`; nullopt when it does not fit.
+std::optional<std::string> Renamed(std::string_view name, std::string_view from, std::string_view to) {
+  const std::size_t star = from.find('*');
+  if (star == std::string_view::npos) return name == from ? std::optional<std::string>(to) : std::nullopt;
+  if (!name.starts_with(from.substr(0, star))) return std::nullopt;
+  name.remove_prefix(star);
+  const auto number = TakeNumber(name);
+  if (!number || name != from.substr(star + 1)) return std::nullopt;
+  const std::size_t place = to.find('*');
+  return fmt::format("{}{}{}", to.substr(0, place), *number, to.substr(place + 1));
+}
+
+using Side = std::string_view HfModule::*;
+
+std::optional<std::string> Lookup(std::string_view name, std::initializer_list<std::span<const HfModule>> tables,
+                                  Side from, Side to) {
+  for (const std::span<const HfModule> table : tables) {
+    for (const HfModule& module : table) {
+      if (auto renamed = Renamed(name, module.*from, module.*to)) return renamed;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) const {
+  constexpr std::optional<std::string> kNothing;
+  std::string_view name = stored;
+  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return kNothing;
+  const std::string_view part = name.substr(dot);  // ".weight"
+  std::string_view module = name.substr(0, dot);
+  if (!module.starts_with(kTheirLayer)) {
+    const auto ours = Lookup(module, {family_->modules, kModules}, &HfModule::theirs, &HfModule::ours);
+    return ours ? std::optional(fmt::format("{}{}", *ours, part)) : kNothing;
+  }
+  module.remove_prefix(kTheirLayer.size());
+  const auto digits = TakeNumber(module);
+  std::int64_t layer = -1;
+  if (digits) std::from_chars(digits->data(), digits->data() + digits->size(), layer);
+  if (layer < 0 || layer >= layers_ || !module.starts_with('.')) return kNothing;
+  module.remove_prefix(1);
+  const auto ours = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::theirs, &HfModule::ours);
+  if (ours) return fmt::format("{}{}.{}{}", kOurLayer, layer, *ours, part);
+  if (part != ".weight" && part != ".bias") return kNothing;
+  return Fail(ErrorCode::kUnsupported, "tensor {}: the layers of a {} have no {}", stored, family_->model_type, module);
+}
+
+std::string HfNames::Stored(std::string_view canonical) const {
+  const std::size_t dot = canonical.rfind('.');
+  if (dot == std::string_view::npos) return std::string(canonical);
+  std::string_view module = canonical.substr(0, dot);
+  const std::string_view part = canonical.substr(dot);
+  if (!module.starts_with(kOurLayer)) {
+    const auto theirs = Lookup(module, {family_->modules, kModules}, &HfModule::ours, &HfModule::theirs);
+    if (!theirs) return std::string(canonical);
+    return fmt::format("{}{}{}", *theirs == "lm_head" ? "" : kPrefix, *theirs, part);
+  }
+  module.remove_prefix(kOurLayer.size());
+  const auto layer = TakeNumber(module);
+  if (!layer || !module.starts_with('.')) return std::string(canonical);
+  module.remove_prefix(1);
+  const auto theirs = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::ours, &HfModule::theirs);
+  return theirs ? fmt::format("{}{}{}.{}{}", kPrefix, kTheirLayer, *layer, *theirs, part) : std::string(canonical);
+}
+
+}  // namespace strata

@@ -1,0 +1,192 @@
+#include "models/builder.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "models/rope_frequencies.h"
+
+namespace strata::models {
+namespace {
+
+using graph::Graph;
+using graph::Type;
+
+constexpr graph::Dim kTokens{0, 'T'};
+constexpr graph::Dim kLogitRows{0, 'R'};
+
+/// Of what is stored: tensors that are no part of the computation. Rotary frequencies are in the config, and layers
+/// behind the last are for training or drafts.
+bool MayBeLeft(std::string_view tensor, std::int64_t layers) {
+  constexpr std::string_view kLayer = "blk.";
+  if (!tensor.starts_with(kLayer)) return tensor.starts_with("rope_");
+  std::int64_t layer = -1;
+  std::from_chars(tensor.data() + kLayer.size(), tensor.data() + tensor.size(), layer);
+  return layer >= layers;
+}
+
+}  // namespace
+
+Builder::Builder(const ModelFile& model) : model_(model), config_(model.config()) {
+  graph_.name = config_.architecture;
+  const auto input = [&](const std::string& name, graph::Dim rows) {
+    return graph_.Add(Op::kInput, {}, {{"name", name}}, {DType::kI32, {rows}}, name);
+  };
+  tokens_ = input("tokens", kTokens);
+  positions_ = input("positions", kTokens);
+  logit_rows_ = input("logit_rows", kLogitRows);
+}
+
+Type Builder::Activation(std::int64_t columns) { return {DType::kF32, {kTokens, {columns, 0}}}; }
+
+std::unexpected<Error> Builder::Unsupported(std::string_view what) const {
+  return Fail(ErrorCode::kUnsupported, "{}: {}", model_.path(), what);
+}
+
+Result<ValueId> Builder::Weight(const std::string& tensor, std::vector<std::int64_t> dims) {
+  if (const auto known = weights_.find(tensor); known != weights_.end()) return known->second;
+  const TensorView* view = model_.FindTensor(tensor);
+  const Shape wanted{std::span<const std::int64_t>(dims)};
+  if (view == nullptr) {
+    return Fail(ErrorCode::kCorrupt, "{}: tensor {} {} is missing", model_.path(), model_.StoredName(tensor),
+                wanted.ToString());
+  }
+  if (view->shape != wanted) {
+    return Fail(ErrorCode::kCorrupt, "{}: tensor {} is {}, the config implies {}", model_.path(),
+                model_.StoredName(tensor), view->shape.ToString(), wanted.ToString());
+  }
+  Type type{view->dtype, {}};
+  for (const std::int64_t dim : dims) type.dims.push_back({dim, 0});
+  const ValueId id = graph_.Add(Op::kWeight, {}, {{"name", tensor}}, std::move(type), tensor);
+  weights_.emplace(tensor, id);
+  return id;
+}
+
+Result<ValueId> Builder::Norm(const std::string& part, ValueId x, std::string name) {
+  STRATA_TRY(const ValueId weight, Weight(part + ".weight", {type(x).dims.back().value}));
+  return graph_.Add(Op::kRmsNorm, {x, weight}, {{"eps", config_.norm_eps}}, type(x), std::move(name));
+}
+
+Result<ValueId> Builder::Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name) {
+  STRATA_TRY(const ValueId weight, Weight(part + ".weight", {n, type(x).dims.back().value}));
+  std::vector<ValueId> inputs = {x, weight};
+  const std::string bias_tensor = part + ".bias";
+  if (bias == Bias::kRequired || (bias == Bias::kIfStored && model_.FindTensor(bias_tensor) != nullptr)) {
+    STRATA_TRY(const ValueId b, Weight(bias_tensor, {n}));
+    inputs.push_back(b);
+  }
+  Type type = this->type(x);
+  type.dims.back().value = n;
+  return graph_.Add(Op::kLinear, std::move(inputs), {}, std::move(type), std::move(name));
+}
+
+ValueId Builder::Map(std::string expression, std::vector<ValueId> inputs, std::string name) {
+  const Type type = this->type(inputs.front());
+  return graph_.Add(Op::kMap, std::move(inputs), {{"expr", std::move(expression)}}, type, std::move(name));
+}
+
+ValueId Builder::Constant(std::string name, std::vector<double> values) {
+  Type type{DType::kF32, {{static_cast<std::int64_t>(values.size()), 0}}};
+  return graph_.Add(Op::kConstant, {}, {{"name", name}, {"values", std::move(values)}}, std::move(type), name);
+}
+
+Result<std::string> Builder::ActivationFunction() const {
+  static const std::map<std::string, std::string, std::less<>> kFunctions = {
+      {"silu", "silu"},          {"swish", "silu"}, {"gelu", "gelu"}, {"gelu_pytorch_tanh", "gelu_tanh"},
+      {"gelu_new", "gelu_tanh"}, {"relu", "relu"}};
+  const auto found = kFunctions.find(config_.activation);
+  if (found == kFunctions.end()) return Unsupported(fmt::format("hidden_act {} is not supported", config_.activation));
+  return found->second;
+}
+
+Result<ValueId> Builder::Embed() {
+  STRATA_TRY(const ValueId table, Weight("token_embd.weight", {config_.vocab, config_.hidden}));
+  const ValueId x = graph_.Add(Op::kEmbed, {tokens_, table}, {}, Activation(config_.hidden), "embed");
+  if (config_.embedding_scale == 1) return x;
+  return Map(fmt::format("a0 * {}", config_.embedding_scale), {x}, "embed_scaled");
+}
+
+Result<Graph> Builder::Finish(ValueId x) {
+  Type rows = Activation(config_.hidden);
+  rows.dims.front() = kLogitRows;
+  x = graph_.Add(Op::kGatherRows, {x, logit_rows_}, {}, rows, "last");
+  STRATA_TRY(x, Norm("output_norm", x, "last_norm"));
+  const std::string head = config_.tied_embeddings ? "token_embd" : "output";
+  STRATA_TRY(ValueId logits, Linear(head, x, config_.vocab, Bias::kNone, "logits"));
+  if (config_.logit_scale != 1) logits = Map(fmt::format("a0 * {}", config_.logit_scale), {logits}, "logits_scaled");
+  if (config_.logit_softcap != 0) {
+    const std::string cap = fmt::format("{}", config_.logit_softcap);
+    logits = Map(fmt::format("tanh(a0 / {}) * {}", cap, cap), {logits}, "logits_capped");
+  }
+  const ValueId likeliest = graph_.Add(Op::kArgmax, {logits}, {}, {DType::kI32, {kLogitRows}}, "likeliest");
+  graph_.results = {logits, likeliest};
+  STRATA_CHECK(CheckAllRead());
+  return std::move(graph_);
+}
+
+Status Builder::CheckAllRead() const {
+  for (const ModelTensor& tensor : model_.tensors()) {
+    if (weights_.contains(tensor.name) || MayBeLeft(tensor.name, config_.layers)) continue;
+    return Unsupported(fmt::format("tensor {} is stored, but a {} of this config has no use for it",
+                                   model_.StoredName(tensor.name), config_.architecture));
+  }
+  return {};
+}
+
+ValueId Layer::Rope(ValueId x, std::int64_t heads, std::string_view name) {
+  const std::string layout = config().rope_layout == RopeLayout::kInterleaved ? "interleaved" : "halves";
+  return builder_.Add(Op::kRope, {x, builder_.positions(), inv_freq_},
+                      {{"heads", heads}, {"head_dim", config().head_dim}, {"layout", layout}, {"scale", rope_scale_}},
+                      builder_.type(x), Name(name));
+}
+
+Result<ValueId> Layer::Attention(ValueId x) {
+  const ModelConfig& config = this->config();
+  const std::int64_t head_dim = config.head_dim;
+  const std::int64_t queries = config.heads * head_dim, keys = config.kv_heads * head_dim;
+  const Bias bias = config.attention_bias ? Bias::kRequired : Bias::kNone;
+  STRATA_TRY(const ValueId q, Linear("attn_q", x, queries, bias, "q"));
+  STRATA_TRY(const ValueId k, Linear("attn_k", x, keys, bias, "k"));
+  STRATA_TRY(const ValueId v, Linear("attn_v", x, keys, bias, "v"));
+  const ValueId q_rotated = Rope(q, config.heads, "q_rope");
+  const ValueId k_rotated = Rope(k, config.kv_heads, "k_rope");
+  const double scale =
+      config.attention_scale != 0 ? config.attention_scale : 1 / std::sqrt(static_cast<double>(head_dim));
+  const ValueId attention = builder_.Add(Op::kAttention, {q_rotated, k_rotated, v},
+                                         {{"layer", index_},
+                                          {"heads", config.heads},
+                                          {"kv_heads", config.kv_heads},
+                                          {"head_dim", head_dim},
+                                          {"scale", scale}},
+                                         Builder::Activation(queries), Name("attn"));
+  // Llama's attention_bias covers the output projection; Qwen2's files have biases on q, k, v alone.
+  return Linear("attn_output", attention, config.hidden, config.attention_bias ? Bias::kIfStored : Bias::kNone, "o");
+}
+
+Result<ValueId> Layer::GatedMlp(ValueId x) {
+  const Bias bias = config().mlp_bias ? Bias::kRequired : Bias::kNone;
+  STRATA_TRY(const std::string function, builder_.ActivationFunction());
+  STRATA_TRY(const ValueId gate, Linear("ffn_gate", x, config().ffn, bias, "gate"));
+  STRATA_TRY(const ValueId up, Linear("ffn_up", x, config().ffn, bias, "up"));
+  const ValueId gated = Map(fmt::format("{}(a0) * a1", function), {gate, up}, "act");
+  return Linear("ffn_down", gated, config().hidden, bias, "down");
+}
+
+ValueId Layer::Residual(ValueId added, ValueId x, std::string_view name) {
+  const double scale = config().residual_scale;
+  return Map(scale == 1 ? "a0 + a1" : fmt::format("a0 * {} + a1", scale), {added, x}, name);
+}
+
+Result<Graph> BuildDecoder(const ModelFile& model,
+                           const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer) {
+  Builder builder(model);
+  const RopeFrequencies rope = ComputeRopeFrequencies(model.config());
+  const ValueId inv_freq = builder.Constant("inv_freq", rope.inverse);
+  STRATA_TRY(ValueId x, builder.Embed());
+  for (std::int64_t index = 0; index < model.config().layers; ++index) {
+    Layer layer(builder, index, inv_freq, rope.scale);
+    STRATA_TRY(x, build_layer(layer, x));
+  }
+  return builder.Finish(x);
+}
+
+}  // namespace strata::models

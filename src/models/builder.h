@@ -1,0 +1,114 @@
+// What the families share: graphs put together from a model file's tensors, every one checked against the config, and
+// the parts that most decoders have in common. A family's file says in which order they come.
+//
+//   return BuildDecoder(model, [](Layer& layer, ValueId x) -> Result<ValueId> {
+//     STRATA_TRY(const ValueId normed, layer.Norm("attn_norm", x));
+//     STRATA_TRY(const ValueId attention, layer.Attention(normed));
+//     ...
+//   });
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/model_file.h"
+#include "graph/graph.h"
+
+namespace strata::models {
+
+using graph::Op;
+using graph::ValueId;
+
+enum class Bias : std::uint8_t { kNone, kRequired, kIfStored };
+
+class Builder {
+ public:
+  /// Defines the inputs that every model has: tokens, positions, logit_rows.
+  explicit Builder(const ModelFile& model);
+
+  const ModelConfig& config() const { return config_; }
+  /// `part` without its ending: "output_norm", "blk.0.attn_q".
+  bool Has(std::string_view part) const { return model_.FindTensor(fmt::format("{}.weight", part)) != nullptr; }
+  const graph::Type& type(ValueId id) const { return graph_.node(id).type; }
+
+  /// Errors: kCorrupt naming the tensor that is missing or has other dimensions.
+  Result<ValueId> Weight(const std::string& tensor, std::vector<std::int64_t> dims);
+  /// Rows stay what they are: of tokens, or of logits behind the gather.
+  Result<ValueId> Norm(const std::string& part, ValueId x, std::string name);
+  /// x W^T (+ b) with W [n, columns of x].
+  Result<ValueId> Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name);
+  ValueId Map(std::string expression, std::vector<ValueId> inputs, std::string name);
+  ValueId Constant(std::string name, std::vector<double> values);
+  ValueId Add(Op op, std::vector<ValueId> inputs, graph::Attributes attributes, graph::Type type, std::string name) {
+    return graph_.Add(op, std::move(inputs), std::move(attributes), std::move(type), std::move(name));
+  }
+  /// f32[T, columns].
+  static graph::Type Activation(std::int64_t columns);
+
+  ValueId positions() const { return positions_; }
+  /// config.activation as an expression's function. Errors: kUnsupported.
+  Result<std::string> ActivationFunction() const;
+
+  Result<ValueId> Embed();
+  /// x's wanted rows, output_norm, head and argmax are the results. Errors: kUnsupported naming a tensor of the file
+  /// that nothing reads: without it the model would compute something else than was trained.
+  Result<graph::Graph> Finish(ValueId x);
+
+  std::unexpected<Error> Unsupported(std::string_view what) const;
+
+ private:
+  Status CheckAllRead() const;
+
+  const ModelFile& model_;
+  const ModelConfig& config_;
+  graph::Graph graph_;
+  std::map<std::string, ValueId, std::less<>> weights_;
+  ValueId tokens_, positions_, logit_rows_;
+};
+
+/// One layer: tensors are blk.N.PART, values lN_NAME.
+class Layer {
+ public:
+  Layer(Builder& builder, std::int64_t index, ValueId inv_freq, double rope_scale)
+      : builder_(builder), index_(index), inv_freq_(inv_freq), rope_scale_(rope_scale) {}
+
+  Builder& builder() { return builder_; }
+  const ModelConfig& config() const { return builder_.config(); }
+  std::int64_t index() const { return index_; }
+  std::string Tensor(std::string_view part) const { return fmt::format("blk.{}.{}", index_, part); }
+  std::string Name(std::string_view value) const { return fmt::format("l{}_{}", index_, value); }
+  bool Has(std::string_view part) const { return builder_.Has(Tensor(part)); }
+
+  Result<ValueId> Norm(std::string_view part, ValueId x) { return builder_.Norm(Tensor(part), x, Name(part)); }
+  Result<ValueId> Linear(std::string_view part, ValueId x, std::int64_t n, Bias bias, std::string_view name) {
+    return builder_.Linear(Tensor(part), x, n, bias, Name(name));
+  }
+  ValueId Map(std::string expression, std::vector<ValueId> inputs, std::string_view name) {
+    return builder_.Map(std::move(expression), std::move(inputs), Name(name));
+  }
+  ValueId Rope(ValueId x, std::int64_t heads, std::string_view name);
+
+  /// Query, key and value projections of the normed x, their rotation, attention, output projection.
+  Result<ValueId> Attention(ValueId x);
+  /// down(activation(gate(x)) * up(x)).
+  Result<ValueId> GatedMlp(ValueId x);
+  /// What a block adds to the residual x.
+  ValueId Residual(ValueId added, ValueId x, std::string_view name);
+
+ private:
+  Builder& builder_;
+  std::int64_t index_;
+  ValueId inv_freq_;
+  double rope_scale_;
+};
+
+/// Embedding, the layers one after another, output norm and head.
+Result<graph::Graph> BuildDecoder(const ModelFile& model,
+                                  const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer);
+
+}  // namespace strata::models

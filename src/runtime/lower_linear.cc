@@ -1,0 +1,130 @@
+// Linears: kernels, prologue, epilogue, packed weights.
+#include <algorithm>
+
+#include "runtime/lowering.h"
+
+namespace strata {
+
+Result<graph::Expression> Lowering::EpilogueExpression(const Node& node, const graph::FusedLinearView& view) const {
+  const int parts = view.combined ? static_cast<int>(view.weights.size()) : 1;
+  const int biases = view.biases.empty() ? 0 : parts;
+  const bool mapped = graph::HasAttribute(node, "expr");
+  STRATA_TRY(graph::Expression expression,
+             graph::ParseExpression(mapped ? graph::StringAttribute(node, "expr") : "a0"));
+  for (graph::ExpressionNode& part : expression.nodes) {
+    if (part.kind == graph::ExpressionNode::Kind::kInput && part.input >= parts) part.input += biases;
+  }
+  expression.inputs = parts + biases + static_cast<int>(view.extras.size());
+  if (biases == 0) return expression;
+  STRATA_TRY(const graph::Expression sum, graph::ParseExpression("a0 + a1"));
+  for (int part = 0; part < parts; ++part) {
+    std::vector<int> outer;
+    for (int i = 0; i < expression.inputs; ++i) outer.push_back(i);
+    expression = graph::Substitute(expression, part, sum, outer, {part, parts + part});
+  }
+  return expression;
+}
+
+Status Lowering::LowerLinear(ValueId id) {
+  const Node& node = graph_.node(id);
+  const graph::FusedLinearView view(node);
+  auto* operation = Add<LinearOperation>(id);
+  Packing packing;
+  packing.operation = operation;
+  packing.interleaved = view.combined && view.weights.size() > 1;
+  for (const ValueId weight : view.weights) {
+    STRATA_TRY(const TensorView* tensor, Tensor(weight));
+    packing.parts.push_back(*tensor);
+    operation->problem.n += tensor->shape[0];
+    operation->problem.k = tensor->shape[1];
+    operation->problem.weight_dtype = tensor->dtype;
+  }
+  operation->problem.activations = options_.activations;
+  // The decision is the same for every layer: it is logged once for each kind of weight.
+  const bool seen = !logged_.emplace(operation->problem.weight_dtype, operation->problem.k).second;
+  operation->kernel = kernels::SelectLinear(operation->problem, Cpu(), seen ? nullptr : &plan_.choices);
+  if (operation->rows == Rows::kTokens) SelectPrefill(*operation, !seen);
+  packing.offset = packed_bytes_;
+  packed_bytes_ += operation->kernel->packed_bytes(operation->problem);
+  packings_.push_back(std::move(packing));
+
+  if (view.norm >= 0) {
+    STRATA_TRY(const std::vector<float>* weight, Vector(view.norm));
+    operation->norm_weight = weight->data();
+    operation->norm_eps = static_cast<float>(graph::FloatAttribute(node, "norm_eps"));
+  }
+  Relocate(buffers_.at(view.x), operation->in);
+
+  kernels::Epilogue& epilogue = operation->epilogue;
+  epilogue.parts = packings_.back().interleaved ? static_cast<int>(view.weights.size()) : 1;
+  const auto add_extra = [&](const Buffer& buffer, bool computed) {
+    epilogue.extra_stride[epilogue.extras] = buffer.stride;
+    if (computed) {
+      relocations_.push_back({buffer, const_cast<float**>(&epilogue.extra[epilogue.extras])});
+    } else {
+      epilogue.extra[epilogue.extras] = buffer.data;
+    }
+    ++epilogue.extras;
+  };
+  const std::size_t bias_vectors = view.biases.empty() ? 0 : static_cast<std::size_t>(epilogue.parts);
+  if (bias_vectors + view.extras.size() > kernels::Epilogue::kMaxExtras) {
+    return Fail(ErrorCode::kUnsupported, "%{}: an epilogue with {} extra inputs, {} are possible", node.name,
+                bias_vectors + view.extras.size(), kernels::Epilogue::kMaxExtras);
+  }
+  if (packings_.back().interleaved) {
+    for (const ValueId bias : view.biases) {
+      STRATA_TRY(const Buffer buffer, Operand(bias));
+      add_extra(buffer, false);
+    }
+  } else if (!view.biases.empty()) {
+    std::vector<float> all;
+    for (const ValueId bias : view.biases) {
+      STRATA_TRY(const std::vector<float>* values, Vector(bias));
+      all.insert(all.end(), values->begin(), values->end());
+    }
+    plan_.vectors.push_back(std::move(all));
+    add_extra({plan_.vectors.back().data(), 0}, false);
+  }
+  for (const ValueId extra : view.extras) {
+    STRATA_TRY(const Buffer buffer, Operand(extra));
+    add_extra(buffer, IsComputed(extra));
+  }
+  if (epilogue.extras > 0 || graph::HasAttribute(node, "expr")) {
+    STRATA_TRY(const graph::Expression expression, EpilogueExpression(node, view));
+    operation->expression = expression.ToString();
+    maps_.push_back({expression, &epilogue.map});
+  }
+  epilogue.out_cols = graph::Columns(node.type);
+  if (id == graph_.results[0]) {
+    plan_.head = operation;
+    epilogue.out = plan_.logits.data;
+    epilogue.out_stride = plan_.logits.stride;
+    operation->row_max.assign(static_cast<std::size_t>(team_.size()),
+                              std::vector<kernels::RowMax>(static_cast<std::size_t>(options_.max_step_tokens)));
+  } else {
+    const Buffer out = Define(id);
+    epilogue.out_stride = out.stride;
+    relocations_.push_back({out, &epilogue.out});
+  }
+
+  for (const kernels::LinearKernel* kernel : {operation->kernel, operation->prefill}) {
+    if (kernel == nullptr) continue;
+    prepared_row_bytes_ = std::max(prepared_row_bytes_, kernel->prepared_row_bytes(operation->problem.k));
+  }
+  return {};
+}
+
+void Lowering::SelectPrefill(LinearOperation& operation, bool log) {
+  std::vector<kernels::Choice> choices;
+  operation.prefill =
+      kernels::SelectPrefillLinear(options_.prefill_linears, operation.problem, *operation.kernel, Cpu(), &choices);
+  if (!log) return;
+  for (const kernels::Choice& choice : choices) {
+    plan_.notes.push_back({"prefill-linear",
+                           fmt::format("{} k={}", Info(operation.problem.weight_dtype).name, operation.problem.k),
+                           choice.taken, fmt::format("{} {}", choice.kernel, choice.reason)});
+    plan_.choices.push_back(choice);
+  }
+}
+
+}  // namespace strata

@@ -1,0 +1,232 @@
+#include "runtime/lowering.h"
+
+#include <algorithm>
+
+#include "tensor/convert.h"
+
+namespace strata {
+namespace {
+
+/// Rows are whole vectors apart, so that no two rows share a cache line.
+std::int64_t Stride(std::int64_t cols) { return (cols + kernels::kPanel - 1) / kernels::kPanel * kernels::kPanel; }
+
+}  // namespace
+
+Result<Plan> Lowering::Run() {
+  row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
+  STRATA_CHECK(JoinSeparateQkv());
+  CollectLastUses();
+  STRATA_CHECK(PlaceLogits());
+  for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
+  STRATA_CHECK(PlaceArena());
+  STRATA_CHECK(PackWeights());
+  STRATA_CHECK(CompileExpressions());
+  return std::move(plan_);
+}
+
+bool Lowering::IsComputed(ValueId id) const {
+  const Op op = graph_.node(id).op;
+  return op != Op::kInput && op != Op::kWeight && op != Op::kConstant;
+}
+
+ValueId Lowering::StorageOf(ValueId id) const {
+  const auto joined = joined_.find(id);
+  return joined == joined_.end() ? id : joined->second.first;
+}
+
+void Lowering::CollectLastUses() {
+  for (std::size_t id = 0; id < graph_.nodes.size(); ++id) {
+    for (const ValueId input : graph_.nodes[id].inputs) {
+      if (IsComputed(input)) storage_[StorageOf(input)].last_use = static_cast<ValueId>(id);
+    }
+  }
+}
+
+Status Lowering::PlaceLogits() {
+  const auto refuse = [&](std::string_view what) {
+    return Fail(ErrorCode::kUnsupported, "graph {}: {}", graph_.name, what);
+  };
+  if (graph_.results.size() != 2) return refuse("returns something else than logits and their argmax");
+  const Node& logits = graph_.node(graph_.results[0]);
+  const Node& argmax = graph_.node(graph_.results[1]);
+  if (logits.op != Op::kFusedLinear || RowsOf(logits) != Rows::kLogits) return refuse("its logits are no linear's");
+  if (argmax.op != Op::kArgmax || argmax.inputs[0] != graph_.results[0] || !graph::HasAttribute(logits, "argmax")) {
+    return refuse("its argmax is not part of the linear that gives the logits");
+  }
+  const std::int64_t cols = graph::Columns(logits.type);
+  STRATA_TRY(plan_.logits_memory,
+             MappedMemory::Map(static_cast<std::size_t>(options_.max_logit_rows * cols) * sizeof(float), "logits",
+                               MappedMemory::Pages::kSmall));
+  plan_.logits = {reinterpret_cast<float*>(plan_.logits_memory.data()), cols};
+  return {};
+}
+
+Buffer Lowering::Define(ValueId id) {
+  const ValueId owner = StorageOf(id);
+  Storage& storage = storage_[owner];
+  if (storage.stride == 0) {
+    const auto wide = joined_columns_.find(owner);
+    const std::int64_t cols = wide != joined_columns_.end() ? wide->second : graph::Columns(graph_.node(owner).type);
+    storage.stride = Stride(cols);
+    storage.offset =
+        layout_.Allocate(static_cast<std::size_t>(storage.stride * options_.max_step_tokens) * sizeof(float));
+  }
+  const auto joined = joined_.find(id);
+  const std::int64_t column = joined == joined_.end() ? 0 : joined->second.second;
+  const Buffer buffer{reinterpret_cast<float*>(storage.offset) + column, storage.stride};
+  buffers_[id] = buffer;
+  return buffer;
+}
+
+void Lowering::FreeDead(ValueId now) {
+  for (auto& [id, storage] : storage_) {
+    if (storage.last_use == now && storage.stride != 0) layout_.Free(storage.offset);
+  }
+}
+
+Result<const TensorView*> Lowering::Tensor(ValueId id) const {
+  const std::string& name = graph::StringAttribute(graph_.node(id), "name");
+  const TensorView* tensor = model_.FindTensor(name);
+  if (tensor == nullptr) return Fail(ErrorCode::kCorrupt, "{}: tensor {} is missing", model_.path(), name);
+  return tensor;
+}
+
+Result<const std::vector<float>*> Lowering::Vector(ValueId id) {
+  if (const auto known = vectors_.find(id); known != vectors_.end()) return known->second;
+  STRATA_TRY(const TensorView* tensor, Tensor(id));
+  STRATA_TRY(std::vector<float> values, DequantizeTensor(*tensor));
+  plan_.vectors.push_back(std::move(values));
+  return vectors_[id] = &plan_.vectors.back();
+}
+
+Result<Buffer> Lowering::Operand(ValueId id) {
+  if (IsComputed(id)) return buffers_.at(id);
+  if (graph_.node(id).op != Op::kWeight) {
+    return Fail(ErrorCode::kUnsupported, "%{} cannot be an operand of elementwise work", graph_.node(id).name);
+  }
+  STRATA_TRY(const std::vector<float>* values, Vector(id));
+  return Buffer{const_cast<float*>(values->data()), 0};
+}
+
+Status Lowering::LowerNode(ValueId id) {
+  const Node& node = graph_.node(id);
+  if (!IsComputed(id)) return {};
+  switch (node.op) {
+    case Op::kEmbed: {
+      auto* operation = Add<EmbedOperation>(id);
+      STRATA_TRY(const TensorView* table, Tensor(node.inputs[1]));
+      operation->table = *table;
+      operation->kernels = row_kernels_;
+      Relocate(Define(id), operation->out);
+      break;
+    }
+    case Op::kGatherRows: {
+      auto* operation = Add<GatherRowsOperation>(id);
+      operation->cols = graph::Columns(node.type);
+      Relocate(buffers_.at(node.inputs[0]), operation->in);
+      Relocate(Define(id), operation->out);
+      break;
+    }
+    case Op::kRmsNorm: {
+      auto* operation = Add<RmsNormOperation>(id);
+      STRATA_TRY(const std::vector<float>* weight, Vector(node.inputs[1]));
+      operation->kernels = row_kernels_;
+      operation->weight = weight->data();
+      operation->eps = static_cast<float>(graph::FloatAttribute(node, "eps"));
+      operation->cols = graph::Columns(node.type);
+      Relocate(buffers_.at(node.inputs[0]), operation->in);
+      Relocate(Define(id), operation->out);
+      break;
+    }
+    case Op::kMap: {
+      auto* operation = Add<MapOperation>(id);
+      operation->expression = graph::StringAttribute(node, "expr");
+      operation->cols = graph::Columns(node.type);
+      operation->inputs.resize(node.inputs.size());
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        STRATA_TRY(const Buffer operand, Operand(node.inputs[i]));
+        IsComputed(node.inputs[i]) ? Relocate(operand, operation->inputs[i]) : void(operation->inputs[i] = operand);
+      }
+      Relocate(Define(id), operation->out);
+      STRATA_TRY(const graph::Expression expression, graph::ParseExpression(operation->expression));
+      maps_.push_back({expression, &operation->map});
+      break;
+    }
+    case Op::kFusedLinear:
+      STRATA_CHECK(LowerLinear(id));
+      break;
+    case Op::kFusedAttention:
+      STRATA_CHECK(LowerAttention(id));
+      break;
+    case Op::kArgmax:  // the linear's, see PlaceLogits
+      if (id != graph_.results[1]) return Fail(ErrorCode::kUnsupported, "%{}: an argmax that is no result", node.name);
+      break;
+    default:
+      return Fail(ErrorCode::kUnsupported, "%{}: the executor has no operation for {}", node.name,
+                  graph::ToString(node.op));
+  }
+  FreeDead(id);
+  return {};
+}
+
+void Lowering::Relocate(Buffer planned, Buffer& target) {
+  target.stride = planned.stride;
+  relocations_.push_back({planned, &target.data});
+}
+
+Status Lowering::PlaceArena() {
+  // Scratch is in use beside every value, so it lies behind all of them. Prepared rows are whole cache lines.
+  const std::size_t shared = layout_.size();
+  std::size_t end = shared + prepared_row_bytes_ * static_cast<std::size_t>(options_.max_step_tokens);
+  std::vector<std::size_t> own;
+  for (int rank = 0; rank < team_.size(); ++rank) {
+    own.push_back(end);
+    end += prepared_row_bytes_ * LinearOperation::kOwnRows;
+  }
+  STRATA_TRY(plan_.arena, MappedMemory::Map(end, "the arena"));
+  std::byte* base = plan_.arena.data();
+  const auto place = [&](Buffer buffer) {
+    return reinterpret_cast<float*>(base + reinterpret_cast<std::uintptr_t>(buffer.data));
+  };
+  for (const Relocation& relocation : relocations_) *relocation.target = place(relocation.planned);
+  for (auto& [id, buffer] : buffers_) buffer.data = place(buffer);
+  for (const Packing& packing : packings_) {
+    packing.operation->shared = base + shared;
+    for (const std::size_t offset : own) packing.operation->own.push_back(base + offset);
+  }
+  return {};
+}
+
+Status Lowering::PackWeights() {
+  STRATA_TRY(plan_.weights, MappedMemory::Map(packed_bytes_, "packed weights"));
+  std::size_t done = 0;
+  for (const Packing& packing : packings_) {
+    LinearOperation& operation = *packing.operation;
+    std::byte* packed = plan_.weights.data() + packing.offset;
+    const kernels::PackSource source{packing.parts, packing.interleaved};
+    const std::int64_t panels = kernels::Panels(operation.problem.n);
+    team_.Run([&](int rank) {
+      operation.kernel->pack(operation.problem, source, panels * rank / team_.size(),
+                             panels * (rank + 1) / team_.size(), packed);
+    });
+    operation.weights = packed;
+    for (const TensorView& part : packing.parts) model_.DoneWith(part);
+    if (options_.progress) {
+      options_.progress(static_cast<double>(++done) / static_cast<double>(packings_.size()), "packing weights");
+    }
+  }
+  return {};
+}
+
+Status Lowering::CompileExpressions() {
+  std::map<std::string, std::size_t> index;
+  std::vector<graph::Expression> expressions;
+  for (const auto& [expression, slot] : maps_) {
+    if (index.emplace(expression.ToString(), expressions.size()).second) expressions.push_back(expression);
+  }
+  STRATA_TRY(const std::vector<kernels::MapFn> functions, compiler_.Compile(expressions));
+  for (const auto& [expression, slot] : maps_) *slot = functions[index.at(expression.ToString())];
+  return {};
+}
+
+}  // namespace strata

@@ -1,0 +1,130 @@
+// Inside runtime: how a fused graph becomes a plan. One pass over the nodes makes operations whose buffers are offsets;
+// then the arena is laid out, weights are packed and expressions compiled. lower_linear.cc and lower_attention.cc have
+// the operations that take most words.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "graph/expression.h"
+#include "graph/rewrite.h"
+#include "runtime/arena_layout.h"
+#include "runtime/plan.h"
+
+namespace strata {
+
+using graph::Node;
+using graph::Op;
+using graph::ValueId;
+
+class Lowering {
+ public:
+  Lowering(const graph::Graph& graph, const ModelFile& model, const RunnerOptions& options, ThreadTeam& team,
+           compiler::MapCompiler& compiler)
+      : graph_(graph), model_(model), options_(options), team_(team), compiler_(compiler) {}
+
+  Result<Plan> Run();
+
+ private:
+  /// Where a value will live: buffers hold offsets until the arena exists.
+  struct Storage {
+    std::size_t offset = 0;
+    std::int64_t stride = 0;
+    ValueId last_use = -1;
+  };
+
+  bool IsComputed(ValueId id) const;
+
+  /// q, k and v of an attention that takes them apart are written side by side, as the kernel reads them.
+  Status JoinSeparateQkv();
+
+  ValueId StorageOf(ValueId id) const;
+
+  void CollectLastUses();
+
+  /// The model's results are logits and their argmax, both of one linear. Logits have memory of their own: few rows of
+  /// a step want them, and pages that no row reaches stay untouched.
+  Status PlaceLogits();
+
+  /// Reserves the value's bytes; its buffer's data is an offset until PlaceArena.
+  Buffer Define(ValueId id);
+
+  void FreeDead(ValueId now);
+
+  static Rows RowsOf(const Node& node) { return node.type.dims.front().symbol == 'R' ? Rows::kLogits : Rows::kTokens; }
+
+  template <class T>
+  T* Add(ValueId id) {
+    auto operation = std::make_unique<T>();
+    operation->rows = RowsOf(graph_.node(id));
+    operation->value = graph_.node(id).name;
+    T* raw = operation.get();
+    plan_.operations.push_back(std::move(operation));
+    return raw;
+  }
+
+  Result<const TensorView*> Tensor(ValueId id) const;
+
+  /// A vector weight as f32; the plan keeps it.
+  Result<const std::vector<float>*> Vector(ValueId id);
+
+  /// An operand that elementwise work reads: a computed value, or a vector that all rows share.
+  Result<Buffer> Operand(ValueId id);
+
+  Status LowerNode(ValueId id);
+
+  /// What the accumulators go through: biases are inputs after the accumulators, then come the map's own extras.
+  Result<graph::Expression> EpilogueExpression(const Node& node, const graph::FusedLinearView& view) const;
+
+  Status LowerLinear(ValueId id);
+
+  /// Not for the gathered rows, the head's: these are few, and no longer parted by phase.
+  void SelectPrefill(LinearOperation& operation, bool log);
+
+  Status LowerAttention(ValueId id);
+
+  void Relocate(Buffer planned, Buffer& target);
+
+  Status PlaceArena();
+
+  Status PackWeights();
+
+  Status CompileExpressions();
+
+  struct Relocation {
+    Buffer planned;
+    float** target;
+  };
+  struct Packing {
+    LinearOperation* operation;
+    std::vector<TensorView> parts;
+    bool interleaved;
+    std::size_t offset;
+  };
+
+  const graph::Graph& graph_;
+  const ModelFile& model_;
+  const RunnerOptions& options_;
+  ThreadTeam& team_;
+  compiler::MapCompiler& compiler_;
+  Plan plan_;
+  const kernels::RowKernels* row_kernels_ = nullptr;
+  std::map<ValueId, std::pair<ValueId, std::int64_t>> joined_;  ///< value -> (owner of its bytes, column)
+  std::map<ValueId, std::int64_t> joined_columns_;
+  std::map<ValueId, Storage> storage_;
+  std::map<ValueId, Buffer> buffers_;
+  std::map<ValueId, const std::vector<float>*> vectors_;
+  std::set<std::pair<DType, std::int64_t>> logged_;
+  ArenaLayout layout_;
+  std::vector<Relocation> relocations_;
+  std::vector<Packing> packings_;
+  std::vector<std::pair<graph::Expression, kernels::MapFn*>> maps_;
+  std::size_t packed_bytes_ = 0;
+  std::size_t prepared_row_bytes_ = 0;
+};
+
+}  // namespace strata
