@@ -1,6 +1,7 @@
-target_sources(strata_formats PRIVATE fused_tensors.cc gguf.cc gguf_family_llama.cc gguf_model.cc hf_config.cc hf_family_llama.cc hf_json.cc hf_names.cc hf_rope.cc hf_templates.cc hf_weights.cc
+target_sources(strata_formats PRIVATE expert_stacks.cc fused_tensors.cc gguf.cc gguf_family_llama.cc gguf_family_qwen_moe.cc gguf_experts.cc gguf_model.cc hf_config.cc hf_experts.cc hf_family_llama.cc hf_family_mixtral.cc hf_family_qwen_moe.cc hf_json.cc hf_names.cc hf_rope.cc hf_templates.cc hf_weights.cc
                                       huggingface_model.cc model_file.cc safetensors.cc)
 strata_test(NAME fused_tensors_test SRCS fused_tensors_test.cc DEPS strata::formats)
+strata_test(NAME expert_stacks_test SRCS expert_stacks_test.cc DEPS strata::formats)
 strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)
 strata_test(NAME huggingface_model_test SRCS huggingface_model_test.cc DEPS strata::formats)
 strata_test(NAME safetensors_test SRCS safetensors_test.cc DEPS strata::formats)

@@ -48,6 +48,11 @@ struct GgufFamily {
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufLlama;
+extern const GgufFamily kGgufLlama, kGgufQwen2Moe, kGgufQwen3Moe;
+
+/// For `read`: the keys expert_*, of a file that has any; `normalize` is what the architecture does where the file is
+/// silent, as `scoring`. Errors: kCorrupt and kUnsupported with the key.
+Result<std::optional<ExpertsConfig>> ReadGgufExperts(const GgufFields& fields, const ModelConfig& config,
+                                                     ExpertsConfig::Scoring scoring, bool normalize);
 
 }  // namespace strata

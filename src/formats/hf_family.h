@@ -19,6 +19,17 @@ struct HfModule {
   std::string_view theirs, ours;
 };
 
+/// A tensor of a layer whose name has another ending than ours, both whole behind the layer's number:
+/// "mlp.experts.gate_up_proj", "ffn_gate_up_exps.weight".
+using HfTensor = HfModule;
+
+/// How stacks of experts are stored.
+enum class HfStacks : std::uint8_t {
+  kRows,           ///< [experts, n, k], as other weights
+  kColumns,        ///< [experts, k, n]
+  kPairedColumns,  ///< so, and gate's columns alternate with up's
+};
+
 struct HfFamily {
   std::string_view model_type;
   std::string_view class_name;    ///< of `architectures`
@@ -38,9 +49,17 @@ struct HfFamily {
 
   std::span<const HfModule> layer_modules = {};  ///< beyond kHfLayerModules; these win
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
+  std::span<const HfTensor> layer_tensors = {};  ///< beyond kHfLayerTensors
+  HfStacks stacks = HfStacks::kRows;
 };
 
-extern const HfFamily kHfLlama, kHfMistral;
+extern const HfFamily kHfLlama, kHfMistral, kHfMixtral, kHfQwen2Moe, kHfQwen3Moe;
+
+/// For `read`, of families with experts: an integer from `least` on. Errors: kCorrupt with the JSON pointer.
+Result<std::int64_t> ReadIntegerOr(const JsonFields& fields, std::string_view field, std::int64_t otherwise,
+                                   std::int64_t least);
+/// For `read`, after the experts' count, use and groups are known: that these fit each other.
+Status CheckExperts(const JsonFields& fields, const ExpertsConfig& experts);
 
 /// The family of a model_type; nullptr when there is none.
 const HfFamily* FindHfFamily(std::string_view model_type);

@@ -143,7 +143,7 @@ TEST_P(RefusedConfig, IsNamed) {
 INSTANTIATE_TEST_SUITE_P(
     HuggingFaceConfig, RefusedConfig,
     testing::Values(
-        Refusal{{{"model_type", "mamba"}}, "/model_type: mamba is not supported (supported: llama, mistral)"},
+        Refusal{{{"model_type", "mamba"}}, "/model_type: mamba is not supported (supported: llama, mistral, "},
         Refusal{{{"model_type", nullptr}}, "/model_type: is missing"},
         Refusal{{{"architectures", {"LlamaForSequenceClassification"}}}, "/architectures/0: LlamaForSequence"},
         Refusal{{{"quantization_config", {{"quant_method", "gptq"}}}}, "/quantization_config: is not supported"},

@@ -1,6 +1,7 @@
-// The Llama family: RMS norm, rotary positions, grouped-query attention, gated MLP; tied or untied head, optional
-// biases.
+// The Llama family: RMS norm, rotary positions, grouped-query attention, gated MLP or a mixture of experts
+// (Mixtral); tied or untied head, optional biases.
 #include "models/builder.h"
+#include "models/experts.h"
 #include "models/families.h"
 
 namespace strata::models {
@@ -11,7 +12,7 @@ Result<graph::Graph> BuildLlama(const ModelFile& model) {
     STRATA_TRY(const ValueId attention, layer.Attention(attention_norm));
     const ValueId x1 = layer.Residual(attention, x, "x1");
     STRATA_TRY(const ValueId mlp_norm, layer.Norm("ffn_norm", x1));
-    STRATA_TRY(const ValueId mlp, layer.GatedMlp(mlp_norm));
+    STRATA_TRY(const ValueId mlp, ExpertsOrMlp(layer, mlp_norm));
     return layer.Residual(mlp, x1, "x2");
   });
 }

@@ -34,7 +34,11 @@ std::vector<std::string> FoldersIn(const std::string& root) {
 }
 
 std::vector<std::string> Folders() {
-  std::vector<std::string> folders = FoldersIn(STRATA_SOURCE_DIR "/tests/golden/tiny_llama");
+  std::vector<std::string> folders;
+  for (const std::string kind : {"tiny_llama", "experts"}) {
+    for (std::string& folder : FoldersIn(STRATA_SOURCE_DIR "/tests/golden/" + kind))
+      folders.push_back(std::move(folder));
+  }
   if (const char* more = std::getenv("STRATA_GOLDEN_DIR"); more != nullptr) {
     for (std::string& folder : FoldersIn(more)) folders.push_back(std::move(folder));
   }
