@@ -39,6 +39,9 @@ class GgufFields {
   std::string architecture_;
 };
 
+/// attention.sliding_window as that of every layer. Errors: kCorrupt.
+Status ReadOneWindow(const GgufFields& fields, ModelConfig& config);
+
 struct GgufFamily {
   std::string_view architecture;
   RopeLayout rope_layout = RopeLayout::kHalves;  ///< as the converter leaves Q and K
@@ -48,7 +51,8 @@ struct GgufFamily {
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufLlama, kGgufQwen2Moe, kGgufQwen3Moe;
+extern const GgufFamily kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGptOss, kGgufGranite, kGgufGraniteMoe, kGgufLlama,
+    kGgufOlmo2, kGgufOlmoe, kGgufPhi3, kGgufQwen2, kGgufQwen2Moe, kGgufQwen3, kGgufQwen3Moe, kGgufSmolLM3;
 
 /// For `read`: the keys expert_*, of a file that has any; `normalize` is what the architecture does where the file is
 /// silent, as `scoring`. Errors: kCorrupt and kUnsupported with the key.

@@ -5,11 +5,11 @@
 namespace strata {
 namespace {
 
-constexpr std::string_view kFields[] = {"expert_count"};
+constexpr std::string_view kFields[] = {"attention.sliding_window", "expert_count"};
 
 Status Read(const GgufFields& fields, const GgufFile&, ModelConfig& config) {
   STRATA_TRY(config.experts, ReadGgufExperts(fields, config, ExpertsConfig::Scoring::kSoftmax, true));
-  return {};
+  return ReadOneWindow(fields, config);
 }
 
 }  // namespace

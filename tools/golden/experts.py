@@ -6,7 +6,7 @@ transformers computes from it in f32 (logits [T, vocab], logits_2).
     tools/golden/experts.py [OUT] [--seed N]
 
 Needs: pip install --index-url https://download.pytorch.org/whl/cpu torch==2.15.0; pip install transformers==5.24.0
-numpy. The committed files are those of the default seed; another seed draws other weights, sizes and lengths, so that
+gguf==0.19.0 numpy. The committed files are those of the default seed; another seed draws other weights, sizes and lengths, so that
 nothing is tuned to the committed ones.
 """
 import argparse
@@ -20,25 +20,49 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import numpy as np
 import torch
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+import families_gguf
+
 COMMITTED_SEED = 20261127
-# name: model type, what differs from the base, how it is saved. {"draw": [a, b]} is a for the committed files, else from
-# a to b.
+WINDOWS = ["sliding_attention", "full_attention"]
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "rope_theta": 1000.0,
+        "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False}
+
+
 def draw(committed, most):
+    """For the committed files the one, else from it to the other."""
     return {"draw": [committed, most]}
 
 
+# name: model type, what differs from the base, how it is saved (dtype; stacks: all experts of a layer as one tensor; gguf:
+# once more as model.gguf).
 VARIANTS = {
-    "mixtral": ("mixtral", {"intermediate_size": draw(24, 70), "num_local_experts": draw(5, 12)}, {}),
-    "mixtral_bf16": ("mixtral", {"intermediate_size": 32, "num_local_experts": 4, "num_experts_per_tok": 3},
-                     {"dtype": torch.bfloat16}),
-    "qwen2_moe": ("qwen2_moe", {"intermediate_size": 40, "moe_intermediate_size": draw(20, 60), "num_experts": draw(6, 20),
-                                "shared_expert_intermediate_size": draw(28, 60), "num_experts_per_tok": 3}, {}),
+    "mixtral": ("mixtral", {"intermediate_size": draw(20, 70), "num_local_experts": draw(4, 12)}, {"gguf": True}),
+    "mixtral_bf16": ("mixtral", {"intermediate_size": 32, "num_local_experts": 4, "num_experts_per_tok": 3,
+                                 "sliding_window": 17}, {"dtype": torch.bfloat16}),
+    "qwen2_moe": ("qwen2_moe", {"intermediate_size": 40, "moe_intermediate_size": draw(20, 60), "num_experts": draw(5, 20),
+                                "shared_expert_intermediate_size": draw(20, 60), "num_experts_per_tok": 3},
+                  {"gguf": True}),
     "qwen2_moe_dense_layers": ("qwen2_moe", {"intermediate_size": 40, "moe_intermediate_size": 16, "num_experts": 4,
                                              "shared_expert_intermediate_size": 16, "num_experts_per_tok": 2,
                                              "num_hidden_layers": 3, "decoder_sparse_step": 2, "norm_topk_prob": True,
-                                             "qkv_bias": False}, {}),
+                                             "qkv_bias": False}, {"dtype": torch.bfloat16}),
+    "qwen3_moe": ("qwen3_moe", {"intermediate_size": 40, "moe_intermediate_size": draw(16, 60), "num_experts": draw(8, 40),
+                                "num_experts_per_tok": 4, "norm_topk_prob": True}, {"gguf": True}),
+    "qwen3_moe_stacks": ("qwen3_moe", {"intermediate_size": 40, "moe_intermediate_size": 24, "num_experts": 6,
+                                       "num_experts_per_tok": 2}, {"dtype": torch.bfloat16, "stacks": True}),
+    "gpt_oss": ("gpt_oss", {"intermediate_size": draw(20, 60), "num_local_experts": draw(4, 12), "num_experts_per_tok": 3,
+                            "sliding_window": 12, "layer_types": WINDOWS, "rope_parameters": YARN}, {"gguf": True}),
+    "gpt_oss_bf16": ("gpt_oss", {"intermediate_size": 32, "num_local_experts": 4, "num_experts_per_tok": 2,
+                                 "sliding_window": 20, "layer_types": WINDOWS, "swiglu_limit": 1.0,
+                                 "rope_parameters": YARN}, {"dtype": torch.bfloat16}),
+    "olmoe": ("olmoe", {"intermediate_size": draw(20, 60), "num_experts": draw(6, 20), "num_experts_per_tok": 2},
+              {"gguf": True}),
+    "granitemoe": ("granitemoe", {"intermediate_size": draw(20, 60), "num_local_experts": draw(6, 20),
+                                  "num_experts_per_tok": 3, "embedding_multiplier": 3.0, "attention_multiplier": 0.3,
+                                  "residual_multiplier": 0.6, "logits_scaling": 2.0}, {"gguf": True}),
 }
 
 
@@ -51,7 +75,7 @@ def base(rng, committed):
     heads = 4 if committed else rng.choice([2, 4, 6])
     head_dim = 8 if committed else rng.choice([4, 8, 16])
     return {"hidden_size": heads * head_dim, "num_attention_heads": heads, "num_key_value_heads": heads // 2,
-            "head_dim": head_dim, "num_hidden_layers": 2, "vocab_size": 67 if committed else rng.randint(50, 300),
+            "head_dim": head_dim, "num_hidden_layers": 2, "vocab_size": 41 if committed else rng.randint(50, 300),
             "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": None}
 
 
@@ -62,7 +86,7 @@ def randomize(model):
         for name, parameter in model.named_parameters():
             if "norm" in name:
                 parameter.uniform_(0.5, 1.5)
-            elif name.endswith(("gate.weight", "router.weight", "router.layer.weight")):
+            elif name.endswith(("gate.weight", "router.weight")):
                 parameter.normal_(0, 3 / parameter.shape[-1] ** 0.5)
             elif "bias" in name or "sinks" in name:
                 parameter.normal_(0, 0.5)
@@ -78,17 +102,22 @@ def write(folder, model_type, settings, save, rng, committed):
     randomize(model)
     folder.mkdir(parents=True)
     model.to(save.get("dtype", torch.float32)).save_pretrained(folder)
+    if save.get("stacks"):
+        save_torch({name: parameter.contiguous() for name, parameter in model.state_dict().items()},
+                   folder / "model.safetensors", {"format": "pt"})
     (folder / "generation_config.json").unlink(missing_ok=True)
     # As a user would get it: from the folder, in f32.
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     golden = {}
-    for suffix, length in (("", 40 if committed else rng.randint(3, 64)), ("_2", 23)):
+    for suffix, length in (("", 36 if committed else rng.randint(3, 64)), ("_2", 23)):
         ids = torch.tensor([[rng.randrange(fields["vocab_size"]) for _ in range(length)]])
         with torch.no_grad():
             logits = model(ids).logits[0]
         golden["input_ids" + suffix] = ids[0].numpy().astype(np.int32)
         golden["logits" + suffix] = logits.numpy().astype(np.float32)
     save_file(golden, folder / "golden.safetensors")
+    if save.get("gguf"):
+        families_gguf.write(folder / "model.gguf", model)
 
 
 def main():
