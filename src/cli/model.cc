@@ -151,7 +151,7 @@ Status Show(const std::string& name) {
     parameters += tensor.view.shape.elements();
     auto& [count, bytes] = types[Info(tensor.view.dtype).name];
     ++count;
-    bytes += tensor.view.data.size();
+    bytes += tensor.view.bytes();
   }
   fmt::print("parameters    {:.1f} M\n", static_cast<double>(parameters) / 1e6);
   for (const auto& [type, use] : types)

@@ -18,9 +18,7 @@ struct Refused {
   std::string_view field;
   double neutral = 0;
 };
-constexpr Refused kRefused[] = {{"quantization_config"},
-                                {"compression_config"},
-                                {"num_local_experts"},
+constexpr Refused kRefused[] = {{"num_local_experts"},
                                 {"num_experts"},
                                 {"n_routed_experts"},
                                 {"n_shared_experts"},
@@ -93,7 +91,8 @@ class ConfigReader {
     STRATA_CHECK(ReadHuggingFaceRope(fields_, config_));
     STRATA_CHECK(ReadWindow());
     STRATA_CHECK(ReadTokens());
-    return HuggingFaceConfig{std::move(config_), family_};
+    STRATA_TRY(const auto quantization, ReadHfQuantConfig(fields_));
+    return HuggingFaceConfig{std::move(config_), family_, quantization};
   }
 
  private:
