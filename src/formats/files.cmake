@@ -1,9 +1,11 @@
-target_sources(strata_formats PRIVATE fused_tensors.cc gguf.cc gguf_family_llama.cc gguf_model.cc gguf_split.cc hf_config.cc hf_family_llama.cc hf_json.cc hf_names.cc hf_quant.cc hf_quant_config.cc hf_quant_rows.cc hf_rope.cc hf_templates.cc hf_weights.cc
+target_sources(strata_formats PRIVATE fused_tensors.cc gguf.cc gguf_family_llama.cc gguf_model.cc gguf_split.cc hf_config.cc hf_family_llama.cc hf_json.cc hf_names.cc hf_quant.cc hf_quant_config.cc hf_quant_floats.cc hf_quant_integers.cc hf_quant_parts.cc hf_quant_rows.cc hf_rope.cc hf_templates.cc hf_weights.cc
                                       huggingface_model.cc model_file.cc safetensors.cc)
 strata_test(NAME fused_tensors_test SRCS fused_tensors_test.cc DEPS strata::formats)
 strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)
 strata_test(NAME huggingface_model_test SRCS huggingface_model_test.cc DEPS strata::formats)
+strata_test(NAME hf_quant_test SRCS hf_quant_test.cc DEPS strata::formats)
 strata_test(NAME safetensors_test SRCS safetensors_test.cc DEPS strata::formats)
 strata_fuzzer(NAME gguf_fuzz SRCS gguf_fuzz.cc DEPS strata::formats)
 strata_fuzzer(NAME safetensors_fuzz SRCS safetensors_fuzz.cc DEPS strata::formats)
+strata_fuzzer(NAME hf_quant_fuzz SRCS hf_quant_fuzz.cc DEPS strata::formats)
 strata_fuzzer(NAME hf_config_fuzz SRCS hf_config_fuzz.cc DEPS strata::formats)

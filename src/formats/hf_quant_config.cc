@@ -132,7 +132,7 @@ Result<std::optional<HfQuantConfig>> ReadHfQuantConfig(const JsonFields& config)
   if (!fields) {
     STRATA_TRY(fields, config.Object("compression_config"));  // compressed-tensors' older name
   }
-  if (!fields) return std::optional<HfQuantConfig>();
+  if (!fields || fields->json().empty()) return std::optional<HfQuantConfig>();
   STRATA_TRY(const auto name, fields->String("quant_method"));
   if (!name) return fields->Bad(ErrorCode::kCorrupt, "quant_method", "is missing");
   const auto* const reader = std::ranges::find(kReaders, *name, &Reader::name);

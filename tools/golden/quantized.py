@@ -5,6 +5,7 @@ logits [T, vocab]).
 
 tools/golden/quantized.py                   writes tests/golden/quantized, the committed ones (seed 20261127)
 tools/golden/quantized.py OUT --seed 7      others: the same schemes with other weights, widths, lengths and inputs
+tools/golden/quantized.py --seeds           writes the fuzzer's seeds instead: a small weight of each scheme
 needs: pip install transformers==5.24.0 torch==2.15.0 safetensors==0.8.0 numpy compressed-tensors==0.20.0
                    bitsandbytes==0.50.2 accelerate
 
@@ -21,6 +22,7 @@ import shutil
 import numpy as np
 import torch
 from compressed_tensors.compressors import pack_to_int32
+from safetensors.torch import save as serialize
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -248,12 +250,27 @@ def write(folder, name, rng, committed):
               metadata=None if in_f32 else {"tolerance": TOLERANCE})
 
 
+def write_seeds(folder):
+    """quantization_config, a zero byte, a safetensors file: what src/formats/hf_quant_fuzz.cc reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (packer, arguments, quantization, _) in VARIANTS.items():
+        torch.manual_seed(1)
+        rows = 32 if arguments.get("group") == 32 else 8
+        parts, _ = packer(torch.randn(rows, 128), random.Random(1), **arguments)
+        tensors = {f"m.{part}": value.contiguous() for part, value in parts.items()}
+        config = json.dumps({"quantization_config": quantization}).encode()
+        (folder / name).write_bytes(config + b"\0" + serialize(tensors))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", nargs="?", type=pathlib.Path,
                         default=pathlib.Path(__file__).resolve().parents[2] / "tests/golden/quantized")
     parser.add_argument("--seed", type=int, default=COMMITTED_SEED)
+    parser.add_argument("--seeds", action="store_true")
     options = parser.parse_args()
+    if options.seeds:
+        return write_seeds(pathlib.Path(__file__).resolve().parents[2] / "src/formats/testdata/fuzz/hf_quant_fuzz")
     shutil.rmtree(options.out, ignore_errors=True)
     for name in VARIANTS:
         rng = random.Random(f"{options.seed} {name}")
