@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kMaxSize = 1 << 30;
 
 constexpr std::array kFamilies = {&kHfLlama,   &kHfMistral,    &kHfGemma2,  &kHfGemma3Text, &kHfGlm4,   &kHfGptOss,
-                                  &kHfGranite, &kHfGraniteMoe, &kHfMixtral, &kHfOlmo2,      &kHfOlmoe,  &kHfPhi3,
+                                  &kHfGranite, &kHfGraniteMoe, &kHfLlama4Text, &kHfMixtral, &kHfOlmo2,      &kHfOlmoe,  &kHfPhi3,
                                   &kHfQwen2,   &kHfQwen2Moe,   &kHfQwen3,   &kHfQwen3Moe,   &kHfSmolLM3};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
@@ -20,9 +20,7 @@ struct Refused {
   std::string_view field;
   double neutral = 0;
 };
-constexpr Refused kRefused[] = {{"quantization_config"},
-                                {"compression_config"},
-                                {"num_local_experts"},
+constexpr Refused kRefused[] = {{"num_local_experts"},
                                 {"num_experts"},
                                 {"n_routed_experts"},
                                 {"n_shared_experts"},
@@ -95,7 +93,8 @@ class ConfigReader {
     if (family_->read != nullptr) STRATA_CHECK(family_->read(fields_, config_));
     STRATA_CHECK(ReadHuggingFaceRope(fields_, *family_, config_));
     STRATA_CHECK(ReadTokens());
-    return HuggingFaceConfig{std::move(config_), family_};
+    STRATA_TRY(const auto quantization, ReadHfQuantConfig(fields_));
+    return HuggingFaceConfig{std::move(config_), family_, quantization};
   }
 
  private:
