@@ -9,6 +9,7 @@ target_sources(
           hf_weights.cc hf_windows.cc huggingface_model.cc model_file.cc safetensors.cc)
 strata_test(NAME dense_families_test SRCS dense_families_test.cc DEPS strata::formats)
 strata_test(NAME fused_tensors_test SRCS fused_tensors_test.cc DEPS strata::formats)
+strata_test(NAME expert_families_test SRCS expert_families_test.cc DEPS strata::formats)
 strata_test(NAME expert_stacks_test SRCS expert_stacks_test.cc DEPS strata::formats)
 strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)
 strata_test(NAME huggingface_model_test SRCS huggingface_model_test.cc DEPS strata::formats)

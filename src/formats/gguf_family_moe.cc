@@ -69,10 +69,8 @@ Status ReadLlama4(const GgufFields& fields, const GgufFile&, ModelConfig& config
 
 }  // namespace
 
-constexpr GgufFamily kGgufLlama4 = {.architecture = "llama4",
-                                    .rope_layout = RopeLayout::kInterleaved,
-                                    .fields = kLlama4Fields,
-                                    .read = ReadLlama4};
+constexpr GgufFamily kGgufLlama4 = {
+    .architecture = "llama4", .rope_layout = RopeLayout::kInterleaved, .fields = kLlama4Fields, .read = ReadLlama4};
 constexpr GgufFamily kGgufGptOss = {.architecture = "gpt-oss", .fields = kGptOssFields, .read = ReadGptOss};
 constexpr GgufFamily kGgufOlmoe = {.architecture = "olmoe", .fields = kFields, .read = ReadOlmoe};
 constexpr GgufFamily kGgufQwen2Moe = {.architecture = "qwen2moe", .fields = kFields, .read = ReadQwen2};

@@ -7,9 +7,9 @@
 namespace strata {
 namespace {
 
-constexpr std::string_view kFields[] = {"num_local_experts",    "num_experts_per_tok",    "attention_chunk_size",
-                                        "no_rope_layers",       "no_rope_layer_interval", "use_qk_norm",
-                                        "attn_temperature_tuning", "layer_types"};
+constexpr std::string_view kFields[] = {
+    "num_local_experts",      "num_experts_per_tok", "attention_chunk_size",    "no_rope_layers",
+    "no_rope_layer_interval", "use_qk_norm",         "attn_temperature_tuning", "layer_types"};
 
 constexpr HfModule kLayerModules[] = {{"feed_forward.gate_proj", "ffn_gate"},
                                       {"feed_forward.up_proj", "ffn_up"},
@@ -23,10 +23,8 @@ constexpr HfTensor kLayerTensors[] = {{"feed_forward.experts.gate_up_proj", "ffn
 
 /// intermediate_size is an expert's, intermediate_size_mlp that of layers without.
 Status ReadExperts(const JsonFields& fields, ModelConfig& config) {
-  ExpertsConfig experts{.ffn = config.ffn,
-                        .shared_ffn = config.ffn,
-                        .scoring = ExpertsConfig::Scoring::kSigmoid,
-                        .weigh_input = true};
+  ExpertsConfig experts{
+      .ffn = config.ffn, .shared_ffn = config.ffn, .scoring = ExpertsConfig::Scoring::kSigmoid, .weigh_input = true};
   STRATA_TRY(config.ffn, ReadIntegerOr(fields, "intermediate_size_mlp", 16384, 1));
   STRATA_TRY(experts.count, ReadIntegerOr(fields, "num_local_experts", 16, 1));
   STRATA_TRY(experts.used, ReadIntegerOr(fields, "num_experts_per_tok", 1, 1));
