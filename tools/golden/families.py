@@ -22,7 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 import families_gguf
 
 COMMITTED_SEED = 20261127
-ORIGINAL = 96  # tokens, of longrope
+ORIGINAL = 256  # tokens, of longrope
 # name: model_type, what differs from the base, and how the folder is written. Windows are shorter than the first text and
 # softcaps about as great as what they cap, so that each matters. "kv" is how many KV heads there are.
 VARIANTS = {
@@ -126,7 +126,7 @@ def write(folder, kind, settings, options, rng, committed):
     # As a user would get it: from the folder, in f32.
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     golden = {}
-    for suffix, length in (("", 80 if committed else rng.randint(40, ORIGINAL)), ("_2", 33)):
+    for suffix, length in (("", 80 if committed else rng.randint(40, 100)), ("_2", 33)):
         ids = torch.tensor([[rng.randrange(fields["vocab_size"]) for _ in range(length)]])
         with torch.no_grad():
             logits = model(ids).logits[0]
