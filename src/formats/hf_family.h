@@ -25,11 +25,15 @@ struct HfFamily {
   std::string_view model_type;
   std::string_view class_name;    ///< of `architectures`
   std::string_view architecture;  ///< GGUF's name
+  /// The decoder's fields are those of text_config: of a model that reads more than text, of which only this is read.
+  bool nested = false;
 
   // What the config class assumes where config.json is silent (transformers 5.24).
   std::int64_t max_positions = 2048;
   std::int64_t kv_heads = 0;  ///< 0: as many as query heads
   std::int64_t head_dim = 0;  ///< 0: hidden_size / num_attention_heads
+  std::int64_t heads = 0;     ///< 0: must be written; so for vocab
+  std::int64_t vocab = 0;
   double norm_eps = 1e-6;
   double rope_theta = 10000;
   double rotary_factor = 1;  ///< partial_rotary_factor, where `fields` has it
@@ -50,8 +54,8 @@ struct HfFamily {
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
 };
 
-extern const HfFamily kHfGemma2, kHfGemma3Text, kHfGlm4, kHfGranite, kHfLlama, kHfMistral, kHfOlmo2, kHfPhi3, kHfQwen2,
-    kHfQwen3, kHfSmolLM3;
+extern const HfFamily kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGranite, kHfLlama, kHfMistral, kHfOlmo2, kHfPhi3,
+    kHfQwen2, kHfQwen3, kHfSmolLM3;
 
 /// For `read`: gives layers their sliding window: those that layer_types names, or where it is silent those for which
 /// `slides` holds. `otherwise` is the window where sliding_window is not written; 0 = none. A window of the context's

@@ -13,6 +13,7 @@ constexpr HfModule kLayerModules[] = {
     {"mlp.gate_proj", "ffn_gate"},    {"mlp.up_proj", "ffn_up"},           {"mlp.down_proj", "ffn_down"}};
 
 constexpr std::string_view kPrefix = "model.";
+constexpr std::string_view kTextModel = "language_model.";
 constexpr std::string_view kTheirLayer = "layers.";
 constexpr std::string_view kOurLayer = "blk.";
 
@@ -54,7 +55,9 @@ std::optional<std::string> Lookup(std::string_view name, std::initializer_list<s
 Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) const {
   constexpr std::optional<std::string> kNothing;
   std::string_view name = stored;
-  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  for (const std::string_view prefix : {kTextModel, kPrefix, kTextModel}) {
+    if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  }
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos) return kNothing;
   const std::string_view part = name.substr(dot);  // ".weight"
