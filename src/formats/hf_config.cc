@@ -162,6 +162,8 @@ class ConfigReader {
     STRATA_TRY(config_.vocab, Positive("vocab_size", family_->vocab));
     STRATA_TRY(config_.hidden, Positive("hidden_size", 0));
     STRATA_TRY(config_.layers, Positive("num_hidden_layers", 0));
+    if (config_.layers > kMaxLayers)
+      return fields_.Bad(ErrorCode::kCorrupt, "num_hidden_layers", "is {}", config_.layers);
     STRATA_TRY(config_.heads, Positive("num_attention_heads", family_->heads));
     STRATA_TRY(config_.ffn, Positive("intermediate_size", 0));
     STRATA_TRY(config_.max_positions, Positive("max_position_embeddings", family_->max_positions));
