@@ -107,7 +107,8 @@ def write(folder, model_type, settings, save, rng, committed):
                    folder / "model.safetensors", {"format": "pt"})
     (folder / "generation_config.json").unlink(missing_ok=True)
     # As a user would get it: from the folder, in f32.
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager",
+                                                 experts_implementation="eager").eval()
     golden = {}
     for suffix, length in (("", 36 if committed else rng.randint(3, 64)), ("_2", 23)):
         ids = torch.tensor([[rng.randrange(fields["vocab_size"]) for _ in range(length)]])
