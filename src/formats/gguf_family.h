@@ -27,6 +27,8 @@ class GgufFields {
   /// Errors: kCorrupt when it is missing, or not between 1 and 2^30.
   Result<std::int64_t> Positive(std::string_view name) const;
   Result<double> NumberOr(std::string_view name, double otherwise) const;
+  /// Errors: kCorrupt also when it is less than 0 or not finite.
+  Result<double> FactorOr(std::string_view name, double otherwise) const;
   template <class... Args>
   std::unexpected<Error> Bad(ErrorCode code, std::string_view name, fmt::format_string<Args...> format,
                              Args&&... args) const {

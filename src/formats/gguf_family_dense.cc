@@ -11,8 +11,7 @@ Status ReadGranite(const GgufFields& fields, const GgufFile&, ModelConfig& confi
   if (!finetuned.value_or(true)) return fields.Bad(ErrorCode::kUnsupported, "rope.scaling.finetuned", "is false");
   // A factor of 0 is llama.cpp's way to say that there is none.
   const auto read = [&](std::string_view name, double& value) -> Status {
-    STRATA_TRY(const double given, fields.NumberOr(name, value));
-    if (given < 0) return fields.Bad(ErrorCode::kCorrupt, name, "is {}", given);
+    STRATA_TRY(const double given, fields.FactorOr(name, value));
     if (given != 0) value = given;
     return {};
   };

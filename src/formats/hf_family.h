@@ -36,11 +36,15 @@ struct HfFamily {
   std::string_view model_type;
   std::string_view class_name;    ///< of `architectures`
   std::string_view architecture;  ///< GGUF's name
+  /// The decoder's fields are those of text_config: of a model that reads more than text, of which only this is read.
+  bool nested = false;
 
   // What the config class assumes where config.json is silent (transformers 5.24).
   std::int64_t max_positions = 2048;
   std::int64_t kv_heads = 0;  ///< 0: as many as query heads
   std::int64_t head_dim = 0;  ///< 0: hidden_size / num_attention_heads
+  std::int64_t heads = 0;     ///< 0: must be written; so for vocab
+  std::int64_t vocab = 0;
   double norm_eps = 1e-6;
   double rope_theta = 10000;
   double rotary_factor = 1;  ///< partial_rotary_factor, where `fields` has it
@@ -63,7 +67,8 @@ struct HfFamily {
   HfStacks stacks = HfStacks::kRows;
 };
 
-extern const HfFamily kHfGemma2, kHfGemma3Text, kHfGlm4, kHfGptOss, kHfGranite, kHfGraniteMoe, kHfLlama, kHfLlama4Text,
+extern const HfFamily kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGptOss, kHfGranite, kHfGraniteMoe, kHfLlama,
+    kHfLlama4Text,
     kHfMistral, kHfMixtral, kHfOlmo2, kHfOlmoe, kHfPhi3, kHfQwen2, kHfQwen2Moe, kHfQwen3, kHfQwen3Moe, kHfSmolLM3;
 
 /// For `read`: gives layers their sliding window: those that layer_types names, or where it is silent those for which

@@ -15,6 +15,7 @@ constexpr HfModule kLayerModules[] = {
 constexpr HfTensor kLayerTensors[] = {{"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"}};
 
 constexpr std::string_view kPrefix = "model.";
+constexpr std::string_view kTextModel = "language_model.";
 constexpr std::string_view kTheirLayer = "layers.";
 constexpr std::string_view kOurLayer = "blk.";
 
@@ -56,7 +57,9 @@ std::optional<std::string> Lookup(std::string_view name, std::initializer_list<s
 Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) const {
   constexpr std::optional<std::string> kNothing;
   std::string_view name = stored;
-  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  for (const std::string_view prefix : {kTextModel, kPrefix, kTextModel}) {
+    if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  }
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos) return kNothing;
   const std::string_view part = name.substr(dot);  // ".weight"

@@ -91,6 +91,9 @@ struct LatentConfig {
   std::int64_t value_dim = 0;
 };
 
+/// More layers than any model has; readers refuse more, since they keep something for each.
+inline constexpr std::int64_t kMaxLayers = 1 << 14;
+
 struct ModelConfig {
   std::string architecture;  ///< GGUF's name: "llama", "qwen3", "gemma3", ...
   std::string name;          ///< for people; may be empty
