@@ -53,7 +53,12 @@ struct GgufFamily {
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGranite, kGgufLlama, kGgufOlmo2, kGgufPhi3,
-    kGgufQwen2, kGgufQwen3, kGgufSmolLM3;
+extern const GgufFamily kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGptOss, kGgufGranite, kGgufGraniteMoe, kGgufLlama,
+    kGgufOlmo2, kGgufOlmoe, kGgufPhi3, kGgufQwen2, kGgufQwen2Moe, kGgufQwen3, kGgufQwen3Moe, kGgufSmolLM3;
+
+/// For `read`: the keys expert_*, of a file that has any; `normalize` is what the architecture does where the file is
+/// silent, as `scoring`. Errors: kCorrupt and kUnsupported with the key.
+Result<std::optional<ExpertsConfig>> ReadGgufExperts(const GgufFields& fields, const ModelConfig& config,
+                                                     ExpertsConfig::Scoring scoring, bool normalize);
 
 }  // namespace strata

@@ -24,6 +24,17 @@ Status ReadGranite(const GgufFields& fields, const GgufFile&, ModelConfig& confi
   return {};
 }
 
+constexpr std::string_view kGraniteMoeFields[] = {"embedding_scale", "attention.scale", "residual_scale", "logit_scale",
+                                                  "expert_count"};
+
+Status ReadGraniteMoe(const GgufFields& fields, const GgufFile& file, ModelConfig& config) {
+  STRATA_CHECK(ReadGranite(fields, file, config));
+  STRATA_TRY(config.experts,
+             ReadGgufExperts(fields, config, ExpertsConfig::Scoring::kSoftmaxOfChosen, /*normalize=*/false));
+  if (!config.experts) return fields.Bad(ErrorCode::kCorrupt, "expert_count", "is missing");
+  return {};
+}
+
 /// Files have no key for it: the converter knows the published models alone.
 Status ReadSmolLM3(const GgufFields&, const GgufFile&, ModelConfig& config) {
   constexpr std::int64_t kUnrotatedEvery = 4;
@@ -55,6 +66,10 @@ Status ReadGlm4(const GgufFields& fields, const GgufFile&, ModelConfig&) {
 }  // namespace
 
 constexpr GgufFamily kGgufGlm4 = {.architecture = "glm4", .rope_layout = RopeLayout::kInterleaved, .read = ReadGlm4};
+constexpr GgufFamily kGgufGraniteMoe = {.architecture = "granitemoe",
+                                        .rope_layout = RopeLayout::kInterleaved,
+                                        .fields = kGraniteMoeFields,
+                                        .read = ReadGraniteMoe};
 constexpr GgufFamily kGgufGranite = {
     .architecture = "granite", .rope_layout = RopeLayout::kInterleaved, .fields = kGraniteFields, .read = ReadGranite};
 constexpr GgufFamily kGgufOlmo2 = {.architecture = "olmo2"};

@@ -327,7 +327,7 @@ TEST(GgufModel, ATurnEndsAtTheFilesEosAndAtTheUsualControlTokens) {
 
 TEST(GgufModel, RefusesByNameWhatItDoesNotCompute) {
   using Entry = std::pair<std::string, Value>;
-  for (const auto& [key, value] : {Entry{"llama.expert_count", 8U}, Entry{"llama.attention.value_length", 16U},
+  for (const auto& [key, value] : {Entry{"llama.attention.q_lora_rank", 8U}, Entry{"llama.attention.value_length", 16U},
                                    Entry{"llama.rope.scaling.type", std::string("longrope")}, Entry{"split.count", 3U},
                                    Entry{"general.architecture", std::string("mamba")}}) {
     const std::string error = Model().Set(key, value).error();

@@ -21,6 +21,17 @@ struct HfModule {
   std::string_view theirs, ours;
 };
 
+/// A tensor of a layer whose name has another ending than ours, both whole behind the layer's number:
+/// "mlp.experts.gate_up_proj", "ffn_gate_up_exps.weight".
+using HfTensor = HfModule;
+
+/// How stacks of experts are stored.
+enum class HfStacks : std::uint8_t {
+  kRows,           ///< [experts, n, k], as other weights
+  kColumns,        ///< [experts, k, n]
+  kPairedColumns,  ///< so, and gate's columns alternate with up's
+};
+
 struct HfFamily {
   std::string_view model_type;
   std::string_view class_name;    ///< of `architectures`
@@ -53,10 +64,12 @@ struct HfFamily {
 
   std::span<const HfModule> layer_modules = {};  ///< beyond kHfLayerModules; these win
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
+  std::span<const HfTensor> layer_tensors = {};  ///< beyond kHfLayerTensors
+  HfStacks stacks = HfStacks::kRows;
 };
 
-extern const HfFamily kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGranite, kHfLlama, kHfMistral, kHfOlmo2, kHfPhi3,
-    kHfQwen2, kHfQwen3, kHfSmolLM3;
+extern const HfFamily kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGptOss, kHfGranite, kHfGraniteMoe, kHfLlama,
+    kHfMistral, kHfMixtral, kHfOlmo2, kHfOlmoe, kHfPhi3, kHfQwen2, kHfQwen2Moe, kHfQwen3, kHfQwen3Moe, kHfSmolLM3;
 
 /// For `read`: gives layers their sliding window: those that layer_types names, or where it is silent those for which
 /// `slides` holds. `otherwise` is the window where sliding_window is not written; 0 = none. A window of the context's
@@ -70,6 +83,12 @@ Status ReadOneWindow(const JsonFields& fields, std::int64_t otherwise, ModelConf
 
 /// For `read`: a number greater than 0. Errors: kCorrupt with the pointer.
 Result<double> ReadPositive(const JsonFields& fields, std::string_view field, double otherwise);
+
+/// For `read`, of families with experts: an integer from `least` on. Errors: kCorrupt with the JSON pointer.
+Result<std::int64_t> ReadIntegerOr(const JsonFields& fields, std::string_view field, std::int64_t otherwise,
+                                   std::int64_t least);
+/// For `read`, after the experts' count, use and groups are known: that these fit each other.
+Status CheckExperts(const JsonFields& fields, const ExpertsConfig& experts);
 
 /// The family of a model_type; nullptr when there is none.
 const HfFamily* FindHfFamily(std::string_view model_type);

@@ -76,6 +76,10 @@ struct ExpertsConfig {
   bool normalize = false;    ///< the chosen weights are made to sum to 1
   double scale = 1;          ///< multiplies the weights at last
   bool weigh_input = false;  ///< the weight multiplies the expert's input, not its output (Llama 4)
+  /// gpt-oss: gate sigmoid(alpha gate) (up + 1), gate clamped to at most the limit, up to both sides of it; 0 = the
+  /// plain activation(gate) up.
+  double swiglu_alpha = 0;
+  double swiglu_limit = 0;
 };
 
 /// Multi-head latent attention (DeepSeek V2): the cache holds one latent row for all heads.
