@@ -48,6 +48,6 @@ struct GgufFamily {
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufLlama;
+extern const GgufFamily kGgufLlama, kGgufDeepseek2;
 
 }  // namespace strata

@@ -16,7 +16,7 @@
 namespace strata {
 namespace {
 
-constexpr std::array kFamilies = {&kGgufLlama};
+constexpr std::array kFamilies = {&kGgufLlama, &kGgufDeepseek2};
 
 /// Features that change what is computed and that a family must say it knows; off when missing or at these values.
 struct Refused {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kMaxSize = 1 << 30;
 
-constexpr std::array kFamilies = {&kHfLlama, &kHfMistral};
+constexpr std::array kFamilies = {&kHfLlama, &kHfMistral, &kHfDeepseekV2, &kHfDeepseekV3, &kHfKimiK2};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
 /// always null, false, 0, "" and the empty list or object) says that the feature is off.

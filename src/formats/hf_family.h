@@ -40,7 +40,7 @@ struct HfFamily {
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
 };
 
-extern const HfFamily kHfLlama, kHfMistral;
+extern const HfFamily kHfLlama, kHfMistral, kHfDeepseekV2, kHfDeepseekV3, kHfKimiK2;
 
 /// The family of a model_type; nullptr when there is none.
 const HfFamily* FindHfFamily(std::string_view model_type);

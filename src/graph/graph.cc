@@ -22,6 +22,8 @@ std::string_view ToString(Op op) {
       return "rope";
     case Op::kAttention:
       return "attention";
+    case Op::kLatentAttention:
+      return "latent_attention";
     case Op::kMap:
       return "map";
     case Op::kSlice:

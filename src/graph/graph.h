@@ -49,10 +49,16 @@ enum class Op : std::uint8_t {
                ///< scale}: rotates each head
   kAttention,  ///< q, k, v {layer, heads, kv_heads, head_dim, scale}: writes k, v to the paged cache of `layer`,
                ///< attends causally -> f32[T, heads*head_dim]
-  kMap,        ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
-  kSlice,      ///< x {offset, length}: columns
-  kGatherRows,  ///< x[T, h], rows[R] -> [R, h]
-  kArgmax,      ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
+  kLatentAttention,  ///< q[T, heads*(nope_dim+rope_dim)], latent[T, kv_rank], key[T, rope_dim], weights, positions,
+                     ///< inv_freq[rope_dim/2] {layer, heads, nope_dim, rope_dim, value_dim, kv_rank, scale, layout,
+                     ///< rope_scale}: rotates the last rope_dim of each head of q and key, writes [latent | key] to the
+                     ///< paged cache of `layer`, attends causally with the keys and values that the weights make of the
+                     ///< latents -> f32[T, heads*value_dim]. weights: kv_b[heads*(nope_dim+value_dim), kv_rank], or
+                     ///< k_b[heads*kv_rank, nope_dim] and v_b[heads*value_dim, kv_rank] (DeepSeek-V2, 2405.04434)
+  kMap,              ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
+  kSlice,            ///< x {offset, length}: columns
+  kGatherRows,       ///< x[T, h], rows[R] -> [R, h]
+  kArgmax,           ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
   // Made by passes:
   kFusedLinear,     ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,
                     ///< combine="concat"|"map", expr?, argmax?}: see passes.h

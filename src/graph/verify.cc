@@ -29,6 +29,17 @@ const OpRule& RuleOf(Op op) {
   static const OpRule rope{3, 3, {{"heads", kInt}, {"head_dim", kInt}, {"layout", kString}, {"scale", kFloat}}};
   static const OpRule attention{
       3, 3, {{"layer", kInt}, {"heads", kInt}, {"kv_heads", kInt}, {"head_dim", kInt}, {"scale", kFloat}}};
+  static const OpRule latent_attention{6,
+                                       7,
+                                       {{"layer", kInt},
+                                        {"heads", kInt},
+                                        {"nope_dim", kInt},
+                                        {"rope_dim", kInt},
+                                        {"value_dim", kInt},
+                                        {"kv_rank", kInt},
+                                        {"scale", kFloat},
+                                        {"layout", kString},
+                                        {"rope_scale", kFloat}}};
   static const OpRule map{1, -1, {{"expr", kString}}};
   static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
   static const OpRule gather{2, 2, {}};
@@ -59,6 +70,8 @@ const OpRule& RuleOf(Op op) {
       return rope;
     case Op::kAttention:
       return attention;
+    case Op::kLatentAttention:
+      return latent_attention;
     case Op::kMap:
       return map;
     case Op::kSlice:
@@ -172,6 +185,8 @@ class Verifier {
                       "wants x[T, heads * head_dim], positions, inv_freq[rotary / 2]");
       case Op::kAttention:
         return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
+      case Op::kLatentAttention:
+        return CheckLatentAttention(node);
       case Op::kMap:
         return CheckMap(node);
       case Op::kSlice:
@@ -220,6 +235,28 @@ class Verifier {
         Expect(node, heads > 0 && kv_heads > 0 && heads % kv_heads == 0, "heads must be a multiple of kv_heads"));
     return Expect(node, q == heads * head_dim && k == kv_heads * head_dim && v == k && Cols(node.type) == q,
                   "q, k, v do not fit heads * head_dim");
+  }
+
+  Status CheckLatentAttention(const Node& node) const {
+    const std::int64_t heads = IntAttribute(node, "heads");
+    const std::int64_t nope = IntAttribute(node, "nope_dim"), rope = IntAttribute(node, "rope_dim");
+    const std::int64_t value = IntAttribute(node, "value_dim"), rank = IntAttribute(node, "kv_rank");
+    STRATA_CHECK(Expect(node, heads > 0 && nope > 0 && rope > 0 && rope % 2 == 0 && value > 0 && rank > 0,
+                        "its dimensions must be positive, rope_dim even"));
+    STRATA_CHECK(Expect(node,
+                        IsActivation(node.type) && Cols(In(node, 0)) == heads * (nope + rope) &&
+                            Cols(In(node, 1)) == rank && Cols(In(node, 2)) == rope && Cols(node.type) == heads * value,
+                        "wants q[T, heads * (nope_dim + rope_dim)], latent[T, kv_rank], key[T, rope_dim] -> "
+                        "f32[T, heads * value_dim]"));
+    const auto is_matrix = [&](std::size_t input, std::int64_t rows, std::int64_t cols) {
+      return In(node, input).dims == std::vector<Dim>{{rows, 0}, {cols, 0}};
+    };
+    STRATA_CHECK(Expect(node,
+                        node.inputs.size() == 6 ? is_matrix(3, heads * (nope + value), rank)
+                                                : is_matrix(3, heads * rank, nope) && is_matrix(4, heads * value, rank),
+                        "its weights are neither kv_b[heads * (nope_dim + value_dim), kv_rank] nor k_b[heads * "
+                        "kv_rank, nope_dim] and v_b[heads * value_dim, kv_rank]"));
+    return Expect(node, IsVector(In(node, node.inputs.size() - 1), rope / 2), "inv_freq is [rope_dim / 2]");
   }
 
   Status CheckMap(const Node& node) const {

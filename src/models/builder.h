@@ -80,6 +80,8 @@ class Layer {
   Builder& builder() { return builder_; }
   const ModelConfig& config() const { return builder_.config(); }
   std::int64_t index() const { return index_; }
+  ValueId inv_freq() const { return inv_freq_; }     ///< [rotary_dim/2]
+  double rope_scale() const { return rope_scale_; }  ///< multiplies cos and sin
   std::string Tensor(std::string_view part) const { return fmt::format("blk.{}.{}", index_, part); }
   std::string Name(std::string_view value) const { return fmt::format("l{}_{}", index_, value); }
   bool Has(std::string_view part) const { return builder_.Has(Tensor(part)); }

@@ -76,6 +76,12 @@ class TinyModel : public ModelFile {
     Add(name, dims, DType::kF32);
     std::ranges::sort(tensors_, {}, &ModelTensor::name);
   }
+  void PutValues(const std::string& name, std::initializer_list<std::int64_t> dims, std::span<const float> values) {
+    Remove(name);
+    data_.push_back(std::make_unique<std::vector<std::byte>>(*Quantize(DType::kF32, values)));
+    tensors_.push_back({name, {DType::kF32, Shape(dims), *data_.back()}});
+    std::ranges::sort(tensors_, {}, &ModelTensor::name);
+  }
 
  private:
   void AddLinear(const std::string& name, std::int64_t n, std::int64_t k, DType dtype, bool bias) {

@@ -33,8 +33,14 @@ std::vector<std::string> FoldersIn(const std::string& root) {
   return folders;
 }
 
+constexpr const char* kCommitted[] = {"tiny_llama", "deepseek"};
+
 std::vector<std::string> Folders() {
-  std::vector<std::string> folders = FoldersIn(STRATA_SOURCE_DIR "/tests/golden/tiny_llama");
+  std::vector<std::string> folders;
+  for (const std::string root : kCommitted) {
+    for (std::string& folder : FoldersIn(STRATA_SOURCE_DIR "/tests/golden/" + root))
+      folders.push_back(std::move(folder));
+  }
   if (const char* more = std::getenv("STRATA_GOLDEN_DIR"); more != nullptr) {
     for (std::string& folder : FoldersIn(more)) folders.push_back(std::move(folder));
   }
@@ -42,7 +48,9 @@ std::vector<std::string> Folders() {
 }
 
 TEST(Golden, FoldersAreThere) {
-  EXPECT_FALSE(FoldersIn(STRATA_SOURCE_DIR "/tests/golden/tiny_llama").empty());
+  for (const std::string root : kCommitted) {
+    EXPECT_FALSE(FoldersIn(STRATA_SOURCE_DIR "/tests/golden/" + root).empty()) << root;
+  }
   const char* more = std::getenv("STRATA_GOLDEN_DIR");
   if (more != nullptr) EXPECT_FALSE(FoldersIn(more).empty()) << more;
 }
@@ -85,15 +93,19 @@ class Checkpoint : public testing::TestWithParam<std::string> {
   }
 
   /// Runs the tokens in steps of these sizes, the last one repeated, and compares every row.
-  void Compare(const std::vector<std::size_t>& steps) {
+  void Compare(const std::vector<std::size_t>& steps, Phase phase) {
     std::vector<std::int32_t> table;
     const auto count = static_cast<std::int64_t>(golden_.tokens.size());
     ASSERT_TRUE(runner_->kv().Allocate(KvPool::BlocksFor(count), table));
     std::size_t at = 0;
     for (std::size_t step = 0; at < golden_.tokens.size(); ++step) {
       const std::size_t rows = std::min(steps[std::min(step, steps.size() - 1)], golden_.tokens.size() - at);
-      const SequenceSlice slice{std::span(golden_.tokens).subspan(at, rows), static_cast<std::int64_t>(at), table,
-                                WantLogits::kAll};
+      const SequenceSlice slice{std::span(golden_.tokens).subspan(at, rows),
+                                static_cast<std::int64_t>(at),
+                                table,
+                                WantLogits::kAll,
+                                RowResult::kLogits,
+                                phase};
       const auto logits = runner_->Run({&slice, 1});
       ASSERT_TRUE(logits) << logits.error().ToString();
       for (std::size_t row = 0; row < rows; ++row) CompareRow(logits->row(static_cast<std::int64_t>(row)), at + row);
@@ -120,9 +132,14 @@ class Checkpoint : public testing::TestWithParam<std::string> {
   std::size_t vocab_ = 0;
 };
 
-TEST_P(Checkpoint, GivesTheReferencesLogits) { Compare({64}); }
+TEST_P(Checkpoint, GivesTheReferencesLogits) { Compare({64}, Phase::kDecode); }
 
-TEST_P(Checkpoint, GivesTheReferencesLogitsInChunksAndTokenByToken) { Compare({7, 16, 1, 1, 5, 1}); }
+TEST_P(Checkpoint, GivesTheReferencesLogitsInChunksAndTokenByToken) { Compare({7, 16, 1, 1, 5, 1}, Phase::kDecode); }
+
+TEST_P(Checkpoint, GivesTheReferencesLogitsAsAPrompt) {
+  Compare({64}, Phase::kPrefill);
+  Compare({7, 16, 1, 1, 5, 1}, Phase::kPrefill);
+}
 
 INSTANTIATE_TEST_SUITE_P(Folders, Checkpoint, testing::ValuesIn(Folders()), [](const auto& info) {
   std::string name = std::filesystem::path(info.param).filename().string() + "_" + std::to_string(info.index);

@@ -9,9 +9,9 @@ Status Lowering::JoinSeparateQkv() {
     std::int64_t column = 0;
     for (int part = 0; part < 3; ++part) {
       const ValueId id = node.inputs[static_cast<std::size_t>(part)];
-      if (uses[static_cast<std::size_t>(id)] != 1) {
-        return Fail(ErrorCode::kUnsupported, "%{}: an input of attention %{} that has other uses", graph_.node(id).name,
-                    node.name);
+      if (uses[static_cast<std::size_t>(id)] != 1 || joined_.contains(id)) {
+        return Fail(ErrorCode::kUnsupported, "%{}: an input of attention %{} that has other uses or is a slice",
+                    graph_.node(id).name, node.name);
       }
       joined_[id] = {node.inputs[0], column};
       column += graph::Columns(graph_.node(id).type);

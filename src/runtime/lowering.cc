@@ -14,12 +14,14 @@ std::int64_t Stride(std::int64_t cols) { return (cols + kernels::kPanel - 1) / k
 
 Result<Plan> Lowering::Run() {
   row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
+  JoinSlices();
   STRATA_CHECK(JoinSeparateQkv());
   CollectLastUses();
   STRATA_CHECK(PlaceLogits());
   for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
   STRATA_CHECK(PlaceArena());
   STRATA_CHECK(PackWeights());
+  STRATA_CHECK(PackHeadLinears());
   STRATA_CHECK(CompileExpressions());
   return std::move(plan_);
 }
@@ -27,6 +29,16 @@ Result<Plan> Lowering::Run() {
 bool Lowering::IsComputed(ValueId id) const {
   const Op op = graph_.node(id).op;
   return op != Op::kInput && op != Op::kWeight && op != Op::kConstant;
+}
+
+void Lowering::JoinSlices() {
+  for (std::size_t id = 0; id < graph_.nodes.size(); ++id) {
+    const Node& node = graph_.nodes[id];
+    if (node.op != Op::kSlice) continue;
+    const auto input = joined_.find(node.inputs[0]);  // of a slice of a slice
+    const auto [owner, column] = input == joined_.end() ? std::pair(node.inputs[0], std::int64_t{0}) : input->second;
+    joined_[static_cast<ValueId>(id)] = {owner, column + graph::IntAttribute(node, "offset")};
+  }
 }
 
 ValueId Lowering::StorageOf(ValueId id) const {
@@ -78,7 +90,15 @@ Buffer Lowering::Define(ValueId id) {
   return buffer;
 }
 
+Buffer Lowering::Scratch(std::int64_t columns) {
+  const std::int64_t stride = Stride(columns);
+  scratch_.push_back(layout_.Allocate(static_cast<std::size_t>(stride * options_.max_step_tokens) * sizeof(float)));
+  return {reinterpret_cast<float*>(scratch_.back()), stride};
+}
+
 void Lowering::FreeDead(ValueId now) {
+  for (const std::size_t offset : scratch_) layout_.Free(offset);
+  scratch_.clear();
   for (auto& [id, storage] : storage_) {
     if (storage.last_use == now && storage.stride != 0) layout_.Free(storage.offset);
   }
@@ -158,6 +178,12 @@ Status Lowering::LowerNode(ValueId id) {
     case Op::kFusedAttention:
       STRATA_CHECK(LowerAttention(id));
       break;
+    case Op::kLatentAttention:
+      STRATA_CHECK(LowerLatentAttention(id));
+      break;
+    case Op::kSlice:
+      Define(id);
+      break;
     case Op::kArgmax:  // the linear's, see PlaceLogits
       if (id != graph_.results[1]) return Fail(ErrorCode::kUnsupported, "%{}: an argmax that is no result", node.name);
       break;
@@ -183,6 +209,14 @@ Status Lowering::PlaceArena() {
     own.push_back(end);
     end += prepared_row_bytes_ * LinearOperation::kOwnRows;
   }
+  std::vector<std::size_t> latent_own;
+  std::size_t latent_bytes = 0;
+  for (const LatentAttentionOperation* operation : latent_)
+    latent_bytes = std::max(latent_bytes, operation->OwnBytes());
+  for (int rank = 0; rank < team_.size(); ++rank) {
+    latent_own.push_back(end);
+    end += latent_bytes;
+  }
   STRATA_TRY(plan_.arena, MappedMemory::Map(end, "the arena"));
   std::byte* base = plan_.arena.data();
   const auto place = [&](Buffer buffer) {
@@ -193,6 +227,9 @@ Status Lowering::PlaceArena() {
   for (const Packing& packing : packings_) {
     packing.operation->shared = base + shared;
     for (const std::size_t offset : own) packing.operation->own.push_back(base + offset);
+  }
+  for (LatentAttentionOperation* operation : latent_) {
+    for (const std::size_t offset : latent_own) operation->rank_scratch.push_back(base + offset);
   }
   return {};
 }

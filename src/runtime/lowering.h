@@ -13,6 +13,7 @@
 #include "graph/expression.h"
 #include "graph/rewrite.h"
 #include "runtime/arena_layout.h"
+#include "runtime/latent_attention.h"
 #include "runtime/plan.h"
 
 namespace strata {
@@ -42,6 +43,9 @@ class Lowering {
   /// q, k and v of an attention that takes them apart are written side by side, as the kernel reads them.
   Status JoinSeparateQkv();
 
+  /// A slice is a view of its input's columns.
+  void JoinSlices();
+
   ValueId StorageOf(ValueId id) const;
 
   void CollectLastUses();
@@ -52,6 +56,9 @@ class Lowering {
 
   /// Reserves the value's bytes; its buffer's data is an offset until PlaceArena.
   Buffer Define(ValueId id);
+
+  /// [T, columns] that the operation at work alone uses, freed with what dies there.
+  Buffer Scratch(std::int64_t columns);
 
   void FreeDead(ValueId now);
 
@@ -87,6 +94,12 @@ class Lowering {
 
   Status LowerAttention(ValueId id);
 
+  Status LowerLatentAttention(ValueId id);
+
+  Status SelectHeadLinears(const Node& node, LatentAttentionOperation& operation);
+
+  Status PackHeadLinears();
+
   void Relocate(Buffer planned, Buffer& target);
 
   Status PlaceArena();
@@ -106,6 +119,13 @@ class Lowering {
     std::size_t offset;
   };
 
+  struct HeadPacking {
+    HeadLinears* linears;
+    std::vector<TensorView> heads;
+    bool transposed;
+    std::size_t offset;
+  };
+
   const graph::Graph& graph_;
   const ModelFile& model_;
   const RunnerOptions& options_;
@@ -122,6 +142,9 @@ class Lowering {
   ArenaLayout layout_;
   std::vector<Relocation> relocations_;
   std::vector<Packing> packings_;
+  std::vector<HeadPacking> head_packings_;
+  std::vector<LatentAttentionOperation*> latent_;
+  std::vector<std::size_t> scratch_;  ///< of the operation at work, in layout_
   std::vector<std::pair<graph::Expression, kernels::MapFn*>> maps_;
   std::size_t packed_bytes_ = 0;
   std::size_t prepared_row_bytes_ = 0;

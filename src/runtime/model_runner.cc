@@ -33,9 +33,10 @@ class CpuModelRunner : public ModelRunner {
     STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
     STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_));
     notes_.insert(notes_.end(), plan_.notes.begin(), plan_.notes.end());
-    STRATA_TRY(kv_,
-               KvPool::Create(config().layers, config().kv_heads, config().head_dim, *options_.kv_dtype, KvBlocks()));
-    const std::int64_t partial_floats = kPartials * config().heads * (config().head_dim + 2);
+    STRATA_TRY(kv_, KvPool::Create(ShapeOfKv(), KvBlocks()));
+    // What a head's split leaves: an output as wide as the values that it sums, its maximum and its sum.
+    const std::int64_t value_dim = config().latent ? config().latent->kv_rank : config().head_dim;
+    const std::int64_t partial_floats = kPartials * config().heads * (value_dim + 2);
     STRATA_TRY(partials_, MappedMemory::Map(static_cast<std::size_t>(partial_floats) * sizeof(float), "attention"));
     step_.partials = reinterpret_cast<float*>(partials_.data());
     step_.team = team_.get();
@@ -107,7 +108,8 @@ class CpuModelRunner : public ModelRunner {
     }
     if (options_.max_logit_rows <= 0) options_.max_logit_rows = options_.max_sequences + 64;
     options_.max_logit_rows = std::clamp(options_.max_logit_rows, options_.max_sequences, options_.max_step_tokens);
-    const bool pairs = config().head_dim % 2 == 0;
+    // Of keys and values, which are multiplied in pairs as they lie there. Latent rows are widened first.
+    const bool pairs = !config().latent && config().head_dim % 2 == 0;
     if (!options_.kv_dtype) {
       const bool exact = std::ranges::all_of(
           model_->tensors(), [](const ModelTensor& tensor) { return tensor.view.dtype == DType::kF32; });
@@ -117,16 +119,27 @@ class CpuModelRunner : public ModelRunner {
       return Fail(ErrorCode::kInvalidArgument, "a KV cache of {}: f32, f16 and bf16 are possible",
                   Info(*options_.kv_dtype).name);
     }
-    if (*options_.kv_dtype == DType::kBF16 && !pairs) {
+    if (*options_.kv_dtype == DType::kBF16 && !config().latent && !pairs) {
       return Fail(ErrorCode::kInvalidArgument, "a KV cache of bf16 holds pairs: heads of {} are odd",
                   config().head_dim);
     }
     return {};
   }
 
+  KvShape ShapeOfKv() const {
+    if (config().latent) {
+      return {.layers = config().layers,
+              .latent_width = config().latent->kv_rank + config().latent->rope_dim,
+              .dtype = *options_.kv_dtype};
+    }
+    return {.layers = config().layers,
+            .kv_heads = config().kv_heads,
+            .head_dim = config().head_dim,
+            .dtype = *options_.kv_dtype};
+  }
+
   std::int64_t KvBlocks() {
-    const auto block_bytes = static_cast<std::uint64_t>(
-        kernels::KvLayer::BlockBytes(config().kv_heads, config().head_dim, *options_.kv_dtype) * config().layers);
+    const auto block_bytes = static_cast<std::uint64_t>(ShapeOfKv().BlockBytes() * config().layers);
     const auto wanted = static_cast<std::uint64_t>(options_.max_sequences * KvPool::BlocksFor(options_.max_context));
     // Half of what is free: the other half is for everything else that the machine does.
     const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : ReadMemoryLimit().available_bytes / 2;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/latent_attention.h"
 #include "runtime/operation.h"
 
 namespace strata {
@@ -53,6 +54,26 @@ OperationCost AttentionOperation::Cost(const StepShape& shape) const {
   // values.
   const double seen = new_rows * context + new_rows * (new_rows + 1) / 2;
   cost.float_ops = 4 * static_cast<double>(args.heads * args.head_dim) * sequences * seen;
+  cost.kv_bytes = sequences * (context + new_rows) * shape.kv_token_bytes;
+  return cost;
+}
+
+/// One new row is taken for an output's, several for a prompt's.
+OperationCost LatentAttentionOperation::Cost(const StepShape& shape) const {
+  OperationCost cost{.description = fmt::format("latent         {} heads={} nope={} rope={} value={} kv_rank={}",
+                                                kernel->name, heads, nope_dim, rope_dim, value_dim, kv_rank)};
+  const auto new_rows = static_cast<double>(shape.rows), context = static_cast<double>(shape.context);
+  const auto sequences = static_cast<double>(shape.sequences), all_heads = static_cast<double>(heads);
+  const auto rank = static_cast<double>(kv_rank), value = static_cast<double>(value_dim);
+  const double seen = sequences * (new_rows * context + new_rows * (new_rows + 1) / 2);
+  const bool absorbs = shape.rows == 1;
+  const double projected = static_cast<double>(nope_dim + value_dim) * rank;
+  const HeadLinears& up = absorbs ? absorb : keys;
+  cost.weight_bytes = all_heads * static_cast<double>(up.head_bytes() + values.head_bytes());
+  cost.float_ops =
+      absorbs ? 2 * all_heads * (sequences * projected + seen * (static_cast<double>(width()) + rank))
+              : 2 * all_heads *
+                    (sequences * (context + new_rows) * projected + seen * (static_cast<double>(head_dim()) + value));
   cost.kv_bytes = sequences * (context + new_rows) * shape.kv_token_bytes;
   return cost;
 }
