@@ -223,7 +223,7 @@ Engine::State::Batch Engine::State::BuildBatch(const StepDecision& decision) {
                             all             ? WantLogits::kAll
                             : count == left ? WantLogits::kLast
                                             : WantLogits::kNone,
-                            takes_argmax ? RowResult::kArgmax : RowResult::kLogits, sequence.phase()});
+                            takes_argmax ? RowResult::kArgmax : RowResult::kLogits, sequence.phase(), sequence.prompt});
     batch.members.push_back(&sequence);
   }
   return batch;

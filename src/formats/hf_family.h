@@ -37,6 +37,7 @@ struct HfFamily {
   Status (*read)(const JsonFields&, ModelConfig&) = nullptr;
 
   std::span<const HfModule> layer_modules = {};  ///< beyond kHfLayerModules; these win
+  std::span<const HfModule> layer_tensors = {};  ///< in layers, whole names: where both end differently
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
 };
 

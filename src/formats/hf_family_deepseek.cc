@@ -24,6 +24,8 @@ constexpr HfModule kLayerModules[] = {{"self_attn.q_a_proj", "attn_q_a"},
                                       {"mlp.experts.*.up_proj", "ffn_up_exps.*"},
                                       {"mlp.experts.*.down_proj", "ffn_down_exps.*"}};
 
+constexpr HfModule kLayerTensors[] = {{"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"}};
+
 /// What a config class assumes of the fields that config.json leaves out.
 struct Defaults {
   std::int64_t first_dense, experts, used, shared, expert_ffn, groups, groups_used;
@@ -137,7 +139,8 @@ constexpr HfFamily kHfDeepseekV2 = {.model_type = "deepseek_v2",
                                     .has_biases = true,
                                     .fields = kFields,
                                     .read = ReadV2,
-                                    .layer_modules = kLayerModules};
+                                    .layer_modules = kLayerModules,
+                                    .layer_tensors = kLayerTensors};
 
 constexpr HfFamily kHfDeepseekV3 = {.model_type = "deepseek_v3",
                                     .class_name = "DeepseekV3ForCausalLM",
@@ -146,7 +149,8 @@ constexpr HfFamily kHfDeepseekV3 = {.model_type = "deepseek_v3",
                                     .has_biases = true,
                                     .fields = kFields,
                                     .read = ReadV3,
-                                    .layer_modules = kLayerModules};
+                                    .layer_modules = kLayerModules,
+                                    .layer_tensors = kLayerTensors};
 
 constexpr HfFamily kHfKimiK2 = {.model_type = "kimi_k2",
                                 .class_name = "DeepseekV3ForCausalLM",
@@ -155,6 +159,7 @@ constexpr HfFamily kHfKimiK2 = {.model_type = "kimi_k2",
                                 .has_biases = true,
                                 .fields = kFields,
                                 .read = ReadV3,
-                                .layer_modules = kLayerModules};
+                                .layer_modules = kLayerModules,
+                                .layer_tensors = kLayerTensors};
 
 }  // namespace strata

@@ -69,6 +69,10 @@ Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) c
   if (digits) std::from_chars(digits->data(), digits->data() + digits->size(), layer);
   if (layer < 0 || layer >= layers_ || !module.starts_with('.')) return kNothing;
   module.remove_prefix(1);
+  const std::string_view whole(module.data(), module.size() + part.size());
+  if (const auto ours = Lookup(whole, {family_->layer_tensors}, &HfModule::theirs, &HfModule::ours)) {
+    return fmt::format("{}{}.{}", kOurLayer, layer, *ours);
+  }
   const auto ours = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::theirs, &HfModule::ours);
   if (ours) return fmt::format("{}{}.{}{}", kOurLayer, layer, *ours, part);
   if (part != ".weight" && part != ".bias") return kNothing;
@@ -89,6 +93,10 @@ std::string HfNames::Stored(std::string_view canonical) const {
   const auto layer = TakeNumber(module);
   if (!layer || !module.starts_with('.')) return std::string(canonical);
   module.remove_prefix(1);
+  const std::string_view whole(module.data(), module.size() + part.size());
+  if (const auto theirs = Lookup(whole, {family_->layer_tensors}, &HfModule::ours, &HfModule::theirs)) {
+    return fmt::format("{}{}{}.{}", kPrefix, kTheirLayer, *layer, *theirs);
+  }
   const auto theirs = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::ours, &HfModule::theirs);
   return theirs ? fmt::format("{}{}{}.{}{}", kPrefix, kTheirLayer, *layer, *theirs, part) : std::string(canonical);
 }

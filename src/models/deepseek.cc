@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "models/builder.h"
+#include "models/experts.h"
 #include "models/families.h"
 
 namespace strata::models {
@@ -94,7 +95,7 @@ Result<graph::Graph> BuildDeepseek(const ModelFile& model) {
     STRATA_TRY(const ValueId attention, LatentAttention(layer, attention_norm));
     const ValueId x1 = layer.Residual(attention, x, "x1");
     STRATA_TRY(const ValueId mlp_norm, layer.Norm("ffn_norm", x1));
-    STRATA_TRY(const ValueId mlp, layer.GatedMlp(mlp_norm));
+    STRATA_TRY(const ValueId mlp, ExpertsOrMlp(layer, mlp_norm));
     return layer.Residual(mlp, x1, "x2");
   });
 }

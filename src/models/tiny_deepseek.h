@@ -10,6 +10,7 @@ class TinyDeepseek : public TinyModel {
   struct Shape {
     std::int64_t heads = 4;
     LatentConfig latent = {.q_rank = 24, .kv_rank = 32, .nope_dim = 16, .rope_dim = 8, .value_dim = 16};
+    std::int64_t max_positions = 1024;
     bool weights_apart = false;  ///< attn_k_b and attn_v_b in the place of attn_kv_b, with the same values
   };
 
@@ -21,7 +22,7 @@ class TinyDeepseek : public TinyModel {
     config.heads = config.kv_heads = shape.heads;
     config.head_dim = latent.nope_dim + latent.rope_dim;
     config.rotary_dim = latent.rope_dim;
-    config.max_positions = 1024;
+    config.max_positions = shape.max_positions;
     const std::int64_t queries = shape.heads * config.head_dim;
     for (std::int64_t layer = 0; layer < config.layers; ++layer) {
       const std::string block = "blk." + std::to_string(layer) + ".";

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -14,7 +14,20 @@ using kernels::Lane;
 using kernels::LaneState;
 using kernels::SequenceRows;
 
+/// The first row of the chunk that is of the absorbed form; from row_end on when there is none.
+std::int64_t AbsorbedBegin(const Step& step, const Step::AttendChunk& chunk) {
+  return std::max(chunk.row_begin, step.expanded[static_cast<std::size_t>(chunk.sequence)]);
+}
+
 }  // namespace
+
+std::int64_t AbsorbedPromptRows(const LatentConfig& latent) {
+  const std::int64_t up = latent.kv_rank * (latent.nope_dim + latent.value_dim);       // a position and head, once
+  const std::int64_t absorbed = latent.kv_rank + latent.rope_dim + latent.kv_rank;     // a row, position and head
+  const std::int64_t expanded = latent.nope_dim + latent.rope_dim + latent.value_dim;  // likewise
+  if (expanded >= absorbed) return std::numeric_limits<std::int64_t>::max() / 2;
+  return (up + absorbed - expanded - 1) / (absorbed - expanded);
+}
 
 void HeadLinears::Prepare(const float* x, std::int64_t x_stride, std::int64_t rows, std::byte* prepared) const {
   kernel->prepare({.x = x, .x_stride = x_stride, .rows = rows, .k = problem.k, .run_rows = rows, .out = prepared});
@@ -64,12 +77,12 @@ void LatentAttentionOperation::Run(int rank, const Step& step) {
   const Own mine = OwnAt(rank_scratch[static_cast<std::size_t>(rank)]);
   Store(step);
   step.team->Barrier(rank);
-  if (step.decode_rows > 0) {
+  if (!step.absorbed.empty()) {
     Absorb(mine, step);
     step.team->Barrier(rank);
   }
   AttendExpanded(mine, step);  // first: its shares are the larger ones
-  if (step.decode_rows == 0) return;
+  if (step.absorbed.empty()) return;
   AttendAbsorbed(mine, step);
   step.team->Barrier(rank);
   Project(mine, step);
@@ -98,27 +111,26 @@ void LatentAttentionOperation::Absorb(const Own& own, const Step& step) {
   absorb_queue.Drain(heads, 1, [&](std::int64_t head, std::int64_t) {
     const float* x = q.data + head * head_dim();
     float* to = absorbed.data + head * width();
-    absorb.Prepare(x, q.stride, step.decode_rows, own.prepared);
-    absorb.Run(head, own.prepared, step.decode_rows, to, absorbed.stride);
-    for (std::int64_t r = 0; r < step.decode_rows; ++r) {
-      std::copy_n(x + r * q.stride + nope_dim, rope_dim, to + r * absorbed.stride + kv_rank);
+    for (const RowRange& rows : step.absorbed) {
+      const std::int64_t count = rows.end - rows.begin;
+      absorb.Prepare(x + rows.begin * q.stride, q.stride, count, own.prepared);
+      absorb.Run(head, own.prepared, count, to + rows.begin * absorbed.stride, absorbed.stride);
+      for (std::int64_t r = rows.begin; r < rows.end; ++r) {
+        std::copy_n(x + r * q.stride + nope_dim, rope_dim, to + r * absorbed.stride + kv_rank);
+      }
     }
   });
 }
 
 void LatentAttentionOperation::AttendAbsorbed(const Own& own, const Step& step) {
-  const auto is_absorbed = [&](const Step::AttendChunk& chunk) {
-    return step.sequences[static_cast<std::size_t>(chunk.sequence)].row_begin < step.decode_rows;
-  };
   std::int64_t most = 0;
-  for (const Step::AttendChunk& chunk : step.attends) {
-    if (is_absorbed(chunk)) most = std::max(most, chunk.row_end - chunk.row_begin);
-  }
+  for (const Step::AttendChunk& chunk : step.attends) most = std::max(most, chunk.row_end - AbsorbedBegin(step, chunk));
   const std::int64_t groups = (most * heads + kernel->lanes - 1) / kernel->lanes;
   attend_queue.Drain(std::ssize(step.attends) * groups, 1, [&](std::int64_t unit, std::int64_t) {
-    const Step::AttendChunk& chunk = step.attends[static_cast<std::size_t>(unit / groups)];
+    Step::AttendChunk chunk = step.attends[static_cast<std::size_t>(unit / groups)];
+    chunk.row_begin = AbsorbedBegin(step, chunk);
     const std::int64_t first = unit % groups * kernel->lanes;
-    if (is_absorbed(chunk) && first < (chunk.row_end - chunk.row_begin) * heads) AttendLanes(own, step, chunk, first);
+    if (first < (chunk.row_end - chunk.row_begin) * heads) AttendLanes(own, step, chunk, first);
   });
 }
 
@@ -160,12 +172,14 @@ void LatentAttentionOperation::AttendLanes(const Own& own, const Step& step, con
 void LatentAttentionOperation::AttendExpanded(const Own& own, const Step& step) {
   const auto count = std::ssize(step.sequences);
   expand_queue.Drain(count * heads, 1, [&](std::int64_t unit, std::int64_t) {
-    const SequenceRows& sequence = step.sequences[static_cast<std::size_t>(unit / heads)];
-    if (sequence.row_begin >= step.decode_rows) AttendHead(own, step, sequence, unit % heads);
+    const auto i = static_cast<std::size_t>(unit / heads);
+    SequenceRows sequence = step.sequences[i];
+    sequence.row_count = step.expanded[i];
+    if (sequence.row_count > 0) AttendHead(own, step, sequence, unit % heads);
   });
 }
 
-/// All rows of the sequence, for one head.
+/// The expanded rows of the sequence, for one head.
 void LatentAttentionOperation::AttendHead(const Own& own, const Step& step, const SequenceRows& sequence,
                                           std::int64_t head) const {
   const kernels::LatentKvLayer kv = step.kv->latent_layer(layer);
@@ -217,8 +231,7 @@ void LatentAttentionOperation::Project(const Own& own, const Step& step) {
   project_queue.Drain(heads, 1, [&](std::int64_t head, std::int64_t) {
     for (const Step::AttendChunk& chunk : step.merges) {
       const SequenceRows& sequence = step.sequences[static_cast<std::size_t>(chunk.sequence)];
-      if (sequence.row_begin >= step.decode_rows) continue;
-      for (std::int64_t row = chunk.row_begin; row < chunk.row_end; ++row) {
+      for (std::int64_t row = AbsorbedBegin(step, chunk); row < chunk.row_end; ++row) {
         float* all = State(sequence.row_begin + row, head);
         std::copy_n(Partial(step, sequence, row, head, 0), LaneState(kv_rank), all);
         const std::int64_t reached = (sequence.position_begin + row) / kAttentionSplit;
@@ -227,9 +240,12 @@ void LatentAttentionOperation::Project(const Own& own, const Step& step) {
         }
       }
     }
-    for (std::int64_t r = 0; r < step.decode_rows; ++r) kernel->finish(State(r, head), kv_rank, State(r, head));
-    values.Prepare(State(0, head), states.stride, step.decode_rows, own.prepared);
-    values.Run(head, own.prepared, step.decode_rows, out.data + head * value_dim, out.stride);
+    for (const RowRange& rows : step.absorbed) {
+      const std::int64_t count = rows.end - rows.begin;
+      for (std::int64_t r = rows.begin; r < rows.end; ++r) kernel->finish(State(r, head), kv_rank, State(r, head));
+      values.Prepare(State(rows.begin, head), states.stride, count, own.prepared);
+      values.Run(head, own.prepared, count, out.data + rows.begin * out.stride + head * value_dim, out.stride);
+    }
   });
 }
 

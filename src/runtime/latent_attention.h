@@ -1,18 +1,28 @@
 // The operation of multi-head latent attention: store, absorb, attend, project.
 //
-// Rows of Phase::kDecode are absorbed: their queries go through W_UK into latent space, pass over the cache's rows as
-// these are, and what they gather goes through W_UV. For rows of Phase::kPrefill a head's keys and values are made of
-// the context's latents, once for all rows of the slice: at DeepSeek-V3's shape that costs what 170 rows save.
+// Absorbed rows have their queries brought into latent space by W_UK, pass over the cache's rows as these are, and what
+// they gather goes through W_UV. For expanded rows a head's keys and values are made of the context's latents, once for
+// all such rows of a slice: that costs what so many rows save (AbsorbedPromptRows), 170 at DeepSeek-V3's shape.
+//
+// Which form a row has must not depend on how its prompt is cut into slices, nor on how much of it a cache had: then
+// its bits would. So the last 170 tokens of a prompt are absorbed, as outputs are, and those before them expanded. A
+// prompt computed whole loses little by that; one of which the cache had all but the end never pays for the whole
+// context, and whatever the cache had, attention costs at most about twice what the better form would.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "formats/model_config.h"
 #include "kernels/latent_attention.h"
 #include "runtime/operation.h"
 
 namespace strata {
+
+/// How many rows the expanded form must have to be the cheaper one, whatever the context; for the last so many tokens
+/// of a prompt it is not used.
+std::int64_t AbsorbedPromptRows(const LatentConfig& latent);
 
 /// One matrix [n, k] a head, each packed by itself.
 struct HeadLinears {

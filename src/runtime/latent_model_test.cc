@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "models/tiny_deepseek.h"
+#include "runtime/latent_attention.h"
 #include "runtime/model_runner.h"
 
 namespace strata {
@@ -28,10 +29,12 @@ Tokens SomeTokens(int count, int seed = 1) {
   return tokens;
 }
 
-/// All logits of a sequence in steps of these sizes, the last one repeated. Tokens before `prompt` are of kPrefill; no
-/// step has both.
+constexpr std::int64_t kLongPrompt = 1 << 20;
+
+/// All logits of a sequence in steps of these sizes, the last one repeated. Tokens before `prompt` are of kPrefill,
+/// those of a prompt of `said` tokens: its last ones would be absorbed. No step has both.
 std::vector<float> LogitsOf(ModelRunner& runner, const Tokens& tokens, std::int64_t prompt,
-                            const std::vector<std::int64_t>& steps) {
+                            const std::vector<std::int64_t>& steps, std::int64_t said = kLongPrompt) {
   Tokens table;
   const auto length = std::ssize(tokens);
   EXPECT_TRUE(runner.kv().Allocate(KvPool::BlocksFor(length), table));
@@ -45,7 +48,8 @@ std::vector<float> LogitsOf(ModelRunner& runner, const Tokens& tokens, std::int6
                               table,
                               WantLogits::kAll,
                               RowResult::kLogits,
-                              at < prompt ? Phase::kPrefill : Phase::kDecode};
+                              at < prompt ? Phase::kPrefill : Phase::kDecode,
+                              said};
     const auto logits = runner.Run({&slice, 1});
     EXPECT_TRUE(logits);
     all.insert(all.end(), logits->data, logits->data + logits->rows * logits->vocab);
@@ -88,11 +92,12 @@ TEST_P(Variants, ChunksGiveTheSameBits) {
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
     const auto runner = Load(GetParam().shape, dtype);
     ASSERT_NE(runner, nullptr);
-    for (const std::int64_t prompt : {0, 150, 290}) {
-      const std::vector<float> whole = LogitsOf(*runner, tokens, prompt, {290});
+    // Outputs alone; a prompt and outputs; a prompt, of which the last tokens are absorbed as outputs are.
+    for (const auto& [prompt, said] : {std::pair<std::int64_t, std::int64_t>{0, 0}, {150, kLongPrompt}, {290, 290}}) {
+      const std::vector<float> whole = LogitsOf(*runner, tokens, prompt, {290}, said);
       for (const std::vector<std::int64_t>& steps :
            {std::vector<std::int64_t>{7, 16, 1, 1, 200, 1}, {33, 64, 1, 100}, {255, 1, 2}}) {
-        EXPECT_TRUE(LogitsOf(*runner, tokens, prompt, steps) == whole)
+        EXPECT_TRUE(LogitsOf(*runner, tokens, prompt, steps, said) == whole)
             << Info(dtype).name << " prompt " << prompt << " first chunk " << steps.front();
       }
     }
@@ -113,7 +118,7 @@ TEST_P(Variants, ABatchOfBothFormsGivesEachWhatItGetsAlone) {
     }
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const Phase phase = i % 2 == 0 ? Phase::kPrefill : Phase::kDecode;
-      slices.push_back({texts[i], 0, tables[i], WantLogits::kLast, RowResult::kLogits, phase});
+      slices.push_back({texts[i], 0, tables[i], WantLogits::kLast, RowResult::kLogits, phase, kLongPrompt});
     }
     const auto logits = runner->Run(slices);
     ASSERT_TRUE(logits);
@@ -123,6 +128,18 @@ TEST_P(Variants, ABatchOfBothFormsGivesEachWhatItGetsAlone) {
       runner->kv().Release(tables[i]);
     }
   }
+}
+
+/// The end of a prompt has the bits of outputs, what is before it those of a longer prompt.
+TEST_P(Variants, TheEndOfAPromptIsAbsorbed) {
+  const auto runner = Load(GetParam().shape);
+  ASSERT_NE(runner, nullptr);
+  const std::int64_t tail = AbsorbedPromptRows(*runner->config().latent);
+  ASSERT_LT(tail, 100);
+  const Tokens tokens = SomeTokens(150);
+  const std::vector<float> mixed = LogitsOf(*runner, tokens, 150, {150}, 150);
+  EXPECT_TRUE(mixed == LogitsOf(*runner, tokens, 150 - tail, {150 - tail, tail}));
+  EXPECT_EQ(AbsorbedPromptRows({1536, 512, 128, 64, 128}), 171) << "DeepSeek-V3's shape";
 }
 
 /// Decoding far behind: the context's splits go to both ranks.

@@ -99,7 +99,7 @@ Status Lowering::SelectHeadLinears(const Node& node, LatentAttentionOperation& o
                        .n = transposed ? cols : rows,
                        .k = transposed ? rows : cols,
                        .activations = options_.activations};
-    const bool seen = !logged_.emplace(linears.problem.weight_dtype, linears.problem.k).second;
+    const bool seen = !logged_.emplace(linears.problem.weight_dtype, linears.problem.k, options_.activations).second;
     linears.kernel = kernels::SelectLinear(linears.problem, Cpu(), seen ? nullptr : &plan_.choices);
     packed_bytes_ += linears.head_bytes() * static_cast<std::size_t>(heads);
     head_packings_.push_back(std::move(packing));

@@ -9,6 +9,7 @@
 #include "base/thread_team.h"
 #include "compiler/map_compiler.h"
 #include "models/models.h"
+#include "runtime/latent_attention.h"
 #include "runtime/plan.h"
 
 namespace strata {
@@ -49,7 +50,17 @@ class CpuModelRunner : public ModelRunner {
   KvPool& kv() override { return *kv_; }
   const std::vector<graph::PassNote>& pass_notes() const override { return notes_; }
   const std::vector<kernels::Choice>& kernel_choices() const override { return plan_.choices; }
-  MemoryUse memory() const override { return {plan_.weights.size(), plan_.arena.size(), kv_->bytes()}; }
+  MemoryUse memory() const override {
+    return {plan_.weights.size(), plan_.arena.size() + plan_.expert_memory.size(), kv_->bytes()};
+  }
+  std::vector<ExpertUse> expert_use() const override {
+    std::vector<ExpertUse> all;
+    for (const auto& operation : plan_.operations) {
+      const auto* experts = dynamic_cast<const ExpertsOperation*>(operation.get());
+      if (experts != nullptr) all.push_back({experts->value, experts->use});
+    }
+    return all;
+  }
 
   Result<LogitsView> Run(std::span<const SequenceSlice> slices) override {
     SetStep(slices);
@@ -166,6 +177,7 @@ class CpuModelRunner : public ModelRunner {
 
   void SetStep(std::span<const SequenceSlice> slices) {
     SetTokens(slices);
+    SetForms(slices);
     step_.logit_rows.clear();
     step_.stores.clear();
     step_.attends.clear();
@@ -214,6 +226,25 @@ class CpuModelRunner : public ModelRunner {
       if (phase == Phase::kDecode) step_.decode_rows = step_.Count(Rows::kTokens);
     }
     assert(step_.Count(Rows::kTokens) <= options_.max_step_tokens);
+  }
+
+  /// Of latent attention: the form follows from a row's place in its request alone.
+  void SetForms(std::span<const SequenceSlice> slices) {
+    step_.expanded.clear();
+    step_.absorbed.clear();
+    if (!config().latent) return;
+    const std::int64_t tail = AbsorbedPromptRows(*config().latent);
+    if (step_.decode_rows > 0) step_.absorbed.push_back({0, step_.decode_rows});
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      const kernels::SequenceRows& rows = step_.sequences[i];
+      const bool prefill = slices[i].phase == Phase::kPrefill;
+      const std::int64_t expanded =
+          prefill ? std::clamp<std::int64_t>(slices[i].prompt - tail - slices[i].start, 0, rows.row_count) : 0;
+      step_.expanded.push_back(expanded);
+      if (prefill && expanded < rows.row_count) {
+        step_.absorbed.push_back({rows.row_begin + expanded, rows.row_begin + rows.row_count});
+      }
+    }
   }
 
   /// Rows that want logits come first, so that these lie densely; rows_ says where each wanted row went.

@@ -63,6 +63,7 @@ struct SequenceSlice {
   WantLogits logits = WantLogits::kLast;
   RowResult result = RowResult::kLogits;
   Phase phase = Phase::kDecode;
+  std::int64_t prompt = 0;  ///< of Phase::kPrefill: tokens of the whole prompt
 
   /// How many of its rows give something: the last ones.
   std::int64_t rows() const {
@@ -110,6 +111,14 @@ class ModelRunner {
   virtual std::vector<OperationCost> Costs(StepShape shape) const = 0;
   /// From now on Run adds to (*seconds)[i] what operation i took until all ranks were done with it; nullptr ends that.
   virtual void TimeOperations(std::vector<double>* seconds) = 0;
+
+  /// Of one mixture of experts: how many rows each expert has had since the model was loaded.
+  struct ExpertUse {
+    std::string value;  ///< the graph's name for what the mixture computes
+    std::span<const std::uint64_t> rows;
+  };
+  /// In the order of execution; not while a step runs.
+  virtual std::vector<ExpertUse> expert_use() const = 0;
 
   struct MemoryUse {
     std::uint64_t packed_weights, arena, kv;

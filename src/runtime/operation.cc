@@ -9,9 +9,6 @@
 namespace strata {
 namespace {
 
-/// The rank's share of [0, count), in order.
-RowRange Share(std::int64_t count, int rank, int ranks) { return {count * rank / ranks, count * (rank + 1) / ranks}; }
-
 float* Row(const Buffer& buffer, std::int64_t row) { return buffer.data + row * buffer.stride; }
 
 /// The epilogue of the rows from `row` on, which is their row 0; of one without row_max.
@@ -53,13 +50,13 @@ std::string RmsNormOperation::Describe() const { return fmt::format("rms_norm   
 
 void MapOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
-  std::vector<const float*> data;
-  std::vector<std::int64_t> strides;
-  for (const Buffer& input : inputs) {
-    data.push_back(Row(input, share.begin));
-    strides.push_back(input.stride);
+  const float* data[kMaxInputs];
+  std::int64_t strides[kMaxInputs];
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    data[i] = Row(inputs[i], share.begin);
+    strides[i] = inputs[i].stride;
   }
-  map(data.data(), strides.data(), Row(out, share.begin), out.stride, share.end - share.begin, cols);
+  map(data, strides, Row(out, share.begin), out.stride, share.end - share.begin, cols);
 }
 
 std::string MapOperation::Describe() const { return fmt::format("map            {}", expression); }

@@ -28,6 +28,11 @@ struct RowRange {
   std::int64_t begin, end;
 };
 
+/// The rank's share of [0, count), in order.
+inline RowRange Share(std::int64_t count, int rank, int ranks) {
+  return {count * rank / ranks, count * (rank + 1) / ranks};
+}
+
 /// 'T' or 'R' rows: which count of the step applies.
 enum class Rows : std::uint8_t { kTokens, kLogits };
 
@@ -70,7 +75,10 @@ struct Step {
   std::int64_t stored_logits = 0;        ///< how many of these want more than the argmax
   std::int64_t decode_rows = 0;          ///< of the T rows: those of Phase::kDecode, before those of Phase::kPrefill
   std::vector<kernels::SequenceRows> sequences;
-  bool decode = false;  ///< every sequence has one row
+  // For latent attention, which has two forms: see latent_attention.h.
+  std::vector<std::int64_t> expanded;  ///< [sequences]: so many of its rows, the first ones, are of the expanded form
+  std::vector<RowRange> absorbed;      ///< of the T rows, runs of those that are of the absorbed form
+  bool decode = false;                 ///< every sequence has one row
 
   /// Shares of attention's work, each times kv_heads the units that ranks take: rows of one sequence, over all of its
   /// context or, where that is long and the rows are few, over one split of it.
@@ -132,6 +140,7 @@ struct RmsNormOperation : Operation {
 };
 
 struct MapOperation : Operation {
+  static constexpr std::size_t kMaxInputs = 64;  ///< as many as expressions can name
   kernels::MapFn map = nullptr;
   std::string expression;
   std::vector<Buffer> inputs;  ///< stride 0 broadcasts a row

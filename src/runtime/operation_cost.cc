@@ -31,16 +31,22 @@ OperationCost MapOperation::Cost(const StepShape& shape) const {
   return {.description = Describe(), .float_ops = elements * static_cast<double>(inputs.size())};
 }
 
-OperationCost LinearOperation::Cost(const StepShape& shape) const {
-  OperationCost cost{.description = Describe()};
-  cost.weight_bytes = static_cast<double>(kernel->packed_bytes(problem));
-  const double ops = 2 * static_cast<double>(problem.n) * static_cast<double>(problem.k) * RowCount(rows, shape);
-  if (Info(problem.weight_dtype).quantized()) {
+OperationCost LinearCost(const kernels::LinearKernel& kernel, const kernels::LinearProblem& problem, double rows) {
+  OperationCost cost;
+  cost.weight_bytes = static_cast<double>(kernel.packed_bytes(problem));
+  const double ops = 2 * static_cast<double>(problem.n) * static_cast<double>(problem.k) * rows;
+  if (Info(problem.weight_dtype).quantized() && problem.activations != kernels::Activations::kExact) {
     cost.integer_ops = ops;
     cost.planes = problem.activations == kernels::Activations::kInt16 ? 2 : 1;
   } else {
     cost.float_ops = ops;
   }
+  return cost;
+}
+
+OperationCost LinearOperation::Cost(const StepShape& shape) const {
+  OperationCost cost = LinearCost(*kernel, problem, RowCount(rows, shape));
+  cost.description = Describe();
   return cost;
 }
 
@@ -58,7 +64,6 @@ OperationCost AttentionOperation::Cost(const StepShape& shape) const {
   return cost;
 }
 
-/// One new row is taken for an output's, several for a prompt's.
 OperationCost LatentAttentionOperation::Cost(const StepShape& shape) const {
   OperationCost cost{.description = fmt::format("latent         {} heads={} nope={} rope={} value={} kv_rank={}",
                                                 kernel->name, heads, nope_dim, rope_dim, value_dim, kv_rank)};
@@ -66,7 +71,7 @@ OperationCost LatentAttentionOperation::Cost(const StepShape& shape) const {
   const auto sequences = static_cast<double>(shape.sequences), all_heads = static_cast<double>(heads);
   const auto rank = static_cast<double>(kv_rank), value = static_cast<double>(value_dim);
   const double seen = sequences * (new_rows * context + new_rows * (new_rows + 1) / 2);
-  const bool absorbs = shape.rows == 1;
+  const bool absorbs = shape.rows < AbsorbedPromptRows({0, kv_rank, nope_dim, rope_dim, value_dim});
   const double projected = static_cast<double>(nope_dim + value_dim) * rank;
   const HeadLinears& up = absorbs ? absorb : keys;
   cost.weight_bytes = all_heads * static_cast<double>(up.head_bytes() + values.head_bytes());

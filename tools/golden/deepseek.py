@@ -8,7 +8,7 @@ chosen (V2 masks the others' scores with 0, not with -inf).
 
 tools/golden/deepseek.py                      writes tests/golden/deepseek, the committed ones (seed 20261127)
 tools/golden/deepseek.py OUT --seed 7         others: the same variants with other weights, widths, lengths and inputs
-needs: pip install transformers==5.24.0 torch==2.15.0 safetensors==0.8.0 numpy
+needs: pip install transformers==5.24.0 torch==2.15.0 safetensors==0.8.0 gguf==0.19.0 numpy
 """
 import argparse
 import json
@@ -16,14 +16,18 @@ import pathlib
 import random
 import shutil
 
+import gguf
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForCausalLM, DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config, DeepseekV3ForCausalLM
 
 COMMITTED_SEED = 20261127
 YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 16, "beta_fast": 32, "beta_slow": 1,
         "rope_theta": 10000.0}
+# All layers are dense where nothing is said. The last layer alone has experts.
+EXPERTS = {"first_k_dense_replace": 1, "n_routed_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 8,
+           "n_shared_experts": 2}
 # name: what differs from the base. "v" is the version, "save" how the folder is written.
 VARIANTS = {
     "v3_dense": {"v": 3},
@@ -41,6 +45,21 @@ VARIANTS = {
                    "rope_parameters": YARN | {"mscale": 1.3, "mscale_all_dim": 0.4, "rope_theta": 500.0}},
     "yarn_without_mscale": {"v": 3, "rope_parameters": YARN},
     "inner_norm_eps": {"v": 3, "rms_norm_eps": 1e-2},
+    "v2_lite": {"v": 2, "q_lora_rank": None, **EXPERTS},
+    "v2_scaled": {"v": 2, **EXPERTS, "routed_scaling_factor": 4.0, "n_shared_experts": 1},
+    "v2_groups": {"v": 2, **EXPERTS, "topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2},
+    "v3": {"v": 3, **EXPERTS, "n_group": 4, "topk_group": 2},
+    "v3_all_experts": {"v": 3, **EXPERTS, "first_k_dense_replace": 0, "n_routed_experts": 4, "num_experts_per_tok": 1},
+    "v3_not_normalized": {"v": 3, **EXPERTS, "n_group": 2, "topk_group": 1, "norm_topk_prob": False,
+                          "routed_scaling_factor": 1.5},
+    "kimi_k2": {"v": 3, **EXPERTS, "n_group": 1, "topk_group": 1, "n_shared_experts": 1, "save": {"kimi": True}},
+    "v3_bf16": {"v": 3, **EXPERTS, "n_group": 4, "topk_group": 2, "save": {"dtype": torch.bfloat16}},
+    # As GGUF: the keys' matrix transposed and apart from the values', as llama.cpp's converter writes them; or both as
+    # one, as it did before it absorbed them, without what was not yet said then.
+    "gguf_v3": {"v": 3, **EXPERTS, "n_group": 4, "topk_group": 2, "save": {"gguf": "apart"},
+                "rope_parameters": YARN | {"mscale": 1.0, "mscale_all_dim": 1.0}},
+    "gguf_v2_old": {"v": 2, **EXPERTS, "q_lora_rank": None, "save": {"gguf": "merged"},
+                    "rope_parameters": YARN | {"mscale": 0.707, "mscale_all_dim": 0.707}},
     "bf16": {"v": 3, "save": {"dtype": torch.bfloat16}},
     "old_rope_scaling": {"v": 3, "rope_parameters": YARN | {"mscale": 1.0, "mscale_all_dim": 1.0},
                          "save": {"old_rope": True}},
@@ -71,6 +90,91 @@ def old_rope(path):
     config |= {"moe_layer_freq": 1, "scoring_func": "sigmoid", "topk_method": "noaux_tc", "aux_loss_alpha": 0.001,
                "seq_aux": True, "ep_size": 1}
     path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+GGUF_NAMES = {
+    "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output", "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q", "self_attn.q_a_proj": "attn_q_a",
+    "self_attn.q_a_layernorm": "attn_q_a_norm", "self_attn.q_b_proj": "attn_q_b",
+    "self_attn.kv_a_proj_with_mqa": "attn_kv_a_mqa", "self_attn.kv_a_layernorm": "attn_kv_a_norm",
+    "self_attn.kv_b_proj": "attn_kv_b", "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "mlp.gate": "ffn_gate_inp",
+    "mlp.shared_experts.gate_proj": "ffn_gate_shexp", "mlp.shared_experts.up_proj": "ffn_up_shexp",
+    "mlp.shared_experts.down_proj": "ffn_down_shexp"}
+
+
+def gguf_tensors(tensors, fields, apart):
+    """The checkpoint's tensors under GGUF's names: experts as stacks, and kv_b by head, transposed, where `apart`."""
+    stacks = {}
+    for name, values in sorted(tensors.items()):
+        module, ending = name.rsplit(".", 1)
+        block = ""
+        if module.startswith("model.layers."):
+            _, _, layer, module = module.split(".", 3)
+            block = f"blk.{layer}."
+        if ending == "e_score_correction_bias":
+            yield block + "exp_probs_b.bias", values
+        elif module.startswith("mlp.experts."):
+            _, _, expert, projection = module.split(".")
+            stack = f"{block}ffn_{projection.removesuffix('_proj')}_exps.weight"
+            stacks.setdefault(stack, {})[int(expert)] = values
+        elif module == "self_attn.kv_b_proj" and apart:
+            heads = values.reshape(fields["num_attention_heads"], -1, fields["kv_lora_rank"])
+            nope = fields["qk_nope_head_dim"]
+            yield block + "attn_k_b.weight", np.ascontiguousarray(heads[:, :nope].transpose(0, 2, 1))
+            yield block + "attn_v_b.weight", np.ascontiguousarray(heads[:, nope:])
+        else:
+            yield f"{block}{GGUF_NAMES[module]}.{ending}", values
+    for name, experts in stacks.items():
+        yield name, np.stack([experts[e] for e in range(len(experts))])
+
+
+def write_gguf(folder, fields, version, apart):
+    """In the place of the folder's checkpoint; keys as llama.cpp's converter has them."""
+    nope, rope, value = (fields[name] for name in ("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"))
+    writer = gguf.GGUFWriter(folder / "model.gguf", "deepseek2")
+    writer.add_block_count(fields["num_hidden_layers"])
+    writer.add_context_length(fields["max_position_embeddings"])
+    writer.add_embedding_length(fields["hidden_size"])
+    writer.add_feed_forward_length(fields["intermediate_size"])
+    writer.add_vocab_size(fields["vocab_size"])
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_head_count(fields["num_attention_heads"])
+    writer.add_head_count_kv(1 if apart else fields["num_attention_heads"])
+    writer.add_kv_lora_rank(fields["kv_lora_rank"])
+    if fields["q_lora_rank"]:
+        writer.add_q_lora_rank(fields["q_lora_rank"])
+    writer.add_key_length(fields["kv_lora_rank"] + rope if apart else nope + rope)
+    writer.add_value_length(fields["kv_lora_rank"] if apart else value)
+    if apart:
+        writer.add_key_length_mla(nope + rope)
+        writer.add_value_length_mla(value)
+    writer.add_leading_dense_block_count(fields["first_k_dense_replace"])
+    writer.add_expert_count(fields["n_routed_experts"])
+    writer.add_expert_used_count(fields["num_experts_per_tok"])
+    writer.add_expert_shared_count(fields["n_shared_experts"])
+    writer.add_expert_feed_forward_length(fields["moe_intermediate_size"])
+    writer.add_expert_weights_scale(fields.get("routed_scaling_factor", 2.5 if version == 3 else 1.0))
+    if version == 3:
+        writer.add_expert_weights_norm(True)
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+        writer.add_expert_group_count(fields["n_group"])
+        writer.add_expert_group_used_count(fields["topk_group"])
+    scaling = fields["rope_parameters"]
+    writer.add_rope_dimension_count(rope)
+    writer.add_rope_freq_base(scaling["rope_theta"])
+    writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+    writer.add_rope_scaling_factor(scaling["factor"])
+    writer.add_rope_scaling_orig_ctx_len(scaling["original_max_position_embeddings"])
+    writer.add_rope_scaling_yarn_log_mul(0.1 * scaling["mscale_all_dim"])
+    for name, values in gguf_tensors(load_file(folder / "model.safetensors"), fields, apart):
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    for name in ("config.json", "generation_config.json", "model.safetensors"):
+        (folder / name).unlink()
 
 
 def write(folder, settings, rng, committed):
@@ -104,6 +208,11 @@ def write(folder, settings, rng, committed):
     ids = torch.tensor([[rng.randrange(fields["vocab_size"]) for _ in range(length)]])
     with torch.no_grad():
         logits = model(ids).logits[0]
+    if save.get("kimi"):  # transformers has no such model type: its checkpoints bring their own code, which is V3's
+        config = json.loads((folder / "config.json").read_text()) | {"model_type": "kimi_k2"}
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    if "gguf" in save:
+        write_gguf(folder, fields, version, save["gguf"] == "apart")
     golden = {"input_ids": ids[0].numpy().astype(np.int32), "logits": logits.numpy().astype(np.float32)}
     save_file(golden, folder / "golden.safetensors")
 
