@@ -51,6 +51,10 @@ inline std::unique_ptr<Engine> MakeEngine(std::uint64_t kv_bytes = 0, const Engi
   return std::make_unique<Engine>(Runner(kv_bytes, 8, linears), nullptr, options);
 }
 
+/// Whether cached blocks have the bits that whoever takes them would have computed. Latent attention computes the last
+/// tokens of a prompt otherwise than the same tokens of a longer one.
+inline bool SharesExactly(Linears linears) { return linears != Linears::kLatent; }
+
 /// For what must hold with any linears: INSTANTIATE_TEST_SUITE_P(All, Suite, kAllLinears).
 class WithLinears : public testing::TestWithParam<Linears> {};
 inline const auto kAllLinears = testing::Values(Linears::kFloat, Linears::kLatent, Linears::kTwoPhases);

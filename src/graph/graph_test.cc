@@ -137,6 +137,24 @@ INSTANTIATE_TEST_SUITE_P(
                   "multiple"},
         std::pair{"%y = attention %x, %x, %x {layer=0, heads=4, kv_heads=2, head_dim=1, scale=1.0} : f32[T, 4]",
                   "do not fit"},
+        std::pair{"%y = latent_attention %x, %x, %x, %w, %t, %c {layer=0, heads=1, nope_dim=2, rope_dim=2, "
+                  "value_dim=4, kv_rank=4, scale=1.0, layout=\"halves\", "
+                  "rope_scale=1.0} : f32[T, 4]",
+                  "wants q[T"},
+        std::pair{"%y = latent_attention %x, %x, %x, %w, %t, %c {layer=0, heads=1, nope_dim=2, rope_dim=3, "
+                  "value_dim=4, kv_rank=4, scale=1.0, layout=\"halves\", "
+                  "rope_scale=1.0} : f32[T, 4]",
+                  "rope_dim even"},
+        std::pair{"%k = slice %x {offset=0, length=2} : f32[T, 2]\n"
+                  "%y = latent_attention %x, %x, %k, %e, %t, %c {layer=0, heads=1, nope_dim=2, rope_dim=2, "
+                  "value_dim=4, kv_rank=4, scale=1.0, layout=\"halves\", "
+                  "rope_scale=1.0} : f32[T, 4]",
+                  "its weights are neither"},
+        std::pair{"%k = slice %x {offset=0, length=2} : f32[T, 2]\n"
+                  "%y = latent_attention %x, %x, %k, %w, %t, %n {layer=0, heads=1, nope_dim=2, rope_dim=2, "
+                  "value_dim=4, kv_rank=4, scale=1.0, layout=\"halves\", "
+                  "rope_scale=1.0} : f32[T, 4]",
+                  "inv_freq is"},
         std::pair{"%y = fused_linear %x, %w {weights=2, biases=0, combine=\"concat\"} : f32[T, 6]",
                   "do not fit the inputs"},
         std::pair{"%y = fused_linear %x, %w {weights=1, biases=0, combine=\"sum\"} : f32[T, 6]", "map or concat"},
