@@ -78,7 +78,16 @@ Status ReadExperts(const GgufFields& fields, ModelConfig& config) {
   return {};
 }
 
+/// The blocks behind the last layer count as blocks.
+Status ReadNextN(const GgufFields& fields, ModelConfig& config) {
+  STRATA_TRY(config.nextn_layers, IntegerOr(fields, "nextn_predict_layers", 0, 0));
+  config.layers -= config.nextn_layers;
+  if (config.layers > 0) return {};
+  return fields.Bad(ErrorCode::kCorrupt, "nextn_predict_layers", "{} of as many blocks or fewer", config.nextn_layers);
+}
+
 Status Read(const GgufFields& fields, const GgufFile&, ModelConfig& config) {
+  STRATA_CHECK(ReadNextN(fields, config));
   STRATA_CHECK(ReadLatent(fields, config));
   STRATA_CHECK(ReadYarn(fields, config.rope_scaling));
   return ReadExperts(fields, config);

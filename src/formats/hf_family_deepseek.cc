@@ -22,7 +22,14 @@ constexpr HfModule kLayerModules[] = {{"self_attn.q_a_proj", "attn_q_a"},
                                       {"mlp.shared_experts.down_proj", "ffn_down_shexp"},
                                       {"mlp.experts.*.gate_proj", "ffn_gate_exps.*"},
                                       {"mlp.experts.*.up_proj", "ffn_up_exps.*"},
-                                      {"mlp.experts.*.down_proj", "ffn_down_exps.*"}};
+                                      {"mlp.experts.*.down_proj", "ffn_down_exps.*"},
+                                      // Of the layer behind the last, which predicts one token more.
+                                      {"embed_tokens", "nextn.embed_tokens"},
+                                      {"enorm", "nextn.enorm"},
+                                      {"hnorm", "nextn.hnorm"},
+                                      {"eh_proj", "nextn.eh_proj"},
+                                      {"shared_head.norm", "nextn.shared_head_norm"},
+                                      {"shared_head.head", "nextn.shared_head_head"}};
 
 constexpr HfModule kLayerTensors[] = {{"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"}};
 
@@ -128,6 +135,7 @@ Status ReadV3(const JsonFields& fields, ModelConfig& config) {
   STRATA_TRY(const auto normalize, fields.Boolean("norm_topk_prob"));
   config.experts->normalize = normalize.value_or(true);
   config.experts->group_by_two = true;
+  STRATA_TRY(config.nextn_layers, IntegerOr(fields, "num_nextn_predict_layers", 0, 0));
   return CheckGroups(fields, *config.experts);
 }
 

@@ -33,7 +33,7 @@ class HuggingFaceModel : public ModelFile {
   const GenerationDefaults& generation_defaults() const override { return defaults_; }
   const std::vector<ModelTensor>& tensors() const override { return tensors_; }
   std::string StoredName(std::string_view canonical) const override {
-    return HfNames(*family_, config_.layers).Stored(canonical);
+    return Names().Stored(canonical);
   }
   void DoneWith(const TensorView& tensor) const override { DropPages(tensor.data); }
   const std::map<std::string, std::string>& chat_templates() const override { return templates_; }
@@ -77,8 +77,10 @@ class HuggingFaceModel : public ModelFile {
     return {};
   }
 
+  HfNames Names() const { return {*family_, config_.layers + config_.nextn_layers}; }
+
   Status CollectTensors() {
-    const HfNames names(*family_, config_.layers);
+    const HfNames names = Names();
     for (const SafetensorsFile& file : weights_.files()) {
       for (const SafetensorsTensor& tensor : file.tensors()) {
         STRATA_TRY(auto canonical, names.Canonical(tensor.name), "{}", file.path());

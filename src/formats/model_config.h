@@ -119,6 +119,8 @@ struct ModelConfig {
   bool mlp_bias = false;
   std::optional<ExpertsConfig> experts;
   std::optional<LatentConfig> latent;
+  std::int64_t nextn_layers =
+      0;  ///< behind the last layer: modules that predict the token after the next (DeepSeek V3)
   std::vector<std::int32_t> eos_token_ids;  ///< any of them ends the answer
   std::optional<std::int32_t> bos_token_id;
   std::optional<std::int32_t> pad_token_id;

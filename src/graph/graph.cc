@@ -28,6 +28,8 @@ std::string_view ToString(Op op) {
       return "map";
     case Op::kSlice:
       return "slice";
+    case Op::kConcat:
+      return "concat";
     case Op::kGatherRows:
       return "gather_rows";
     case Op::kArgmax:

@@ -39,8 +39,8 @@ struct Type {
 };
 
 enum class Op : std::uint8_t {
-  kInput,      ///< {name}: tokens i32[T], positions i32[T], logit_rows i32[R]
-  kWeight,     ///< {name}: a tensor of the model file, [n, k] or [n]
+  kInput,   ///< {name}: tokens i32[T], positions i32[T], logit_rows i32[R]; hidden f32[T, h], which another graph gave
+  kWeight,  ///< {name}: a tensor of the model file, [n, k] or [n]
   kConstant,   ///< {name, values}: f32[n] made by the model builder (rope frequencies)
   kEmbed,      ///< tokens, table[v, h] -> f32[T, h]
   kRmsNorm,    ///< x, weight[h] {eps}: x * rsqrt(mean(x^2) + eps) * weight
@@ -57,6 +57,7 @@ enum class Op : std::uint8_t {
                      ///< k_b[heads*kv_rank, nope_dim] and v_b[heads*value_dim, kv_rank] (DeepSeek-V2, 2405.04434)
   kMap,              ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
   kSlice,            ///< x {offset, length}: columns
+  kConcat,           ///< x[T, n], y[T, m], ... -> f32[T, n + m + ...]
   kGatherRows,       ///< x[T, h], rows[R] -> [R, h]
   kArgmax,           ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
   kRoute,    ///< logits[T, E] (, correction[E]) {top_k, scoring="softmax"|"sigmoid"|"softmax_of_chosen", groups,

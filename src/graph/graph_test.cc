@@ -165,6 +165,8 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair{"%y = fused_linear %x, %w, %n {weights=1, biases=0, combine=\"concat\"} : f32[T, 6]", "extra"},
         std::pair{"%y = weight {name=\"y\"} : f32[0]", "dimension 0"},
         std::pair{"%y = input {name=\"y\"} : f32[T]", "inputs are i32"},
+        std::pair{"%y = concat %x, %t : f32[T, 5]", "of the result's rows"},
+        std::pair{"%y = concat %x, %x : f32[T, 7]", "do not add up"},
         std::pair{"%y = constant {name=\"y\", values=[1.0]} : f32[2]", "fit the values"}));
 
 TEST(Verify, RefusesAGraphWithoutResults) {

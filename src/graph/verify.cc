@@ -42,6 +42,7 @@ const OpRule& RuleOf(Op op) {
                                         {"rope_scale", kFloat}}};
   static const OpRule map{1, -1, {{"expr", kString}}};
   static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
+  static const OpRule concat{2, -1, {}};
   static const OpRule gather{2, 2, {}};
   static const OpRule argmax{1, 1, {}};
   static const OpRule route{1,
@@ -86,6 +87,8 @@ const OpRule& RuleOf(Op op) {
       return map;
     case Op::kSlice:
       return slice;
+    case Op::kConcat:
+      return concat;
     case Op::kGatherRows:
       return gather;
     case Op::kArgmax:
@@ -167,7 +170,7 @@ class Verifier {
   Status CheckTypes(const Node& node) const {
     switch (node.op) {
       case Op::kInput:
-        return Expect(node, node.type.dtype == DType::kI32, "inputs are i32");
+        return Expect(node, node.type.dtype == DType::kI32 || IsActivation(node.type), "inputs are i32 or f32[T, h]");
       case Op::kWeight:
         return Expect(node, node.type.dims.size() <= 3, "weights have one or two dimensions, stacks of them one more");
       case Op::kConstant:
@@ -208,6 +211,8 @@ class Verifier {
                       IntAttribute(node, "offset") >= 0 && IntAttribute(node, "length") == Cols(node.type) &&
                           IntAttribute(node, "offset") + IntAttribute(node, "length") <= Cols(In(node, 0)),
                       "is outside of its input");
+      case Op::kConcat:
+        return CheckConcat(node);
       case Op::kGatherRows:
         return Expect(node,
                       IsActivation(node.type) && IsActivation(In(node, 0)) && In(node, 1).dims.size() == 1 &&
@@ -253,6 +258,16 @@ class Verifier {
         Expect(node, heads > 0 && kv_heads > 0 && heads % kv_heads == 0, "heads must be a multiple of kv_heads"));
     return Expect(node, q == heads * head_dim && k == kv_heads * head_dim && v == k && Cols(node.type) == q,
                   "q, k, v do not fit heads * head_dim");
+  }
+
+  Status CheckConcat(const Node& node) const {
+    std::int64_t columns = 0;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      STRATA_CHECK(Expect(node, IsActivation(In(node, i)) && In(node, i).dims[0] == node.type.dims[0],
+                          "takes f32[rows, n] of the result's rows"));
+      columns += Cols(In(node, i));
+    }
+    return Expect(node, IsActivation(node.type) && Cols(node.type) == columns, "the columns do not add up");
   }
 
   Status CheckLatentAttention(const Node& node) const {

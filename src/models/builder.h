@@ -65,9 +65,15 @@ class Builder {
   /// that nothing reads: without it the model would compute something else than was trained.
   Result<graph::Graph> Finish(ValueId x);
 
+  /// Of a graph that goes on from another's: what its last layer gave, f32[T, hidden].
+  ValueId Hidden();
+  /// As Finish, by another norm; the file has more than such a graph reads.
+  Result<graph::Graph> FinishDraft(ValueId x, const std::string& norm);
+
   std::unexpected<Error> Unsupported(std::string_view what) const;
 
  private:
+  Status AddResults(ValueId x, const std::string& norm);
   Status CheckAllRead() const;
 
   const ModelFile& model_;

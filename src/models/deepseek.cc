@@ -5,6 +5,7 @@
 #include "models/builder.h"
 #include "models/experts.h"
 #include "models/families.h"
+#include "models/rope_frequencies.h"
 
 namespace strata::models {
 namespace {
@@ -87,17 +88,40 @@ Result<ValueId> LatentAttention(Layer& layer, ValueId x) {
   return layer.Linear("attn_output", attention, config.hidden, BiasOf(config), "o");
 }
 
+Result<ValueId> DecoderLayer(Layer& layer, ValueId x) {
+  STRATA_TRY(const ValueId attention_norm, layer.Norm("attn_norm", x));
+  STRATA_TRY(const ValueId attention, LatentAttention(layer, attention_norm));
+  const ValueId x1 = layer.Residual(attention, x, "x1");
+  STRATA_TRY(const ValueId mlp_norm, layer.Norm("ffn_norm", x1));
+  STRATA_TRY(const ValueId mlp, ExpertsOrMlp(layer, mlp_norm));
+  return layer.Residual(mlp, x1, "x2");
+}
+
 }  // namespace
 
-Result<graph::Graph> BuildDeepseek(const ModelFile& model) {
-  return BuildDecoder(model, [](Layer& layer, ValueId x) -> Result<ValueId> {
-    STRATA_TRY(const ValueId attention_norm, layer.Norm("attn_norm", x));
-    STRATA_TRY(const ValueId attention, LatentAttention(layer, attention_norm));
-    const ValueId x1 = layer.Residual(attention, x, "x1");
-    STRATA_TRY(const ValueId mlp_norm, layer.Norm("ffn_norm", x1));
-    STRATA_TRY(const ValueId mlp, ExpertsOrMlp(layer, mlp_norm));
-    return layer.Residual(mlp, x1, "x2");
-  });
+Result<graph::Graph> BuildDeepseek(const ModelFile& model) { return BuildDecoder(model, DecoderLayer); }
+
+/// Multi-token prediction (2412.19437, section 2.2): the embedding of the next token and what the model made of this
+/// one go side by side into one layer more, whose output the model's own head reads. As in transformers and vLLM, it is
+/// the normed output of the model that goes in.
+Result<std::optional<graph::Graph>> BuildDeepseekDraft(const ModelFile& model) {
+  const ModelConfig& config = model.config();
+  Builder builder(model);
+  const RopeFrequencies rope = ComputeRopeFrequencies(config);
+  Layer layer(builder, config.layers, builder.Constant("inv_freq", rope.inverse), rope.scale);
+  // Who quantises a checkpoint may leave the module out.
+  if (config.nextn_layers == 0 || !layer.Has("nextn.eh_proj")) return std::optional<graph::Graph>();
+  STRATA_TRY(const ValueId embedding, builder.Embed());
+  STRATA_TRY(const ValueId next, layer.Norm("nextn.enorm", embedding));
+  STRATA_TRY(const ValueId normed, builder.Norm("output_norm", builder.Hidden(), "hidden_norm"));
+  STRATA_TRY(const ValueId before, layer.Norm("nextn.hnorm", normed));
+  const ValueId both =
+      builder.Add(Op::kConcat, {next, before}, {}, Builder::Activation(2 * config.hidden), layer.Name("nextn"));
+  STRATA_TRY(ValueId x, layer.Linear("nextn.eh_proj", both, config.hidden, Bias::kNone, "eh"));
+  STRATA_TRY(x, DecoderLayer(layer, x));
+  STRATA_TRY(graph::Graph graph, builder.FinishDraft(x, layer.Tensor("nextn.shared_head_norm")));
+  graph.name += "_draft";
+  return std::optional(std::move(graph));
 }
 
 }  // namespace strata::models

@@ -1,6 +1,8 @@
 // One function a family: config and tensors -> graph.
 #pragma once
 
+#include <optional>
+
 #include "base/result.h"
 #include "formats/model_file.h"
 #include "graph/graph.h"
@@ -8,6 +10,7 @@
 namespace strata::models {
 
 Result<graph::Graph> BuildDeepseek(const ModelFile& model);
+Result<std::optional<graph::Graph>> BuildDeepseekDraft(const ModelFile& model);
 Result<graph::Graph> BuildLlama(const ModelFile& model);
 
 }  // namespace strata::models

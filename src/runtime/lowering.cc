@@ -6,9 +6,17 @@
 
 namespace strata {
 
+namespace {
+
+/// Later than any node.
+constexpr ValueId kNever = std::numeric_limits<ValueId>::max();
+
+}  // namespace
+
 Result<Plan> Lowering::Run() {
   row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
   JoinSlices();
+  STRATA_CHECK(JoinConcats());
   STRATA_CHECK(JoinSeparateQkv());
   CollectLastUses();
   STRATA_CHECK(PlaceLogits());
@@ -23,7 +31,8 @@ Result<Plan> Lowering::Run() {
 
 bool Lowering::IsComputed(ValueId id) const {
   const Op op = graph_.node(id).op;
-  return op != Op::kInput && op != Op::kWeight && op != Op::kConstant;
+  if (op == Op::kInput) return graph_.node(id).type.dtype == DType::kF32;
+  return op != Op::kWeight && op != Op::kConstant;
 }
 
 void Lowering::JoinSlices() {
@@ -36,6 +45,24 @@ void Lowering::JoinSlices() {
   }
 }
 
+Status Lowering::JoinConcats() {
+  const std::vector<int> uses = graph_.UseCounts();
+  for (std::size_t id = 0; id < graph_.nodes.size(); ++id) {
+    const Node& node = graph_.nodes[id];
+    if (node.op != Op::kConcat) continue;
+    std::int64_t column = 0;
+    for (const ValueId input : node.inputs) {
+      if (uses[static_cast<std::size_t>(input)] != 1 || joined_.contains(input)) {
+        return Fail(ErrorCode::kUnsupported, "%{}: an input of concat %{} that has other uses or is a slice",
+                    graph_.node(input).name, node.name);
+      }
+      joined_[input] = {static_cast<ValueId>(id), column};
+      column += graph::Columns(graph_.node(input).type);
+    }
+  }
+  return {};
+}
+
 ValueId Lowering::StorageOf(ValueId id) const {
   const auto joined = joined_.find(id);
   return joined == joined_.end() ? id : joined->second.first;
@@ -46,6 +73,9 @@ void Lowering::CollectLastUses() {
     for (const ValueId input : graph_.nodes[id].inputs) {
       if (IsComputed(input)) storage_[StorageOf(input)].last_use = static_cast<ValueId>(id);
     }
+  }
+  for (const Node& node : graph_.nodes) {  // read by another plan, after this one
+    if (keep_hidden_ && node.op == Op::kGatherRows) storage_[StorageOf(node.inputs[0])].last_use = kNever;
   }
 }
 
@@ -140,6 +170,7 @@ Status Lowering::LowerNode(ValueId id) {
       operation->cols = graph::Columns(node.type);
       Relocate(buffers_.at(node.inputs[0]), operation->in);
       Relocate(Define(id), operation->out);
+      if (keep_hidden_) Relocate(buffers_.at(node.inputs[0]), plan_.hidden);
       break;
     }
     case Op::kRmsNorm: {
@@ -180,7 +211,15 @@ Status Lowering::LowerNode(ValueId id) {
     case Op::kLatentAttention:
       STRATA_CHECK(LowerLatentAttention(id));
       break;
+    case Op::kInput: {
+      auto* operation = Add<HiddenOperation>(id);
+      operation->cols = graph::Columns(node.type);
+      Relocate(Define(id), operation->out);
+      plan_.hidden_input = operation;
+      break;
+    }
     case Op::kSlice:
+    case Op::kConcat:
       Define(id);
       break;
     case Op::kRoute:

@@ -32,7 +32,9 @@ class CpuModelRunner : public ModelRunner {
     STRATA_TRY(graph_, graph::RunPasses(built, cost_, &notes_));
     team_ = std::make_unique<ThreadTeam>(options_.threads);
     STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
-    STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_));
+    STRATA_TRY(const std::optional<graph::Graph> draft, models::BuildDraftGraph(*model_));
+    STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_, draft.has_value()));
+    if (draft) STRATA_CHECK(LoadDraft(*draft));
     notes_.insert(notes_.end(), plan_.notes.begin(), plan_.notes.end());
     STRATA_TRY(kv_, KvPool::Create(ShapeOfKv(), KvBlocks()));
     // What a head's split leaves: an output as wide as the values that it sums, its maximum and its sum.
@@ -51,7 +53,12 @@ class CpuModelRunner : public ModelRunner {
   const std::vector<graph::PassNote>& pass_notes() const override { return notes_; }
   const std::vector<kernels::Choice>& kernel_choices() const override { return plan_.choices; }
   MemoryUse memory() const override {
-    return {plan_.weights.size(), plan_.arena.size() + plan_.expert_memory.size(), kv_->bytes()};
+    MemoryUse use{plan_.weights.size(), plan_.arena.size() + plan_.expert_memory.size(), kv_->bytes()};
+    if (draft_) {
+      use.packed_weights += draft_->weights.size();
+      use.arena += draft_->arena.size() + draft_->expert_memory.size();
+    }
+    return use;
   }
   std::vector<ExpertUse> expert_use() const override {
     std::vector<ExpertUse> all;
@@ -64,18 +71,37 @@ class CpuModelRunner : public ModelRunner {
 
   Result<LogitsView> Run(std::span<const SequenceSlice> slices) override {
     SetStep(slices);
-    for (const auto& operation : plan_.operations) operation->Reset();
-    team_->Run([this](int rank) { timer_ == nullptr ? RunPlan<false>(rank) : RunPlan<true>(rank); });
-    // The rows stand in the order of their kind; the answer has that of the slices.
-    argmax_.clear();
-    for (const std::int32_t row : rows_) argmax_.push_back(plan_.head->Argmax(row));
-    for (std::int32_t& row : rows_) row = row < step_.stored_logits ? row : -1;
-    return LogitsView{plan_.logits.data, step_.Count(Rows::kLogits), config().vocab, argmax_, rows_};
+    last_.clear();
+    for (std::size_t i = 0; i < slices.size(); ++i) last_.emplace_back(slices[i], step_.sequences[i].row_begin);
+    return RunStep(plan_);
+  }
+
+  bool has_draft_module() const override { return draft_.has_value(); }
+  Result<LogitsView> Draft(std::span<const DraftSlice> slices) override {
+    draft_slices_.clear();
+    for (const DraftSlice& slice : slices) {
+      SequenceSlice& of = draft_slices_.emplace_back(last_[slice.slice].first);
+      assert(draft_ && slice.next.size() <= of.tokens.size());
+      of.tokens = slice.next;
+      of.block_table = slice.block_table;
+      of.logits = slice.logits;
+      of.result = slice.result;
+    }
+    SetStep(draft_slices_);
+    step_.hidden_rows.resize(step_.tokens.size());
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      const kernels::SequenceRows& rows = step_.sequences[i];
+      for (std::int64_t r = 0; r < rows.row_count; ++r) {
+        step_.hidden_rows[static_cast<std::size_t>(rows.row_begin + r)] =
+            static_cast<std::int32_t>(last_[slices[i].slice].second + r);
+      }
+    }
+    return RunStep(*draft_);
   }
 
   std::vector<OperationCost> Costs(StepShape shape) const override {
     shape.kv_token_bytes =
-        static_cast<double>(kv_->bytes()) / static_cast<double>(kv_->blocks() * kernels::kKvBlock * config().layers);
+        static_cast<double>(kv_->bytes()) / static_cast<double>(kv_->blocks() * kernels::kKvBlock * kv_layers());
     std::vector<OperationCost> costs;
     costs.reserve(plan_.operations.size());
     for (const auto& operation : plan_.operations) {
@@ -105,6 +131,28 @@ class CpuModelRunner : public ModelRunner {
   }
 
  private:
+  /// The module's plan packs the head and the embedding again: the file has them once, shared, but this one's linears
+  /// are its own.
+  Status LoadDraft(const graph::Graph& built) {
+    std::vector<graph::PassNote> notes;
+    STRATA_TRY(const graph::Graph graph, graph::RunPasses(built, cost_, &notes));
+    STRATA_TRY(draft_, Lower(graph, *model_, options_, *team_, *compiler_, false));
+    draft_->hidden_input->from = &plan_.hidden;
+    return {};
+  }
+
+  /// The step that was set.
+  Result<LogitsView> RunStep(Plan& plan) {
+    for (const auto& operation : plan.operations) operation->Reset();
+    const bool timed = timer_ != nullptr && &plan == &plan_;
+    team_->Run([&](int rank) { timed ? RunPlan<true>(plan, rank) : RunPlan<false>(plan, rank); });
+    // The rows stand in the order of their kind; the answer has that of the slices.
+    argmax_.clear();
+    for (const std::int32_t row : rows_) argmax_.push_back(plan.head->Argmax(row));
+    for (std::int32_t& row : rows_) row = row < step_.stored_logits ? row : -1;
+    return LogitsView{plan.logits.data, step_.Count(Rows::kLogits), config().vocab, argmax_, rows_};
+  }
+
   Status ChooseOptions() {
     if (options_.threads <= 0) options_.threads = AvailableCpus();
     const std::int64_t trained = config().max_positions;
@@ -137,20 +185,21 @@ class CpuModelRunner : public ModelRunner {
     return {};
   }
 
+  std::int64_t kv_layers() const { return config().layers + (draft_ ? 1 : 0); }
   KvShape ShapeOfKv() const {
     if (config().latent) {
-      return {.layers = config().layers,
+      return {.layers = kv_layers(),
               .latent_width = config().latent->kv_rank + config().latent->rope_dim,
               .dtype = *options_.kv_dtype};
     }
-    return {.layers = config().layers,
+    return {.layers = kv_layers(),
             .kv_heads = config().kv_heads,
             .head_dim = config().head_dim,
             .dtype = *options_.kv_dtype};
   }
 
   std::int64_t KvBlocks() {
-    const auto block_bytes = static_cast<std::uint64_t>(ShapeOfKv().BlockBytes() * config().layers);
+    const auto block_bytes = static_cast<std::uint64_t>(ShapeOfKv().BlockBytes() * kv_layers());
     const auto wanted = static_cast<std::uint64_t>(options_.max_sequences * KvPool::BlocksFor(options_.max_context));
     // Half of what is free: the other half is for everything else that the machine does.
     const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : ReadMemoryLimit().available_bytes / 2;
@@ -160,10 +209,10 @@ class CpuModelRunner : public ModelRunner {
   }
 
   template <bool kTimed>
-  void RunPlan(int rank) {
+  void RunPlan(Plan& plan, int rank) {
     double begin = kTimed ? MonotonicSeconds() : 0;
-    for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
-      Operation& operation = *plan_.operations[i];
+    for (std::size_t i = 0; i < plan.operations.size(); ++i) {
+      Operation& operation = *plan.operations[i];
       if (step_.Count(operation.rows) == 0) continue;
       operation.Run(rank, step_);
       team_->Barrier(rank);
@@ -274,9 +323,12 @@ class CpuModelRunner : public ModelRunner {
   std::unique_ptr<ThreadTeam> team_;
   std::unique_ptr<compiler::MapCompiler> compiler_;
   Plan plan_;
+  std::optional<Plan> draft_;  ///< of the module that predicts the token after the next
   std::unique_ptr<KvPool> kv_;
   MappedMemory partials_;  ///< of attention's splits
   Step step_{};
+  std::vector<std::pair<SequenceSlice, std::int64_t>> last_;  ///< slices of the last Run, and where their rows begin
+  std::vector<SequenceSlice> draft_slices_;
   std::vector<std::int32_t> rows_;        ///< of each wanted row, in the slices' order: its place in step_.logit_rows
   std::vector<std::int32_t> argmax_;      ///< [rows_.size()]
   std::vector<double>* timer_ = nullptr;  ///< [operations]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Golden logits of transformers: tiny random DeepSeek V2 and V3 checkpoints as tiny_llama.py makes Llama's, each a folder
-with golden.safetensors (input_ids [T], logits [T, vocab]).
+with golden.safetensors (input_ids [T], logits [T, vocab]; where there is a module for it, draft_logits [T - 1, vocab]).
 
 Where transformers and the code that was published with the models differ, the checkpoints are such that both agree:
 norm_topk_prob is false in V2 (transformers does not read it), and the groups kept have at least as many experts as are
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForCausalLM, DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config, DeepseekV3ForCausalLM
+from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3DecoderLayer
 
 COMMITTED_SEED = 20261127
 YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 16, "beta_fast": 32, "beta_slow": 1,
@@ -54,6 +55,8 @@ VARIANTS = {
                           "routed_scaling_factor": 1.5},
     "kimi_k2": {"v": 3, **EXPERTS, "n_group": 1, "topk_group": 1, "n_shared_experts": 1, "save": {"kimi": True}},
     "v3_bf16": {"v": 3, **EXPERTS, "n_group": 4, "topk_group": 2, "save": {"dtype": torch.bfloat16}},
+    # With the module that predicts the token after the next, and what that gives (draft_logits).
+    "v3_mtp": {"v": 3, **EXPERTS, "n_group": 2, "topk_group": 1, "num_nextn_predict_layers": 1},
     # As GGUF: the keys' matrix transposed and apart from the values', as llama.cpp's converter writes them; or both as
     # one, as it did before it absorbed them, without what was not yet said then.
     "gguf_v3": {"v": 3, **EXPERTS, "n_group": 4, "topk_group": 2, "save": {"gguf": "apart"},
@@ -77,6 +80,74 @@ def base(rng, committed, version):
             "first_k_dense_replace": layers, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1,
             "topk_group": 1, "n_shared_experts": 1, "moe_intermediate_size": 16, "bos_token_id": 1, "eos_token_id": 2,
             "pad_token_id": None} | ({"num_nextn_predict_layers": 0} if version == 3 else {"topk_method": "greedy"})
+
+
+def randomize(module):
+    """Nothing at its neutral value, and logits of order 1."""
+    with torch.no_grad():
+        for name, tensor in list(module.named_parameters()) + list(module.named_buffers()):
+            if "e_score_correction_bias" in name:
+                tensor.uniform_(-0.3, 0.3)
+            elif "inv_freq" in name:
+                continue
+            elif "norm" in name:
+                tensor.uniform_(0.5, 1.5)
+            else:
+                tensor.normal_(0, 1.5 / tensor.shape[-1] ** 0.5)
+
+
+class NextTokenModule(torch.nn.Module):
+    """Multi-token prediction as the paper has it (2412.19437, section 2.2, one module): written here, but for the layer."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.eps = config.rms_norm_eps
+        for norm in ("enorm", "hnorm", "shared_head_norm"):
+            setattr(self, norm, torch.nn.Parameter(torch.empty(config.hidden_size)))
+        self.eh_proj = torch.nn.Parameter(torch.empty(config.hidden_size, 2 * config.hidden_size))
+        self.layer = DeepseekV3DecoderLayer(config, config.num_hidden_layers)
+
+    def norm(self, x, weight):
+        return weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
+
+    def forward(self, model, ids):
+        """Row i has seen tokens up to i + 1."""
+        hidden = model.model(ids).last_hidden_state[:, :-1]
+        embeds = model.model.embed_tokens(ids[:, 1:])
+        x = torch.cat([self.norm(embeds, self.enorm), self.norm(hidden, self.hnorm)], dim=-1) @ self.eh_proj.T
+        positions = torch.arange(x.shape[1])[None]
+        x = self.layer(x, attention_mask=torch.full((x.shape[1], x.shape[1]), -torch.inf).triu(1)[None, None],
+                       position_embeddings=model.model.rotary_emb(x, position_ids=positions), position_ids=positions)
+        return model.lm_head(self.norm(x, self.shared_head_norm))[0]
+
+    def tensors(self, model):
+        """As the published checkpoints name them."""
+        prefix = f"model.layers.{model.config.num_hidden_layers}."
+        yield prefix + "embed_tokens.weight", model.model.embed_tokens.weight
+        yield prefix + "shared_head.head.weight", model.lm_head.weight
+        yield prefix + "shared_head.norm.weight", self.shared_head_norm
+        for name in ("enorm", "hnorm", "eh_proj"):
+            yield f"{prefix}{name}.weight", getattr(self, name)
+        for name, tensor in self.layer.state_dict().items():
+            if not name.startswith("mlp.experts."):
+                yield prefix + name, tensor
+                continue
+            for e, expert in enumerate(tensor):
+                parts = {"gate_proj": expert.chunk(2)[0], "up_proj": expert.chunk(2)[1]} if "gate_up" in name else {
+                    "down_proj": expert}
+                for part, values in parts.items():
+                    yield f"{prefix}mlp.experts.{e}.{part}.weight", values
+
+
+def add_module(folder, model, ids):
+    """Adds a module to the folder's checkpoint; its logits."""
+    module = NextTokenModule(model.config).eval()
+    randomize(module)
+    tensors = load_file(folder / "model.safetensors")
+    tensors |= {name: tensor.detach().numpy().copy() for name, tensor in module.tensors(model)}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with torch.no_grad():
+        return module(model, ids)
 
 
 def old_rope(path):
@@ -187,17 +258,7 @@ def write(folder, settings, rng, committed):
     config_class, model_class = {2: (DeepseekV2Config, DeepseekV2ForCausalLM),
                                  3: (DeepseekV3Config, DeepseekV3ForCausalLM)}[version]
     model = model_class(config_class(**fields)).eval()
-    with torch.no_grad():
-        for name, tensor in list(model.named_parameters()) + list(model.named_buffers()):
-            # nothing at its neutral value, and logits of order 1
-            if "e_score_correction_bias" in name:
-                tensor.uniform_(-0.3, 0.3)
-            elif "inv_freq" in name:
-                continue
-            elif "norm" in name:
-                tensor.uniform_(0.5, 1.5)
-            else:
-                tensor.normal_(0, 1.5 / tensor.shape[-1] ** 0.5)
+    randomize(model)
     folder.mkdir(parents=True)
     model.to(save.get("dtype", torch.float32)).save_pretrained(folder)
     if save.get("old_rope"):
@@ -214,6 +275,8 @@ def write(folder, settings, rng, committed):
     if "gguf" in save:
         write_gguf(folder, fields, version, save["gguf"] == "apart")
     golden = {"input_ids": ids[0].numpy().astype(np.int32), "logits": logits.numpy().astype(np.float32)}
+    if fields.get("num_nextn_predict_layers"):
+        golden["draft_logits"] = add_module(folder, model, ids).numpy().astype(np.float32)
     save_file(golden, folder / "golden.safetensors")
 
 
