@@ -32,9 +32,7 @@ class HuggingFaceModel : public ModelFile {
   const ModelConfig& config() const override { return config_; }
   const GenerationDefaults& generation_defaults() const override { return defaults_; }
   const std::vector<ModelTensor>& tensors() const override { return tensors_; }
-  std::string StoredName(std::string_view canonical) const override {
-    return Names().Stored(canonical);
-  }
+  std::string StoredName(std::string_view canonical) const override { return Names().Stored(canonical); }
   void DoneWith(const TensorView& tensor) const override { DropPages(tensor.data); }
   const std::map<std::string, std::string>& chat_templates() const override { return templates_; }
 

@@ -1,5 +1,5 @@
-// The module that predicts the token after the next (multi-token prediction), against a reference written after the paper
-// (tools/golden/deepseek.py), however the sequence is cut into steps.
+// The module that predicts the token after the next (multi-token prediction), against a reference written after the
+// paper (tools/golden/deepseek.py), however the sequence is cut into steps.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

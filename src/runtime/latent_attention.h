@@ -2,10 +2,10 @@
 //
 // Absorbed rows have their queries brought into latent space by W_UK, pass over the cache's rows as these are, and what
 // they gather goes through W_UV. For expanded rows a head's keys and values are made of the context's latents, once for
-// all such rows of a slice: that costs what so many rows save (AbsorbedPromptRows), 170 at DeepSeek-V3's shape.
+// all such rows of a slice: that costs what so many rows save (AbsorbedPromptRows), 171 at DeepSeek-V3's shape.
 //
 // Which form a row has must not depend on how its prompt is cut into slices, nor on how much of it a cache had: then
-// its bits would. So the last 170 tokens of a prompt are absorbed, as outputs are, and those before them expanded. A
+// its bits would. So the last 171 tokens of a prompt are absorbed, as outputs are, and those before them expanded. A
 // prompt computed whole loses little by that; one of which the cache had all but the end never pays for the whole
 // context, and whatever the cache had, attention costs at most about twice what the better form would.
 #pragma once
