@@ -182,7 +182,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{{"tie_word_embeddings", 1}}, "/tie_word_embeddings: must be true or false"}));
 
 /// A DeepSeek V3 of one layer, with a patch.
-json Deepseek(const json& patch) {
+json Deepseek(const json& patch = json::object()) {
   json config = With({{"model_type", "deepseek_v3"}, {"architectures", {"DeepseekV3ForCausalLM"}}});
   config.merge_patch(patch);
   return config;
@@ -212,7 +212,9 @@ TEST(HuggingFaceConfig, ReadsLatentAttention) {
 }
 
 TEST(HuggingFaceConfig, AssumesWhatDeepseeksConfigClassesAssume) {
-  const ExpertsConfig v3 = *Parse(Deepseek({}))->experts;
+  const auto config = Parse(Deepseek());
+  ASSERT_TRUE(config) << config.error().ToString();
+  const ExpertsConfig v3 = *config->experts;
   EXPECT_EQ(v3.count, 256);
   EXPECT_EQ(v3.used, 8);
   EXPECT_EQ(v3.leading_dense, 3);
@@ -223,7 +225,7 @@ TEST(HuggingFaceConfig, AssumesWhatDeepseeksConfigClassesAssume) {
   EXPECT_TRUE(v3.normalize);
   EXPECT_TRUE(v3.group_by_two);
   EXPECT_EQ(v3.scoring, ExpertsConfig::Scoring::kSigmoid);
-  EXPECT_EQ(Parse(Deepseek({}))->latent->q_rank, 1536);
+  EXPECT_EQ(config->latent->q_rank, 1536);
   json lite = Deepseek({{"model_type", "deepseek_v2"},
                         {"architectures", {"DeepseekV2ForCausalLM"}},
                         {"num_experts_per_tok", 6},

@@ -13,7 +13,7 @@ struct Family {
   Result<std::optional<graph::Graph>> (*build_draft)(const ModelFile&) = nullptr;  ///< nullptr: never has a module
 };
 
-constexpr std::array kFamilies = {Family{"deepseek2", BuildDeepseek, BuildDeepseekDraft}, Family{"llama", BuildLlama}};
+constexpr std::array kFamilies = {Family{"llama", BuildLlama}, Family{"deepseek2", BuildDeepseek, BuildDeepseekDraft}};
 
 }  // namespace
 

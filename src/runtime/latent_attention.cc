@@ -170,12 +170,16 @@ void LatentAttentionOperation::AttendLanes(const Own& own, const Step& step, con
 }
 
 void LatentAttentionOperation::AttendExpanded(const Own& own, const Step& step) {
-  const auto count = std::ssize(step.sequences);
+  const auto has_some = [](std::int64_t rows) { return rows > 0; };
+  const auto count = std::ranges::count_if(step.expanded, has_some);
   expand_queue.Drain(count * heads, 1, [&](std::int64_t unit, std::int64_t) {
-    const auto i = static_cast<std::size_t>(unit / heads);
-    SequenceRows sequence = step.sequences[i];
-    sequence.row_count = step.expanded[i];
-    if (sequence.row_count > 0) AttendHead(own, step, sequence, unit % heads);
+    auto expanded = std::ranges::find_if(step.expanded, has_some);
+    for (std::int64_t skip = unit / heads; skip > 0; --skip) {
+      expanded = std::find_if(expanded + 1, step.expanded.end(), has_some);
+    }
+    SequenceRows sequence = step.sequences[static_cast<std::size_t>(expanded - step.expanded.begin())];
+    sequence.row_count = *expanded;
+    AttendHead(own, step, sequence, unit % heads);
   });
 }
 

@@ -144,8 +144,9 @@ class CpuModelRunner : public ModelRunner {
   /// The step that was set.
   Result<LogitsView> RunStep(Plan& plan) {
     for (const auto& operation : plan.operations) operation->Reset();
-    const bool timed = timer_ != nullptr && &plan == &plan_;
-    team_->Run([&](int rank) { timed ? RunPlan<true>(plan, rank) : RunPlan<false>(plan, rank); });
+    running_ = &plan;  // a function that captured more than `this` would take memory
+    team_->Run(
+        [this](int rank) { timer_ != nullptr&& running_ == &plan_ ? RunPlan<true>(rank) : RunPlan<false>(rank); });
     // The rows stand in the order of their kind; the answer has that of the slices.
     argmax_.clear();
     for (const std::int32_t row : rows_) argmax_.push_back(plan.head->Argmax(row));
@@ -209,10 +210,10 @@ class CpuModelRunner : public ModelRunner {
   }
 
   template <bool kTimed>
-  void RunPlan(Plan& plan, int rank) {
+  void RunPlan(int rank) {
     double begin = kTimed ? MonotonicSeconds() : 0;
-    for (std::size_t i = 0; i < plan.operations.size(); ++i) {
-      Operation& operation = *plan.operations[i];
+    for (std::size_t i = 0; i < running_->operations.size(); ++i) {
+      Operation& operation = *running_->operations[i];
       if (step_.Count(operation.rows) == 0) continue;
       operation.Run(rank, step_);
       team_->Barrier(rank);
@@ -324,6 +325,7 @@ class CpuModelRunner : public ModelRunner {
   std::unique_ptr<compiler::MapCompiler> compiler_;
   Plan plan_;
   std::optional<Plan> draft_;  ///< of the module that predicts the token after the next
+  Plan* running_ = nullptr;
   std::unique_ptr<KvPool> kv_;
   MappedMemory partials_;  ///< of attention's splits
   Step step_{};
