@@ -97,6 +97,11 @@ class Splitter {
       out.push_back({tensor.name, {tensor.view.dtype, Shape{shape[0] * shape[1], shape[2]}, tensor.view.data}});
       return {};
     }
+    if (part == "ffn_gate_inp_shexp" && tensor.view.shape.rank() == 1) {
+      const Shape row = {1, tensor.view.shape[0]};
+      out.push_back({std::move(tensor.name), {tensor.view.dtype, row, tensor.view.data}});
+      return {};
+    }
     if (part.ends_with("_exps") && config_.experts) return TakeExperts(tensor, *parsed, out);
     out.push_back(std::move(tensor));
     return {};

@@ -49,33 +49,20 @@ std::int64_t GroupsOf(std::int64_t experts) { return experts == 256 || experts =
 std::int64_t GroupsUsedOf(std::int64_t experts) { return experts == 256 ? 4 : experts == 160 ? 3 : 1; }
 
 Status ReadExperts(const GgufFields& fields, ModelConfig& config) {
-  ExpertsConfig experts;
-  STRATA_TRY(experts.count, fields.Positive("expert_count"));
-  STRATA_TRY(experts.used, fields.Positive("expert_used_count"));
-  STRATA_TRY(experts.ffn, fields.Positive("expert_feed_forward_length"));
+  STRATA_TRY(config.experts, ReadGgufExperts(fields, config, ExpertsConfig::Scoring::kSoftmax, false));
+  if (!config.experts) return fields.Bad(ErrorCode::kCorrupt, "expert_count", "is missing");
+  ExpertsConfig& experts = *config.experts;
   STRATA_TRY(const std::int64_t shared, IntegerOr(fields, "expert_shared_count", 0, 0));
   experts.shared_ffn = shared * experts.ffn;
   STRATA_TRY(experts.leading_dense, IntegerOr(fields, "leading_dense_block_count", 0, 0));
-  STRATA_TRY(const std::int64_t gating, IntegerOr(fields, "expert_gating_func", 0, 0));
-  constexpr std::int64_t kSoftmax = 1, kSigmoid = 2;
-  if (gating != 0 && gating != kSoftmax && gating != kSigmoid) {
-    return fields.Bad(ErrorCode::kUnsupported, "expert_gating_func", "{} is not supported", gating);
-  }
-  experts.scoring = gating == kSigmoid ? ExpertsConfig::Scoring::kSigmoid : ExpertsConfig::Scoring::kSoftmax;
-  experts.group_by_two = gating == kSigmoid;
-  STRATA_TRY(const auto normalize, fields.Find<bool>("expert_weights_norm"));
-  experts.normalize = normalize.value_or(false);
-  STRATA_TRY(const double scale, fields.NumberOr("expert_weights_scale", 1));
-  experts.scale = scale == 0 ? 1 : scale;
-  STRATA_TRY(experts.groups, IntegerOr(fields, "expert_group_count", GroupsOf(experts.count), 1));
-  STRATA_TRY(experts.groups_used, IntegerOr(fields, "expert_group_used_count", GroupsUsedOf(experts.count), 1));
-  if (experts.count % experts.groups != 0 || experts.groups_used > experts.groups ||
-      experts.used > experts.groups_used * (experts.count / experts.groups)) {
-    return fields.Bad(ErrorCode::kCorrupt, "expert_used_count", "{} experts of {} in {} of {} groups", experts.used,
-                      experts.count, experts.groups_used, experts.groups);
-  }
-  config.experts = experts;
-  return {};
+  experts.group_by_two = experts.scoring == ExpertsConfig::Scoring::kSigmoid;
+  STRATA_TRY(const auto groups, fields.Find<std::int64_t>("expert_group_count"));
+  if (groups) return {};
+  experts.groups = GroupsOf(experts.count);
+  experts.groups_used = GroupsUsedOf(experts.count);
+  if (experts.used <= experts.count / experts.groups * experts.groups_used) return {};
+  return fields.Bad(ErrorCode::kCorrupt, "expert_used_count", "is {} of {} experts in {} of {} groups", experts.used,
+                    experts.count, experts.groups_used, experts.groups);
 }
 
 /// The blocks behind the last layer count as blocks.

@@ -31,8 +31,6 @@ constexpr HfModule kLayerModules[] = {{"self_attn.q_a_proj", "attn_q_a"},
                                       {"shared_head.norm", "nextn.shared_head_norm"},
                                       {"shared_head.head", "nextn.shared_head_head"}};
 
-constexpr HfModule kLayerTensors[] = {{"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"}};
-
 /// What a config class assumes of the fields that config.json leaves out.
 struct Defaults {
   std::int64_t first_dense, experts, used, shared, expert_ffn, groups, groups_used;
@@ -42,24 +40,15 @@ struct Defaults {
 constexpr Defaults kV2 = {0, 64, 0, 2, 1407, 1, 1, 1.0, "softmax", "greedy"};
 constexpr Defaults kV3 = {3, 256, 8, 1, 2048, 8, 4, 2.5, "sigmoid", "noaux_tc"};
 
-/// Errors: kCorrupt when it is not in [least, 2^30].
-Result<std::int64_t> IntegerOr(const JsonFields& fields, std::string_view field, std::int64_t otherwise,
-                               std::int64_t least) {
-  STRATA_TRY(const auto given, fields.Integer(field));
-  const std::int64_t value = given.value_or(otherwise);
-  if (value < least || value > (1 << 30)) return fields.Bad(ErrorCode::kCorrupt, field, "is {}", value);
-  return value;
-}
-
 Status ReadLatent(const JsonFields& fields, ModelConfig& config) {
   LatentConfig latent;
   // null: queries are projected at once.
   const std::int64_t q_rank = fields.Mentions("q_lora_rank") ? 0 : 1536;
-  STRATA_TRY(latent.q_rank, IntegerOr(fields, "q_lora_rank", q_rank, 0));
-  STRATA_TRY(latent.kv_rank, IntegerOr(fields, "kv_lora_rank", 512, 1));
-  STRATA_TRY(latent.nope_dim, IntegerOr(fields, "qk_nope_head_dim", 128, 1));
-  STRATA_TRY(latent.rope_dim, IntegerOr(fields, "qk_rope_head_dim", 64, 2));
-  STRATA_TRY(latent.value_dim, IntegerOr(fields, "v_head_dim", 128, 1));
+  STRATA_TRY(latent.q_rank, ReadIntegerOr(fields, "q_lora_rank", q_rank, 0));
+  STRATA_TRY(latent.kv_rank, ReadIntegerOr(fields, "kv_lora_rank", 512, 1));
+  STRATA_TRY(latent.nope_dim, ReadIntegerOr(fields, "qk_nope_head_dim", 128, 1));
+  STRATA_TRY(latent.rope_dim, ReadIntegerOr(fields, "qk_rope_head_dim", 64, 2));
+  STRATA_TRY(latent.value_dim, ReadIntegerOr(fields, "v_head_dim", 128, 1));
   if (latent.rope_dim % 2 != 0) {
     return fields.Bad(ErrorCode::kCorrupt, "qk_rope_head_dim", "{} is not even", latent.rope_dim);
   }
@@ -81,34 +70,21 @@ Status Only(const JsonFields& fields, std::string_view field, std::string_view w
 Status ReadExperts(const JsonFields& fields, const Defaults& defaults, ModelConfig& config) {
   ExpertsConfig experts;
   STRATA_CHECK(Only(fields, "scoring_func", defaults.scoring));
-  STRATA_TRY(const std::int64_t every, IntegerOr(fields, "moe_layer_freq", 1, 1));
+  STRATA_TRY(const std::int64_t every, ReadIntegerOr(fields, "moe_layer_freq", 1, 1));
   if (every != 1) return fields.Bad(ErrorCode::kUnsupported, "moe_layer_freq", "{} is not supported", every);
-  STRATA_TRY(experts.leading_dense, IntegerOr(fields, "first_k_dense_replace", defaults.first_dense, 0));
-  STRATA_TRY(experts.count, IntegerOr(fields, "n_routed_experts", defaults.experts, 1));
-  STRATA_TRY(experts.used, IntegerOr(fields, "num_experts_per_tok", defaults.used, 1));
-  STRATA_TRY(experts.ffn, IntegerOr(fields, "moe_intermediate_size", defaults.expert_ffn, 1));
-  STRATA_TRY(const std::int64_t shared, IntegerOr(fields, "n_shared_experts", defaults.shared, 0));
+  STRATA_TRY(experts.leading_dense, ReadIntegerOr(fields, "first_k_dense_replace", defaults.first_dense, 0));
+  STRATA_TRY(experts.count, ReadIntegerOr(fields, "n_routed_experts", defaults.experts, 1));
+  STRATA_TRY(experts.used, ReadIntegerOr(fields, "num_experts_per_tok", defaults.used, 1));
+  STRATA_TRY(experts.ffn, ReadIntegerOr(fields, "moe_intermediate_size", defaults.expert_ffn, 1));
+  STRATA_TRY(const std::int64_t shared, ReadIntegerOr(fields, "n_shared_experts", defaults.shared, 0));
   experts.shared_ffn = shared * experts.ffn;
   experts.scoring = defaults.scoring == "sigmoid" ? ExpertsConfig::Scoring::kSigmoid : ExpertsConfig::Scoring::kSoftmax;
   STRATA_TRY(const auto scale, fields.Number("routed_scaling_factor"));
   experts.scale = scale.value_or(defaults.scale);
-  STRATA_TRY(experts.groups, IntegerOr(fields, "n_group", defaults.groups, 1));
-  STRATA_TRY(experts.groups_used, IntegerOr(fields, "topk_group", defaults.groups_used, 1));
+  STRATA_TRY(experts.groups, ReadIntegerOr(fields, "n_group", defaults.groups, 1));
+  STRATA_TRY(experts.groups_used, ReadIntegerOr(fields, "topk_group", defaults.groups_used, 1));
   config.experts = experts;
   return {};
-}
-
-Status CheckGroups(const JsonFields& fields, const ExpertsConfig& experts) {
-  if (experts.count % experts.groups != 0) {
-    return fields.Bad(ErrorCode::kCorrupt, "n_group", "{} groups cannot share {} experts", experts.groups,
-                      experts.count);
-  }
-  if (experts.groups_used > experts.groups) {
-    return fields.Bad(ErrorCode::kCorrupt, "topk_group", "{} of {} groups", experts.groups_used, experts.groups);
-  }
-  if (experts.used <= experts.groups_used * (experts.count / experts.groups)) return {};
-  return fields.Bad(ErrorCode::kCorrupt, "num_experts_per_tok", "{} experts of {} in {} of {} groups", experts.used,
-                    experts.count, experts.groups_used, experts.groups);
 }
 
 Status ReadV2(const JsonFields& fields, ModelConfig& config) {
@@ -125,7 +101,7 @@ Status ReadV2(const JsonFields& fields, ModelConfig& config) {
   } else {
     STRATA_CHECK(Only(fields, "topk_method", "group_limited_greedy"));
   }
-  return CheckGroups(fields, experts);
+  return CheckExperts(fields, experts);
 }
 
 Status ReadV3(const JsonFields& fields, ModelConfig& config) {
@@ -135,8 +111,8 @@ Status ReadV3(const JsonFields& fields, ModelConfig& config) {
   STRATA_TRY(const auto normalize, fields.Boolean("norm_topk_prob"));
   config.experts->normalize = normalize.value_or(true);
   config.experts->group_by_two = true;
-  STRATA_TRY(config.nextn_layers, IntegerOr(fields, "num_nextn_predict_layers", 0, 0));
-  return CheckGroups(fields, *config.experts);
+  STRATA_TRY(config.nextn_layers, ReadIntegerOr(fields, "num_nextn_predict_layers", 0, 0));
+  return CheckExperts(fields, *config.experts);
 }
 
 }  // namespace
@@ -147,8 +123,7 @@ constexpr HfFamily kHfDeepseekV2 = {.model_type = "deepseek_v2",
                                     .has_biases = true,
                                     .fields = kFields,
                                     .read = ReadV2,
-                                    .layer_modules = kLayerModules,
-                                    .layer_tensors = kLayerTensors};
+                                    .layer_modules = kLayerModules};
 
 constexpr HfFamily kHfDeepseekV3 = {.model_type = "deepseek_v3",
                                     .class_name = "DeepseekV3ForCausalLM",
@@ -157,8 +132,7 @@ constexpr HfFamily kHfDeepseekV3 = {.model_type = "deepseek_v3",
                                     .has_biases = true,
                                     .fields = kFields,
                                     .read = ReadV3,
-                                    .layer_modules = kLayerModules,
-                                    .layer_tensors = kLayerTensors};
+                                    .layer_modules = kLayerModules};
 
 constexpr HfFamily kHfKimiK2 = {.model_type = "kimi_k2",
                                 .class_name = "DeepseekV3ForCausalLM",
@@ -167,7 +141,6 @@ constexpr HfFamily kHfKimiK2 = {.model_type = "kimi_k2",
                                 .has_biases = true,
                                 .fields = kFields,
                                 .read = ReadV3,
-                                .layer_modules = kLayerModules,
-                                .layer_tensors = kLayerTensors};
+                                .layer_modules = kLayerModules};
 
 }  // namespace strata

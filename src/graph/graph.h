@@ -43,12 +43,15 @@ enum class Op : std::uint8_t {
   kWeight,  ///< {name}: a tensor of the model file, [n, k] or [n]
   kConstant,   ///< {name, values}: f32[n] made by the model builder (rope frequencies)
   kEmbed,      ///< tokens, table[v, h] -> f32[T, h]
-  kRmsNorm,    ///< x, weight[h] {eps}: x * rsqrt(mean(x^2) + eps) * weight
+  kRmsNorm,    ///< x, weight[h] {eps, offset?, group?}: x * rsqrt(mean(x^2) + eps) * (weight + offset). With `group`
+               ///< each so many columns, a head's, are normed by themselves, all by one weight[group]
   kLinear,     ///< x[rows, k], weight[n, k] (, bias[n]) -> f32[rows, n] = x W^T + b
   kRope,       ///< x[T, heads*head_dim], positions, inv_freq[rotary/2] {heads, head_dim, layout="interleaved"|"halves",
                ///< scale}: rotates each head
-  kAttention,  ///< q, k, v {layer, heads, kv_heads, head_dim, scale}: writes k, v to the paged cache of `layer`,
-               ///< attends causally -> f32[T, heads*head_dim]
+  kAttention,  ///< q, k, v (, sinks[heads]) {layer, heads, kv_heads, head_dim, scale, window?, chunk?, softcap?}:
+               ///< writes k, v to the paged cache of `layer`, attends causally -> f32[T, heads*head_dim]. A query sees
+               ///< the last `window` tokens, its own included, and those of its own `chunk` of positions; a score s
+               ///< becomes softcap * tanh(s / softcap); a head's sink joins its softmax's denominator as one more score
   kLatentAttention,  ///< q[T, heads*(nope_dim+rope_dim)], latent[T, kv_rank], key[T, rope_dim], weights, positions,
                      ///< inv_freq[rope_dim/2] {layer, heads, nope_dim, rope_dim, value_dim, kv_rank, scale, layout,
                      ///< rope_scale}: rotates the last rope_dim of each head of q and key, writes [latent | key] to the
@@ -70,8 +73,8 @@ enum class Op : std::uint8_t {
   // Made by passes:
   kFusedLinear,     ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,
                     ///< combine="concat"|"map", expr?, argmax?}: see passes.h
-  kFusedAttention,  ///< qkv, positions, inv_freq {as rope and attention}: rope of q and k, cache write and attention in
-                    ///< one
+  kFusedAttention,  ///< qkv or q, k, v, and more {as attention, rope?, norm?}: norm and rope of q's and k's heads,
+                    ///< cache write and attention in one: see passes.h
 };
 
 std::string_view ToString(Op op);

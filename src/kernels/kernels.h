@@ -214,25 +214,46 @@ struct SequenceRows {
   std::int64_t splits() const { return (position_begin + row_count + kAttentionSplit - 1) / kAttentionSplit; }
 };
 
+/// Rows of a value: row r begins at data + r * stride.
+template <class T>
+struct RowsOf {
+  T* data;
+  std::int64_t stride;  ///< elements
+};
+
 struct AttentionArgs {
-  float* qkv;               ///< [T, (heads + 2 kv_heads) * head_dim]: q | k | v; q is rotated in place by rope_store
-  std::int64_t qkv_stride;  ///< floats
-  float* out;               ///< [T, heads * head_dim]
-  std::int64_t out_stride;
+  RowsOf<float> q;        ///< [T, heads * head_dim]; normed and rotated in place by rope_store
+  RowsOf<const float> k;  ///< [T, kv_heads * head_dim]
+  RowsOf<const float> v;
+  RowsOf<float> out;  ///< [T, heads * head_dim]
   std::int64_t heads;
   std::int64_t kv_heads;
   std::int64_t head_dim;
   float scale;
+  std::int64_t window = 0;        ///< how many tokens a query sees, its own included; 0 = all before it
+  std::int64_t chunk = 0;         ///< a query sees only its own chunk of so many positions; 0 = there are none
+  float softcap = 0;              ///< a score s becomes softcap * tanh(s / softcap); 0 = it stays
+  const float* sinks = nullptr;   ///< [heads]: one more score for each softmax, without a value
+  const float* q_norm = nullptr;  ///< [head_dim]: each head of q is RMS-normed before it is rotated
+  const float* k_norm = nullptr;  ///< so for k
+  float norm_eps = 0;
   RopeArgs rope;
   KvLayer kv;
   float* partials = nullptr;  ///< [rows and splits of the sequences][heads][head_dim + 2]: output, maximum, sum
 
+  /// The first position that a query at `position` sees.
+  std::int64_t first_seen(std::int64_t position) const {
+    const std::int64_t by_window = window > 0 && position >= window ? position - window + 1 : 0;
+    const std::int64_t by_chunk = chunk > 0 ? position / chunk * chunk : 0;
+    return by_window > by_chunk ? by_window : by_chunk;
+  }
+
   /// Of a row of the sequence (0 = its first) and a query head.
   float* query(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
-    return qkv + (sequence.row_begin + row) * qkv_stride + head * head_dim;
+    return q.data + (sequence.row_begin + row) * q.stride + head * head_dim;
   }
   float* output(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
-    return out + (sequence.row_begin + row) * out_stride + head * head_dim;
+    return out.data + (sequence.row_begin + row) * out.stride + head * head_dim;
   }
   float* partial(const SequenceRows& sequence, std::int64_t row, std::int64_t head, std::int64_t split) const {
     const std::int64_t index = sequence.partial_begin + row * sequence.splits() + split;
@@ -243,8 +264,8 @@ struct AttentionArgs {
 struct AttentionKernel {
   std::string_view name;
   std::string (*refuses)(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, const CpuFeatures&);
-  /// Rotates q (in place) and k of rows [begin, end) of the sequence (0 = its first row), for KV head h and its query
-  /// heads; writes k and v into the cache.
+  /// Norms and rotates q (in place) and k of rows [begin, end) of the sequence (0 = its first row), for KV head h and
+  /// its query heads; writes k and v into the cache.
   void (*rope_store)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
                      std::int64_t row_end);
   /// Causal attention of rows [begin, end) of the sequence, for the query heads of one KV head, over the cache.
@@ -266,6 +287,9 @@ struct RowKernels {
   void (*embed)(const TensorView& table, std::int32_t token, float* out);
   /// out = x * rsqrt(mean(x^2) + eps) * weight, one row; sums in a fixed order. out may be x.
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* out);
+  /// Rotates the heads of one row. out may be x.
+  void (*rope)(const RopeArgs&, std::int64_t position, std::int64_t heads, std::int64_t head_dim, const float* x,
+               float* out);
   /// Index of the greatest value (the first of equals; NaN is never the greatest; 0 when there is nothing else) among
   /// those whose bit is set in `allowed` (the lowest of word 0 first); nullptr: among all.
   std::int64_t (*argmax)(const float* x, const std::uint32_t* allowed, std::int64_t n);

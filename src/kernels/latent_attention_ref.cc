@@ -33,24 +33,11 @@ void Put(const LatentKvLayer& kv, std::int64_t block, std::int64_t slot, std::in
   }
 }
 
-// Rotates pairs [first, first + count) of one head. in may be what put writes.
-void Rotate(const float* cosine, const float* sine, std::int64_t first, std::int64_t count, const RopeArgs& rope,
-            const float* in, const auto& put) {
-  const bool halves = rope.style == RopeStyle::kHalves;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t a = halves ? first + i : 2 * (first + i);
-    const std::int64_t b = halves ? a + rope.rotary_dim / 2 : a + 1;
-    const float x = in[a];
-    const float y = in[b];
-    put(a, x * cosine[i] - y * sine[i]);
-    put(b, y * cosine[i] + x * sine[i]);
-  }
-}
-
 void Store(const LatentStoreArgs& args, const SequenceRows& sequence, std::int64_t row_begin, std::int64_t row_end) {
   float cosine[kMaxPairs];
   float sine[kMaxPairs];
   const std::int64_t nope_dim = args.head_dim - args.rope.rotary_dim;
+  std::vector<float> key(static_cast<std::size_t>(args.rope.rotary_dim));
   for (std::int64_t r = row_begin; r < row_end; ++r) {
     const std::int64_t position = sequence.position_begin + r;
     const std::int64_t row = sequence.row_begin + r;
@@ -63,10 +50,12 @@ void Store(const LatentStoreArgs& args, const SequenceRows& sequence, std::int64
       RopeAngles(args.rope.inv_freq + first, count, position, args.rope.scale, cosine, sine);
       for (std::int64_t h = 0; h < args.heads; ++h) {
         float* head = args.q + row * args.q_stride + h * args.head_dim + nope_dim;
-        Rotate(cosine, sine, first, count, args.rope, head, [&](std::int64_t d, float value) { head[d] = value; });
+        Rotate(args.rope, first, count, cosine, sine, head, head);
       }
-      Rotate(cosine, sine, first, count, args.rope, args.key + row * args.key_stride,
-             [&](std::int64_t d, float value) { Put(args.kv, block, slot, args.kv_rank + d, value); });
+      Rotate(args.rope, first, count, cosine, sine, args.key + row * args.key_stride, key.data());
+    }
+    for (std::int64_t d = 0; d < args.rope.rotary_dim; ++d) {
+      Put(args.kv, block, slot, args.kv_rank + d, key[static_cast<std::size_t>(d)]);
     }
   }
 }

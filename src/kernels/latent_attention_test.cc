@@ -84,6 +84,7 @@ class Context {
     const std::vector<float> queries = Normal(std::ssize(positions) * shape_.width(), 6);
     std::vector<float> states(positions.size() * static_cast<std::size_t>(size), NAN);
     std::vector<Lane> lanes;
+    lanes.reserve(positions.size());
     for (std::int64_t l = 0; l < std::ssize(positions); ++l) {
       lanes.push_back(
           {queries.data() + l * shape_.width(), states.data() + l * size, positions[static_cast<std::size_t>(l)]});
@@ -134,6 +135,7 @@ double MaxError(const std::vector<float>& got, const std::vector<float>& want) {
 /// Some that see all, some that see little, in no order.
 std::vector<std::int64_t> Positions(std::int64_t count, std::int64_t tokens) {
   std::vector<std::int64_t> positions;
+  positions.reserve(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) positions.push_back((tokens - 1) * ((i * 7 + 6) % 13) / 12);
   return positions;
 }

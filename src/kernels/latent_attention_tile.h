@@ -21,6 +21,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "kernels/attention_store.h"
 #include "kernels/kernel_list.h"
 #include "kernels/rope_angles.h"
 
@@ -242,30 +243,6 @@ void MergeState(const float* part, std::int64_t value_dim, float* state) {
   for (std::int64_t d = 0; d < value_dim; ++d) out[d] = state[d] / sum;
 }
 
-/// Rotates one head in place.
-[[maybe_unused]] void RotateInPlace(const RopeArgs& rope, const float* cosine, const float* sine, float* x) {
-  const std::int64_t half = rope.rotary_dim / 2;
-  const std::int64_t step = rope.style == RopeStyle::kHalves ? 1 : 2;
-  const std::int64_t apart = rope.style == RopeStyle::kHalves ? half : 1;
-  for (std::int64_t i = 0; i < half; ++i) {
-    const float a = x[step * i];
-    const float b = x[step * i + apart];
-    x[step * i] = a * cosine[i] - b * sine[i];
-    x[step * i + apart] = b * cosine[i] + a * sine[i];
-  }
-}
-
-/// Rounded to nearest even, beyond the range to the greatest; a NaN stays one.
-[[maybe_unused]] void NarrowBF16(const float* in, std::int64_t count, std::uint16_t* bf16) {
-  constexpr float kMax = 0x1.fep127f;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float value = in[i];
-    const auto bits = std::bit_cast<std::uint32_t>(value < -kMax ? -kMax : value > kMax ? kMax : value);
-    const std::uint32_t rounded = value != value ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1);
-    bf16[i] = static_cast<std::uint16_t>(rounded >> 16);
-  }
-}
-
 template <class Isa>
 void PutRow(const LatentKvLayer& kv, std::int64_t block, std::int64_t slot, std::int64_t column, const float* values,
             std::int64_t count) {
@@ -275,7 +252,8 @@ void PutRow(const LatentKvLayer& kv, std::int64_t block, std::int64_t slot, std:
   } else if (kv.dtype == DType::kF16) {
     Isa::Narrow(values, count, kv.row<std::uint16_t>(block, slot) + column);
   } else {
-    NarrowBF16(values, count, kv.row<std::uint16_t>(block, slot) + column);
+    auto* row = kv.row<std::uint16_t>(block, slot) + column;
+    for (std::int64_t d = 0; d < count; ++d) row[d] = RoundBF16(values[d]);
   }
 }
 
@@ -291,9 +269,10 @@ void StoreRows(const LatentStoreArgs& args, const SequenceRows& sequence, std::i
     const std::int64_t row = sequence.row_begin + r;
     RopeAngles(args.rope.inv_freq, rope_dim / 2, position, args.rope.scale, cosine, sine);
     float* q = args.q + row * args.q_stride + args.head_dim - rope_dim;
-    for (std::int64_t h = 0; h < args.heads; ++h) RotateInPlace(args.rope, cosine, sine, q + h * args.head_dim);
-    for (std::int64_t d = 0; d < rope_dim; ++d) key[d] = args.key[row * args.key_stride + d];
-    RotateInPlace(args.rope, cosine, sine, key);
+    for (std::int64_t h = 0; h < args.heads; ++h) {
+      Rotate(args.rope, 0, rope_dim / 2, cosine, sine, q + h * args.head_dim, q + h * args.head_dim);
+    }
+    Rotate(args.rope, 0, rope_dim / 2, cosine, sine, args.key + row * args.key_stride, key);
     const std::int32_t block = sequence.block_table[position / kKvBlock];
     const std::int64_t slot = position % kKvBlock;
     PutRow<Isa>(args.kv, block, slot, 0, args.latent + row * args.latent_stride, args.kv_rank);

@@ -2,6 +2,7 @@
 
 #include "kernels/avx2.h"
 #include "kernels/kernel_list.h"
+#include "kernels/rope_angles.h"
 
 namespace strata::kernels {
 namespace {
@@ -78,6 +79,6 @@ void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, ArgMax, Softmax, AddScaled};
+constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, RotateRow, ArgMax, Softmax, AddScaled};
 
 }  // namespace strata::kernels

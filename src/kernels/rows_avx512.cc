@@ -2,6 +2,7 @@
 
 #include "kernels/avx512.h"
 #include "kernels/kernel_list.h"
+#include "kernels/rope_angles.h"
 
 namespace strata::kernels {
 namespace {
@@ -68,6 +69,6 @@ void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, ArgMax, Softmax, AddScaled};
+constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, RotateRow, ArgMax, Softmax, AddScaled};
 
 }  // namespace strata::kernels

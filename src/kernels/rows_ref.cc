@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/kernel_list.h"
+#include "kernels/rope_angles.h"
 #include "tensor/convert.h"
 
 namespace strata::kernels {
@@ -49,6 +50,6 @@ void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, ArgMax, Softmax, AddScaled};
+const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, RotateRow, ArgMax, Softmax, AddScaled};
 
 }  // namespace strata::kernels

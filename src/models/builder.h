@@ -26,6 +26,19 @@ using graph::ValueId;
 
 enum class Bias : std::uint8_t { kNone, kRequired, kIfStored };
 
+/// RMS norm of queries (attn_q_norm) and keys (attn_k_norm) before they are rotated.
+enum class QkNorm : std::uint8_t {
+  kNone,
+  kHeads,  ///< each head by itself, weights [head_dim] (Qwen 3, Gemma 3)
+  kWhole,  ///< all heads together, weights [heads * head_dim] (OLMo 2)
+};
+
+/// A constant of rotary frequencies, and what multiplies cos and sin.
+struct RopeConstant {
+  ValueId inv_freq;
+  double scale;
+};
+
 class Builder {
  public:
   /// Defines the inputs that every model has: tokens, positions, logit_rows.
@@ -44,8 +57,9 @@ class Builder {
   /// A stack of experts, "blk.0.ffn_up_exps.weight" or ".bias", which stands for the tensors of all of them (see
   /// ModelFile::FindExpert); dims[0] experts. Errors: as Weight's; kUnsupported when the experts' types differ.
   Result<ValueId> Stack(const std::string& name, std::vector<std::int64_t> dims);
-  /// Rows stay what they are: of tokens, or of logits behind the gather.
-  Result<ValueId> Norm(const std::string& part, ValueId x, std::string name);
+  /// Rows stay what they are: of tokens, or of logits behind the gather. group: so many columns are normed by
+  /// themselves; 0 = the row.
+  Result<ValueId> Norm(const std::string& part, ValueId x, std::string name, std::int64_t group = 0);
   /// x W^T (+ b) with W [n, columns of x].
   Result<ValueId> Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name);
   ValueId Map(std::string expression, std::vector<ValueId> inputs, std::string name);
@@ -86,14 +100,12 @@ class Builder {
 /// One layer: tensors are blk.N.PART, values lN_NAME.
 class Layer {
  public:
-  Layer(Builder& builder, std::int64_t index, ValueId inv_freq, double rope_scale)
-      : builder_(builder), index_(index), inv_freq_(inv_freq), rope_scale_(rope_scale) {}
+  Layer(Builder& builder, std::int64_t index, RopeConstant rope) : builder_(builder), index_(index), rope_(rope) {}
 
   Builder& builder() { return builder_; }
   const ModelConfig& config() const { return builder_.config(); }
   std::int64_t index() const { return index_; }
-  ValueId inv_freq() const { return inv_freq_; }     ///< [rotary_dim/2]
-  double rope_scale() const { return rope_scale_; }  ///< multiplies cos and sin
+  const RopeConstant& rope() const { return rope_; }
   std::string Tensor(std::string_view part) const { return fmt::format("blk.{}.{}", index_, part); }
   std::string Name(std::string_view value) const { return fmt::format("l{}_{}", index_, value); }
   bool Has(std::string_view part) const { return builder_.Has(Tensor(part)); }
@@ -107,8 +119,8 @@ class Layer {
   }
   ValueId Rope(ValueId x, std::int64_t heads, std::string_view name);
 
-  /// Query, key and value projections of the normed x, their rotation, attention, output projection.
-  Result<ValueId> Attention(ValueId x);
+  /// Query, key and value projections of x, their norm and rotation, attention, output projection.
+  Result<ValueId> Attention(ValueId x, QkNorm qk_norm = QkNorm::kNone);
   /// down(activation(gate(x)) * up(x)).
   Result<ValueId> GatedMlp(ValueId x);
   /// What a block adds to the residual x.
@@ -117,8 +129,7 @@ class Layer {
  private:
   Builder& builder_;
   std::int64_t index_;
-  ValueId inv_freq_;
-  double rope_scale_;
+  RopeConstant rope_;
 };
 
 /// Embedding, the layers one after another, output norm and head.

@@ -71,7 +71,7 @@ Result<ValueId> LatentAttention(Layer& layer, ValueId x) {
   std::vector<ValueId> inputs = {q, normed, key};
   STRATA_TRY(const std::vector<ValueId> weights, UpProjection(layer));
   inputs.insert(inputs.end(), weights.begin(), weights.end());
-  inputs.insert(inputs.end(), {layer.builder().positions(), layer.inv_freq()});
+  inputs.insert(inputs.end(), {layer.builder().positions(), layer.rope().inv_freq});
   const bool interleaved = config.rope_layout == RopeLayout::kInterleaved;
   const ValueId attention =
       layer.builder().Add(Op::kLatentAttention, std::move(inputs),
@@ -83,7 +83,7 @@ Result<ValueId> LatentAttention(Layer& layer, ValueId x) {
                            {"kv_rank", latent.kv_rank},
                            {"scale", Scale(config)},
                            {"layout", std::string(interleaved ? "interleaved" : "halves")},
-                           {"rope_scale", layer.rope_scale()}},
+                           {"rope_scale", layer.rope().scale}},
                           Builder::Activation(config.heads * latent.value_dim), layer.Name("attn"));
   return layer.Linear("attn_output", attention, config.hidden, BiasOf(config), "o");
 }
@@ -108,7 +108,7 @@ Result<std::optional<graph::Graph>> BuildDeepseekDraft(const ModelFile& model) {
   const ModelConfig& config = model.config();
   Builder builder(model);
   const RopeFrequencies rope = ComputeRopeFrequencies(config);
-  Layer layer(builder, config.layers, builder.Constant("inv_freq", rope.inverse), rope.scale);
+  Layer layer(builder, config.layers, {builder.Constant("inv_freq", rope.inverse), rope.scale});
   // Who quantises a checkpoint may leave the module out.
   if (config.nextn_layers == 0 || !layer.Has("nextn.eh_proj")) return std::optional<graph::Graph>();
   STRATA_TRY(const ValueId embedding, builder.Embed());

@@ -76,6 +76,18 @@ Result<ValueId> SharedExperts(Layer& layer, ValueId x, const ExpertsConfig& conf
   return layer.Linear("ffn_down_shexp", gated, layer.config().hidden, Bias::kNone, "shared");
 }
 
+/// What an expert makes of a0 = gate and a1 = up.
+Result<std::string> Activation(Layer& layer) {
+  const ExpertsConfig& config = *layer.config().experts;
+  if (config.swiglu_alpha != 0) {
+    const std::string gate = fmt::format("min(a0, {})", config.swiglu_limit);
+    const std::string up = fmt::format("max(min(a1, {}), -{})", config.swiglu_limit, config.swiglu_limit);
+    return fmt::format("{} * sigmoid({} * {}) * ({} + 1)", gate, gate, config.swiglu_alpha, up);
+  }
+  STRATA_TRY(const std::string function, layer.builder().ActivationFunction());
+  return fmt::format("{}(a0) * a1", function);
+}
+
 }  // namespace
 
 bool HasExperts(const ModelConfig& config, std::int64_t layer) {
@@ -94,14 +106,13 @@ Result<ValueId> Router(Layer& layer, ValueId x) {
   return Route(layer, std::move(inputs), config, "route");
 }
 
-Result<ValueId> Experts(Layer& layer, ValueId x, std::string_view expression) {
+Result<ValueId> Experts(Layer& layer, ValueId x) {
   const ExpertsConfig& config = *layer.config().experts;
-  STRATA_TRY(const std::string function, layer.builder().ActivationFunction());
-  const std::string expr = expression.empty() ? fmt::format("{}(a0) * a1", function) : std::string(expression);
+  STRATA_TRY(const std::string expression, Activation(layer));
   STRATA_TRY(const ValueId weights, Router(layer, x));
-  STRATA_TRY(const ValueId sum, Stacks(layer, x, weights, "exps", config, expr, "experts"));
+  STRATA_TRY(const ValueId sum, Stacks(layer, x, weights, "exps", config, expression, "experts"));
   if (config.shared_ffn == 0) return sum;
-  STRATA_TRY(const ValueId shared, SharedExperts(layer, x, config, expr));
+  STRATA_TRY(const ValueId shared, SharedExperts(layer, x, config, expression));
   return layer.Map("a0 + a1", {sum, shared}, "mixture");
 }
 

@@ -3,8 +3,6 @@
 // and ffn_gate_inp_shexp (by how much).
 #pragma once
 
-#include <string_view>
-
 #include "base/result.h"
 #include "models/builder.h"
 
@@ -16,9 +14,8 @@ bool HasExperts(const ModelConfig& config, std::int64_t layer);
 /// f32[T, experts]: the weights of the experts that each row of the normed x goes to.
 Result<ValueId> Router(Layer& layer, ValueId x);
 
-/// The weighted sum of a row's experts, and what the shared ones add to it; x is normed. An expert is
-/// down(expression(a0 = gate(x), a1 = up(x))); "" = activation(a0) * a1.
-Result<ValueId> Experts(Layer& layer, ValueId x, std::string_view expression = "");
+/// The weighted sum of a row's experts, and what the shared ones add to it; x is normed.
+Result<ValueId> Experts(Layer& layer, ValueId x);
 
 /// Experts or the plain gated MLP, whichever the layer has.
 Result<ValueId> ExpertsOrMlp(Layer& layer, ValueId x);

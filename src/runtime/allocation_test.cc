@@ -82,6 +82,10 @@ class Sequences {
 std::shared_ptr<const ModelFile> Llama() {
   return std::make_shared<TinyModel>(TinyModel::Options{.dtype = DType::kQ4_0});
 }
+std::shared_ptr<const ModelFile> Mixture() {
+  return std::make_shared<TinyModel>(
+      TinyModel::Options{.dtype = DType::kQ4_0, .experts = ExpertsConfig{.count = 8, .used = 2, .ffn = 32}});
+}
 std::shared_ptr<const ModelFile> Deepseek() {
   return std::make_shared<TinyDeepseek>(TinyDeepseek::Shape{.module = TinyDeepseek::Module::kRandom});
 }
@@ -106,7 +110,7 @@ TEST_P(SteadyState, AStepTakesNoMemory) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Chunks, SteadyState,
-                         testing::Combine(testing::Values(Llama, Deepseek), testing::Values(1, 5)));
+                         testing::Combine(testing::Values(Llama, Mixture, Deepseek), testing::Values(1, 5)));
 
 }  // namespace
 }  // namespace strata

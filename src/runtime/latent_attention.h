@@ -43,8 +43,8 @@ struct LatentAttentionOperation : Operation {
   std::int64_t heads = 0;
   std::int64_t nope_dim = 0, rope_dim = 0, value_dim = 0, kv_rank = 0;
   float scale = 1;
-  kernels::RopeArgs rope{};  ///< but for inv_freq
-  std::vector<float> inv_freq;
+  kernels::RopeArgs rope{};
+  std::vector<float> inv_freq;  ///< rope's
 
   Buffer q;            ///< [T, heads * head_dim()]
   Buffer latent;       ///< [T, kv_rank]

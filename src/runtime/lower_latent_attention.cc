@@ -61,14 +61,8 @@ Status Lowering::LowerLatentAttention(ValueId id) {
   operation->max_rows = options_.max_step_tokens;
   operation->kernel = kernels::SelectLatentAttention(operation->kv_rank, operation->rope_dim, Cpu(),
                                                      operation->layer == 0 ? &plan_.choices : nullptr);
-  const Node& frequencies = graph_.node(node.inputs.back());
-  for (const double value : std::get<std::vector<double>>(frequencies.attributes.find("values")->second)) {
-    operation->inv_freq.push_back(static_cast<float>(value));
-  }
-  operation->rope.rotary_dim = operation->rope_dim;
-  operation->rope.scale = static_cast<float>(graph::FloatAttribute(node, "rope_scale"));
-  operation->rope.style = graph::StringAttribute(node, "layout") == "halves" ? kernels::RopeStyle::kHalves
-                                                                             : kernels::RopeStyle::kInterleaved;
+  operation->rope = Rope(graph_.node(node.inputs.back()), graph::StringAttribute(node, "layout"),
+                         graph::FloatAttribute(node, "rope_scale"), operation->inv_freq);
   STRATA_CHECK(SelectHeadLinears(node, *operation));
   Relocate(buffers_.at(node.inputs[0]), operation->q);
   Relocate(buffers_.at(node.inputs[1]), operation->latent);

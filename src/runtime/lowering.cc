@@ -15,9 +15,7 @@ constexpr ValueId kNever = std::numeric_limits<ValueId>::max();
 
 Result<Plan> Lowering::Run() {
   row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
-  JoinSlices();
   STRATA_CHECK(JoinConcats());
-  STRATA_CHECK(JoinSeparateQkv());
   CollectLastUses();
   STRATA_CHECK(PlaceLogits());
   for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
@@ -35,16 +33,6 @@ bool Lowering::IsComputed(ValueId id) const {
   return op != Op::kWeight && op != Op::kConstant;
 }
 
-void Lowering::JoinSlices() {
-  for (std::size_t id = 0; id < graph_.nodes.size(); ++id) {
-    const Node& node = graph_.nodes[id];
-    if (node.op != Op::kSlice) continue;
-    const auto input = joined_.find(node.inputs[0]);  // of a slice of a slice
-    const auto [owner, column] = input == joined_.end() ? std::pair(node.inputs[0], std::int64_t{0}) : input->second;
-    joined_[static_cast<ValueId>(id)] = {owner, column + graph::IntAttribute(node, "offset")};
-  }
-}
-
 Status Lowering::JoinConcats() {
   const std::vector<int> uses = graph_.UseCounts();
   for (std::size_t id = 0; id < graph_.nodes.size(); ++id) {
@@ -52,7 +40,7 @@ Status Lowering::JoinConcats() {
     if (node.op != Op::kConcat) continue;
     std::int64_t column = 0;
     for (const ValueId input : node.inputs) {
-      if (uses[static_cast<std::size_t>(input)] != 1 || joined_.contains(input)) {
+      if (uses[static_cast<std::size_t>(input)] != 1 || joined_.contains(input) || StorageOf(input) != input) {
         return Fail(ErrorCode::kUnsupported, "%{}: an input of concat %{} that has other uses or is a slice",
                     graph_.node(input).name, node.name);
       }
@@ -64,6 +52,7 @@ Status Lowering::JoinConcats() {
 }
 
 ValueId Lowering::StorageOf(ValueId id) const {
+  while (graph_.node(id).op == Op::kSlice) id = graph_.node(id).inputs[0];
   const auto joined = joined_.find(id);
   return joined == joined_.end() ? id : joined->second.first;
 }
@@ -102,17 +91,13 @@ Buffer Lowering::Define(ValueId id) {
   const ValueId owner = StorageOf(id);
   Storage& storage = storage_[owner];
   if (storage.stride == 0) {
-    const auto wide = joined_columns_.find(owner);
-    const std::int64_t cols = wide != joined_columns_.end() ? wide->second : graph::Columns(graph_.node(owner).type);
-    storage.stride = Stride(cols);
+    storage.stride = Stride(graph::Columns(graph_.node(owner).type));
     storage.offset =
         layout_.Allocate(static_cast<std::size_t>(storage.stride * options_.max_step_tokens) * sizeof(float));
   }
   const auto joined = joined_.find(id);
   const std::int64_t column = joined == joined_.end() ? 0 : joined->second.second;
-  const Buffer buffer{reinterpret_cast<float*>(storage.offset) + column, storage.stride};
-  buffers_[id] = buffer;
-  return buffer;
+  return buffers_[id] = {reinterpret_cast<float*>(storage.offset) + column, storage.stride};
 }
 
 Buffer Lowering::Scratch(std::int64_t columns) {
@@ -136,12 +121,13 @@ Result<const TensorView*> Lowering::Tensor(ValueId id) const {
   return tensor;
 }
 
-Result<const std::vector<float>*> Lowering::Vector(ValueId id) {
-  if (const auto known = vectors_.find(id); known != vectors_.end()) return known->second;
+Result<const std::vector<float>*> Lowering::Vector(ValueId id, double offset) {
+  if (const auto known = vectors_.find({id, offset}); known != vectors_.end()) return known->second;
   STRATA_TRY(const TensorView* tensor, Tensor(id));
   STRATA_TRY(std::vector<float> values, DequantizeTensor(*tensor));
+  for (float& value : values) value += static_cast<float>(offset);
   plan_.vectors.push_back(std::move(values));
-  return vectors_[id] = &plan_.vectors.back();
+  return vectors_[{id, offset}] = &plan_.vectors.back();
 }
 
 Result<Buffer> Lowering::Operand(ValueId id) {
@@ -173,15 +159,15 @@ Status Lowering::LowerNode(ValueId id) {
       if (keep_hidden_) Relocate(buffers_.at(node.inputs[0]), plan_.hidden);
       break;
     }
-    case Op::kRmsNorm: {
-      auto* operation = Add<RmsNormOperation>(id);
-      STRATA_TRY(const std::vector<float>* weight, Vector(node.inputs[1]));
-      operation->kernels = row_kernels_;
-      operation->weight = weight->data();
-      operation->eps = static_cast<float>(graph::FloatAttribute(node, "eps"));
-      operation->cols = graph::Columns(node.type);
-      Relocate(buffers_.at(node.inputs[0]), operation->in);
-      Relocate(Define(id), operation->out);
+    case Op::kRmsNorm:
+      STRATA_CHECK(LowerNorm(id));
+      break;
+    case Op::kRope:
+      STRATA_CHECK(LowerRope(id));
+      break;
+    case Op::kSlice: {
+      const Buffer whole = buffers_.at(node.inputs[0]);
+      buffers_[id] = {whole.data + graph::IntAttribute(node, "offset"), whole.stride};
       break;
     }
     case Op::kMap: {
@@ -218,7 +204,6 @@ Status Lowering::LowerNode(ValueId id) {
       plan_.hidden_input = operation;
       break;
     }
-    case Op::kSlice:
     case Op::kConcat:
       Define(id);
       break;
@@ -236,6 +221,21 @@ Status Lowering::LowerNode(ValueId id) {
                   graph::ToString(node.op));
   }
   FreeDead(id);
+  return {};
+}
+
+Status Lowering::LowerNorm(ValueId id) {
+  const Node& node = graph_.node(id);
+  auto* operation = Add<RmsNormOperation>(id);
+  const double offset = graph::HasAttribute(node, "offset") ? graph::FloatAttribute(node, "offset") : 0;
+  STRATA_TRY(const std::vector<float>* weight, Vector(node.inputs[1], offset));
+  operation->kernels = row_kernels_;
+  operation->weight = weight->data();
+  operation->eps = static_cast<float>(graph::FloatAttribute(node, "eps"));
+  operation->cols = graph::Columns(node.type);
+  operation->group = static_cast<std::int64_t>(weight->size());
+  Relocate(buffers_.at(node.inputs[0]), operation->in);
+  Relocate(Define(id), operation->out);
   return {};
 }
 

@@ -57,15 +57,10 @@ class Lowering {
 
   bool IsComputed(ValueId id) const;
 
-  /// q, k and v of an attention that takes them apart are written side by side, as the kernel reads them.
-  Status JoinSeparateQkv();
-
-  /// A slice is a view of its input's columns.
-  void JoinSlices();
-
   /// What is concatenated is written side by side.
   Status JoinConcats();
 
+  /// The value whose bytes it has: a slice's are its input's, what is concatenated has the whole's.
   ValueId StorageOf(ValueId id) const;
 
   void CollectLastUses();
@@ -96,8 +91,8 @@ class Lowering {
 
   Result<const TensorView*> Tensor(ValueId id) const;
 
-  /// A vector weight as f32; the plan keeps it.
-  Result<const std::vector<float>*> Vector(ValueId id);
+  /// A vector weight as f32, `offset` added to each element; the plan keeps it.
+  Result<const std::vector<float>*> Vector(ValueId id, double offset = 0);
 
   /// An operand that elementwise work reads: a computed value, or a vector that all rows share.
   Result<Buffer> Operand(ValueId id);
@@ -128,6 +123,8 @@ class Lowering {
   Result<const TensorView*> ExpertTensor(ValueId stack, std::int64_t expert) const;
   Status PlaceExpertScratch();
 
+  Status LowerNorm(ValueId id);
+
   Status LowerAttention(ValueId id);
 
   Status LowerLatentAttention(ValueId id);
@@ -135,6 +132,11 @@ class Lowering {
   Status SelectHeadLinears(const Node& node, LatentAttentionOperation& operation);
 
   Status PackHeadLinears();
+  Status LowerRope(ValueId id);
+
+  /// Rotation by a constant of frequencies, which the operation keeps.
+  static kernels::RopeArgs Rope(const Node& frequencies, std::string_view layout, double scale,
+                                std::vector<float>& inv_freq);
 
   void Relocate(Buffer planned, Buffer& target);
 
@@ -164,11 +166,11 @@ class Lowering {
   const bool keep_hidden_;
   Plan plan_;
   const kernels::RowKernels* row_kernels_ = nullptr;
-  std::map<ValueId, std::pair<ValueId, std::int64_t>> joined_;  ///< value -> (owner of its bytes, column)
-  std::map<ValueId, std::int64_t> joined_columns_;
+  std::map<ValueId, std::pair<ValueId, std::int64_t>>
+      joined_;  ///< what is concatenated -> the whole, and its column there
   std::map<ValueId, Storage> storage_;
   std::map<ValueId, Buffer> buffers_;
-  std::map<ValueId, const std::vector<float>*> vectors_;
+  std::map<std::pair<ValueId, double>, const std::vector<float>*> vectors_;  ///< by weight and offset
   std::set<std::tuple<DType, std::int64_t, kernels::Activations>> logged_;
   ArenaLayout layout_;
   std::vector<Relocation> relocations_;
