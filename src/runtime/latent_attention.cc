@@ -90,16 +90,16 @@ void LatentAttentionOperation::Run(int rank, const Step& step) {
 
 void LatentAttentionOperation::Store(const Step& step) {
   const kernels::LatentStoreArgs args{.q = q.data,
-                                .q_stride = q.stride,
-                                .heads = heads,
-                                .head_dim = head_dim(),
-                                .latent = latent.data,
-                                .latent_stride = latent.stride,
-                                .kv_rank = kv_rank,
-                                .key = key.data,
-                                .key_stride = key.stride,
-                                .rope = rope,
-                                .kv = step.kv->latent_layer(layer)};
+                                      .q_stride = q.stride,
+                                      .heads = heads,
+                                      .head_dim = head_dim(),
+                                      .latent = latent.data,
+                                      .latent_stride = latent.stride,
+                                      .kv_rank = kv_rank,
+                                      .key = key.data,
+                                      .key_stride = key.stride,
+                                      .rope = rope,
+                                      .kv = step.kv->latent_layer(layer)};
   store_queue.Drain(std::ssize(step.stores), 1, [&](std::int64_t unit, std::int64_t) {
     const Step::AttendChunk& chunk = step.stores[static_cast<std::size_t>(unit)];
     kernel->store(args, step.sequences[static_cast<std::size_t>(chunk.sequence)], chunk.row_begin, chunk.row_end);
