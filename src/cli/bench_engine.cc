@@ -24,9 +24,10 @@ class Sequence {
   Sequence& operator=(Sequence&&) = delete;
   ~Sequence() { runner_->kv().Release(table_); }
 
-  SequenceSlice Next(std::span<const TokenId> tokens, Phase phase, WantLogits want,
+  /// Of Phase::kPrefill, tokens of a prompt of `prompt`.
+  SequenceSlice Next(std::span<const TokenId> tokens, Phase phase, std::int64_t prompt, WantLogits want,
                      RowResult result = RowResult::kArgmax) {
-    SequenceSlice slice{tokens, length_, table_, want, result, phase};
+    SequenceSlice slice{tokens, length_, table_, want, result, phase, prompt};
     length_ += static_cast<std::int64_t>(tokens.size());
     return slice;
   }
@@ -49,8 +50,8 @@ Status Prefill(ModelRunner& runner, Sequence& sequence, std::span<const TokenId>
   for (std::size_t begin = 0; begin < tokens.size(); begin += step) {
     const std::size_t count = std::min(step, tokens.size() - begin);
     const bool last = begin + count == tokens.size();
-    const SequenceSlice slice =
-        sequence.Next(tokens.subspan(begin, count), Phase::kPrefill, last ? WantLogits::kLast : WantLogits::kNone);
+    const SequenceSlice slice = sequence.Next(tokens.subspan(begin, count), Phase::kPrefill, std::ssize(tokens),
+                                              last ? WantLogits::kLast : WantLogits::kNone);
     STRATA_CHECK(runner.Run({&slice, 1}));
   }
   return {};
@@ -92,7 +93,7 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
   for (std::int64_t step = 0; step < tokens; ++step) {
     slices.clear();
     for (std::size_t i = 0; i < sequences.size(); ++i)
-      slices.push_back(sequences[i].Next({&next[i], 1}, Phase::kDecode, WantLogits::kLast));
+      slices.push_back(sequences[i].Next({&next[i], 1}, Phase::kDecode, 0, WantLogits::kLast));
     STRATA_TRY(const LogitsView logits, runner.Run(slices));
     std::ranges::copy(logits.argmax, next.begin());
   }
@@ -110,7 +111,7 @@ Result<std::vector<double>> MeasureOperations(ModelRunner& runner, const StepSha
     const auto seed = static_cast<std::uint64_t>(i);
     STRATA_CHECK(Prefill(runner, sequence, SomeTokens(shape.context, vocab, seed)));
     tokens.push_back(SomeTokens(shape.rows, vocab, seed + 1));
-    slices.push_back(sequence.Next(tokens.back(), phase, WantLogits::kLast));
+    slices.push_back(sequence.Next(tokens.back(), phase, shape.context + shape.rows, WantLogits::kLast));
     sequences.push_back(std::move(sequence));
   }
   std::vector<std::vector<double>> times;   // [operations][repetitions]
@@ -146,8 +147,8 @@ Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> i
     STRATA_TRY(Sequence sequence, Sequence::Make(runner, context));
     for (std::size_t begin = 0; begin < window; begin += step) {
       const std::size_t chunk = std::min(step, window - begin);
-      const SequenceSlice slice =
-          sequence.Next(std::span(tokens).subspan(begin, chunk), Phase::kPrefill, WantLogits::kAll, RowResult::kLogits);
+      const SequenceSlice slice = sequence.Next(std::span(tokens).subspan(begin, chunk), Phase::kPrefill,
+                                                std::ssize(tokens), WantLogits::kAll, RowResult::kLogits);
       STRATA_TRY(const LogitsView logits, runner.Run({&slice, 1}));
       for (std::size_t row = 0; row < chunk; ++row) {
         const std::size_t position = begin + row;

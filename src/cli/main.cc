@@ -65,8 +65,10 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
            "where many tokens are computed at once; prompts have bf16 where the processor has AMX");
   app.add_flag("--no-prefix-cache", options.no_prefix_cache,
                "Compute every prompt from its beginning, whatever was computed before");
-  app.add_option("--draft-tokens", options.draft_tokens,
-                 "Speculation: tokens that are proposed from a sequence's own text, at most; 0 = off")
+  app.add_option(
+         "--draft-tokens", options.draft_tokens,
+         "Speculation: tokens that are proposed from a sequence's own text, or by the model's own module where it has "
+         "one, at most; 0 = off")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--draft-model", options.draft_model,

@@ -109,7 +109,8 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
     ++sequence.computed;
     ++total.drafts_right;
   }
-  if (drafts > 0 && !sequence.modelled.tokens.empty()) draft_model->Count(total.drafts_right - right_before, drafts);
+  if (draft_model && drafts > 0 && !sequence.modelled.tokens.empty())
+    draft_model->Count(total.drafts_right - right_before, drafts);
   total.drafts += drafts;
   total.tokens += static_cast<std::int64_t>(event.tokens.size());
   sequence.drafts.clear();

@@ -79,7 +79,7 @@ Result<std::vector<TokenId>> DraftModel::Run(std::span<const Slice> slices) {
     const std::span<const TokenId> tokens = from.first(static_cast<std::size_t>(count));
     const bool ends = start + count >= length;
     batch.push_back({tokens, start, reader.kv_.table(), ends ? WantLogits::kLast : WantLogits::kNone,
-                     RowResult::kArgmax, start < client->prompt ? Phase::kPrefill : Phase::kDecode});
+                     RowResult::kArgmax, start < client->prompt ? Phase::kPrefill : Phase::kDecode, client->prompt});
     count > 1 ? work.AddPrefill(start, count, ends ? 1 : 0) : work.AddDecode(start, 1);
   }
   const double begin = MonotonicSeconds();

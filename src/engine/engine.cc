@@ -40,7 +40,11 @@ Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<con
       std::min({scheduler.max_sequences, runner->options().max_sequences, scheduler.max_step_tokens});
   scheduler.block_tokens = kernels::kKvBlock;
   if (options.masks_ahead) mask_ahead.emplace();
-  if (draft_in) draft_model.emplace(std::move(draft_in));
+  if (draft_in) {
+    draft_model.emplace(std::move(draft_in));
+  } else if (runner->has_draft_module() && options.max_draft_tokens > 0) {
+    draft_module.emplace(*runner);
+  }
 }
 
 Engine::Engine(std::unique_ptr<ModelRunner> runner, std::shared_ptr<const Tokenizer> tokenizer, EngineOptions options,

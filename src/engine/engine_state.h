@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/draft_model.h"
+#include "engine/draft_module.h"
 #include "engine/engine.h"
 #include "engine/mask_ahead.h"
 #include "engine/scheduler.h"
@@ -31,8 +32,9 @@ struct Engine::State {
   EngineOptions options;
   const std::shared_ptr<EngineObserver> observer;
   const std::int64_t kv_blocks;
-  PrefixCache cache;                      ///< the engine thread's own
-  std::optional<DraftModel> draft_model;  ///< likewise
+  PrefixCache cache;                        ///< the engine thread's own
+  std::optional<DraftModel> draft_model;    ///< likewise
+  std::optional<DraftModule> draft_module;  ///< likewise, where there is no draft model
 
   // Shared with other threads, under the mutex.
   std::mutex mutex;
@@ -65,15 +67,17 @@ struct Engine::State {
   void Fail(Sequence& sequence, const Error& error);
   void Sweep();
 
+  struct Batch;
   // A step: look, decide (scheduler.h), apply, run, accept.
   void Look();
   void Propose();
+  bool TakesGuess(const Sequence& sequence, const Draft& draft) const;
+  void ReadByModule(const Batch& batch);
   void ProposeByModel(std::span<Sequence* const> decoding, std::span<const Draft* const> proposed,
                       const StepWork& work);
   void Preempt(RequestId id);
   void Admit(RequestId id);
   void Step();
-  struct Batch;
   Batch BuildBatch(const StepDecision& decision);
   void AcceptBatch(const Batch& batch, const LogitsView& logits, StepWork& work);
   void Reuse(Sequence& sequence);

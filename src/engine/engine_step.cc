@@ -105,6 +105,10 @@ void Engine::State::Propose() {
     const bool forced = !sequence->forced.tokens.empty();
     proposed.push_back(forced ? &sequence->forced : &sequence->drafter->Propose(sequence->tokens, most));
     sequence->modelled = {};
+    if (!forced && most > 0 && TakesGuess(*sequence, *proposed.back())) {
+      sequence->modelled = {{sequence->guess.token}, {draft_module->chance()}};
+      proposed.back() = &sequence->modelled;
+    }
   }
   if (decoding.empty()) return;
   if (draft_model) {
@@ -128,6 +132,27 @@ void Engine::State::Propose() {
     const std::vector<TokenId>& draft = proposed[i]->tokens;
     decoding[i]->drafts.assign(draft.begin(), draft.begin() + counts[i]);
   }
+}
+
+/// Whether the module's guess is a better proposal than the text's.
+bool Engine::State::TakesGuess(const Sequence& sequence, const Draft& draft) const {
+  if (!draft_module || sequence.guess.place != sequence.length()) return false;
+  return draft.tokens.empty() ||
+         (draft.tokens.front() != sequence.guess.token && draft.chances.front() < draft_module->chance());
+}
+
+/// What stays of the step, drafts that were right among it.
+void Engine::State::ReadByModule(const Batch& batch) {
+  std::vector<DraftModule::Reader> readers;
+  for (std::size_t i = 0; i < batch.members.size(); ++i) {
+    Sequence& sequence = *batch.members[i];
+    const std::int64_t start = batch.slices[i].start;
+    if (sequence.finished() || sequence.computed <= start) continue;
+    const bool decodes = sequence.phase() == Phase::kDecode && sequence.length() - sequence.computed == 1;
+    readers.push_back({i, start, sequence.computed, sequence.tokens, sequence.kv.table(), decodes, &sequence.guess});
+  }
+  // Without guesses everything goes on as it would have.
+  static_cast<void>(draft_module->Read(readers));
 }
 
 /// Where nothing else was proposed.
@@ -176,6 +201,7 @@ void Engine::State::Preempt(RequestId id) {
   if (victim->draft_reader) victim->draft_reader->Release();
   victim->computed = 0;
   victim->drafts.clear();
+  victim->guess = {};
   const auto younger = std::ranges::find_if(waiting, [&](const auto& other) { return other->id > id; });
   waiting.insert(younger, std::move(victim));
   const std::lock_guard lock(mutex);
@@ -223,7 +249,7 @@ Engine::State::Batch Engine::State::BuildBatch(const StepDecision& decision) {
                             all             ? WantLogits::kAll
                             : count == left ? WantLogits::kLast
                                             : WantLogits::kNone,
-                            takes_argmax ? RowResult::kArgmax : RowResult::kLogits, sequence.phase()});
+                            takes_argmax ? RowResult::kArgmax : RowResult::kLogits, sequence.phase(), sequence.prompt});
     batch.members.push_back(&sequence);
   }
   return batch;
@@ -248,6 +274,7 @@ void Engine::State::Step() {
     if (logits) {
       StepWork work = decision.work;
       AcceptBatch(batch, *logits, work);
+      if (draft_module) ReadByModule(batch);
       const double seconds = MonotonicSeconds() - view.now - drafting_seconds;
       cost.Observe(work, seconds);
       if (observer) observer->OnStep(work, seconds);

@@ -11,6 +11,7 @@
 
 #include "engine/completion.h"
 #include "engine/draft_model.h"
+#include "engine/draft_module.h"
 #include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
@@ -35,7 +36,8 @@ struct Sequence {
   std::unique_ptr<Drafter> drafter;                ///< null = no speculation
   Draft forced;                                    ///< what its grammar or its thinking budget leaves no choice about
   std::optional<DraftModel::Reader> draft_reader;  ///< where there is a draft model
-  Draft modelled;                                  ///< what that proposes
+  Guess guess;                                     ///< of the model's own module, where it has one
+  Draft modelled;                                  ///< what the one or the other proposes
   std::vector<TokenId> drafts;                     ///< proposed to follow `tokens`, to be verified in this step
   std::vector<TokenId> input;                      ///< where Input puts them behind each other
   std::unique_ptr<Sampler> sampler;

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/engine.h"
-#include "models/tiny_model.h"
+#include "models/tiny_deepseek.h"
 #include "runtime/test_prefill.h"
 
 namespace strata {
@@ -20,6 +20,7 @@ namespace strata {
 /// What the tiny model computes with.
 enum class Linears : std::uint8_t {
   kFloat,     ///< f32 weights
+  kLatent,    ///< f32 weights and latent attention, whose form changes within prompts and behind them
   kTwoPhases  ///< q4_1 weights; prompts with int8 activations, the rest with int16: rows of the wrong phase differ
 };
 
@@ -32,8 +33,15 @@ inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int6
                         .max_sequences = max_sequences,
                         .max_step_tokens = 32};
   if (two) options.prefill_linears = PrefillLinearsOf(kernels::Activations::kInt8);
-  auto runner = ModelRunner::Load(
-      std::make_shared<TinyModel>(TinyModel::Options{.dtype = two ? DType::kQ4_1 : DType::kF32}), options);
+  std::shared_ptr<const ModelFile> model;
+  if (linears == Linears::kLatent) {
+    // Its rows are as large as those of the others' keys and values, and prompts of more than 7 tokens have both
+    // forms.
+    model = std::make_shared<TinyDeepseek>(TinyDeepseek::Shape{.latent = {0, 48, 4, 16, 8}, .max_positions = 256});
+  } else {
+    model = std::make_shared<TinyModel>(TinyModel::Options{.dtype = two ? DType::kQ4_1 : DType::kF32});
+  }
+  auto runner = ModelRunner::Load(std::move(model), options);
   EXPECT_TRUE(runner) << (runner ? "" : runner.error().ToString());
   return std::move(*runner);
 }
@@ -43,9 +51,13 @@ inline std::unique_ptr<Engine> MakeEngine(std::uint64_t kv_bytes = 0, const Engi
   return std::make_unique<Engine>(Runner(kv_bytes, 8, linears), nullptr, options);
 }
 
+/// Whether cached blocks have the bits that whoever takes them would have computed. Latent attention computes the last
+/// tokens of a prompt otherwise than the same tokens of a longer one.
+inline bool SharesExactly(Linears linears) { return linears != Linears::kLatent; }
+
 /// For what must hold with any linears: INSTANTIATE_TEST_SUITE_P(All, Suite, kAllLinears).
 class WithLinears : public testing::TestWithParam<Linears> {};
-inline const auto kAllLinears = testing::Values(Linears::kFloat, Linears::kTwoPhases);
+inline const auto kAllLinears = testing::Values(Linears::kFloat, Linears::kLatent, Linears::kTwoPhases);
 
 /// No cache, no drafts: with one request at a time, every token is computed as plainly as can be.
 constexpr EngineOptions kPlain = {.prefix_cache = false, .max_draft_tokens = 0};

@@ -54,6 +54,16 @@ TEST_F(FusedTensors, QueriesKeysAndValuesAreRows) {
   Expect("blk.1.attn_v.bias", {2}, 6);
 }
 
+TEST_F(FusedTensors, StacksOfHeadsAreMatrices) {
+  Add("blk.0.attn_k_b.weight", {2, 4, 3});
+  Add("blk.0.attn_v_b.weight", {2, 5, 4});
+  ModelConfig config = Config();
+  config.latent = {.kv_rank = 4, .nope_dim = 3, .rope_dim = 2, .value_dim = 5};
+  ASSERT_TRUE(SplitFusedTensors(config, tensors_));
+  Expect("blk.0.attn_k_b.weight", {8, 3}, 0);
+  Expect("blk.0.attn_v_b.weight", {10, 4}, 0);
+}
+
 TEST_F(FusedTensors, GateAndUp) {
   Add("blk.0.ffn_gate_up.weight", {6, 4});
   Add("blk.1.ffn_up.weight", {6, 4});

@@ -325,6 +325,86 @@ TEST(GgufModel, RefusesOfRelativesWhatItDoesNotCompute) {
   expect(gemma, "gemma3.attn_logit_softcapping = 50 is not supported");
 }
 
+/// DeepSeek's keys, as an old converter wrote them.
+Model OldDeepseek() {
+  Model model;
+  model.Set("general.architecture", std::string("deepseek2"));
+  for (const auto& [key, value] :
+       std::initializer_list<std::pair<const char*, std::uint32_t>>{{"block_count", 1},
+                                                                    {"context_length", 64},
+                                                                    {"embedding_length", 32},
+                                                                    {"feed_forward_length", 32},
+                                                                    {"attention.head_count", 4},
+                                                                    {"attention.head_count_kv", 4},
+                                                                    {"attention.kv_lora_rank", 512},
+                                                                    {"attention.key_length", 192},
+                                                                    {"attention.value_length", 128},
+                                                                    {"rope.dimension_count", 64},
+                                                                    {"expert_count", 256},
+                                                                    {"expert_used_count", 8},
+                                                                    {"expert_shared_count", 2},
+                                                                    {"expert_feed_forward_length", 24}}) {
+    model.Set(fmt::format("deepseek2.{}", key), value);
+  }
+  model.Set("deepseek2.attention.layer_norm_rms_epsilon", 1e-6F);
+  return model;
+}
+
+TEST(GgufModel, ReadsLatentAttentionUnderOldAndNewKeys) {
+  Model old = OldDeepseek();
+  for (const bool renewed : {false, true}) {
+    if (renewed) {
+      old.Set("deepseek2.attention.head_count_kv", 1U)
+          .Set("deepseek2.attention.key_length", 576U)
+          .Set("deepseek2.attention.value_length", 512U)
+          .Set("deepseek2.attention.key_length_mla", 192U)
+          .Set("deepseek2.attention.value_length_mla", 128U);
+    }
+    const ModelConfig& config = old.config();
+    ASSERT_TRUE(config.latent);
+    EXPECT_EQ(config.head_dim, 192);
+    EXPECT_EQ(config.latent->q_rank, 0);
+    EXPECT_EQ(config.latent->kv_rank, 512);
+    EXPECT_EQ(config.latent->nope_dim, 128);
+    EXPECT_EQ(config.latent->rope_dim, 64);
+    EXPECT_EQ(config.latent->value_dim, 128);
+  }
+}
+
+TEST(GgufModel, AssumesWhatOldDeepseekFilesLeaveOut) {
+  const ExpertsConfig v3 = *OldDeepseek().config().experts;
+  EXPECT_EQ(v3.scoring, ExpertsConfig::Scoring::kSoftmax);
+  EXPECT_EQ(v3.groups, 8);
+  EXPECT_EQ(v3.groups_used, 4);
+  EXPECT_EQ(v3.shared_ffn, 48);
+  EXPECT_EQ(v3.scale, 1);
+  const ExpertsConfig k2 = *OldDeepseek().Set("deepseek2.expert_count", 384U).config().experts;
+  EXPECT_EQ(k2.groups, 1);
+  const ExpertsConfig sigmoid = *OldDeepseek().Set("deepseek2.expert_gating_func", 2U).config().experts;
+  EXPECT_EQ(sigmoid.scoring, ExpertsConfig::Scoring::kSigmoid);
+  EXPECT_TRUE(sigmoid.group_by_two);
+}
+
+TEST(GgufModel, DeepseeksYarnIsOnTheScores) {
+  Model model = OldDeepseek();
+  model.Set("deepseek2.rope.scaling.type", std::string("yarn"))
+      .Set("deepseek2.rope.scaling.factor", 40.0F)
+      .Set("deepseek2.rope.scaling.yarn_log_multiplier", 0.0707F);
+  EXPECT_NEAR(model.config().rope_scaling.mscale_all_dim, 0.707, 1e-6);
+  EXPECT_DOUBLE_EQ(model.config().rope_scaling.attention_factor, 1);
+}
+
+TEST(GgufModel, NamesWhatNoDeepseekHas) {
+  EXPECT_NE(
+      OldDeepseek().Set("deepseek2.expert_gating_func", 4U).error().find("expert_gating_func = 4 is not supported"),
+      std::string::npos);
+  EXPECT_NE(
+      OldDeepseek().Set("deepseek2.expert_used_count", 200U).error().find("is 200 of 256 experts in 4 of 8 groups"),
+      std::string::npos);
+  EXPECT_NE(OldDeepseek().Set("deepseek2.rope.dimension_count", 192U).error().find("rope.dimension_count"),
+            std::string::npos);
+}
+
 TEST(GgufModel, ATurnEndsAtTheFilesEosAndAtTheUsualControlTokens) {
   Model model;
   model.Set("tokenizer.ggml.eos_token_id", 2U)

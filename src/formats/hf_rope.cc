@@ -122,6 +122,7 @@ class RopeReader {
     STRATA_TRY(const auto attention, rope_.Number("attention_factor"));
     STRATA_TRY(const auto mscale, rope_.Number("mscale"));
     STRATA_TRY(const auto mscale_all, rope_.Number("mscale_all_dim"));
+    scaling_.mscale_all_dim = mscale_all.value_or(0);
     if (attention) {
       scaling_.attention_factor = *attention;
     } else if (mscale.value_or(0) != 0 && mscale_all.value_or(0) != 0) {

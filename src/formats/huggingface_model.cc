@@ -37,9 +37,7 @@ class HuggingFaceModel : public ModelFile {
   const ModelConfig& config() const override { return config_; }
   const GenerationDefaults& generation_defaults() const override { return defaults_; }
   const std::vector<ModelTensor>& tensors() const override { return tensors_; }
-  std::string StoredName(std::string_view canonical) const override {
-    return HfNames(*family_, config_.layers).Stored(canonical);
-  }
+  std::string StoredName(std::string_view canonical) const override { return Names().Stored(canonical); }
   void DoneWith(const TensorView& tensor) const override {
     if (tensor.source == nullptr) return DropPages(tensor.data);
     tensor.source->DoneWith(tensor.first_row, tensor.shape.rows());
@@ -86,8 +84,10 @@ class HuggingFaceModel : public ModelFile {
     return {};
   }
 
+  HfNames Names() const { return {*family_, config_.layers + config_.nextn_layers}; }
+
   Status CollectTensors() {
-    const HfNames names(*family_, config_.layers);
+    const HfNames names = Names();
     std::optional<HfQuantReader> quantized;
     if (quantization_) quantized.emplace(*quantization_, weights_);
     for (const SafetensorsFile& file : weights_.files()) {

@@ -216,6 +216,92 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{{"eos_token_id", {1, "2"}}}, "/eos_token_id: must be an integer or a list"},
         Refusal{{{"tie_word_embeddings", 1}}, "/tie_word_embeddings: must be true or false"}));
 
+/// A DeepSeek V3 of one layer, with a patch.
+json Deepseek(const json& patch = json::object()) {
+  json config = With({{"model_type", "deepseek_v3"}, {"architectures", {"DeepseekV3ForCausalLM"}}});
+  config.merge_patch(patch);
+  return config;
+}
+
+TEST(HuggingFaceConfig, ReadsLatentAttention) {
+  const auto config =
+      Parse(Deepseek({{"q_lora_rank", 24},
+                      {"kv_lora_rank", 32},
+                      {"qk_nope_head_dim", 12},
+                      {"qk_rope_head_dim", 6},
+                      {"v_head_dim", 10},
+                      {"rope_scaling", {{"type", "yarn"}, {"factor", 40}, {"mscale", 1.0}, {"mscale_all_dim", 1.0}}}}));
+  ASSERT_TRUE(config) << config.error().ToString();
+  EXPECT_EQ(config->architecture, "deepseek2");
+  ASSERT_TRUE(config->latent);
+  EXPECT_EQ(config->latent->q_rank, 24);
+  EXPECT_EQ(config->latent->kv_rank, 32);
+  EXPECT_EQ(config->latent->nope_dim, 12);
+  EXPECT_EQ(config->latent->rope_dim, 6);
+  EXPECT_EQ(config->latent->value_dim, 10);
+  EXPECT_EQ(config->head_dim, 18);
+  EXPECT_EQ(config->rotary_dim, 6);
+  EXPECT_EQ(config->rope_layout, RopeLayout::kInterleaved);
+  EXPECT_EQ(config->rope_scaling.attention_factor, 1);
+  EXPECT_EQ(config->rope_scaling.mscale_all_dim, 1);
+}
+
+TEST(HuggingFaceConfig, AssumesWhatDeepseeksConfigClassesAssume) {
+  const auto config = Parse(Deepseek());
+  ASSERT_TRUE(config) << config.error().ToString();
+  const ExpertsConfig v3 = *config->experts;
+  EXPECT_EQ(v3.count, 256);
+  EXPECT_EQ(v3.used, 8);
+  EXPECT_EQ(v3.leading_dense, 3);
+  EXPECT_EQ(v3.groups, 8);
+  EXPECT_EQ(v3.groups_used, 4);
+  EXPECT_EQ(v3.shared_ffn, 2048);
+  EXPECT_EQ(v3.scale, 2.5);
+  EXPECT_TRUE(v3.normalize);
+  EXPECT_TRUE(v3.group_by_two);
+  EXPECT_EQ(v3.scoring, ExpertsConfig::Scoring::kSigmoid);
+  EXPECT_EQ(config->latent->q_rank, 1536);
+  json lite = Deepseek({{"model_type", "deepseek_v2"},
+                        {"architectures", {"DeepseekV2ForCausalLM"}},
+                        {"num_experts_per_tok", 6},
+                        {"n_group", 8}});
+  lite["q_lora_rank"] = nullptr;  // null, not absent
+  const auto v2 = Parse(lite);
+  ASSERT_TRUE(v2) << v2.error().ToString();
+  EXPECT_EQ(v2->latent->q_rank, 0);
+  EXPECT_EQ(v2->experts->groups, 1) << "topk_method is greedy: no groups";
+  EXPECT_EQ(v2->experts->scoring, ExpertsConfig::Scoring::kSoftmax);
+  EXPECT_FALSE(v2->experts->normalize);
+  EXPECT_EQ(v2->experts->scale, 1);
+}
+
+class RefusedDeepseek : public testing::TestWithParam<Refusal> {};
+
+TEST_P(RefusedDeepseek, IsNamed) {
+  const std::string error = ErrorOf(Deepseek(GetParam().patch));
+  EXPECT_TRUE(error.starts_with("config.json: /")) << error;
+  EXPECT_NE(error.find(GetParam().error), std::string::npos) << error;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    HuggingFaceConfig, RefusedDeepseek,
+    testing::Values(Refusal{{{"scoring_func", "softmax"}},
+                            "/scoring_func: softmax is not supported (supported: sigmoid)"},
+                    Refusal{{{"topk_method", "greedy"}}, "/topk_method: greedy is not supported (supported: noaux_tc)"},
+                    Refusal{{{"moe_layer_freq", 2}}, "/moe_layer_freq: 2 is not supported"},
+                    Refusal{{{"qk_rope_head_dim", 7}}, "/qk_rope_head_dim: 7 is not even"},
+                    Refusal{{{"kv_lora_rank", 0}}, "/kv_lora_rank: is 0"},
+                    Refusal{{{"n_group", 7}}, "/topk_group: 4 of 7 groups of 256 experts"},
+                    Refusal{{{"topk_group", 9}}, "/topk_group: 9 of 8 groups of 256 experts"},
+                    Refusal{{{"num_experts_per_tok", 200}}, "/num_experts_per_tok: 200 of 128 experts"},
+                    Refusal{{{"model_type", "deepseek_v2"},
+                             {"architectures", {"DeepseekV2ForCausalLM"}},
+                             {"num_experts_per_tok", 6},
+                             {"norm_topk_prob", true}},
+                            "/norm_topk_prob: is not supported"},
+                    Refusal{{{"model_type", "deepseek_v2"}, {"architectures", {"DeepseekV2ForCausalLM"}}},
+                            "/num_experts_per_tok: is 0"}));
+
 TEST(HuggingFaceConfig, NeutralValuesOfOtherFeaturesDoNoHarm) {
   EXPECT_EQ(ErrorOf(With({{"logits_scaling", 1.0},
                           {"num_local_experts", 0},

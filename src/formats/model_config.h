@@ -35,7 +35,8 @@ struct RopeScaling {
   double attention_factor = 1;              ///< yarn, longrope: multiplies cos and sin
   double beta_fast = 32;                    ///< yarn
   double beta_slow = 1;                     ///< yarn
-  bool truncate = true;                     ///< yarn: the ends of its ramp are whole dimensions
+  double mscale_all_dim = 0;  ///< yarn of latent attention: YarnAttentionFactor with it, squared, is on the scores
+  bool truncate = true;       ///< yarn: the ends of its ramp are whole dimensions
   /// Divisors of the inverse frequencies, [rotary_dim/2]: GGUF's rope_freqs.weight, which already contain llama3's rule
   /// (kind is kNone then), or longrope's short factors; empty when there are none.
   std::vector<float> frequency_divisors;
@@ -126,6 +127,8 @@ struct ModelConfig {
   bool mlp_bias = false;
   std::optional<ExpertsConfig> experts;
   std::optional<LatentConfig> latent;
+  std::int64_t nextn_layers =
+      0;  ///< behind the last layer: modules that predict the token after the next (DeepSeek V3)
   std::vector<std::int32_t> eos_token_ids;  ///< any of them ends the answer
   std::optional<std::int32_t> bos_token_id;
   std::optional<std::int32_t> pad_token_id;

@@ -22,10 +22,14 @@ std::string_view ToString(Op op) {
       return "rope";
     case Op::kAttention:
       return "attention";
+    case Op::kLatentAttention:
+      return "latent_attention";
     case Op::kMap:
       return "map";
     case Op::kSlice:
       return "slice";
+    case Op::kConcat:
+      return "concat";
     case Op::kGatherRows:
       return "gather_rows";
     case Op::kArgmax:

@@ -39,8 +39,8 @@ struct Type {
 };
 
 enum class Op : std::uint8_t {
-  kInput,      ///< {name}: tokens i32[T], positions i32[T], logit_rows i32[R]
-  kWeight,     ///< {name}: a tensor of the model file, [n, k] or [n]
+  kInput,   ///< {name}: tokens i32[T], positions i32[T], logit_rows i32[R]; hidden f32[T, h], which another graph gave
+  kWeight,  ///< {name}: a tensor of the model file, [n, k] or [n]
   kConstant,   ///< {name, values}: f32[n] made by the model builder (rope frequencies)
   kEmbed,      ///< tokens, table[v, h] -> f32[T, h]
   kRmsNorm,    ///< x, weight[h] {eps, offset?, group?}: x * rsqrt(mean(x^2) + eps) * (weight + offset). With `group`
@@ -52,17 +52,24 @@ enum class Op : std::uint8_t {
                ///< writes k, v to the paged cache of `layer`, attends causally -> f32[T, heads*head_dim]. A query sees
                ///< the last `window` tokens, its own included, and those of its own `chunk` of positions; a score s
                ///< becomes softcap * tanh(s / softcap); a head's sink joins its softmax's denominator as one more score
-  kMap,        ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
-  kSlice,      ///< x {offset, length}: columns
-  kGatherRows,  ///< x[T, h], rows[R] -> [R, h]
-  kArgmax,      ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
-  kRoute,       ///< logits[T, E] (, correction[E]) {top_k, scoring="softmax"|"sigmoid"|"softmax_of_chosen", groups,
-                ///< groups_used, group_by_two, normalize, scale} -> f32[T, E]: the weights of the top_k experts that a
-                ///< row goes to, 0 for the others. The correction is added to the scores for the choice alone
-  kExperts,     ///< x[T, h], weights[T, E] (a route's), gate[E, f, h], up[E, f, h], down[E, h, f] (, their biases
-                ///< [E, f], [E, f], [E, h]) {top_k, expr, weigh_input} -> f32[T, h]: the sum over a row's experts of
-                ///< weight * down(expr(a0 = gate(x), a1 = up(x))); with weigh_input weight * x is what goes in. A stack
-                ///< is a weight "PART.weight" or "PART.bias" that stands for its experts' tensors PART.E.weight
+  kLatentAttention,  ///< q[T, heads*(nope_dim+rope_dim)], latent[T, kv_rank], key[T, rope_dim], weights, positions,
+                     ///< inv_freq[rope_dim/2] {layer, heads, nope_dim, rope_dim, value_dim, kv_rank, scale, layout,
+                     ///< rope_scale}: rotates the last rope_dim of each head of q and key, writes [latent | key] to the
+                     ///< paged cache of `layer`, attends causally with the keys and values that the weights make of the
+                     ///< latents -> f32[T, heads*value_dim]. weights: kv_b[heads*(nope_dim+value_dim), kv_rank], or
+                     ///< k_b[heads*kv_rank, nope_dim] and v_b[heads*value_dim, kv_rank] (DeepSeek-V2, 2405.04434)
+  kMap,              ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
+  kSlice,            ///< x {offset, length}: columns
+  kConcat,           ///< x[T, n], y[T, m], ... -> f32[T, n + m + ...]
+  kGatherRows,       ///< x[T, h], rows[R] -> [R, h]
+  kArgmax,           ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
+  kRoute,    ///< logits[T, E] (, correction[E]) {top_k, scoring="softmax"|"sigmoid"|"softmax_of_chosen", groups,
+             ///< groups_used, group_by_two, normalize, scale} -> f32[T, E]: the weights of the top_k experts that a
+             ///< row goes to, 0 for the others. The correction is added to the scores for the choice alone
+  kExperts,  ///< x[T, h], weights[T, E] (a route's), gate[E, f, h], up[E, f, h], down[E, h, f] (, their biases
+             ///< [E, f], [E, f], [E, h]) {top_k, expr, weigh_input} -> f32[T, h]: the sum over a row's experts of
+             ///< weight * down(expr(a0 = gate(x), a1 = up(x))); with weigh_input weight * x is what goes in. A stack
+             ///< is a weight "PART.weight" or "PART.bias" that stands for its experts' tensors PART.E.weight
   // Made by passes:
   kFusedLinear,     ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,
                     ///< combine="concat"|"map", expr?, argmax?}: see passes.h

@@ -140,6 +140,24 @@ INSTANTIATE_TEST_SUITE_P(
                   "multiple"},
         std::pair{"%y = attention %x, %x, %x {layer=0, heads=4, kv_heads=2, head_dim=1, scale=1.0} : f32[T, 4]",
                   "do not fit"},
+        std::pair{"%y = latent_attention %x, %x, %x, %w, %t, %c {layer=0, heads=1, nope_dim=2, rope_dim=2, "
+                  "value_dim=4, kv_rank=4, scale=1.0, layout=\"halves\", "
+                  "rope_scale=1.0} : f32[T, 4]",
+                  "wants q[T"},
+        std::pair{"%y = latent_attention %x, %x, %x, %w, %t, %c {layer=0, heads=1, nope_dim=2, rope_dim=3, "
+                  "value_dim=4, kv_rank=4, scale=1.0, layout=\"halves\", "
+                  "rope_scale=1.0} : f32[T, 4]",
+                  "rope_dim even"},
+        std::pair{"%k = slice %x {offset=0, length=2} : f32[T, 2]\n"
+                  "%y = latent_attention %x, %x, %k, %e, %t, %c {layer=0, heads=1, nope_dim=2, rope_dim=2, "
+                  "value_dim=4, kv_rank=4, scale=1.0, layout=\"halves\", "
+                  "rope_scale=1.0} : f32[T, 4]",
+                  "its weights are neither"},
+        std::pair{"%k = slice %x {offset=0, length=2} : f32[T, 2]\n"
+                  "%y = latent_attention %x, %x, %k, %w, %t, %n {layer=0, heads=1, nope_dim=2, rope_dim=2, "
+                  "value_dim=4, kv_rank=4, scale=1.0, layout=\"halves\", "
+                  "rope_scale=1.0} : f32[T, 4]",
+                  "inv_freq is"},
         std::pair{
             "%y = attention %x, %x, %x {layer=0, heads=2, kv_heads=2, head_dim=2, scale=1.0, window=0} : f32[T, 4]",
             "window must be at least 1"},
@@ -174,6 +192,8 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair{"%y = fused_linear %x, %w, %n {weights=1, biases=0, combine=\"concat\"} : f32[T, 6]", "extra"},
         std::pair{"%y = weight {name=\"y\"} : f32[0]", "dimension 0"},
         std::pair{"%y = input {name=\"y\"} : f32[T]", "inputs are i32"},
+        std::pair{"%y = concat %x, %t : f32[T, 5]", "of the result's rows"},
+        std::pair{"%y = concat %x, %x : f32[T, 7]", "do not add up"},
         std::pair{"%y = constant {name=\"y\", values=[1.0]} : f32[2]", "fit the values"}));
 
 TEST(Verify, RefusesAGraphWithoutResults) {

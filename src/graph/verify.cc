@@ -34,8 +34,20 @@ const OpRule& RuleOf(Op op) {
       4,
       {{"layer", kInt}, {"heads", kInt}, {"kv_heads", kInt}, {"head_dim", kInt}, {"scale", kFloat}},
       {{"window", kInt}, {"chunk", kInt}, {"softcap", kFloat}}};
+  static const OpRule latent_attention{6,
+                                       7,
+                                       {{"layer", kInt},
+                                        {"heads", kInt},
+                                        {"nope_dim", kInt},
+                                        {"rope_dim", kInt},
+                                        {"value_dim", kInt},
+                                        {"kv_rank", kInt},
+                                        {"scale", kFloat},
+                                        {"layout", kString},
+                                        {"rope_scale", kFloat}}};
   static const OpRule map{1, -1, {{"expr", kString}}};
   static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
+  static const OpRule concat{2, -1, {}};
   static const OpRule gather{2, 2, {}};
   static const OpRule argmax{1, 1, {}};
   static const OpRule route{1,
@@ -78,10 +90,14 @@ const OpRule& RuleOf(Op op) {
       return rope;
     case Op::kAttention:
       return attention;
+    case Op::kLatentAttention:
+      return latent_attention;
     case Op::kMap:
       return map;
     case Op::kSlice:
       return slice;
+    case Op::kConcat:
+      return concat;
     case Op::kGatherRows:
       return gather;
     case Op::kArgmax:
@@ -168,7 +184,7 @@ class Verifier {
   Status CheckTypes(const Node& node) const {
     switch (node.op) {
       case Op::kInput:
-        return Expect(node, node.type.dtype == DType::kI32, "inputs are i32");
+        return Expect(node, node.type.dtype == DType::kI32 || IsActivation(node.type), "inputs are i32 or f32[T, h]");
       case Op::kWeight:
         return Expect(node, node.type.dims.size() <= 3, "weights have one or two dimensions, stacks of them one more");
       case Op::kConstant:
@@ -199,6 +215,8 @@ class Verifier {
       case Op::kAttention:
         STRATA_CHECK(CheckScores(node, node.inputs.size() == 4 ? node.inputs[3] : -1));
         return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
+      case Op::kLatentAttention:
+        return CheckLatentAttention(node);
       case Op::kMap:
         return CheckMap(node);
       case Op::kSlice:
@@ -206,6 +224,8 @@ class Verifier {
                       IntAttribute(node, "offset") >= 0 && IntAttribute(node, "length") == Cols(node.type) &&
                           IntAttribute(node, "offset") + IntAttribute(node, "length") <= Cols(In(node, 0)),
                       "is outside of its input");
+      case Op::kConcat:
+        return CheckConcat(node);
       case Op::kGatherRows:
         return Expect(node,
                       IsActivation(node.type) && IsActivation(In(node, 0)) && In(node, 1).dims.size() == 1 &&
@@ -243,6 +263,38 @@ class Verifier {
         Expect(node, heads > 0 && kv_heads > 0 && heads % kv_heads == 0, "heads must be a multiple of kv_heads"));
     return Expect(node, q == heads * head_dim && k == kv_heads * head_dim && v == k && Cols(node.type) == q,
                   "q, k, v do not fit heads * head_dim");
+  }
+
+  Status CheckConcat(const Node& node) const {
+    std::int64_t columns = 0;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      STRATA_CHECK(Expect(node, IsActivation(In(node, i)) && In(node, i).dims[0] == node.type.dims[0],
+                          "takes f32[rows, n] of the result's rows"));
+      columns += Cols(In(node, i));
+    }
+    return Expect(node, IsActivation(node.type) && Cols(node.type) == columns, "the columns do not add up");
+  }
+
+  Status CheckLatentAttention(const Node& node) const {
+    const std::int64_t heads = IntAttribute(node, "heads");
+    const std::int64_t nope = IntAttribute(node, "nope_dim"), rope = IntAttribute(node, "rope_dim");
+    const std::int64_t value = IntAttribute(node, "value_dim"), rank = IntAttribute(node, "kv_rank");
+    STRATA_CHECK(Expect(node, heads > 0 && nope > 0 && rope > 0 && rope % 2 == 0 && value > 0 && rank > 0,
+                        "its dimensions must be positive, rope_dim even"));
+    STRATA_CHECK(Expect(node,
+                        IsActivation(node.type) && Cols(In(node, 0)) == heads * (nope + rope) &&
+                            Cols(In(node, 1)) == rank && Cols(In(node, 2)) == rope && Cols(node.type) == heads * value,
+                        "wants q[T, heads * (nope_dim + rope_dim)], latent[T, kv_rank], key[T, rope_dim] -> "
+                        "f32[T, heads * value_dim]"));
+    const auto is_matrix = [&](std::size_t input, std::int64_t rows, std::int64_t cols) {
+      return In(node, input).dims == std::vector<Dim>{{rows, 0}, {cols, 0}};
+    };
+    STRATA_CHECK(Expect(node,
+                        node.inputs.size() == 6 ? is_matrix(3, heads * (nope + value), rank)
+                                                : is_matrix(3, heads * rank, nope) && is_matrix(4, heads * value, rank),
+                        "its weights are neither kv_b[heads * (nope_dim + value_dim), kv_rank] nor k_b[heads * "
+                        "kv_rank, nope_dim] and v_b[heads * value_dim, kv_rank]"));
+    return Expect(node, IsVector(In(node, node.inputs.size() - 1), rope / 2), "inv_freq is [rope_dim / 2]");
   }
 
   Status CheckRmsNorm(const Node& node) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/kernels.h"
+#include "kernels/latent_attention.h"
 
 namespace strata::kernels {
 
@@ -14,11 +15,19 @@ std::span<const LinearKernel> FloatLinears();
 extern const AttentionKernel kAttentionAvx512Bf16;
 extern const AttentionKernel kAttentionAvx512;
 extern const AttentionKernel kAttentionAvx2;
+extern const LatentKernel kLatentAvx512;
+extern const LatentKernel kLatentAvx2;
 extern const RowKernels kRowsAvx512;
 extern const RowKernels kRowsAvx2;
 
 /// The vector attention kernels keep a head's rotary angles on the stack.
 inline constexpr std::int64_t kMaxHeadDim = 512;
+
+/// The vector kernels of latent attention keep their lanes' queries and outputs on the stack.
+inline constexpr std::int64_t kMaxLatentWidth = 1024;
+
+std::string RefusesLatentAvx512(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu);
+std::string RefusesLatentAvx2(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu);
 
 std::string RefusesAttentionAvx512Bf16(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                        const CpuFeatures& cpu);
@@ -28,6 +37,7 @@ std::string RefusesAttentionAvx2(std::int64_t heads, std::int64_t kv_heads, std:
                                  const CpuFeatures& cpu);
 #endif
 extern const AttentionKernel kAttentionRef;
+extern const LatentKernel kLatentRef;
 extern const RowKernels kRowsRef;
 
 /// Of RowKernels::softmax: it computes powers of two, none under the least normal number.

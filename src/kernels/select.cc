@@ -79,6 +79,23 @@ const AttentionKernel* SelectAttention(std::int64_t heads, std::int64_t kv_heads
   });
 }
 
+std::span<const LatentKernel* const> LatentKernels() {
+  static constexpr auto kList = std::to_array<const LatentKernel*>({
+#if defined(STRATA_KERNELS_X86)
+      &kLatentAvx512,
+      &kLatentAvx2,
+#endif
+      &kLatentRef,
+  });
+  return kList;
+}
+
+const LatentKernel* SelectLatentAttention(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu,
+                                          std::vector<Choice>* log) {
+  return SelectFirst<LatentKernel>(LatentKernels(), log,
+                                   [&](const LatentKernel& kernel) { return kernel.refuses(kv_rank, rope_dim, cpu); });
+}
+
 const RowKernels& SelectRowKernels(const CpuFeatures& cpu, std::vector<Choice>* log) {
   struct Candidate {
     const RowKernels* kernels;

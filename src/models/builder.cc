@@ -138,11 +138,11 @@ Result<ValueId> Builder::Embed() {
   return Map(fmt::format("a0 * {}", config_.embedding_scale), {x}, "embed_scaled");
 }
 
-Result<Graph> Builder::Finish(ValueId x) {
+Status Builder::AddResults(ValueId x, const std::string& norm) {
   Type rows = Activation(config_.hidden);
   rows.dims.front() = kLogitRows;
   x = graph_.Add(Op::kGatherRows, {x, logit_rows_}, {}, rows, "last");
-  STRATA_TRY(x, Norm("output_norm", x, "last_norm"));
+  STRATA_TRY(x, Norm(norm, x, "last_norm"));
   const std::string head = config_.tied_embeddings ? "token_embd" : "output";
   STRATA_TRY(ValueId logits, Linear(head, x, config_.vocab, Bias::kNone, "logits"));
   if (config_.logit_scale != 1) logits = Map(fmt::format("a0 * {}", config_.logit_scale), {logits}, "logits_scaled");
@@ -152,7 +152,21 @@ Result<Graph> Builder::Finish(ValueId x) {
   }
   const ValueId likeliest = graph_.Add(Op::kArgmax, {logits}, {}, {DType::kI32, {kLogitRows}}, "likeliest");
   graph_.results = {logits, likeliest};
+  return {};
+}
+
+Result<Graph> Builder::Finish(ValueId x) {
+  STRATA_CHECK(AddResults(x, "output_norm"));
   STRATA_CHECK(CheckAllRead());
+  return std::move(graph_);
+}
+
+ValueId Builder::Hidden() {
+  return graph_.Add(Op::kInput, {}, {{"name", std::string("hidden")}}, Activation(config_.hidden), "hidden");
+}
+
+Result<Graph> Builder::FinishDraft(ValueId x, const std::string& norm) {
+  STRATA_CHECK(AddResults(x, norm));
   return std::move(graph_);
 }
 

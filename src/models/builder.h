@@ -82,9 +82,15 @@ class Builder {
   /// that nothing reads: without it the model would compute something else than was trained.
   Result<graph::Graph> Finish(ValueId x);
 
+  /// Of a graph that goes on from another's: what its last layer gave, f32[T, hidden].
+  ValueId Hidden();
+  /// As Finish, by another norm; the file has more than such a graph reads.
+  Result<graph::Graph> FinishDraft(ValueId x, const std::string& norm);
+
   std::unexpected<Error> Unsupported(std::string_view what) const;
 
  private:
+  Status AddResults(ValueId x, const std::string& norm);
   Status CheckAllRead() const;
 
   const ModelFile& model_;
@@ -102,6 +108,7 @@ class Layer {
   Builder& builder() { return builder_; }
   const ModelConfig& config() const { return builder_.config(); }
   std::int64_t index() const { return index_; }
+  const RopeConstant& rope() const { return rope_; }
   std::string Tensor(std::string_view part) const { return fmt::format("blk.{}.{}", index_, part); }
   std::string Name(std::string_view value) const { return fmt::format("l{}_{}", index_, value); }
   bool Has(std::string_view part) const { return builder_.Has(Tensor(part)); }

@@ -4,11 +4,12 @@
 #include <cstdlib>
 #include <new>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "models/tiny_model.h"
+#include "models/tiny_deepseek.h"
 #include "runtime/model_runner.h"
 
 namespace {
@@ -42,6 +43,7 @@ class Sequences {
   Sequences(ModelRunner& runner, std::size_t count, std::int64_t context) : runner_(runner), sequences_(count) {
     for (auto& sequence : sequences_) EXPECT_TRUE(runner.kv().Allocate(KvPool::BlocksFor(context), sequence.table));
     slices_.reserve(count);
+    drafts_.reserve(count);
   }
   ~Sequences() {
     for (auto& sequence : sequences_) runner_.kv().Release(sequence.table);
@@ -54,10 +56,15 @@ class Sequences {
     slices_.clear();
     for (auto& [table, length] : sequences_) {
       const auto tokens = std::span(kTokens).first(&table == &sequences_.back().table ? chunk : 1);
-      slices_.push_back({tokens, length, table, WantLogits::kLast, result});
+      const Phase phase = tokens.size() > 1 ? Phase::kPrefill : Phase::kDecode;
+      slices_.push_back({tokens, length, table, WantLogits::kLast, result, phase, 1 << 20});
       length += static_cast<std::int64_t>(tokens.size());
     }
     EXPECT_TRUE(runner_.Run(slices_));
+    if (!runner_.has_draft_module()) return;
+    drafts_.clear();
+    for (std::size_t i = 0; i < slices_.size(); ++i) drafts_.push_back({i, slices_[i].tokens, slices_[i].block_table});
+    EXPECT_TRUE(runner_.Draft(drafts_));
   }
 
  private:
@@ -69,21 +76,28 @@ class Sequences {
   ModelRunner& runner_;
   std::vector<Grown> sequences_;
   std::vector<SequenceSlice> slices_;
+  std::vector<DraftSlice> drafts_;
 };
 
-struct Load {
-  int chunk;
-  bool experts;
-};
-class SteadyState : public testing::TestWithParam<Load> {};
+std::shared_ptr<const ModelFile> Llama() {
+  return std::make_shared<TinyModel>(TinyModel::Options{.dtype = DType::kQ4_0});
+}
+std::shared_ptr<const ModelFile> Mixture() {
+  return std::make_shared<TinyModel>(
+      TinyModel::Options{.dtype = DType::kQ4_0, .experts = ExpertsConfig{.count = 8, .used = 2, .ffn = 32}});
+}
+std::shared_ptr<const ModelFile> Deepseek() {
+  return std::make_shared<TinyDeepseek>(TinyDeepseek::Shape{.module = TinyDeepseek::Module::kRandom});
+}
+
+using MakeModel = std::shared_ptr<const ModelFile> (*)();
+class SteadyState : public testing::TestWithParam<std::tuple<MakeModel, int>> {};
 
 TEST_P(SteadyState, AStepTakesNoMemory) {
   constexpr int kWarmUp = 2, kSteps = 20;
-  const auto chunk = static_cast<std::size_t>(GetParam().chunk);
-  TinyModel::Options options{.dtype = DType::kQ4_0};
-  if (GetParam().experts) options.experts = ExpertsConfig{.count = 8, .used = 2, .ffn = 32};
-  auto runner = ModelRunner::Load(std::make_shared<TinyModel>(options),
-                                  {.threads = 2, .max_sequences = 8, .max_step_tokens = 32});
+  const auto [make, rows] = GetParam();
+  const auto chunk = static_cast<std::size_t>(rows);
+  auto runner = ModelRunner::Load(make(), {.threads = 2, .max_sequences = 8, .max_step_tokens = 32});
   ASSERT_TRUE(runner) << runner.error().ToString();
   Sequences sequences(**runner, 8, static_cast<std::int64_t>(2 * (kWarmUp + kSteps) * chunk));
   for (const RowResult result : {RowResult::kArgmax, RowResult::kLogits}) {
@@ -95,8 +109,8 @@ TEST_P(SteadyState, AStepTakesNoMemory) {
   EXPECT_GT(allocations, 0) << "nothing is counted";
 }
 
-INSTANTIATE_TEST_SUITE_P(Loads, SteadyState,
-                         testing::Values(Load{1, false}, Load{5, false}, Load{1, true}, Load{5, true}));
+INSTANTIATE_TEST_SUITE_P(Chunks, SteadyState,
+                         testing::Combine(testing::Values(Llama, Mixture, Deepseek), testing::Values(1, 5)));
 
 }  // namespace
 }  // namespace strata

@@ -23,6 +23,9 @@ namespace {
 /// what that amounts to in these models is about 1e-5.
 constexpr double kTolerance = 1e-4;
 
+/// So long that its last tokens, which latent attention computes as it does outputs, are none of these.
+constexpr std::int64_t kLongPrompt = 1 << 20;
+
 /// Models with a golden.safetensors: sub-folders, and the GGUF files in them, which hold the same checkpoint.
 std::vector<std::string> ModelsIn(const std::string& root) {
   std::vector<std::string> models;
@@ -39,8 +42,9 @@ std::vector<std::string> ModelsIn(const std::string& root) {
 }
 
 constexpr const char* kCommitted[] = {
-    STRATA_SOURCE_DIR "/tests/golden/tiny_llama", STRATA_SOURCE_DIR "/tests/golden/families",
-    STRATA_SOURCE_DIR "/tests/golden/experts", STRATA_SOURCE_DIR "/tests/golden/quantized"};
+    STRATA_SOURCE_DIR "/tests/golden/tiny_llama", STRATA_SOURCE_DIR "/tests/golden/deepseek",
+    STRATA_SOURCE_DIR "/tests/golden/families", STRATA_SOURCE_DIR "/tests/golden/experts",
+    STRATA_SOURCE_DIR "/tests/golden/quantized"};
 
 std::vector<std::string> Models() {
   std::vector<std::string> models;
@@ -103,13 +107,20 @@ struct Passage {
   Steps steps;
   std::size_t at = 0;
   std::size_t step = 0;
+  Phase phase = Phase::kDecode;
   std::vector<float> logits = {};  ///< of the tokens so far
 
   bool done() const { return at == tokens.size(); }
   /// What the next step computes.
   SequenceSlice Slice() const {
     const std::size_t rows = std::min(steps[std::min(step, steps.size() - 1)], tokens.size() - at);
-    return {tokens.subspan(at, rows), static_cast<std::int64_t>(at), table, WantLogits::kAll};
+    return {tokens.subspan(at, rows),
+            static_cast<std::int64_t>(at),
+            table,
+            WantLogits::kAll,
+            RowResult::kLogits,
+            phase,
+            kLongPrompt};
   }
 };
 
@@ -154,15 +165,17 @@ class Checkpoint : public testing::TestWithParam<std::string> {
     }
   }
 
-  std::vector<float> Alone(const Text& text, Steps steps) {
+  std::vector<float> Alone(const Text& text, Steps steps, Phase phase = Phase::kDecode) {
     std::vector<std::int32_t> table;
     EXPECT_TRUE(runner_->kv().Allocate(KvPool::BlocksFor(static_cast<std::int64_t>(text.tokens.size())), table));
-    Passage passage{text.tokens, table, std::move(steps)};
+    Passage passage{.tokens = text.tokens, .table = table, .steps = std::move(steps), .phase = phase};
     Run({&passage, 1});
     runner_->kv().Release(table);
     return std::move(passage.logits);
   }
-  std::vector<float> Whole(const Text& text) { return Alone(text, {text.tokens.size()}); }
+  std::vector<float> Whole(const Text& text, Phase phase = Phase::kDecode) {
+    return Alone(text, {text.tokens.size()}, phase);
+  }
 
   void ExpectTheReferences(const std::vector<float>& got, const Text& text) const {
     ASSERT_EQ(got.size(), text.logits.size());
@@ -187,6 +200,14 @@ class Checkpoint : public testing::TestWithParam<std::string> {
 
 TEST_P(Checkpoint, GivesTheReferencesLogits) {
   for (const Text& text : texts_) ExpectTheReferences(Whole(text), text);
+}
+
+TEST_P(Checkpoint, GivesTheReferencesLogitsAsAPrompt) {
+  for (const Text& text : texts_) {
+    const std::vector<float> whole = Whole(text, Phase::kPrefill);
+    ExpectTheReferences(whole, text);
+    EXPECT_EQ(Alone(text, {7, 16, 1, 1, 5, 1}, Phase::kPrefill), whole);
+  }
 }
 
 TEST_P(Checkpoint, GivesTheSameBitsInChunksAndTokenByToken) {

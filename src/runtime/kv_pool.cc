@@ -4,15 +4,11 @@
 
 namespace strata {
 
-Result<std::unique_ptr<KvPool>> KvPool::Create(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim,
-                                               DType dtype, std::int64_t blocks) {
+Result<std::unique_ptr<KvPool>> KvPool::Create(const KvShape& shape, std::int64_t blocks) {
   std::unique_ptr<KvPool> pool(new KvPool);
-  const auto block_bytes = static_cast<std::size_t>(kernels::KvLayer::BlockBytes(kv_heads, head_dim, dtype));
-  STRATA_TRY(pool->memory_, MappedMemory::Map(static_cast<std::size_t>(layers * blocks) * block_bytes, "the KV cache"));
-  pool->layers_ = layers;
-  pool->kv_heads_ = kv_heads;
-  pool->head_dim_ = head_dim;
-  pool->dtype_ = dtype;
+  const auto bytes = static_cast<std::size_t>(shape.layers * blocks * shape.BlockBytes());
+  STRATA_TRY(pool->memory_, MappedMemory::Map(bytes, "the KV cache"));
+  pool->shape_ = shape;
   pool->blocks_ = blocks;
   pool->references_.assign(static_cast<std::size_t>(blocks), 0);
   pool->free_.resize(static_cast<std::size_t>(blocks));
@@ -52,8 +48,13 @@ void KvPool::Release(std::span<const std::int32_t> table) {
 }
 
 kernels::KvLayer KvPool::layer(std::int64_t index) const {
-  const std::int64_t bytes = kernels::KvLayer::BlockBytes(kv_heads_, head_dim_, dtype_);
-  return {memory_.data() + index * bytes, kv_heads_, head_dim_, dtype_, layers_ * bytes};
+  assert(shape_.latent_width == 0);
+  return {LayerBase(index), shape_.kv_heads, shape_.head_dim, shape_.dtype, shape_.layers * shape_.BlockBytes()};
+}
+
+kernels::LatentKvLayer KvPool::latent_layer(std::int64_t index) const {
+  assert(shape_.latent_width > 0);
+  return {LayerBase(index), shape_.latent_width, shape_.dtype, shape_.layers * shape_.BlockBytes()};
 }
 
 }  // namespace strata

@@ -10,19 +10,33 @@
 #include "base/mapped_memory.h"
 #include "base/result.h"
 #include "kernels/kernels.h"
+#include "kernels/latent_attention.h"
 
 namespace strata {
+
+/// What each token keeps in each layer: keys and values of KV heads, or one latent row that all heads share.
+struct KvShape {
+  std::int64_t layers = 0;
+  std::int64_t kv_heads = 0, head_dim = 0;
+  std::int64_t latent_width = 0;  ///< kv_rank + rope_dim; 0: keys and values
+  DType dtype = DType::kF32;
+
+  /// Of a block in one layer.
+  std::int64_t BlockBytes() const {
+    return latent_width > 0 ? kernels::LatentKvLayer::BlockBytes(latent_width, dtype)
+                            : kernels::KvLayer::BlockBytes(kv_heads, head_dim, dtype);
+  }
+};
 
 class KvPool {
  public:
   /// Errors: kResourceExhausted naming the bytes when the memory cannot be reserved.
-  static Result<std::unique_ptr<KvPool>> Create(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim,
-                                                DType dtype, std::int64_t blocks);
+  static Result<std::unique_ptr<KvPool>> Create(const KvShape& shape, std::int64_t blocks);
 
   std::int64_t blocks() const { return blocks_; }
   std::int64_t free_blocks() const { return static_cast<std::int64_t>(free_.size()); }
   std::uint64_t bytes() const { return memory_.size(); }
-  DType dtype() const { return dtype_; }
+  const KvShape& shape() const { return shape_; }
 
   /// Appends `count` blocks (each with one reference) to `table`, or none. Errors: kResourceExhausted.
   Status Allocate(std::int64_t count, std::vector<std::int32_t>& table);
@@ -32,14 +46,17 @@ class KvPool {
   void Release(std::span<const std::int32_t> table);
   int references(std::int32_t block) const { return references_[static_cast<std::size_t>(block)]; }
 
-  kernels::KvLayer layer(std::int64_t index) const;
+  kernels::KvLayer layer(std::int64_t index) const;               ///< of a shape with keys and values (assert)
+  kernels::LatentKvLayer latent_layer(std::int64_t index) const;  ///< of one with latent rows (assert)
 
   static std::int64_t BlocksFor(std::int64_t tokens) { return (tokens + kernels::kKvBlock - 1) / kernels::kKvBlock; }
 
  private:
   KvPool() = default;
-  std::int64_t layers_ = 0, kv_heads_ = 0, head_dim_ = 0, blocks_ = 0;
-  DType dtype_ = DType::kF32;
+  std::byte* LayerBase(std::int64_t index) const { return memory_.data() + index * shape_.BlockBytes(); }
+
+  KvShape shape_;
+  std::int64_t blocks_ = 0;
   MappedMemory memory_;  ///< [blocks][layers][BlockBytes]: what a sequence has lies together, on few pages
   std::vector<std::int32_t> free_;
   std::vector<std::int32_t> references_;

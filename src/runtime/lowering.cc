@@ -7,26 +7,55 @@
 
 namespace strata {
 
+namespace {
+
+/// Later than any node.
+constexpr ValueId kNever = std::numeric_limits<ValueId>::max();
+
+}  // namespace
+
 Result<Plan> Lowering::Run() {
   row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
+  STRATA_CHECK(JoinConcats());
   CollectLastUses();
   STRATA_CHECK(PlaceLogits());
   for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
   STRATA_CHECK(PlaceArena());
   STRATA_CHECK(PlaceExpertScratch());
   STRATA_CHECK(PackWeights());
+  STRATA_CHECK(PackHeadLinears());
   STRATA_CHECK(CompileExpressions());
   return std::move(plan_);
 }
 
 bool Lowering::IsComputed(ValueId id) const {
   const Op op = graph_.node(id).op;
-  return op != Op::kInput && op != Op::kWeight && op != Op::kConstant;
+  if (op == Op::kInput) return graph_.node(id).type.dtype == DType::kF32;
+  return op != Op::kWeight && op != Op::kConstant;
+}
+
+Status Lowering::JoinConcats() {
+  const std::vector<int> uses = graph_.UseCounts();
+  for (std::size_t id = 0; id < graph_.nodes.size(); ++id) {
+    const Node& node = graph_.nodes[id];
+    if (node.op != Op::kConcat) continue;
+    std::int64_t column = 0;
+    for (const ValueId input : node.inputs) {
+      if (uses[static_cast<std::size_t>(input)] != 1 || joined_.contains(input) || StorageOf(input) != input) {
+        return Fail(ErrorCode::kUnsupported, "%{}: an input of concat %{} that has other uses or is a slice",
+                    graph_.node(input).name, node.name);
+      }
+      joined_[input] = {static_cast<ValueId>(id), column};
+      column += graph::Columns(graph_.node(input).type);
+    }
+  }
+  return {};
 }
 
 ValueId Lowering::StorageOf(ValueId id) const {
   while (graph_.node(id).op == Op::kSlice) id = graph_.node(id).inputs[0];
-  return id;
+  const auto joined = joined_.find(id);
+  return joined == joined_.end() ? id : joined->second.first;
 }
 
 void Lowering::CollectLastUses() {
@@ -34,6 +63,9 @@ void Lowering::CollectLastUses() {
     for (const ValueId input : graph_.nodes[id].inputs) {
       if (IsComputed(input)) storage_[StorageOf(input)].last_use = static_cast<ValueId>(id);
     }
+  }
+  for (const Node& node : graph_.nodes) {  // read by another plan, after this one
+    if (keep_hidden_ && node.op == Op::kGatherRows) storage_[StorageOf(node.inputs[0])].last_use = kNever;
   }
 }
 
@@ -57,14 +89,27 @@ Status Lowering::PlaceLogits() {
 }
 
 Buffer Lowering::Define(ValueId id) {
-  Storage& storage = storage_[id];
-  storage.stride = Stride(graph::Columns(graph_.node(id).type));
-  storage.offset =
-      layout_.Allocate(static_cast<std::size_t>(storage.stride * options_.max_step_tokens) * sizeof(float));
-  return buffers_[id] = {reinterpret_cast<float*>(storage.offset), storage.stride};
+  const ValueId owner = StorageOf(id);
+  Storage& storage = storage_[owner];
+  if (storage.stride == 0) {
+    storage.stride = Stride(graph::Columns(graph_.node(owner).type));
+    storage.offset =
+        layout_.Allocate(static_cast<std::size_t>(storage.stride * options_.max_step_tokens) * sizeof(float));
+  }
+  const auto joined = joined_.find(id);
+  const std::int64_t column = joined == joined_.end() ? 0 : joined->second.second;
+  return buffers_[id] = {reinterpret_cast<float*>(storage.offset) + column, storage.stride};
+}
+
+Buffer Lowering::Scratch(std::int64_t columns) {
+  const std::int64_t stride = Stride(columns);
+  scratch_.push_back(layout_.Allocate(static_cast<std::size_t>(stride * options_.max_step_tokens) * sizeof(float)));
+  return {reinterpret_cast<float*>(scratch_.back()), stride};
 }
 
 void Lowering::FreeDead(ValueId now) {
+  for (const std::size_t offset : scratch_) layout_.Free(offset);
+  scratch_.clear();
   for (auto& [id, storage] : storage_) {
     if (storage.last_use == now && storage.stride != 0) layout_.Free(storage.offset);
   }
@@ -118,6 +163,7 @@ Status Lowering::LowerNode(ValueId id) {
       operation->cols = graph::Columns(node.type);
       Relocate(buffers_.at(node.inputs[0]), operation->in);
       Relocate(Define(id), operation->out);
+      if (keep_hidden_) Relocate(buffers_.at(node.inputs[0]), plan_.hidden);
       break;
     }
     case Op::kRmsNorm:
@@ -154,6 +200,19 @@ Status Lowering::LowerNode(ValueId id) {
       break;
     case Op::kFusedAttention:
       STRATA_CHECK(LowerAttention(id));
+      break;
+    case Op::kLatentAttention:
+      STRATA_CHECK(LowerLatentAttention(id));
+      break;
+    case Op::kInput: {
+      auto* operation = Add<HiddenOperation>(id);
+      operation->cols = graph::Columns(node.type);
+      Relocate(Define(id), operation->out);
+      plan_.hidden_input = operation;
+      break;
+    }
+    case Op::kConcat:
+      Define(id);
       break;
     case Op::kRoute:
       STRATA_CHECK(LowerRoute(id));
@@ -201,6 +260,14 @@ Status Lowering::PlaceArena() {
     own.push_back(end);
     end += prepared_row_bytes_ * LinearOperation::kOwnRows;
   }
+  std::vector<std::size_t> latent_own;
+  std::size_t latent_bytes = 0;
+  for (const LatentAttentionOperation* operation : latent_)
+    latent_bytes = std::max(latent_bytes, operation->OwnBytes());
+  for (int rank = 0; rank < team_.size(); ++rank) {
+    latent_own.push_back(end);
+    end += latent_bytes;
+  }
   STRATA_TRY(plan_.arena, MappedMemory::Map(end, "the arena"));
   std::byte* base = plan_.arena.data();
   const auto place = [&](Buffer buffer) {
@@ -211,6 +278,9 @@ Status Lowering::PlaceArena() {
   for (LinearOperation* operation : linears_) {
     operation->shared = base + shared;
     for (const std::size_t offset : own) operation->own.push_back(base + offset);
+  }
+  for (LatentAttentionOperation* operation : latent_) {
+    for (const std::size_t offset : latent_own) operation->rank_scratch.push_back(base + offset);
   }
   return {};
 }

@@ -17,6 +17,7 @@
 #include "graph/rewrite.h"
 #include "runtime/arena_layout.h"
 #include "runtime/experts.h"
+#include "runtime/latent_attention.h"
 #include "runtime/plan.h"
 
 namespace strata {
@@ -31,8 +32,8 @@ inline std::int64_t Stride(std::int64_t cols) { return kernels::Panels(cols) * k
 class Lowering {
  public:
   Lowering(const graph::Graph& graph, const ModelFile& model, const RunnerOptions& options, ThreadTeam& team,
-           compiler::MapCompiler& compiler)
-      : graph_(graph), model_(model), options_(options), team_(team), compiler_(compiler) {}
+           compiler::MapCompiler& compiler, bool keep_hidden)
+      : graph_(graph), model_(model), options_(options), team_(team), compiler_(compiler), keep_hidden_(keep_hidden) {}
 
   Result<Plan> Run();
 
@@ -56,7 +57,10 @@ class Lowering {
 
   bool IsComputed(ValueId id) const;
 
-  /// The value whose bytes it has: a slice's are its input's.
+  /// What is concatenated is written side by side.
+  Status JoinConcats();
+
+  /// The value whose bytes it has: a slice's are its input's, what is concatenated has the whole's.
   ValueId StorageOf(ValueId id) const;
 
   void CollectLastUses();
@@ -67,6 +71,9 @@ class Lowering {
 
   /// Reserves the value's bytes; its buffer's data is an offset until PlaceArena.
   Buffer Define(ValueId id);
+
+  /// [T, columns] that the operation at work alone uses, freed with what dies there.
+  Buffer Scratch(std::int64_t columns);
 
   void FreeDead(ValueId now);
 
@@ -120,6 +127,11 @@ class Lowering {
 
   Status LowerAttention(ValueId id);
 
+  Status LowerLatentAttention(ValueId id);
+
+  Status SelectHeadLinears(const Node& node, LatentAttentionOperation& operation);
+
+  Status PackHeadLinears();
   Status LowerRope(ValueId id);
 
   /// Rotation by a constant of frequencies, which the operation keeps.
@@ -139,13 +151,23 @@ class Lowering {
     float** target;
   };
 
+  struct HeadPacking {
+    HeadLinears* linears;
+    std::vector<TensorView> heads;
+    bool transposed;
+    std::size_t offset;
+  };
+
   const graph::Graph& graph_;
   const ModelFile& model_;
   const RunnerOptions& options_;
   ThreadTeam& team_;
   compiler::MapCompiler& compiler_;
+  const bool keep_hidden_;
   Plan plan_;
   const kernels::RowKernels* row_kernels_ = nullptr;
+  std::map<ValueId, std::pair<ValueId, std::int64_t>>
+      joined_;  ///< what is concatenated -> the whole, and its column there
   std::map<ValueId, Storage> storage_;
   std::map<ValueId, Buffer> buffers_;
   std::map<std::pair<ValueId, double>, const std::vector<float>*> vectors_;  ///< by weight and offset
@@ -156,6 +178,9 @@ class Lowering {
   std::vector<LinearOperation*> linears_;
   std::map<ValueId, const RouteOperation*> routes_;
   std::vector<ExpertsOperation*> experts_;
+  std::vector<HeadPacking> head_packings_;
+  std::vector<LatentAttentionOperation*> latent_;
+  std::vector<std::size_t> scratch_;  ///< of the operation at work, in layout_
   std::vector<std::pair<graph::Expression, kernels::MapFn*>> maps_;
   std::size_t packed_bytes_ = 0;
   std::size_t prepared_row_bytes_ = 0;

@@ -9,6 +9,7 @@
 #include "base/thread_team.h"
 #include "compiler/map_compiler.h"
 #include "models/models.h"
+#include "runtime/latent_attention.h"
 #include "runtime/plan.h"
 
 namespace strata {
@@ -31,11 +32,14 @@ class CpuModelRunner : public ModelRunner {
     STRATA_TRY(graph_, graph::RunPasses(built, cost_, &notes_));
     team_ = std::make_unique<ThreadTeam>(options_.threads);
     STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
-    STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_));
+    STRATA_TRY(const std::optional<graph::Graph> draft, models::BuildDraftGraph(*model_));
+    STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_, draft.has_value()));
+    if (draft) STRATA_CHECK(LoadDraft(*draft));
     notes_.insert(notes_.end(), plan_.notes.begin(), plan_.notes.end());
-    STRATA_TRY(kv_,
-               KvPool::Create(config().layers, config().kv_heads, config().head_dim, *options_.kv_dtype, KvBlocks()));
-    const std::int64_t partial_floats = kPartials * config().heads * (config().head_dim + 2);
+    STRATA_TRY(kv_, KvPool::Create(ShapeOfKv(), KvBlocks()));
+    // What a head's split leaves: an output as wide as the values that it sums, its maximum and its sum.
+    const std::int64_t value_dim = config().latent ? config().latent->kv_rank : config().head_dim;
+    const std::int64_t partial_floats = kPartials * config().heads * (value_dim + 2);
     STRATA_TRY(partials_, MappedMemory::Map(static_cast<std::size_t>(partial_floats) * sizeof(float), "attention"));
     step_.partials = reinterpret_cast<float*>(partials_.data());
     step_.team = team_.get();
@@ -49,7 +53,12 @@ class CpuModelRunner : public ModelRunner {
   const std::vector<graph::PassNote>& pass_notes() const override { return notes_; }
   const std::vector<kernels::Choice>& kernel_choices() const override { return plan_.choices; }
   MemoryUse memory() const override {
-    return {plan_.weights.size(), plan_.arena.size() + plan_.expert_memory.size(), kv_->bytes()};
+    MemoryUse use{plan_.weights.size(), plan_.arena.size() + plan_.expert_memory.size(), kv_->bytes()};
+    if (draft_) {
+      use.packed_weights += draft_->weights.size();
+      use.arena += draft_->arena.size() + draft_->expert_memory.size();
+    }
+    return use;
   }
   std::vector<ExpertUse> expert_use() const override {
     std::vector<ExpertUse> all;
@@ -62,18 +71,37 @@ class CpuModelRunner : public ModelRunner {
 
   Result<LogitsView> Run(std::span<const SequenceSlice> slices) override {
     SetStep(slices);
-    for (const auto& operation : plan_.operations) operation->Reset();
-    team_->Run([this](int rank) { timer_ == nullptr ? RunPlan<false>(rank) : RunPlan<true>(rank); });
-    // The rows stand in the order of their kind; the answer has that of the slices.
-    argmax_.clear();
-    for (const std::int32_t row : rows_) argmax_.push_back(plan_.head->Argmax(row));
-    for (std::int32_t& row : rows_) row = row < step_.stored_logits ? row : -1;
-    return LogitsView{plan_.logits.data, step_.Count(Rows::kLogits), config().vocab, argmax_, rows_};
+    last_.clear();
+    for (std::size_t i = 0; i < slices.size(); ++i) last_.emplace_back(slices[i], step_.sequences[i].row_begin);
+    return RunStep(plan_);
+  }
+
+  bool has_draft_module() const override { return draft_.has_value(); }
+  Result<LogitsView> Draft(std::span<const DraftSlice> slices) override {
+    draft_slices_.clear();
+    for (const DraftSlice& slice : slices) {
+      SequenceSlice& of = draft_slices_.emplace_back(last_[slice.slice].first);
+      assert(draft_ && slice.next.size() <= of.tokens.size());
+      of.tokens = slice.next;
+      of.block_table = slice.block_table;
+      of.logits = slice.logits;
+      of.result = slice.result;
+    }
+    SetStep(draft_slices_);
+    step_.hidden_rows.resize(step_.tokens.size());
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      const kernels::SequenceRows& rows = step_.sequences[i];
+      for (std::int64_t r = 0; r < rows.row_count; ++r) {
+        step_.hidden_rows[static_cast<std::size_t>(rows.row_begin + r)] =
+            static_cast<std::int32_t>(last_[slices[i].slice].second + r);
+      }
+    }
+    return RunStep(*draft_);
   }
 
   std::vector<OperationCost> Costs(StepShape shape) const override {
     shape.kv_token_bytes =
-        static_cast<double>(kv_->bytes()) / static_cast<double>(kv_->blocks() * kernels::kKvBlock * config().layers);
+        static_cast<double>(kv_->bytes()) / static_cast<double>(kv_->blocks() * kernels::kKvBlock * kv_layers());
     std::vector<OperationCost> costs;
     costs.reserve(plan_.operations.size());
     for (const auto& operation : plan_.operations) {
@@ -103,6 +131,29 @@ class CpuModelRunner : public ModelRunner {
   }
 
  private:
+  /// The module's plan packs the head and the embedding again: the file has them once, shared, but this one's linears
+  /// are its own.
+  Status LoadDraft(const graph::Graph& built) {
+    std::vector<graph::PassNote> notes;
+    STRATA_TRY(const graph::Graph graph, graph::RunPasses(built, cost_, &notes));
+    STRATA_TRY(draft_, Lower(graph, *model_, options_, *team_, *compiler_, false));
+    draft_->hidden_input->from = &plan_.hidden;
+    return {};
+  }
+
+  /// The step that was set.
+  Result<LogitsView> RunStep(Plan& plan) {
+    for (const auto& operation : plan.operations) operation->Reset();
+    running_ = &plan;  // a function that captured more than `this` would take memory
+    team_->Run(
+        [this](int rank) { timer_ != nullptr&& running_ == &plan_ ? RunPlan<true>(rank) : RunPlan<false>(rank); });
+    // The rows stand in the order of their kind; the answer has that of the slices.
+    argmax_.clear();
+    for (const std::int32_t row : rows_) argmax_.push_back(plan.head->Argmax(row));
+    for (std::int32_t& row : rows_) row = row < step_.stored_logits ? row : -1;
+    return LogitsView{plan.logits.data, step_.Count(Rows::kLogits), config().vocab, argmax_, rows_};
+  }
+
   Status ChooseOptions() {
     if (options_.threads <= 0) options_.threads = AvailableCpus();
     const std::int64_t trained = config().max_positions;
@@ -117,7 +168,8 @@ class CpuModelRunner : public ModelRunner {
     }
     if (options_.max_logit_rows <= 0) options_.max_logit_rows = options_.max_sequences + 64;
     options_.max_logit_rows = std::clamp(options_.max_logit_rows, options_.max_sequences, options_.max_step_tokens);
-    const bool pairs = config().head_dim % 2 == 0;
+    // Of keys and values, which are multiplied in pairs as they lie there. Latent rows are widened first.
+    const bool pairs = !config().latent && config().head_dim % 2 == 0;
     if (!options_.kv_dtype) {
       const bool exact = std::ranges::all_of(
           model_->tensors(), [](const ModelTensor& tensor) { return tensor.view.dtype == DType::kF32; });
@@ -127,16 +179,28 @@ class CpuModelRunner : public ModelRunner {
       return Fail(ErrorCode::kInvalidArgument, "a KV cache of {}: f32, f16 and bf16 are possible",
                   Info(*options_.kv_dtype).name);
     }
-    if (*options_.kv_dtype == DType::kBF16 && !pairs) {
+    if (*options_.kv_dtype == DType::kBF16 && !config().latent && !pairs) {
       return Fail(ErrorCode::kInvalidArgument, "a KV cache of bf16 holds pairs: heads of {} are odd",
                   config().head_dim);
     }
     return {};
   }
 
+  std::int64_t kv_layers() const { return config().layers + (draft_ ? 1 : 0); }
+  KvShape ShapeOfKv() const {
+    if (config().latent) {
+      return {.layers = kv_layers(),
+              .latent_width = config().latent->kv_rank + config().latent->rope_dim,
+              .dtype = *options_.kv_dtype};
+    }
+    return {.layers = kv_layers(),
+            .kv_heads = config().kv_heads,
+            .head_dim = config().head_dim,
+            .dtype = *options_.kv_dtype};
+  }
+
   std::int64_t KvBlocks() {
-    const auto block_bytes = static_cast<std::uint64_t>(
-        kernels::KvLayer::BlockBytes(config().kv_heads, config().head_dim, *options_.kv_dtype) * config().layers);
+    const auto block_bytes = static_cast<std::uint64_t>(ShapeOfKv().BlockBytes() * kv_layers());
     const auto wanted = static_cast<std::uint64_t>(options_.max_sequences * KvPool::BlocksFor(options_.max_context));
     // Half of what is free: the other half is for everything else that the machine does.
     const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : ReadMemoryLimit().available_bytes / 2;
@@ -148,8 +212,8 @@ class CpuModelRunner : public ModelRunner {
   template <bool kTimed>
   void RunPlan(int rank) {
     double begin = kTimed ? MonotonicSeconds() : 0;
-    for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
-      Operation& operation = *plan_.operations[i];
+    for (std::size_t i = 0; i < running_->operations.size(); ++i) {
+      Operation& operation = *running_->operations[i];
       if (step_.Count(operation.rows) == 0) continue;
       operation.Run(rank, step_);
       team_->Barrier(rank);
@@ -163,6 +227,7 @@ class CpuModelRunner : public ModelRunner {
 
   void SetStep(std::span<const SequenceSlice> slices) {
     SetTokens(slices);
+    SetForms(slices);
     step_.logit_rows.clear();
     step_.stores.clear();
     step_.attends.clear();
@@ -213,6 +278,25 @@ class CpuModelRunner : public ModelRunner {
     assert(step_.Count(Rows::kTokens) <= options_.max_step_tokens);
   }
 
+  /// Of latent attention: the form follows from a row's place in its request alone.
+  void SetForms(std::span<const SequenceSlice> slices) {
+    step_.expanded.clear();
+    step_.absorbed.clear();
+    if (!config().latent) return;
+    const std::int64_t tail = AbsorbedPromptRows(*config().latent);
+    if (step_.decode_rows > 0) step_.absorbed.push_back({0, step_.decode_rows});
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      const kernels::SequenceRows& rows = step_.sequences[i];
+      const bool prefill = slices[i].phase == Phase::kPrefill;
+      const std::int64_t expanded =
+          prefill ? std::clamp<std::int64_t>(slices[i].prompt - tail - slices[i].start, 0, rows.row_count) : 0;
+      step_.expanded.push_back(expanded);
+      if (prefill && expanded < rows.row_count) {
+        step_.absorbed.push_back({rows.row_begin + expanded, rows.row_begin + rows.row_count});
+      }
+    }
+  }
+
   /// Rows that want logits come first, so that these lie densely; rows_ says where each wanted row went.
   void SetLogitRows(std::span<const SequenceSlice> slices) {
     rows_.clear();
@@ -240,9 +324,13 @@ class CpuModelRunner : public ModelRunner {
   std::unique_ptr<ThreadTeam> team_;
   std::unique_ptr<compiler::MapCompiler> compiler_;
   Plan plan_;
+  std::optional<Plan> draft_;  ///< of the module that predicts the token after the next
+  Plan* running_ = nullptr;
   std::unique_ptr<KvPool> kv_;
   MappedMemory partials_;  ///< of attention's splits
   Step step_{};
+  std::vector<std::pair<SequenceSlice, std::int64_t>> last_;  ///< slices of the last Run, and where their rows begin
+  std::vector<SequenceSlice> draft_slices_;
   std::vector<std::int32_t> rows_;        ///< of each wanted row, in the slices' order: its place in step_.logit_rows
   std::vector<std::int32_t> argmax_;      ///< [rows_.size()]
   std::vector<double>* timer_ = nullptr;  ///< [operations]

@@ -63,11 +63,21 @@ struct SequenceSlice {
   WantLogits logits = WantLogits::kLast;
   RowResult result = RowResult::kLogits;
   Phase phase = Phase::kDecode;
+  std::int64_t prompt = 0;  ///< of Phase::kPrefill: tokens of the whole prompt
 
   /// How many of its rows give something: the last ones.
   std::int64_t rows() const {
     return logits == WantLogits::kAll ? static_cast<std::int64_t>(tokens.size()) : logits == WantLogits::kLast;
   }
+};
+
+/// What a model's own module reads of a slice of the last step, to propose the token after the next.
+struct DraftSlice {
+  std::size_t slice;                          ///< of the last Run
+  std::span<const std::int32_t> next;         ///< the tokens that follow its first rows, one for each; not empty
+  std::span<const std::int32_t> block_table;  ///< as it is now
+  WantLogits logits = WantLogits::kLast;
+  RowResult result = RowResult::kArgmax;
 };
 
 /// What the wanted rows gave, in the order of the slices; valid until the next Run.
@@ -99,6 +109,13 @@ class ModelRunner {
   /// One step. sum of tokens <= max_step_tokens, rows with RowResult::kLogits <= max_logit_rows (assert). Errors: none
   /// today on CPU; a device may fail.
   virtual Result<LogitsView> Run(std::span<const SequenceSlice> slices) = 0;
+
+  /// Whether the model has a module that predicts the token after the next (multi-token prediction).
+  virtual bool has_draft_module() const = 0;
+  /// After Run: the module goes over the same rows, each with the token that follows it. It has a layer of its own in
+  /// the same KV blocks and must see every row, of prompts too, for its proposals to be good: what it gave for a row is
+  /// the token behind the next. Errors: as Run's.
+  virtual Result<LogitsView> Draft(std::span<const DraftSlice> slices) = 0;
 
   /// For `strata graph`, `strata doctor`: IR text at a stage ("model", a pass's name, "final", "plan") and the
   /// decisions.

@@ -31,6 +31,16 @@ std::string EmbedOperation::Describe() const {
   return fmt::format("embed          {} {} {}", kernels->name, Info(table.dtype).name, table.shape.ToString());
 }
 
+void HiddenOperation::Run(int rank, const Step& step) {
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    std::memcpy(Row(out, r), Row(*from, step.hidden_rows[static_cast<std::size_t>(r)]),
+                static_cast<std::size_t>(cols) * sizeof(float));
+  }
+}
+
+std::string HiddenOperation::Describe() const { return fmt::format("hidden         {} columns", cols); }
+
 void GatherRowsOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
   for (std::int64_t r = share.begin; r < share.end; ++r) {

@@ -70,12 +70,16 @@ class WorkQueue {
 struct Step {
   ThreadTeam* team;
   KvPool* kv;
-  std::vector<std::int32_t> tokens;      ///< [T]
-  std::vector<std::int32_t> logit_rows;  ///< [R], indices into the T rows; those that want logits first
-  std::int64_t stored_logits = 0;        ///< how many of these want more than the argmax
-  std::int64_t decode_rows = 0;          ///< of the T rows: those of Phase::kDecode, before those of Phase::kPrefill
+  std::vector<std::int32_t> tokens;       ///< [T]
+  std::vector<std::int32_t> hidden_rows;  ///< [T], of a plan that goes on from another's: which of that one's rows
+  std::vector<std::int32_t> logit_rows;   ///< [R], indices into the T rows; those that want logits first
+  std::int64_t stored_logits = 0;         ///< how many of these want more than the argmax
+  std::int64_t decode_rows = 0;           ///< of the T rows: those of Phase::kDecode, before those of Phase::kPrefill
   std::vector<kernels::SequenceRows> sequences;
-  bool decode = false;  ///< every sequence has one row
+  // For latent attention, which has two forms: see latent_attention.h.
+  std::vector<std::int64_t> expanded;  ///< [sequences]: so many of its rows, the first ones, are of the expanded form
+  std::vector<RowRange> absorbed;      ///< of the T rows, runs of those that are of the absorbed form
+  bool decode = false;                 ///< every sequence has one row
 
   /// Shares of attention's work, each times kv_heads the units that ranks take: rows of one sequence, over all of its
   /// context or, where that is long and the rows are few, over one split of it.
@@ -112,6 +116,16 @@ struct EmbedOperation : Operation {
   TensorView table;
   const kernels::RowKernels* kernels = nullptr;
   Buffer out;
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
+};
+
+/// Rows that another plan left, into this one's.
+struct HiddenOperation : Operation {
+  const Buffer* from = nullptr;
+  Buffer out;
+  std::int64_t cols = 0;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
   OperationCost Cost(const StepShape& shape) const override;

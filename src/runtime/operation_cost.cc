@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/latent_attention.h"
 #include "runtime/operation.h"
 
 namespace strata {
@@ -17,6 +18,8 @@ OperationCost EmbedOperation::Cost(const StepShape& shape) const {
   const auto row_bytes = static_cast<double>(BytesOf(table.dtype, static_cast<std::size_t>(table.shape[1])));
   return {.description = Describe(), .weight_bytes = RowCount(rows, shape) * row_bytes};
 }
+
+OperationCost HiddenOperation::Cost(const StepShape&) const { return {.description = Describe()}; }
 
 OperationCost GatherRowsOperation::Cost(const StepShape&) const { return {.description = Describe()}; }
 
@@ -65,6 +68,25 @@ OperationCost AttentionOperation::Cost(const StepShape& shape) const {
   }
   cost.float_ops = 4 * static_cast<double>(args.heads * args.head_dim) * sequences * static_cast<double>(seen);
   cost.kv_bytes = sequences * static_cast<double>(end - args.first_seen(shape.context)) * shape.kv_token_bytes;
+  return cost;
+}
+
+OperationCost LatentAttentionOperation::Cost(const StepShape& shape) const {
+  OperationCost cost{.description = fmt::format("latent         {} heads={} nope={} rope={} value={} kv_rank={}",
+                                                kernel->name, heads, nope_dim, rope_dim, value_dim, kv_rank)};
+  const auto new_rows = static_cast<double>(shape.rows), context = static_cast<double>(shape.context);
+  const auto sequences = static_cast<double>(shape.sequences), all_heads = static_cast<double>(heads);
+  const auto rank = static_cast<double>(kv_rank), value = static_cast<double>(value_dim);
+  const double seen = sequences * (new_rows * context + new_rows * (new_rows + 1) / 2);
+  const bool absorbs = shape.rows < AbsorbedPromptRows({0, kv_rank, nope_dim, rope_dim, value_dim});
+  const double projected = static_cast<double>(nope_dim + value_dim) * rank;
+  const HeadLinears& up = absorbs ? absorb : keys;
+  cost.weight_bytes = all_heads * static_cast<double>(up.head_bytes() + values.head_bytes());
+  cost.float_ops =
+      absorbs ? 2 * all_heads * (sequences * projected + seen * (static_cast<double>(width()) + rank))
+              : 2 * all_heads *
+                    (sequences * (context + new_rows) * projected + seen * (static_cast<double>(head_dim()) + value));
+  cost.kv_bytes = sequences * (context + new_rows) * shape.kv_token_bytes;
   return cost;
 }
 

@@ -22,9 +22,11 @@ namespace strata {
 
 struct Plan {
   std::vector<std::unique_ptr<Operation>> operations;
-  Buffer logits;                          ///< [rows that want them, vocab], dense
-  const LinearOperation* head = nullptr;  ///< what computes them, and the argmax of every row
-  MappedMemory logits_memory;             ///< touched only where a row is written
+  Buffer logits;                            ///< [rows that want them, vocab], dense
+  Buffer hidden;                            ///< [T, hidden]: what the last layer gave, where it is kept
+  HiddenOperation* hidden_input = nullptr;  ///< of a plan that reads another's
+  const LinearOperation* head = nullptr;    ///< what computes them, and the argmax of every row
+  MappedMemory logits_memory;               ///< touched only where a row is written
   MappedMemory arena;
   MappedMemory weights;                   ///< packed, 64-byte aligned areas
   std::list<std::vector<float>> vectors;  ///< norm weights and biases, as f32
@@ -36,9 +38,9 @@ struct Plan {
   std::string Describe() const;
 };
 
-/// `options` with its zeros replaced. Errors: kUnsupported naming an operation that lowering does not know;
-/// kResourceExhausted; what the compiler says.
+/// `options` with its zeros replaced. keep_hidden: another plan will read what the last layer gave. Errors:
+/// kUnsupported naming an operation that lowering does not know; kResourceExhausted; what the compiler says.
 Result<Plan> Lower(const graph::Graph& graph, const ModelFile& model, const RunnerOptions& options, ThreadTeam& team,
-                   compiler::MapCompiler& compiler);
+                   compiler::MapCompiler& compiler, bool keep_hidden);
 
 }  // namespace strata

@@ -17,7 +17,7 @@ using Tokens = std::vector<std::int32_t>;
 constexpr std::int64_t kBlock = kernels::kKvBlock;
 
 std::unique_ptr<KvPool> Pool(std::int64_t blocks) {
-  auto pool = KvPool::Create(1, 1, 16, DType::kF32, blocks);
+  auto pool = KvPool::Create({.layers = 1, .kv_heads = 1, .head_dim = 16}, blocks);
   EXPECT_TRUE(pool);
   return std::move(*pool);
 }

@@ -92,7 +92,7 @@ TEST(RmsNormOperation, NormsGroupsByThemselves) {
 }
 
 TEST(KvPool, AllocatesAllOrNothing) {
-  auto pool = KvPool::Create(1, 1, 16, DType::kF32, 4);
+  auto pool = KvPool::Create({.layers = 1, .kv_heads = 1, .head_dim = 16}, 4);
   ASSERT_TRUE(pool);
   std::vector<std::int32_t> table;
   EXPECT_TRUE((*pool)->Allocate(3, table));
@@ -107,7 +107,7 @@ TEST(KvPool, AllocatesAllOrNothing) {
 }
 
 TEST(KvPool, SharedBlocksAreFreedByTheLastOwner) {
-  auto pool = KvPool::Create(2, 1, 16, DType::kF32, 2);
+  auto pool = KvPool::Create({.layers = 2, .kv_heads = 1, .head_dim = 16}, 2);
   ASSERT_TRUE(pool);
   std::vector<std::int32_t> table;
   ASSERT_TRUE((*pool)->Allocate(1, table));
@@ -119,11 +119,21 @@ TEST(KvPool, SharedBlocksAreFreedByTheLastOwner) {
 }
 
 TEST(KvPool, LayersDoNotOverlap) {
-  auto pool = KvPool::Create(3, 2, 16, DType::kF32, 5);
+  auto pool = KvPool::Create({.layers = 3, .kv_heads = 2, .head_dim = 16}, 5);
   ASSERT_TRUE(pool);
   const std::int64_t bytes = kernels::KvLayer::BlockBytes(2, 16, DType::kF32);
   EXPECT_EQ((*pool)->layer(1).base - (*pool)->layer(0).base, bytes);
   EXPECT_EQ((*pool)->bytes(), static_cast<std::uint64_t>(3 * 5 * bytes));
+}
+
+TEST(KvPool, HoldsOneLatentRowATokenAndLayer) {
+  // DeepSeek-V3's shape: 1,152 bytes a token and layer.
+  constexpr std::int64_t kTokenBytes = 1152;
+  auto pool = KvPool::Create({.layers = 61, .latent_width = 576, .dtype = DType::kBF16}, 2);
+  ASSERT_TRUE(pool);
+  EXPECT_EQ((*pool)->bytes(), static_cast<std::uint64_t>(2 * kernels::kKvBlock * 61 * kTokenBytes));
+  EXPECT_EQ((*pool)->latent_layer(1).base - (*pool)->latent_layer(0).base, kernels::kKvBlock * kTokenBytes);
+  EXPECT_EQ((*pool)->latent_layer(0).block_stride, 61 * kernels::kKvBlock * kTokenBytes);
 }
 
 std::unique_ptr<ModelRunner> Load(const TinyModel::Options& options, int threads = 2) {
