@@ -138,8 +138,10 @@ TEST(Gemma, MayHaveEyes) {
   config["text_config"]["model_type"] = "gemma9_text";
   EXPECT_EQ(ErrorOf(config),
             "config.json: /text_config/model_type: gemma9_text is not supported (supported: gemma3_text)");
-  config["quantization_config"] = {{"quant_method", "gptq"}};
-  EXPECT_EQ(ErrorOf(config), "config.json: /quantization_config: is not supported");
+  config["text_config"]["model_type"] = "gemma3_text";
+  config["text_config"]["hidden_size"] = 64;
+  config["quantization_config"] = {{"quant_method", "nobody's"}};
+  EXPECT_THAT(ErrorOf(config), testing::HasSubstr("config.json: /quantization_config/quant_method: "));
   config.erase("text_config");
   config.erase("quantization_config");
   EXPECT_EQ(ErrorOf(config), "config.json: /text_config: is missing");

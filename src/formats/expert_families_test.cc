@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"qwen3_moe", {{"decoder_sparse_step", 0}}, "/decoder_sparse_step: is 0"},
         Refusal{"gpt_oss", {{"swiglu_limit", 0}}, "/swiglu_limit: is 0"},
         Refusal{"olmoe", {{"clip_qkv", 8}}, "/clip_qkv: is not supported"},
-        Refusal{"llama4_text", {{"moe_layers", {0, 1}}}, "/moe_layers: are not each 1th layer"},
+        Refusal{"llama4_text", {{"moe_layers", {0, 1}}}, "/moe_layers: are not the last of each 1 layers"},
         Refusal{"llama4_text", {{"no_rope_layers", {1, 0}}}, "/no_rope_layers: has 2 values for 4 layers"},
         Refusal{"llama4_text", {{"layer_types", {"full_attention"}}}, "/layer_types: do not follow"}));
 

@@ -96,7 +96,8 @@ class ConfigReader {
     if (family_->read != nullptr) STRATA_CHECK(family_->read(fields_, config_));
     STRATA_CHECK(ReadHuggingFaceRope(fields_, *family_, config_));
     STRATA_CHECK(ReadTokens());
-    STRATA_TRY(const auto quantization, ReadHfQuantConfig(fields_));
+    // Of a model with a text_config it stands outside.
+    STRATA_TRY(const auto quantization, ReadHfQuantConfig(whole_.Find("quantization_config") ? whole_ : fields_));
     return HuggingFaceConfig{std::move(config_), family_, quantization};
   }
 

@@ -35,7 +35,7 @@ Status ReadExperts(const JsonFields& fields, ModelConfig& config) {
     for (std::int64_t layer = experts.step - 1; layer < config.layers; layer += experts.step) stepped.push_back(layer);
     STRATA_TRY(const std::vector<std::int64_t> layers, fields.IntegerOrList("moe_layers"));
     if (layers != stepped)
-      return fields.Bad(ErrorCode::kUnsupported, "moe_layers", "are not each {}th layer", experts.step);
+      return fields.Bad(ErrorCode::kUnsupported, "moe_layers", "are not the last of each {} layers", experts.step);
   }
   config.experts = experts;
   return CheckExperts(fields, experts);
