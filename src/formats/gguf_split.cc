@@ -65,13 +65,11 @@ Result<std::vector<GgufFile>> OpenGgufParts(const std::string& path) {
   }
   const int number = name->number;
   for (name->number = 1; name->number <= name->count; ++name->number) {
-    if (name->number == number) {
-      parts.push_back(std::move(given));
-      continue;
-    }
+    if (name->number == number) continue;
     STRATA_TRY(GgufFile part, GgufFile::Open(name->ToString()), "{} is part {} of {}", path, number, count);
     parts.push_back(std::move(part));
   }
+  parts.insert(parts.begin() + (number - 1), std::move(given));
   return parts;
 }
 

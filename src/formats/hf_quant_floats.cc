@@ -20,7 +20,9 @@ Result<std::int64_t> Positive(const JsonFields& fields, std::string_view field) 
 Status CheckLevels(const WeightParts& parts) {
   STRATA_TRY(const WeightParts::Found map, parts.Need(".weight.quant_map"));
   STRATA_CHECK(WeightParts::Expect(map, "F32", {16}));
-  if (std::memcmp(map.tensor->data.data(), kNF4, sizeof kNF4) == 0) return {};
+  float levels[16];
+  std::memcpy(levels, map.tensor->data.data(), sizeof levels);
+  if (std::ranges::equal(levels, kNF4)) return {};
   return WeightParts::Bad(map, "levels other than those of nf4");
 }
 

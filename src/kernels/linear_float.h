@@ -47,8 +47,10 @@ inline constexpr float kFloat8Rebias = 256;
     case PanelFloat::kF16:
     case PanelFloat::kBF16:
       return 4 * kPanel;
+    case PanelFloat::kNF4_64:
+      return kPanel;
     default:
-      return 2 * kPanel * FloatBlockCodes(type) / FloatBlockSpan(type);
+      return 2 * kPanel;
   }
 }
 

@@ -61,7 +61,6 @@ inline void SetScale(DType type, std::minstd_rand& random, std::byte* block) {
     case DType::kIQ2_S:
       return put(0, half(0.005f));
     case DType::kIQ3_XXS:
-      return put(0, half(0.002f));
     case DType::kIQ3_S:
       return put(0, half(0.002f));
     case DType::kU4_32:

@@ -88,9 +88,8 @@ void IQ4_XS(Bytes block, std::int64_t g, LevelGroup& out) {
 
 /// The top base-3 digit of a byte that holds digits / 3^5 as a fraction of 256, after `plane` digits before it.
 std::uint8_t Trit(std::uint8_t byte, std::int64_t plane) {
-  constexpr std::uint8_t kPowers[] = {1, 3, 9, 27, 81};
-  const auto shifted = static_cast<std::uint8_t>(byte * kPowers[plane]);
-  return static_cast<std::uint8_t>(shifted * 3 >> 8);
+  for (; plane > 0; --plane) byte = static_cast<std::uint8_t>(byte * 3);
+  return static_cast<std::uint8_t>(byte * 3 >> 8);
 }
 
 /// 32 bytes of five planes of 32 digits; 16 bytes of five planes of 16; 4 bytes of four planes of 4; f16 d.
