@@ -1,5 +1,6 @@
-target_sources(strata_formats PRIVATE fused_tensors.cc gguf.cc gguf_family_llama.cc gguf_model.cc hf_config.cc hf_family_llama.cc hf_json.cc hf_names.cc hf_rope.cc hf_templates.cc hf_weights.cc
-                                      huggingface_model.cc model_file.cc safetensors.cc)
+target_sources(strata_formats PRIVATE fused_tensors.cc gguf.cc gguf_family_llama.cc gguf_model.cc gguf_writer.cc hf_config.cc hf_export.cc hf_family_llama.cc hf_json.cc hf_names.cc hf_rope.cc hf_templates.cc hf_weights.cc
+                                      huggingface_model.cc model_file.cc safetensors.cc
+                                      safetensors_writer.cc)
 strata_test(NAME fused_tensors_test SRCS fused_tensors_test.cc DEPS strata::formats)
 strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)
 strata_test(NAME huggingface_model_test SRCS huggingface_model_test.cc DEPS strata::formats)
