@@ -27,6 +27,8 @@ class GgufFields {
   /// Errors: kCorrupt when it is missing, or not between 1 and 2^30.
   Result<std::int64_t> Positive(std::string_view name) const;
   Result<double> NumberOr(std::string_view name, double otherwise) const;
+  /// Errors: kCorrupt also when it is less than 0 or not finite.
+  Result<double> FactorOr(std::string_view name, double otherwise) const;
   template <class... Args>
   std::unexpected<Error> Bad(ErrorCode code, std::string_view name, fmt::format_string<Args...> format,
                              Args&&... args) const {
@@ -39,6 +41,9 @@ class GgufFields {
   std::string architecture_;
 };
 
+/// attention.sliding_window as that of every layer. Errors: kCorrupt.
+Status ReadOneWindow(const GgufFields& fields, ModelConfig& config);
+
 struct GgufFamily {
   std::string_view architecture;
   RopeLayout rope_layout = RopeLayout::kHalves;  ///< as the converter leaves Q and K
@@ -48,6 +53,12 @@ struct GgufFamily {
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufLlama;
+extern const GgufFamily kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGptOss, kGgufGranite, kGgufGraniteMoe, kGgufLlama,
+    kGgufOlmo2, kGgufOlmoe, kGgufPhi3, kGgufQwen2, kGgufQwen2Moe, kGgufQwen3, kGgufQwen3Moe, kGgufSmolLM3;
+
+/// For `read`: the keys expert_*, of a file that has any; `normalize` is what the architecture does where the file is
+/// silent, as `scoring`. Errors: kCorrupt and kUnsupported with the key.
+Result<std::optional<ExpertsConfig>> ReadGgufExperts(const GgufFields& fields, const ModelConfig& config,
+                                                     ExpertsConfig::Scoring scoring, bool normalize);
 
 }  // namespace strata

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::int64_t kMaxSize = 1 << 30;
 
-constexpr std::array kFamilies = {&kHfLlama, &kHfMistral};
+constexpr std::array kFamilies = {
+    &kHfLlama, &kHfMistral,  &kHfGemma2,  &kHfGemma3, &kHfGemma3Text, &kHfGlm4,    &kHfGptOss, &kHfGranite,  &kHfGraniteMoe,
+    &kHfMixtral, &kHfOlmo2, &kHfOlmoe, &kHfPhi3, &kHfQwen2, &kHfQwen2Moe, &kHfQwen3, &kHfQwen3Moe, &kHfSmolLM3};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
 /// always null, false, 0, "" and the empty list or object) says that the feature is off.
@@ -82,16 +84,17 @@ Result<std::vector<std::int32_t>> TokenIds(const JsonFields& fields, std::string
 
 class ConfigReader {
  public:
-  explicit ConfigReader(const JsonFields& fields) : fields_(fields) {}
+  explicit ConfigReader(const JsonFields& fields) : whole_(fields), fields_(fields) {}
 
   Result<HuggingFaceConfig> Read() {
     STRATA_CHECK(ReadType());
     STRATA_CHECK(RefuseWhatIsNotImplemented());
+    if (family_->nested) STRATA_CHECK(Enter());
     STRATA_CHECK(ReadShape());
     STRATA_CHECK(ReadMath());
+    STRATA_CHECK(RefuseWindow());
     if (family_->read != nullptr) STRATA_CHECK(family_->read(fields_, config_));
-    STRATA_CHECK(ReadHuggingFaceRope(fields_, config_));
-    STRATA_CHECK(ReadWindow());
+    STRATA_CHECK(ReadHuggingFaceRope(fields_, *family_, config_));
     STRATA_CHECK(ReadTokens());
     return HuggingFaceConfig{std::move(config_), family_};
   }
@@ -126,30 +129,44 @@ class ConfigReader {
     return {};
   }
 
+  /// From here on fields are those of text_config.
+  Status Enter() {
+    STRATA_TRY(const auto inner, fields_.Object("text_config"));
+    if (!inner) return fields_.Bad(ErrorCode::kCorrupt, "text_config", "is missing");
+    fields_ = *inner;
+    return RefuseWhatIsNotImplemented();
+  }
+
+  bool Reads(std::string_view field) const {
+    return std::ranges::find(family_->fields, field) != family_->fields.end();
+  }
+
   Status RefuseWhatIsNotImplemented() const {
     for (const Refused& refused : kRefused) {
       const nlohmann::json* value = fields_.Find(refused.field);
-      const bool read = std::ranges::find(family_->fields, refused.field) != family_->fields.end();
-      if (!read && value != nullptr && !IsNeutral(*value, refused.neutral))
+      if (!Reads(refused.field) && value != nullptr && !IsNeutral(*value, refused.neutral))
         return fields_.Bad(ErrorCode::kUnsupported, refused.field, "is not supported");
     }
     return {};
   }
 
-  Result<std::int64_t> Positive(std::string_view field, std::optional<std::int64_t> otherwise) const {
+  /// otherwise: 0 when the field must be there.
+  Result<std::int64_t> Positive(std::string_view field, std::int64_t otherwise) const {
     STRATA_TRY(const auto given, fields_.Integer(field));
-    if (!given && !otherwise) return fields_.Bad(ErrorCode::kCorrupt, field, "is missing");
-    const std::int64_t value = given ? *given : *otherwise;
+    if (!given && otherwise == 0) return fields_.Bad(ErrorCode::kCorrupt, field, "is missing");
+    const std::int64_t value = given.value_or(otherwise);
     if (value <= 0 || value > kMaxSize) return fields_.Bad(ErrorCode::kCorrupt, field, "is {}", value);
     return value;
   }
 
   Status ReadShape() {
-    STRATA_TRY(config_.vocab, Positive("vocab_size", std::nullopt));
-    STRATA_TRY(config_.hidden, Positive("hidden_size", std::nullopt));
-    STRATA_TRY(config_.layers, Positive("num_hidden_layers", std::nullopt));
-    STRATA_TRY(config_.heads, Positive("num_attention_heads", std::nullopt));
-    STRATA_TRY(config_.ffn, Positive("intermediate_size", std::nullopt));
+    STRATA_TRY(config_.vocab, Positive("vocab_size", family_->vocab));
+    STRATA_TRY(config_.hidden, Positive("hidden_size", 0));
+    STRATA_TRY(config_.layers, Positive("num_hidden_layers", 0));
+    if (config_.layers > kMaxLayers)
+      return fields_.Bad(ErrorCode::kCorrupt, "num_hidden_layers", "is {}", config_.layers);
+    STRATA_TRY(config_.heads, Positive("num_attention_heads", family_->heads));
+    STRATA_TRY(config_.ffn, Positive("intermediate_size", 0));
     STRATA_TRY(config_.max_positions, Positive("max_position_embeddings", family_->max_positions));
     const bool silent = !fields_.Mentions("num_key_value_heads") && family_->kv_heads != 0;
     STRATA_TRY(config_.kv_heads, Positive("num_key_value_heads", silent ? family_->kv_heads : config_.heads));
@@ -157,11 +174,13 @@ class ConfigReader {
       return fields_.Bad(ErrorCode::kCorrupt, "num_key_value_heads", "{} query heads cannot share {} KV heads",
                          config_.heads, config_.kv_heads);
     }
-    if (fields_.Find("head_dim") == nullptr && config_.hidden % config_.heads != 0) {
+    const bool own_head_dim = fields_.Find("head_dim") != nullptr || family_->head_dim != 0;
+    if (!own_head_dim && config_.hidden % config_.heads != 0) {
       return fields_.Bad(ErrorCode::kCorrupt, "num_attention_heads", "{} heads do not divide hidden_size {}",
                          config_.heads, config_.hidden);
     }
-    STRATA_TRY(config_.head_dim, Positive("head_dim", std::max<std::int64_t>(config_.hidden / config_.heads, 1)));
+    const std::int64_t share = std::max<std::int64_t>(config_.hidden / config_.heads, 1);
+    STRATA_TRY(config_.head_dim, Positive("head_dim", family_->head_dim != 0 ? family_->head_dim : share));
     if (config_.head_dim % 2 != 0 || config_.head_dim > 4096) {
       return fields_.Bad(ErrorCode::kUnsupported, "head_dim", "{} is not an even number up to 4096", config_.head_dim);
     }
@@ -172,12 +191,12 @@ class ConfigReader {
 
   Status ReadMath() {
     STRATA_TRY(const auto eps, fields_.Number("rms_norm_eps"));
-    config_.norm_eps = eps.value_or(1e-6);
+    config_.norm_eps = eps.value_or(family_->norm_eps);
     if (config_.norm_eps < 0) return fields_.Bad(ErrorCode::kCorrupt, "rms_norm_eps", "is {}", config_.norm_eps);
-    STRATA_TRY(const auto activation, fields_.String("hidden_act"));
-    config_.activation = activation.value_or("silu");
+    STRATA_TRY(const auto activation, fields_.String(family_->activation_field));
+    config_.activation = activation.value_or(std::string(family_->activation));
     STRATA_TRY(const auto tied, fields_.Boolean("tie_word_embeddings"));
-    config_.tied_embeddings = tied.value_or(false);
+    config_.tied_embeddings = tied.value_or(family_->tied);
     STRATA_TRY(const auto attention_bias, fields_.Boolean("attention_bias"));
     STRATA_TRY(const auto mlp_bias, fields_.Boolean("mlp_bias"));
     config_.attention_bias = attention_bias.value_or(false);
@@ -187,18 +206,16 @@ class ConfigReader {
                        "{} models have no biases", family_->model_type);
   }
 
-  /// A window at least as long as the context has no effect; a shorter one is not implemented.
-  Status ReadWindow() const {
+  /// Of families that have none. One that is at least as long as the context has no effect.
+  Status RefuseWindow() const {
     STRATA_TRY(const auto use, fields_.Boolean("use_sliding_window"));
-    STRATA_TRY(const auto given, fields_.Integer("sliding_window"));
-    const std::int64_t window = given.value_or(fields_.Mentions("sliding_window") ? 0 : family_->sliding_window);
-    if (use.value_or(true) && window > 0 && window < config_.max_positions) {
+    STRATA_TRY(const auto window, fields_.Integer("sliding_window"));
+    if (!Reads("sliding_window") && use.value_or(true) && window.value_or(0) > 0 && *window < config_.max_positions) {
       return fields_.Bad(ErrorCode::kUnsupported, "sliding_window",
-                         "a window of {} tokens in a context of {} is not supported{}", window, config_.max_positions,
-                         given ? "" : " (the model type's default)");
+                         "a window of {} tokens in a context of {} is not supported", *window, config_.max_positions);
     }
     const nlohmann::json* kinds = fields_.Find("layer_types");
-    if (kinds == nullptr) return {};
+    if (Reads("layer_types") || kinds == nullptr) return {};
     if (!kinds->is_array()) return fields_.Bad(ErrorCode::kCorrupt, "layer_types", "must be a list");
     for (std::size_t i = 0; i < kinds->size(); ++i) {
       if ((*kinds)[i] == "full_attention") continue;
@@ -208,10 +225,12 @@ class ConfigReader {
     return {};
   }
 
+  /// A nested config leaves these to the outer one.
   Status ReadTokens() {
-    STRATA_TRY(config_.eos_token_ids, TokenIds(fields_, "eos_token_id", config_.vocab));
+    const auto holder = [&](std::string_view field) { return fields_.Find(field) != nullptr ? fields_ : whole_; };
+    STRATA_TRY(config_.eos_token_ids, TokenIds(holder("eos_token_id"), "eos_token_id", config_.vocab));
     const auto optional = [&](std::string_view field) -> Result<std::optional<std::int32_t>> {
-      STRATA_TRY(const auto id, fields_.Integer(field));
+      STRATA_TRY(const auto id, holder(field).Integer(field));
       // -1 is an old way to say "none".
       if (!id || *id < 0) return std::optional<std::int32_t>();
       if (*id >= config_.vocab)
@@ -223,7 +242,8 @@ class ConfigReader {
     return {};
   }
 
-  const JsonFields& fields_;
+  const JsonFields& whole_;
+  JsonFields fields_;  ///< where the decoder's fields are
   const HfFamily* family_ = nullptr;
   ModelConfig config_;
 };
@@ -233,6 +253,13 @@ class ConfigReader {
 const HfFamily* FindHfFamily(std::string_view model_type) {
   const auto* const found = std::ranges::find(kFamilies, model_type, &HfFamily::model_type);
   return found == kFamilies.end() ? nullptr : *found;
+}
+
+Result<double> ReadPositive(const JsonFields& fields, std::string_view field, double otherwise) {
+  STRATA_TRY(const auto given, fields.Number(field));
+  const double value = given.value_or(otherwise);
+  if (!(value > 0)) return fields.Bad(ErrorCode::kCorrupt, field, "is {}", value);
+  return value;
 }
 
 Result<HuggingFaceConfig> ParseHuggingFaceConfig(std::string_view config_json, const std::string& name) {

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "formats/hf_json.h"
@@ -19,16 +21,39 @@ struct HfModule {
   std::string_view theirs, ours;
 };
 
+/// A tensor of a layer whose name has another ending than ours, both whole behind the layer's number:
+/// "mlp.experts.gate_up_proj", "ffn_gate_up_exps.weight".
+using HfTensor = HfModule;
+
+/// How stacks of experts are stored.
+enum class HfStacks : std::uint8_t {
+  kRows,           ///< [experts, n, k], as other weights
+  kColumns,        ///< [experts, k, n]
+  kPairedColumns,  ///< so, and gate's columns alternate with up's
+};
+
 struct HfFamily {
   std::string_view model_type;
   std::string_view class_name;    ///< of `architectures`
   std::string_view architecture;  ///< GGUF's name
+  /// The decoder's fields are those of text_config: of a model that reads more than text, of which only this is read.
+  bool nested = false;
 
   // What the config class assumes where config.json is silent (transformers 5.24).
   std::int64_t max_positions = 2048;
-  std::int64_t kv_heads = 0;        ///< 0: as many as query heads
-  std::int64_t sliding_window = 0;  ///< 0: none
-  bool has_biases = false;          ///< whether attention_bias and mlp_bias mean something
+  std::int64_t kv_heads = 0;  ///< 0: as many as query heads
+  std::int64_t head_dim = 0;  ///< 0: hidden_size / num_attention_heads
+  std::int64_t heads = 0;     ///< 0: must be written; so for vocab
+  std::int64_t vocab = 0;
+  double norm_eps = 1e-6;
+  double rope_theta = 10000;
+  double rotary_factor = 1;  ///< partial_rotary_factor, where `fields` has it
+  bool tied = false;
+  std::string_view activation_field = "hidden_act";
+  std::string_view activation = "silu";
+  bool has_biases = false;  ///< whether attention_bias and mlp_bias mean something
+  /// rope_parameters are nested, by the two kinds of layer_types (Gemma 3); those of sliding layers are unscaled.
+  bool rope_by_kind = false;
 
   /// Fields that change what is computed, are refused of other families, and that `read` understands.
   std::span<const std::string_view> fields = {};
@@ -38,9 +63,31 @@ struct HfFamily {
 
   std::span<const HfModule> layer_modules = {};  ///< beyond kHfLayerModules; these win
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
+  std::span<const HfTensor> layer_tensors = {};  ///< beyond kHfLayerTensors
+  HfStacks stacks = HfStacks::kRows;
 };
 
-extern const HfFamily kHfLlama, kHfMistral;
+extern const HfFamily kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGptOss, kHfGranite, kHfGraniteMoe, kHfLlama,
+    kHfMistral, kHfMixtral, kHfOlmo2, kHfOlmoe, kHfPhi3, kHfQwen2, kHfQwen2Moe, kHfQwen3, kHfQwen3Moe, kHfSmolLM3;
+
+/// For `read`: gives layers their sliding window: those that layer_types names, or where it is silent those for which
+/// `slides` holds. `otherwise` is the window where sliding_window is not written; 0 = none. A window of the context's
+/// length has no effect and becomes 0. Returns which layers slide. Errors: kCorrupt and kUnsupported with the pointer.
+Result<std::vector<bool>> ReadSlidingWindows(const JsonFields& fields, std::int64_t otherwise,
+                                             const std::function<bool(std::int64_t layer)>& slides,
+                                             ModelConfig& config);
+
+/// For `read`, of families whose layers are alike: all slide, or none where there is no window.
+Status ReadOneWindow(const JsonFields& fields, std::int64_t otherwise, ModelConfig& config);
+
+/// For `read`: a number greater than 0. Errors: kCorrupt with the pointer.
+Result<double> ReadPositive(const JsonFields& fields, std::string_view field, double otherwise);
+
+/// For `read`, of families with experts: an integer from `least` on. Errors: kCorrupt with the JSON pointer.
+Result<std::int64_t> ReadIntegerOr(const JsonFields& fields, std::string_view field, std::int64_t otherwise,
+                                   std::int64_t least);
+/// For `read`, after the experts' count, use and groups are known: that these fit each other.
+Status CheckExperts(const JsonFields& fields, const ExpertsConfig& experts);
 
 /// The family of a model_type; nullptr when there is none.
 const HfFamily* FindHfFamily(std::string_view model_type);

@@ -12,7 +12,10 @@ constexpr HfModule kLayerModules[] = {
     {"self_attn.v_proj", "attn_v"},   {"self_attn.o_proj", "attn_output"}, {"post_attention_layernorm", "ffn_norm"},
     {"mlp.gate_proj", "ffn_gate"},    {"mlp.up_proj", "ffn_up"},           {"mlp.down_proj", "ffn_down"}};
 
+constexpr HfTensor kLayerTensors[] = {{"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"}};
+
 constexpr std::string_view kPrefix = "model.";
+constexpr std::string_view kTextModel = "language_model.";
 constexpr std::string_view kTheirLayer = "layers.";
 constexpr std::string_view kOurLayer = "blk.";
 
@@ -54,7 +57,9 @@ std::optional<std::string> Lookup(std::string_view name, std::initializer_list<s
 Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) const {
   constexpr std::optional<std::string> kNothing;
   std::string_view name = stored;
-  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  for (const std::string_view prefix : {kTextModel, kPrefix, kTextModel}) {
+    if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  }
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos) return kNothing;
   const std::string_view part = name.substr(dot);  // ".weight"
@@ -69,6 +74,10 @@ Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) c
   if (digits) std::from_chars(digits->data(), digits->data() + digits->size(), layer);
   if (layer < 0 || layer >= layers_ || !module.starts_with('.')) return kNothing;
   module.remove_prefix(1);
+  const std::string_view tensor = name.substr(name.size() - module.size() - part.size());
+  if (const auto ours = Lookup(tensor, {family_->layer_tensors, kLayerTensors}, &HfModule::theirs, &HfModule::ours)) {
+    return fmt::format("{}{}.{}", kOurLayer, layer, *ours);
+  }
   const auto ours = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::theirs, &HfModule::ours);
   if (ours) return fmt::format("{}{}.{}{}", kOurLayer, layer, *ours, part);
   if (part != ".weight" && part != ".bias") return kNothing;
@@ -89,8 +98,13 @@ std::string HfNames::Stored(std::string_view canonical) const {
   const auto layer = TakeNumber(module);
   if (!layer || !module.starts_with('.')) return std::string(canonical);
   module.remove_prefix(1);
-  const auto theirs = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::ours, &HfModule::theirs);
-  return theirs ? fmt::format("{}{}{}.{}{}", kPrefix, kTheirLayer, *layer, *theirs, part) : std::string(canonical);
+  const std::string_view tensor = canonical.substr(canonical.size() - module.size() - part.size());
+  auto theirs = Lookup(tensor, {family_->layer_tensors, kLayerTensors}, &HfModule::ours, &HfModule::theirs);
+  if (!theirs) {
+    theirs = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::ours, &HfModule::theirs);
+    if (theirs) *theirs += part;
+  }
+  return theirs ? fmt::format("{}{}{}.{}", kPrefix, kTheirLayer, *layer, *theirs) : std::string(canonical);
 }
 
 }  // namespace strata

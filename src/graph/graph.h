@@ -43,21 +43,31 @@ enum class Op : std::uint8_t {
   kWeight,     ///< {name}: a tensor of the model file, [n, k] or [n]
   kConstant,   ///< {name, values}: f32[n] made by the model builder (rope frequencies)
   kEmbed,      ///< tokens, table[v, h] -> f32[T, h]
-  kRmsNorm,    ///< x, weight[h] {eps}: x * rsqrt(mean(x^2) + eps) * weight
+  kRmsNorm,    ///< x, weight[h] {eps, offset?, group?}: x * rsqrt(mean(x^2) + eps) * (weight + offset). With `group`
+               ///< each so many columns, a head's, are normed by themselves, all by one weight[group]
   kLinear,     ///< x[rows, k], weight[n, k] (, bias[n]) -> f32[rows, n] = x W^T + b
   kRope,       ///< x[T, heads*head_dim], positions, inv_freq[rotary/2] {heads, head_dim, layout="interleaved"|"halves",
                ///< scale}: rotates each head
-  kAttention,  ///< q, k, v {layer, heads, kv_heads, head_dim, scale}: writes k, v to the paged cache of `layer`,
-               ///< attends causally -> f32[T, heads*head_dim]
+  kAttention,  ///< q, k, v (, sinks[heads]) {layer, heads, kv_heads, head_dim, scale, window?, chunk?, softcap?}:
+               ///< writes k, v to the paged cache of `layer`, attends causally -> f32[T, heads*head_dim]. A query sees
+               ///< the last `window` tokens, its own included, and those of its own `chunk` of positions; a score s
+               ///< becomes softcap * tanh(s / softcap); a head's sink joins its softmax's denominator as one more score
   kMap,        ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
   kSlice,      ///< x {offset, length}: columns
   kGatherRows,  ///< x[T, h], rows[R] -> [R, h]
   kArgmax,      ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
+  kRoute,       ///< logits[T, E] (, correction[E]) {top_k, scoring="softmax"|"sigmoid"|"softmax_of_chosen", groups,
+                ///< groups_used, group_by_two, normalize, scale} -> f32[T, E]: the weights of the top_k experts that a
+                ///< row goes to, 0 for the others. The correction is added to the scores for the choice alone
+  kExperts,     ///< x[T, h], weights[T, E] (a route's), gate[E, f, h], up[E, f, h], down[E, h, f] (, their biases
+                ///< [E, f], [E, f], [E, h]) {top_k, expr, weigh_input} -> f32[T, h]: the sum over a row's experts of
+                ///< weight * down(expr(a0 = gate(x), a1 = up(x))); with weigh_input weight * x is what goes in. A stack
+                ///< is a weight "PART.weight" or "PART.bias" that stands for its experts' tensors PART.E.weight
   // Made by passes:
   kFusedLinear,     ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,
                     ///< combine="concat"|"map", expr?, argmax?}: see passes.h
-  kFusedAttention,  ///< qkv, positions, inv_freq {as rope and attention}: rope of q and k, cache write and attention in
-                    ///< one
+  kFusedAttention,  ///< qkv or q, k, v, and more {as attention, rope?, norm?}: norm and rope of q's and k's heads,
+                    ///< cache write and attention in one: see passes.h
 };
 
 std::string_view ToString(Op op);

@@ -117,6 +117,9 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair{"%y = rms_norm %x, %n {eps=1} : f32[T, 4]", "eps has the wrong kind"},
         std::pair{"%y = rms_norm %x, %c {eps=1.0} : f32[T, 4]", "weight [h]"},
         std::pair{"%y = rms_norm %x, %n {eps=1.0} : f32[R, 4]", "weight [h]"},
+        std::pair{"%y = rms_norm %x, %n {eps=1.0, group=3} : f32[T, 4]", "whole groups"},
+        std::pair{"%y = rms_norm %x, %n {eps=1.0, group=2} : f32[T, 4]", "weight [h] or [group]"},
+        std::pair{"%y = rms_norm %x, %n {eps=1.0, offset=1} : f32[T, 4]", "offset has the wrong kind"},
         std::pair{"%y = linear %x, %w : f32[T, 4]", "[n, k]"}, std::pair{"%y = linear %x, %n : f32[T, 4]", "[n, k]"},
         std::pair{"%y = linear %x, %w : f32[R, 6]", "activations"},
         std::pair{"%y = linear %x, %w, %n : f32[T, 6]", "bias"}, std::pair{"%y = linear %x : f32[T, 6]", "2 or more"},
@@ -137,6 +140,30 @@ INSTANTIATE_TEST_SUITE_P(
                   "multiple"},
         std::pair{"%y = attention %x, %x, %x {layer=0, heads=4, kv_heads=2, head_dim=1, scale=1.0} : f32[T, 4]",
                   "do not fit"},
+        std::pair{
+            "%y = attention %x, %x, %x {layer=0, heads=2, kv_heads=2, head_dim=2, scale=1.0, window=0} : f32[T, 4]",
+            "window must be at least 1"},
+        std::pair{
+            "%y = attention %x, %x, %x {layer=0, heads=2, kv_heads=2, head_dim=2, scale=1.0, chunk=1.0} : f32[T, 4]",
+            "chunk has the wrong kind"},
+        std::pair{"%y = attention %x, %x, %x {layer=0, heads=2, kv_heads=2, head_dim=2, scale=1.0, softcap=-1.0} : "
+                  "f32[T, 4]",
+                  "softcap must be greater"},
+        std::pair{"%y = attention %x, %x, %x, %n {layer=0, heads=2, kv_heads=2, head_dim=2, scale=1.0} : f32[T, 4]",
+                  "sinks are [heads]"},
+        std::pair{
+            "%y = fused_attention %x, %n, %n {layer=0, heads=2, kv_heads=1, head_dim=1, scale=1.0, norm_eps=1.0} : "
+            "f32[T, 2]",
+            "[head_dim]"},
+        std::pair{"%y = fused_attention %x {layer=0, heads=2, kv_heads=1, head_dim=1, scale=1.0, layout=\"halves\"} : "
+                  "f32[T, 2]",
+                  "takes qkv or q, k, v"},
+        std::pair{"%y = fused_attention %x {layer=0, heads=2, kv_heads=1, head_dim=1, scale=1.0, rope_scale=1.0} : "
+                  "f32[T, 2]",
+                  "come together"},
+        std::pair{"%y = fused_attention %x, %t, %c {layer=0, heads=2, kv_heads=1, head_dim=1, scale=1.0, "
+                  "layout=\"halves\", rope_scale=1.0} : f32[T, 2]",
+                  "inv_freq is"},
         std::pair{"%y = fused_linear %x, %w {weights=2, biases=0, combine=\"concat\"} : f32[T, 6]",
                   "do not fit the inputs"},
         std::pair{"%y = fused_linear %x, %w {weights=1, biases=0, combine=\"sum\"} : f32[T, 6]", "map or concat"},
@@ -165,6 +192,70 @@ TEST(Verify, RefusesForwardReferencesAndDuplicateNames) {
   graph.nodes[0].inputs = {1};
   EXPECT_NE(Verify(graph).error().message().find("not defined before"), std::string::npos);
 }
+
+/// A mixture of four experts with `route` and `experts` as they are given.
+std::string Mixture(std::string_view route, std::string_view experts) {
+  return fmt::format(R"(graph mixture {{
+  %t = input {{name="tokens"}} : i32[T]
+  %e = weight {{name="e"}} : f32[8, 4]
+  %x = embed %t, %e : f32[T, 4]
+  %r = weight {{name="r"}} : f32[4, 4]
+  %c = weight {{name="c"}} : f32[4]
+  %g = weight {{name="g"}} : f32[4, 6, 4]
+  %d = weight {{name="d"}} : f32[4, 4, 6]
+  %gb = weight {{name="gb"}} : f32[4, 6]
+  %db = weight {{name="db"}} : f32[4, 4]
+  %l = linear %x, %r : f32[T, 4]
+  {}
+  {}
+  return %y
+}})",
+                     route, experts);
+}
+constexpr std::string_view kRoute =
+    "%w = route %l, %c {group_by_two=1, groups=2, groups_used=1, normalize=0, scale=2.5, scoring=\"sigmoid\", top_k=2} "
+    ": "
+    "f32[T, 4]";
+constexpr std::string_view kExperts =
+    "%y = experts %x, %w, %g, %g, %d, %gb, %gb, %db {expr=\"silu(a0) * a1\", top_k=2, weigh_input=0} : f32[T, 4]";
+
+TEST(Mixture, IsPrintedAndVerified) {
+  const auto graph = Parse(Mixture(kRoute, kExperts));
+  ASSERT_TRUE(graph) << graph.error().ToString();
+  EXPECT_TRUE(Verify(*graph)) << Verify(*graph).error().ToString();
+  for (const std::string_view line : {kRoute, kExperts}) EXPECT_NE(Print(*graph).find(line), std::string::npos);
+}
+
+/// What a part of the route or of the experts is replaced by, and what the error says.
+struct WrongMixture {
+  std::string_view part, by, message;
+};
+class MixtureErrors : public testing::TestWithParam<WrongMixture> {};
+TEST_P(MixtureErrors, NameTheNode) {
+  const auto [part, by, message] = GetParam();
+  std::string text = Mixture(kRoute, kExperts);
+  ASSERT_NE(text.find(part), std::string::npos);
+  text.replace(text.find(part), part.size(), by);
+  const auto graph = Parse(text);
+  ASSERT_TRUE(graph) << graph.error().ToString();
+  const Status status = Verify(*graph);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message().find(message), std::string::npos) << status.error().message();
+}
+INSTANTIATE_TEST_SUITE_P(
+    Cases, MixtureErrors,
+    testing::Values(WrongMixture{"%l, %c", "%l, %gb", "correction is [E]"},
+                    WrongMixture{"\"sigmoid\"", "\"relu\"", "scoring is"},
+                    WrongMixture{"groups=2", "groups=3", "do not divide"},
+                    WrongMixture{"groups_used=1", "groups_used=3", "between 1 and groups"},
+                    WrongMixture{"top_k=2} : f32[T, 4]\n  %y", "top_k=3} : f32[T, 4]\n  %y", "not in the groups used"},
+                    WrongMixture{", %gb, %gb, %db", ", %gb", "of all three or of none"},
+                    WrongMixture{"%w, %g, %g", "%w, %g, %d", "gate and up are stacks"},
+                    WrongMixture{"%g, %d, %gb", "%g, %g, %gb", "down is a stack"},
+                    WrongMixture{"%gb, %gb, %db", "%gb, %gb, %gb", "biases are stacks"},
+                    WrongMixture{"silu(a0) * a1\", top_k=2", "silu(a0) * a1\", top_k=5", "between 1 and E"},
+                    WrongMixture{"silu(a0) * a1", "silu(a0) * a2", "names an input"},
+                    WrongMixture{"weigh_input=0", "weight=0", "weigh_input is missing"}));
 
 class ExpressionText : public testing::TestWithParam<std::pair<const char*, const char*>> {};
 TEST_P(ExpressionText, PrintsCanonically) {

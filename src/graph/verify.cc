@@ -3,6 +3,7 @@
 
 #include "graph/expression.h"
 #include "graph/graph.h"
+#include "graph/rewrite.h"
 
 namespace strata::graph {
 namespace {
@@ -17,6 +18,7 @@ struct AttributeRule {
 struct OpRule {
   int min_inputs, max_inputs;
   std::vector<AttributeRule> required;
+  std::vector<AttributeRule> optional = {};
 };
 
 const OpRule& RuleOf(Op op) {
@@ -24,25 +26,42 @@ const OpRule& RuleOf(Op op) {
   static const OpRule input{0, 0, {{"name", kString}}};
   static const OpRule constant{0, 0, {{"name", kString}, {"values", kFloats}}};
   static const OpRule embed{2, 2, {}};
-  static const OpRule rms_norm{2, 2, {{"eps", kFloat}}};
+  static const OpRule rms_norm{2, 2, {{"eps", kFloat}}, {{"offset", kFloat}, {"group", kInt}}};
   static const OpRule linear{2, 3, {}};
   static const OpRule rope{3, 3, {{"heads", kInt}, {"head_dim", kInt}, {"layout", kString}, {"scale", kFloat}}};
   static const OpRule attention{
-      3, 3, {{"layer", kInt}, {"heads", kInt}, {"kv_heads", kInt}, {"head_dim", kInt}, {"scale", kFloat}}};
+      3,
+      4,
+      {{"layer", kInt}, {"heads", kInt}, {"kv_heads", kInt}, {"head_dim", kInt}, {"scale", kFloat}},
+      {{"window", kInt}, {"chunk", kInt}, {"softcap", kFloat}}};
   static const OpRule map{1, -1, {{"expr", kString}}};
   static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
   static const OpRule gather{2, 2, {}};
   static const OpRule argmax{1, 1, {}};
-  static const OpRule fused_linear{2, -1, {{"weights", kInt}, {"biases", kInt}, {"combine", kString}}};
-  static const OpRule fused_attention{3,
-                                      5,
-                                      {{"layer", kInt},
-                                       {"heads", kInt},
-                                       {"kv_heads", kInt},
-                                       {"head_dim", kInt},
-                                       {"scale", kFloat},
+  static const OpRule route{1,
+                            2,
+                            {{"top_k", kInt},
+                             {"scoring", kString},
+                             {"groups", kInt},
+                             {"groups_used", kInt},
+                             {"group_by_two", kInt},
+                             {"normalize", kInt},
+                             {"scale", kFloat}}};
+  static const OpRule experts{5, 8, {{"top_k", kInt}, {"expr", kString}, {"weigh_input", kInt}}};
+  static const OpRule fused_linear{2,
+                                   -1,
+                                   {{"weights", kInt}, {"biases", kInt}, {"combine", kString}},
+                                   {{"norm_eps", kFloat}, {"norm_offset", kFloat}}};
+  static const OpRule fused_attention{1,
+                                      8,
+                                      attention.required,
+                                      {{"window", kInt},
+                                       {"chunk", kInt},
+                                       {"softcap", kFloat},
                                        {"layout", kString},
-                                       {"rope_scale", kFloat}}};
+                                       {"rope_scale", kFloat},
+                                       {"norm_eps", kFloat},
+                                       {"norm_offset", kFloat}}};
   switch (op) {
     case Op::kInput:
     case Op::kWeight:
@@ -67,6 +86,10 @@ const OpRule& RuleOf(Op op) {
       return gather;
     case Op::kArgmax:
       return argmax;
+    case Op::kRoute:
+      return route;
+    case Op::kExperts:
+      return experts;
     case Op::kFusedLinear:
       return fused_linear;
     case Op::kFusedAttention:
@@ -114,11 +137,16 @@ class Verifier {
                                                                       : fmt::format("{} or more", rule.min_inputs),
                                    count));
     }
-    for (const AttributeRule& attribute : rule.required) {
-      const auto found = node.attributes.find(attribute.key);
-      if (found == node.attributes.end()) return Bad(node, fmt::format("attribute {} is missing", attribute.key));
-      if (found->second.index() != static_cast<std::size_t>(attribute.kind))
-        return Bad(node, fmt::format("attribute {} has the wrong kind", attribute.key));
+    for (const std::vector<AttributeRule>* attributes : {&rule.required, &rule.optional}) {
+      for (const AttributeRule& attribute : *attributes) {
+        const auto found = node.attributes.find(attribute.key);
+        if (found == node.attributes.end()) {
+          if (attributes == &rule.optional) continue;
+          return Bad(node, fmt::format("attribute {} is missing", attribute.key));
+        }
+        if (found->second.index() != static_cast<std::size_t>(attribute.kind))
+          return Bad(node, fmt::format("attribute {} has the wrong kind", attribute.key));
+      }
     }
     if (node.type.dims.empty()) return Bad(node, "has no dimensions");
     for (const Dim& dim : node.type.dims) {
@@ -142,7 +170,7 @@ class Verifier {
       case Op::kInput:
         return Expect(node, node.type.dtype == DType::kI32, "inputs are i32");
       case Op::kWeight:
-        return Expect(node, node.type.dims.size() <= 2, "weights have one or two dimensions");
+        return Expect(node, node.type.dims.size() <= 3, "weights have one or two dimensions, stacks of them one more");
       case Op::kConstant:
         return Expect(
             node,
@@ -157,9 +185,7 @@ class Verifier {
             IsActivation(node.type) && node.type.dims[0] == In(node, 0).dims[0] && Cols(node.type) == Cols(In(node, 1)),
             "the result is f32[T, h]");
       case Op::kRmsNorm:
-        return Expect(node,
-                      IsActivation(node.type) && node.type == In(node, 0) && IsVector(In(node, 1), Cols(node.type)),
-                      "wants x[rows, h], weight [h] -> f32[rows, h]");
+        return CheckRmsNorm(node);
       case Op::kLinear:
         STRATA_CHECK(CheckLinear(node, node.inputs[1], Cols(node.type)));
         return Expect(node, node.inputs.size() < 3 || IsVector(In(node, 2), Cols(node.type)), "the bias is [n]");
@@ -171,6 +197,7 @@ class Verifier {
                           2 * In(node, 2).dims[0].value <= IntAttribute(node, "head_dim"),
                       "wants x[T, heads * head_dim], positions, inv_freq[rotary / 2]");
       case Op::kAttention:
+        STRATA_CHECK(CheckScores(node, node.inputs.size() == 4 ? node.inputs[3] : -1));
         return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
       case Op::kMap:
         return CheckMap(node);
@@ -187,18 +214,14 @@ class Verifier {
       case Op::kArgmax:
         return Expect(node, IsActivation(In(node, 0)) && node.type == Type{DType::kI32, {In(node, 0).dims[0]}},
                       "wants x[rows, n] -> i32[rows]");
+      case Op::kRoute:
+        return CheckRoute(node);
+      case Op::kExperts:
+        return CheckExperts(node);
       case Op::kFusedLinear:
         return CheckFusedLinear(node);
       case Op::kFusedAttention:
-        if (node.inputs.size() == 3) {
-          const std::int64_t head_dim = IntAttribute(node, "head_dim");
-          const std::int64_t q = IntAttribute(node, "heads") * head_dim;
-          const std::int64_t kv = IntAttribute(node, "kv_heads") * head_dim;
-          STRATA_CHECK(Expect(node, Cols(In(node, 0)) == q + 2 * kv, "qkv is [T, (heads + 2 kv_heads) * head_dim]"));
-          return CheckHeads(node, q, kv, kv);
-        }
-        STRATA_CHECK(Expect(node, node.inputs.size() == 5, "takes qkv or q, k, v, then positions and inv_freq"));
-        return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
+        return CheckFusedAttention(node);
     }
     return {};
   }
@@ -222,6 +245,51 @@ class Verifier {
                   "q, k, v do not fit heads * head_dim");
   }
 
+  Status CheckRmsNorm(const Node& node) const {
+    const std::int64_t columns = Cols(node.type);
+    const std::int64_t group = HasAttribute(node, "group") ? IntAttribute(node, "group") : columns;
+    STRATA_CHECK(Expect(node, group > 0 && columns % group == 0, "the columns are not whole groups"));
+    return Expect(node, IsActivation(node.type) && node.type == In(node, 0) && IsVector(In(node, 1), group),
+                  "wants x[rows, h], weight [h] or [group] -> f32[rows, h]");
+  }
+
+  /// What an attention makes of its scores. sinks: -1 when there are none.
+  Status CheckScores(const Node& node, ValueId sinks) const {
+    for (const std::string_view key : {"window", "chunk"}) {
+      STRATA_CHECK(Expect(node, !HasAttribute(node, key) || IntAttribute(node, key) > 0,
+                          fmt::format("{} must be at least 1", key)));
+    }
+    STRATA_CHECK(Expect(node, !HasAttribute(node, "softcap") || FloatAttribute(node, "softcap") > 0,
+                        "softcap must be greater than 0"));
+    return Expect(node, sinks < 0 || IsVector(graph_.node(sinks).type, IntAttribute(node, "heads")),
+                  "sinks are [heads]");
+  }
+
+  Status CheckFusedAttention(const Node& node) const {
+    const FusedAttentionView view(node);
+    const std::int64_t head_dim = IntAttribute(node, "head_dim");
+    STRATA_CHECK(Expect(node, view.qkv.size() == 1 || view.qkv.size() == 3,
+                        "takes qkv or q, k, v, then weights of norms, positions and inv_freq, and sinks"));
+    for (const ValueId norm : {view.q_norm, view.k_norm}) {
+      STRATA_CHECK(
+          Expect(node, norm < 0 || IsVector(graph_.node(norm).type, head_dim), "the norms' weights are [head_dim]"));
+    }
+    STRATA_CHECK(Expect(node, HasAttribute(node, "layout") == HasAttribute(node, "rope_scale"),
+                        "layout and rope_scale come together"));
+    STRATA_CHECK(Expect(node,
+                        view.inv_freq < 0 || (graph_.node(view.inv_freq).type.dims.size() == 1 &&
+                                              2 * graph_.node(view.inv_freq).type.dims[0].value <= head_dim),
+                        "inv_freq is [rotary / 2]"));
+    STRATA_CHECK(CheckScores(node, view.sinks));
+    if (view.qkv.size() == 3) {
+      return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
+    }
+    const std::int64_t q = IntAttribute(node, "heads") * head_dim;
+    const std::int64_t kv = IntAttribute(node, "kv_heads") * head_dim;
+    STRATA_CHECK(Expect(node, Cols(In(node, 0)) == q + 2 * kv, "qkv is [T, (heads + 2 kv_heads) * head_dim]"));
+    return CheckHeads(node, q, kv, kv);
+  }
+
   Status CheckMap(const Node& node) const {
     const Result<Expression> expression = ParseExpression(StringAttribute(node, "expr"));
     if (!expression) return Bad(node, expression.error().message());
@@ -232,6 +300,45 @@ class Verifier {
                           fmt::format("input {} is neither of the result's type nor a row of it", i)));
     }
     return {};
+  }
+
+  Status CheckRoute(const Node& node) const {
+    const std::int64_t experts = Cols(node.type);
+    STRATA_CHECK(Expect(node, IsActivation(node.type) && node.type == In(node, 0), "wants logits[T, E] -> f32[T, E]"));
+    STRATA_CHECK(Expect(node, node.inputs.size() < 2 || IsVector(In(node, 1), experts), "the correction is [E]"));
+    const std::string& scoring = StringAttribute(node, "scoring");
+    STRATA_CHECK(Expect(node, scoring == "softmax" || scoring == "sigmoid" || scoring == "softmax_of_chosen",
+                        "scoring is softmax, sigmoid or softmax_of_chosen"));
+    const std::int64_t groups = IntAttribute(node, "groups"), used = IntAttribute(node, "groups_used");
+    STRATA_CHECK(Expect(node, groups >= 1 && experts % groups == 0, "groups do not divide the experts"));
+    STRATA_CHECK(Expect(node, used >= 1 && used <= groups, "groups_used is not between 1 and groups"));
+    const std::int64_t top_k = IntAttribute(node, "top_k");
+    return Expect(node, top_k >= 1 && top_k <= experts / groups * used, "top_k experts are not in the groups used");
+  }
+
+  Status CheckExperts(const Node& node) const {
+    const Type& x = In(node, 0);
+    STRATA_CHECK(Expect(node, node.inputs.size() == 5 || node.inputs.size() == 8,
+                        "takes x, weights, gate, up, down, and the biases of all three or of none"));
+    STRATA_CHECK(Expect(node, IsActivation(node.type) && node.type == x, "wants x[T, h] -> f32[T, h]"));
+    STRATA_CHECK(Expect(node, IsActivation(In(node, 1)) && In(node, 1).dims[0] == x.dims[0], "weights are f32[T, E]"));
+    const Dim experts = In(node, 1).dims[1], hidden = x.dims[1];
+    const Dim inner = In(node, 2).dims.size() == 3 ? In(node, 2).dims[1] : Dim{};
+    const auto is_stack = [&](std::size_t input, std::vector<Dim> dims) {
+      dims.insert(dims.begin(), experts);
+      return In(node, input).dims == dims;
+    };
+    STRATA_CHECK(
+        Expect(node, is_stack(2, {inner, hidden}) && is_stack(3, {inner, hidden}), "gate and up are stacks [E, f, h]"));
+    STRATA_CHECK(Expect(node, is_stack(4, {hidden, inner}), "down is a stack [E, h, f]"));
+    STRATA_CHECK(
+        Expect(node, node.inputs.size() == 5 || (is_stack(5, {inner}) && is_stack(6, {inner}) && is_stack(7, {hidden})),
+               "biases are stacks [E, f], [E, f], [E, h]"));
+    const std::int64_t top_k = IntAttribute(node, "top_k");
+    STRATA_CHECK(Expect(node, top_k >= 1 && top_k <= experts.value, "top_k is not between 1 and E"));
+    const Result<Expression> expression = ParseExpression(StringAttribute(node, "expr"));
+    if (!expression) return Bad(node, expression.error().message());
+    return Expect(node, expression->inputs <= 2, "the expression names an input that is not there");
   }
 
   Status CheckFusedLinear(const Node& node) const {

@@ -69,7 +69,7 @@ struct Epilogue {
 };
 
 /// A weight as it is stored: `parts` matrices [n_i, k] of one dtype, concatenated over n, or interleaved by panels
-/// (then all n_i are equal and multiples of kPanel: only whole panels interleave).
+/// (then all n_i are equal, and a problem's n counts whole panels of each: the last ones may be padding).
 struct PackSource {
   std::span<const TensorView> parts;
   bool interleaved = false;
@@ -77,9 +77,10 @@ struct PackSource {
 
 /// What a linear over quantised weights rounds its activations to, a scale for each 32 of them. kInt16 (relative error
 /// about 2e-5) gives the answers of exact activations; kInt8 (about 1e-2 where a group has an outlier) needs half the
-/// multiplications and moves logits by some tenths. Linears over float weights take activations as they are; rows of
+/// multiplications and moves logits by some tenths. Linears over float weights take activations as they are, and with
+/// kExact so do all (a router's: a choice between two experts that are nearly equal must not hang on rounding); rows of
 /// prompts may have bf16 (PrefillLinears).
-enum class Activations : std::uint8_t { kInt16, kInt8 };
+enum class Activations : std::uint8_t { kInt16, kInt8, kExact };
 
 struct LinearProblem {
   DType weight_dtype;
@@ -87,6 +88,9 @@ struct LinearProblem {
   std::int64_t k;
   Activations activations = Activations::kInt16;
 };
+
+/// Weights stream by up to so many rows; more may be handled in another way.
+inline constexpr std::int64_t kFewRows = 8;
 
 /// Rows [0, rows) of x, to convert into what `run` wants.
 struct PrepareArgs {
@@ -96,8 +100,10 @@ struct PrepareArgs {
   std::int64_t k;
   const float* norm_weight = nullptr;  ///< [k]: an RMS norm comes first
   float norm_eps = 0;
-  std::int64_t run_rows = 0;  ///< of the `run` that will read them, of which these are a share: decides the layout
-  std::byte* out = nullptr;   ///< rows prepared_row_bytes(k) apart
+  /// Of the `run` that will read them, of which these are a share: decides the layout, which is one for all counts up
+  /// to kFewRows.
+  std::int64_t run_rows = 0;
+  std::byte* out = nullptr;  ///< rows prepared_row_bytes(k) apart
 };
 
 struct LinearArgs {
@@ -208,25 +214,46 @@ struct SequenceRows {
   std::int64_t splits() const { return (position_begin + row_count + kAttentionSplit - 1) / kAttentionSplit; }
 };
 
+/// Rows of a value: row r begins at data + r * stride.
+template <class T>
+struct RowsOf {
+  T* data;
+  std::int64_t stride;  ///< elements
+};
+
 struct AttentionArgs {
-  float* qkv;               ///< [T, (heads + 2 kv_heads) * head_dim]: q | k | v; q is rotated in place by rope_store
-  std::int64_t qkv_stride;  ///< floats
-  float* out;               ///< [T, heads * head_dim]
-  std::int64_t out_stride;
+  RowsOf<float> q;        ///< [T, heads * head_dim]; normed and rotated in place by rope_store
+  RowsOf<const float> k;  ///< [T, kv_heads * head_dim]
+  RowsOf<const float> v;
+  RowsOf<float> out;  ///< [T, heads * head_dim]
   std::int64_t heads;
   std::int64_t kv_heads;
   std::int64_t head_dim;
   float scale;
+  std::int64_t window = 0;        ///< how many tokens a query sees, its own included; 0 = all before it
+  std::int64_t chunk = 0;         ///< a query sees only its own chunk of so many positions; 0 = there are none
+  float softcap = 0;              ///< a score s becomes softcap * tanh(s / softcap); 0 = it stays
+  const float* sinks = nullptr;   ///< [heads]: one more score for each softmax, without a value
+  const float* q_norm = nullptr;  ///< [head_dim]: each head of q is RMS-normed before it is rotated
+  const float* k_norm = nullptr;  ///< so for k
+  float norm_eps = 0;
   RopeArgs rope;
   KvLayer kv;
   float* partials = nullptr;  ///< [rows and splits of the sequences][heads][head_dim + 2]: output, maximum, sum
 
+  /// The first position that a query at `position` sees.
+  std::int64_t first_seen(std::int64_t position) const {
+    const std::int64_t by_window = window > 0 && position >= window ? position - window + 1 : 0;
+    const std::int64_t by_chunk = chunk > 0 ? position / chunk * chunk : 0;
+    return by_window > by_chunk ? by_window : by_chunk;
+  }
+
   /// Of a row of the sequence (0 = its first) and a query head.
   float* query(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
-    return qkv + (sequence.row_begin + row) * qkv_stride + head * head_dim;
+    return q.data + (sequence.row_begin + row) * q.stride + head * head_dim;
   }
   float* output(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
-    return out + (sequence.row_begin + row) * out_stride + head * head_dim;
+    return out.data + (sequence.row_begin + row) * out.stride + head * head_dim;
   }
   float* partial(const SequenceRows& sequence, std::int64_t row, std::int64_t head, std::int64_t split) const {
     const std::int64_t index = sequence.partial_begin + row * sequence.splits() + split;
@@ -237,8 +264,8 @@ struct AttentionArgs {
 struct AttentionKernel {
   std::string_view name;
   std::string (*refuses)(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, const CpuFeatures&);
-  /// Rotates q (in place) and k of rows [begin, end) of the sequence (0 = its first row), for KV head h and its query
-  /// heads; writes k and v into the cache.
+  /// Norms and rotates q (in place) and k of rows [begin, end) of the sequence (0 = its first row), for KV head h and
+  /// its query heads; writes k and v into the cache.
   void (*rope_store)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
                      std::int64_t row_end);
   /// Causal attention of rows [begin, end) of the sequence, for the query heads of one KV head, over the cache.
@@ -260,12 +287,17 @@ struct RowKernels {
   void (*embed)(const TensorView& table, std::int32_t token, float* out);
   /// out = x * rsqrt(mean(x^2) + eps) * weight, one row; sums in a fixed order. out may be x.
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* out);
+  /// Rotates the heads of one row. out may be x.
+  void (*rope)(const RopeArgs&, std::int64_t position, std::int64_t heads, std::int64_t head_dim, const float* x,
+               float* out);
   /// Index of the greatest value (the first of equals; NaN is never the greatest; 0 when there is nothing else) among
   /// those whose bit is set in `allowed` (the lowest of word 0 first); nullptr: among all.
   std::int64_t (*argmax)(const float* x, const std::uint32_t* allowed, std::int64_t n);
   /// out = exp(scale * (x - max(x))), 0 where x is NaN or the value under 2^-126; returns their sum. scale >= 0. All
   /// are 0 when no x is above -infinity.
   double (*softmax)(const float* x, float scale, std::int64_t n, float* out);
+  /// out += scale * x.
+  void (*add_scaled)(const float* x, float scale, std::int64_t n, float* out);
 };
 const RowKernels& SelectRowKernels(const CpuFeatures&, std::vector<Choice>* log = nullptr);
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/kernel_list.h"
+#include "kernels/rope_angles.h"
 #include "tensor/convert.h"
 
 namespace strata::kernels {
@@ -43,8 +44,12 @@ double Softmax(const float* x, float scale, std::int64_t n, float* out) {
   return sum;
 }
 
+void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] += scale * x[i];
+}
+
 }  // namespace
 
-const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, ArgMax, Softmax};
+const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, RotateRow, ArgMax, Softmax, AddScaled};
 
 }  // namespace strata::kernels

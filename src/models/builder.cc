@@ -61,9 +61,37 @@ Result<ValueId> Builder::Weight(const std::string& tensor, std::vector<std::int6
   return id;
 }
 
-Result<ValueId> Builder::Norm(const std::string& part, ValueId x, std::string name) {
-  STRATA_TRY(const ValueId weight, Weight(part + ".weight", {type(x).dims.back().value}));
-  return graph_.Add(Op::kRmsNorm, {x, weight}, {{"eps", config_.norm_eps}}, type(x), std::move(name));
+Result<ValueId> Builder::Stack(const std::string& name, std::vector<std::int64_t> dims) {
+  const Shape wanted{std::span<const std::int64_t>(dims).subspan(1)};
+  Type type;
+  for (const std::int64_t dim : dims) type.dims.push_back({dim, 0});
+  const auto id = static_cast<ValueId>(graph_.nodes.size());
+  for (std::int64_t e = 0; e < dims[0]; ++e) {
+    const ModelTensor* tensor = model_.FindExpert(name, e);
+    if (tensor == nullptr) {
+      return Fail(ErrorCode::kCorrupt, "{}: tensor {} {} is missing", model_.path(),
+                  model_.StoredName(ExpertName(name, e)), wanted.ToString());
+    }
+    if (tensor->view.shape != wanted) {
+      return Fail(ErrorCode::kCorrupt, "{}: tensor {} is {}, the config implies {}", model_.path(),
+                  model_.StoredName(tensor->name), tensor->view.shape.ToString(), wanted.ToString());
+    }
+    if (e == 0) type.dtype = tensor->view.dtype;
+    if (tensor->view.dtype != type.dtype) {
+      return Unsupported(fmt::format("tensor {} is {}, that of the first expert is {}", model_.StoredName(tensor->name),
+                                     Info(tensor->view.dtype).name, Info(type.dtype).name));
+    }
+    weights_.emplace(tensor->name, id);
+  }
+  return graph_.Add(Op::kWeight, {}, {{"name", name}}, std::move(type), name);
+}
+
+Result<ValueId> Builder::Norm(const std::string& part, ValueId x, std::string name, std::int64_t group) {
+  STRATA_TRY(const ValueId weight, Weight(part + ".weight", {group != 0 ? group : type(x).dims.back().value}));
+  graph::Attributes attributes = {{"eps", config_.norm_eps}};
+  if (config_.norm_offset != 0) attributes.emplace("offset", config_.norm_offset);
+  if (group != 0) attributes.emplace("group", group);
+  return graph_.Add(Op::kRmsNorm, {x, weight}, std::move(attributes), type(x), std::move(name));
 }
 
 Result<ValueId> Builder::Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name) {
@@ -134,29 +162,45 @@ Status Builder::CheckAllRead() const {
 
 ValueId Layer::Rope(ValueId x, std::int64_t heads, std::string_view name) {
   const std::string layout = config().rope_layout == RopeLayout::kInterleaved ? "interleaved" : "halves";
-  return builder_.Add(Op::kRope, {x, builder_.positions(), inv_freq_},
-                      {{"heads", heads}, {"head_dim", config().head_dim}, {"layout", layout}, {"scale", rope_scale_}},
+  return builder_.Add(Op::kRope, {x, builder_.positions(), rope_.inv_freq},
+                      {{"heads", heads}, {"head_dim", config().head_dim}, {"layout", layout}, {"scale", rope_.scale}},
                       builder_.type(x), Name(name));
 }
 
-Result<ValueId> Layer::Attention(ValueId x) {
+Result<ValueId> Layer::Attention(ValueId x, QkNorm qk_norm) {
   const ModelConfig& config = this->config();
+  const LayerAttention sees = config.attention_of(index_);
   const std::int64_t head_dim = config.head_dim;
   const std::int64_t queries = config.heads * head_dim, keys = config.kv_heads * head_dim;
   const Bias bias = config.attention_bias ? Bias::kRequired : Bias::kNone;
-  STRATA_TRY(const ValueId q, Linear("attn_q", x, queries, bias, "q"));
-  STRATA_TRY(const ValueId k, Linear("attn_k", x, keys, bias, "k"));
+  STRATA_TRY(ValueId q, Linear("attn_q", x, queries, bias, "q"));
+  STRATA_TRY(ValueId k, Linear("attn_k", x, keys, bias, "k"));
   STRATA_TRY(const ValueId v, Linear("attn_v", x, keys, bias, "v"));
-  const ValueId q_rotated = Rope(q, config.heads, "q_rope");
-  const ValueId k_rotated = Rope(k, config.kv_heads, "k_rope");
+  if (qk_norm != QkNorm::kNone) {
+    const std::int64_t group = qk_norm == QkNorm::kHeads ? head_dim : 0;
+    STRATA_TRY(q, builder_.Norm(Tensor("attn_q_norm"), q, Name("q_norm"), group));
+    STRATA_TRY(k, builder_.Norm(Tensor("attn_k_norm"), k, Name("k_norm"), group));
+  }
+  if (sees.rotated) {
+    q = Rope(q, config.heads, "q_rope");
+    k = Rope(k, config.kv_heads, "k_rope");
+  }
   const double scale =
       config.attention_scale != 0 ? config.attention_scale : 1 / std::sqrt(static_cast<double>(head_dim));
-  const ValueId attention = builder_.Add(Op::kAttention, {q_rotated, k_rotated, v},
-                                         {{"layer", index_},
-                                          {"heads", config.heads},
-                                          {"kv_heads", config.kv_heads},
-                                          {"head_dim", head_dim},
-                                          {"scale", scale}},
+  graph::Attributes attributes = {{"layer", index_},
+                                  {"heads", config.heads},
+                                  {"kv_heads", config.kv_heads},
+                                  {"head_dim", head_dim},
+                                  {"scale", scale}};
+  if (sees.window != 0) attributes.emplace("window", sees.window);
+  if (sees.chunk != 0) attributes.emplace("chunk", sees.chunk);
+  if (config.attention_softcap != 0) attributes.emplace("softcap", config.attention_softcap);
+  std::vector<ValueId> inputs = {q, k, v};
+  if (Has("attn_sinks")) {
+    STRATA_TRY(const ValueId sinks, builder_.Weight(Tensor("attn_sinks.weight"), {config.heads}));
+    inputs.push_back(sinks);
+  }
+  const ValueId attention = builder_.Add(Op::kAttention, std::move(inputs), std::move(attributes),
                                          Builder::Activation(queries), Name("attn"));
   // Llama's attention_bias covers the output projection; Qwen2's files have biases on q, k, v alone.
   return Linear("attn_output", attention, config.hidden, config.attention_bias ? Bias::kIfStored : Bias::kNone, "o");
@@ -179,11 +223,22 @@ ValueId Layer::Residual(ValueId added, ValueId x, std::string_view name) {
 Result<Graph> BuildDecoder(const ModelFile& model,
                            const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer) {
   Builder builder(model);
-  const RopeFrequencies rope = ComputeRopeFrequencies(model.config());
-  const ValueId inv_freq = builder.Constant("inv_freq", rope.inverse);
+  const ModelConfig& config = model.config();
+  const auto rope_of = [&](const ModelConfig& positions, std::string name) {
+    const RopeFrequencies frequencies = ComputeRopeFrequencies(positions);
+    return RopeConstant{builder.Constant(std::move(name), frequencies.inverse), frequencies.scale};
+  };
+  const RopeConstant rope = rope_of(config, "inv_freq");
+  RopeConstant local_rope = rope;
+  if (config.local_rope_theta) {
+    ModelConfig local = config;
+    local.rope_theta = *config.local_rope_theta;
+    local.rope_scaling = {};
+    local_rope = rope_of(local, "local_inv_freq");
+  }
   STRATA_TRY(ValueId x, builder.Embed());
-  for (std::int64_t index = 0; index < model.config().layers; ++index) {
-    Layer layer(builder, index, inv_freq, rope.scale);
+  for (std::int64_t index = 0; index < config.layers; ++index) {
+    Layer layer(builder, index, config.attention_of(index).local_rope ? local_rope : rope);
     STRATA_TRY(x, build_layer(layer, x));
   }
   return builder.Finish(x);

@@ -26,6 +26,19 @@ using graph::ValueId;
 
 enum class Bias : std::uint8_t { kNone, kRequired, kIfStored };
 
+/// RMS norm of queries (attn_q_norm) and keys (attn_k_norm) before they are rotated.
+enum class QkNorm : std::uint8_t {
+  kNone,
+  kHeads,  ///< each head by itself, weights [head_dim] (Qwen 3, Gemma 3)
+  kWhole,  ///< all heads together, weights [heads * head_dim] (OLMo 2)
+};
+
+/// A constant of rotary frequencies, and what multiplies cos and sin.
+struct RopeConstant {
+  ValueId inv_freq;
+  double scale;
+};
+
 class Builder {
  public:
   /// Defines the inputs that every model has: tokens, positions, logit_rows.
@@ -34,12 +47,19 @@ class Builder {
   const ModelConfig& config() const { return config_; }
   /// `part` without its ending: "output_norm", "blk.0.attn_q".
   bool Has(std::string_view part) const { return model_.FindTensor(fmt::format("{}.weight", part)) != nullptr; }
+  bool HasTensor(std::string_view name) const { return model_.FindTensor(name) != nullptr; }
+  /// Whether there is a stack of experts, as Stack reads it.
+  bool HasStack(std::string_view name) const { return model_.FindExpert(name, 0) != nullptr; }
   const graph::Type& type(ValueId id) const { return graph_.node(id).type; }
 
   /// Errors: kCorrupt naming the tensor that is missing or has other dimensions.
   Result<ValueId> Weight(const std::string& tensor, std::vector<std::int64_t> dims);
-  /// Rows stay what they are: of tokens, or of logits behind the gather.
-  Result<ValueId> Norm(const std::string& part, ValueId x, std::string name);
+  /// A stack of experts, "blk.0.ffn_up_exps.weight" or ".bias", which stands for the tensors of all of them (see
+  /// ModelFile::FindExpert); dims[0] experts. Errors: as Weight's; kUnsupported when the experts' types differ.
+  Result<ValueId> Stack(const std::string& name, std::vector<std::int64_t> dims);
+  /// Rows stay what they are: of tokens, or of logits behind the gather. group: so many columns are normed by
+  /// themselves; 0 = the row.
+  Result<ValueId> Norm(const std::string& part, ValueId x, std::string name, std::int64_t group = 0);
   /// x W^T (+ b) with W [n, columns of x].
   Result<ValueId> Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name);
   ValueId Map(std::string expression, std::vector<ValueId> inputs, std::string name);
@@ -74,8 +94,7 @@ class Builder {
 /// One layer: tensors are blk.N.PART, values lN_NAME.
 class Layer {
  public:
-  Layer(Builder& builder, std::int64_t index, ValueId inv_freq, double rope_scale)
-      : builder_(builder), index_(index), inv_freq_(inv_freq), rope_scale_(rope_scale) {}
+  Layer(Builder& builder, std::int64_t index, RopeConstant rope) : builder_(builder), index_(index), rope_(rope) {}
 
   Builder& builder() { return builder_; }
   const ModelConfig& config() const { return builder_.config(); }
@@ -93,8 +112,8 @@ class Layer {
   }
   ValueId Rope(ValueId x, std::int64_t heads, std::string_view name);
 
-  /// Query, key and value projections of the normed x, their rotation, attention, output projection.
-  Result<ValueId> Attention(ValueId x);
+  /// Query, key and value projections of x, their norm and rotation, attention, output projection.
+  Result<ValueId> Attention(ValueId x, QkNorm qk_norm = QkNorm::kNone);
   /// down(activation(gate(x)) * up(x)).
   Result<ValueId> GatedMlp(ValueId x);
   /// What a block adds to the residual x.
@@ -103,8 +122,7 @@ class Layer {
  private:
   Builder& builder_;
   std::int64_t index_;
-  ValueId inv_freq_;
-  double rope_scale_;
+  RopeConstant rope_;
 };
 
 /// Embedding, the layers one after another, output norm and head.

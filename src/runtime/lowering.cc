@@ -5,20 +5,14 @@
 #include "tensor/convert.h"
 
 namespace strata {
-namespace {
-
-/// Rows are whole vectors apart, so that no two rows share a cache line.
-std::int64_t Stride(std::int64_t cols) { return (cols + kernels::kPanel - 1) / kernels::kPanel * kernels::kPanel; }
-
-}  // namespace
 
 Result<Plan> Lowering::Run() {
   row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
-  STRATA_CHECK(JoinSeparateQkv());
   CollectLastUses();
   STRATA_CHECK(PlaceLogits());
   for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
   STRATA_CHECK(PlaceArena());
+  STRATA_CHECK(PlaceExpertScratch());
   STRATA_CHECK(PackWeights());
   STRATA_CHECK(CompileExpressions());
   return std::move(plan_);
@@ -30,8 +24,8 @@ bool Lowering::IsComputed(ValueId id) const {
 }
 
 ValueId Lowering::StorageOf(ValueId id) const {
-  const auto joined = joined_.find(id);
-  return joined == joined_.end() ? id : joined->second.first;
+  while (graph_.node(id).op == Op::kSlice) id = graph_.node(id).inputs[0];
+  return id;
 }
 
 void Lowering::CollectLastUses() {
@@ -62,20 +56,11 @@ Status Lowering::PlaceLogits() {
 }
 
 Buffer Lowering::Define(ValueId id) {
-  const ValueId owner = StorageOf(id);
-  Storage& storage = storage_[owner];
-  if (storage.stride == 0) {
-    const auto wide = joined_columns_.find(owner);
-    const std::int64_t cols = wide != joined_columns_.end() ? wide->second : graph::Columns(graph_.node(owner).type);
-    storage.stride = Stride(cols);
-    storage.offset =
-        layout_.Allocate(static_cast<std::size_t>(storage.stride * options_.max_step_tokens) * sizeof(float));
-  }
-  const auto joined = joined_.find(id);
-  const std::int64_t column = joined == joined_.end() ? 0 : joined->second.second;
-  const Buffer buffer{reinterpret_cast<float*>(storage.offset) + column, storage.stride};
-  buffers_[id] = buffer;
-  return buffer;
+  Storage& storage = storage_[id];
+  storage.stride = Stride(graph::Columns(graph_.node(id).type));
+  storage.offset =
+      layout_.Allocate(static_cast<std::size_t>(storage.stride * options_.max_step_tokens) * sizeof(float));
+  return buffers_[id] = {reinterpret_cast<float*>(storage.offset), storage.stride};
 }
 
 void Lowering::FreeDead(ValueId now) {
@@ -91,12 +76,13 @@ Result<const TensorView*> Lowering::Tensor(ValueId id) const {
   return tensor;
 }
 
-Result<const std::vector<float>*> Lowering::Vector(ValueId id) {
-  if (const auto known = vectors_.find(id); known != vectors_.end()) return known->second;
+Result<const std::vector<float>*> Lowering::Vector(ValueId id, double offset) {
+  if (const auto known = vectors_.find({id, offset}); known != vectors_.end()) return known->second;
   STRATA_TRY(const TensorView* tensor, Tensor(id));
   STRATA_TRY(std::vector<float> values, DequantizeTensor(*tensor));
+  for (float& value : values) value += static_cast<float>(offset);
   plan_.vectors.push_back(std::move(values));
-  return vectors_[id] = &plan_.vectors.back();
+  return vectors_[{id, offset}] = &plan_.vectors.back();
 }
 
 Result<Buffer> Lowering::Operand(ValueId id) {
@@ -127,21 +113,25 @@ Status Lowering::LowerNode(ValueId id) {
       Relocate(Define(id), operation->out);
       break;
     }
-    case Op::kRmsNorm: {
-      auto* operation = Add<RmsNormOperation>(id);
-      STRATA_TRY(const std::vector<float>* weight, Vector(node.inputs[1]));
-      operation->kernels = row_kernels_;
-      operation->weight = weight->data();
-      operation->eps = static_cast<float>(graph::FloatAttribute(node, "eps"));
-      operation->cols = graph::Columns(node.type);
-      Relocate(buffers_.at(node.inputs[0]), operation->in);
-      Relocate(Define(id), operation->out);
+    case Op::kRmsNorm:
+      STRATA_CHECK(LowerNorm(id));
+      break;
+    case Op::kRope:
+      STRATA_CHECK(LowerRope(id));
+      break;
+    case Op::kSlice: {
+      const Buffer whole = buffers_.at(node.inputs[0]);
+      buffers_[id] = {whole.data + graph::IntAttribute(node, "offset"), whole.stride};
       break;
     }
     case Op::kMap: {
       auto* operation = Add<MapOperation>(id);
       operation->expression = graph::StringAttribute(node, "expr");
       operation->cols = graph::Columns(node.type);
+      if (node.inputs.size() > MapOperation::kMaxInputs) {
+        return Fail(ErrorCode::kUnsupported, "%{}: {} inputs, {} are possible", node.name, node.inputs.size(),
+                    MapOperation::kMaxInputs);
+      }
       operation->inputs.resize(node.inputs.size());
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         STRATA_TRY(const Buffer operand, Operand(node.inputs[i]));
@@ -158,6 +148,12 @@ Status Lowering::LowerNode(ValueId id) {
     case Op::kFusedAttention:
       STRATA_CHECK(LowerAttention(id));
       break;
+    case Op::kRoute:
+      STRATA_CHECK(LowerRoute(id));
+      break;
+    case Op::kExperts:
+      STRATA_CHECK(LowerExperts(id));
+      break;
     case Op::kArgmax:  // the linear's, see PlaceLogits
       if (id != graph_.results[1]) return Fail(ErrorCode::kUnsupported, "%{}: an argmax that is no result", node.name);
       break;
@@ -166,6 +162,21 @@ Status Lowering::LowerNode(ValueId id) {
                   graph::ToString(node.op));
   }
   FreeDead(id);
+  return {};
+}
+
+Status Lowering::LowerNorm(ValueId id) {
+  const Node& node = graph_.node(id);
+  auto* operation = Add<RmsNormOperation>(id);
+  const double offset = graph::HasAttribute(node, "offset") ? graph::FloatAttribute(node, "offset") : 0;
+  STRATA_TRY(const std::vector<float>* weight, Vector(node.inputs[1], offset));
+  operation->kernels = row_kernels_;
+  operation->weight = weight->data();
+  operation->eps = static_cast<float>(graph::FloatAttribute(node, "eps"));
+  operation->cols = graph::Columns(node.type);
+  operation->group = static_cast<std::int64_t>(weight->size());
+  Relocate(buffers_.at(node.inputs[0]), operation->in);
+  Relocate(Define(id), operation->out);
   return {};
 }
 
@@ -190,26 +201,31 @@ Status Lowering::PlaceArena() {
   };
   for (const Relocation& relocation : relocations_) *relocation.target = place(relocation.planned);
   for (auto& [id, buffer] : buffers_) buffer.data = place(buffer);
-  for (const Packing& packing : packings_) {
-    packing.operation->shared = base + shared;
-    for (const std::size_t offset : own) packing.operation->own.push_back(base + offset);
+  for (LinearOperation* operation : linears_) {
+    operation->shared = base + shared;
+    for (const std::size_t offset : own) operation->own.push_back(base + offset);
   }
   return {};
+}
+
+void Lowering::AddPacking(Packing packing) {
+  packing.offset = packed_bytes_;
+  packed_bytes_ += packing.kernel->packed_bytes(packing.problem);
+  packings_.push_back(std::move(packing));
 }
 
 Status Lowering::PackWeights() {
   STRATA_TRY(plan_.weights, MappedMemory::Map(packed_bytes_, "packed weights"));
   std::size_t done = 0;
   for (const Packing& packing : packings_) {
-    LinearOperation& operation = *packing.operation;
     std::byte* packed = plan_.weights.data() + packing.offset;
     const kernels::PackSource source{packing.parts, packing.interleaved};
-    const std::int64_t panels = kernels::Panels(operation.problem.n);
+    const std::int64_t panels = kernels::Panels(packing.problem.n);
     team_.Run([&](int rank) {
-      operation.kernel->pack(operation.problem, source, panels * rank / team_.size(),
-                             panels * (rank + 1) / team_.size(), packed);
+      const RowRange share = Share(panels, rank, team_.size());
+      packing.kernel->pack(packing.problem, source, share.begin, share.end, packed);
     });
-    operation.weights = packed;
+    *packing.target = packed;
     for (const TensorView& part : packing.parts) model_.DoneWith(part);
     if (options_.progress) {
       options_.progress(static_cast<double>(++done) / static_cast<double>(packings_.size()), "packing weights");

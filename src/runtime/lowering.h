@@ -1,18 +1,22 @@
 // Inside runtime: how a fused graph becomes a plan. One pass over the nodes makes operations whose buffers are offsets;
-// then the arena is laid out, weights are packed and expressions compiled. lower_linear.cc and lower_attention.cc have
-// the operations that take most words.
+// then the arena is laid out, weights are packed and expressions compiled. lower_WHAT.cc have the operations that take
+// most words.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "graph/expression.h"
 #include "graph/rewrite.h"
 #include "runtime/arena_layout.h"
+#include "runtime/experts.h"
 #include "runtime/plan.h"
 
 namespace strata {
@@ -20,6 +24,9 @@ namespace strata {
 using graph::Node;
 using graph::Op;
 using graph::ValueId;
+
+/// Rows are whole vectors apart, so that no two rows share a cache line.
+inline std::int64_t Stride(std::int64_t cols) { return kernels::Panels(cols) * kernels::kPanel; }
 
 class Lowering {
  public:
@@ -37,11 +44,19 @@ class Lowering {
     ValueId last_use = -1;
   };
 
+  /// A weight to be packed, and where the pointer to it goes.
+  struct Packing {
+    const kernels::LinearKernel* kernel = nullptr;
+    kernels::LinearProblem problem{};
+    std::vector<TensorView> parts = {};
+    bool interleaved = false;
+    const std::byte** target = nullptr;
+    std::size_t offset = 0;  ///< AddPacking sets it
+  };
+
   bool IsComputed(ValueId id) const;
 
-  /// q, k and v of an attention that takes them apart are written side by side, as the kernel reads them.
-  Status JoinSeparateQkv();
-
+  /// The value whose bytes it has: a slice's are its input's.
   ValueId StorageOf(ValueId id) const;
 
   void CollectLastUses();
@@ -69,8 +84,8 @@ class Lowering {
 
   Result<const TensorView*> Tensor(ValueId id) const;
 
-  /// A vector weight as f32; the plan keeps it.
-  Result<const std::vector<float>*> Vector(ValueId id);
+  /// A vector weight as f32, `offset` added to each element; the plan keeps it.
+  Result<const std::vector<float>*> Vector(ValueId id, double offset = 0);
 
   /// An operand that elementwise work reads: a computed value, or a vector that all rows share.
   Result<Buffer> Operand(ValueId id);
@@ -80,12 +95,36 @@ class Lowering {
   /// What the accumulators go through: biases are inputs after the accumulators, then come the map's own extras.
   Result<graph::Expression> EpilogueExpression(const Node& node, const graph::FusedLinearView& view) const;
 
-  Status LowerLinear(ValueId id);
+  /// `expression` with a bias added to each of its first `parts` inputs: biases are inputs after those.
+  static Result<graph::Expression> AddBiases(graph::Expression expression, int parts);
 
-  /// Not for the gathered rows, the head's: these are few, and no longer parted by phase.
-  void SelectPrefill(LinearOperation& operation, bool log);
+  Status LowerLinear(ValueId id);
+  bool FeedsRoute(ValueId id) const;
+
+  /// A kernel, and another for the rows of prompts where there is one. A choice is logged once for each kind
+  /// of weight.
+  void SelectKernels(const kernels::LinearProblem& problem, const kernels::LinearKernel*& kernel,
+                     const kernels::LinearKernel*& prefill);
+
+  void AddPacking(Packing packing);
+
+  Status LowerRoute(ValueId id);
+  Status LowerExperts(ValueId id);
+  /// One linear of every expert, of stacks that are interleaved.
+  Status LowerExpertLinear(std::span<const ValueId> weights, std::span<const ValueId> biases, const std::string& expr,
+                           ExpertLinear& linear);
+  Result<const TensorView*> ExpertTensor(ValueId stack, std::int64_t expert) const;
+  Status PlaceExpertScratch();
+
+  Status LowerNorm(ValueId id);
 
   Status LowerAttention(ValueId id);
+
+  Status LowerRope(ValueId id);
+
+  /// Rotation by a constant of frequencies, which the operation keeps.
+  static kernels::RopeArgs Rope(const Node& frequencies, std::string_view layout, double scale,
+                                std::vector<float>& inv_freq);
 
   void Relocate(Buffer planned, Buffer& target);
 
@@ -99,12 +138,6 @@ class Lowering {
     Buffer planned;
     float** target;
   };
-  struct Packing {
-    LinearOperation* operation;
-    std::vector<TensorView> parts;
-    bool interleaved;
-    std::size_t offset;
-  };
 
   const graph::Graph& graph_;
   const ModelFile& model_;
@@ -113,15 +146,16 @@ class Lowering {
   compiler::MapCompiler& compiler_;
   Plan plan_;
   const kernels::RowKernels* row_kernels_ = nullptr;
-  std::map<ValueId, std::pair<ValueId, std::int64_t>> joined_;  ///< value -> (owner of its bytes, column)
-  std::map<ValueId, std::int64_t> joined_columns_;
   std::map<ValueId, Storage> storage_;
   std::map<ValueId, Buffer> buffers_;
-  std::map<ValueId, const std::vector<float>*> vectors_;
-  std::set<std::pair<DType, std::int64_t>> logged_;
+  std::map<std::pair<ValueId, double>, const std::vector<float>*> vectors_;  ///< by weight and offset
+  std::set<std::tuple<DType, std::int64_t, kernels::Activations>> logged_;
   ArenaLayout layout_;
   std::vector<Relocation> relocations_;
   std::vector<Packing> packings_;
+  std::vector<LinearOperation*> linears_;
+  std::map<ValueId, const RouteOperation*> routes_;
+  std::vector<ExpertsOperation*> experts_;
   std::vector<std::pair<graph::Expression, kernels::MapFn*>> maps_;
   std::size_t packed_bytes_ = 0;
   std::size_t prepared_row_bytes_ = 0;

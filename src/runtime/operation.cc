@@ -9,9 +9,6 @@
 namespace strata {
 namespace {
 
-/// The rank's share of [0, count), in order.
-RowRange Share(std::int64_t count, int rank, int ranks) { return {count * rank / ranks, count * (rank + 1) / ranks}; }
-
 float* Row(const Buffer& buffer, std::int64_t row) { return buffer.data + row * buffer.stride; }
 
 /// The epilogue of the rows from `row` on, which is their row 0; of one without row_max.
@@ -46,20 +43,40 @@ std::string GatherRowsOperation::Describe() const { return fmt::format("gather_r
 
 void RmsNormOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
-  for (std::int64_t r = share.begin; r < share.end; ++r) kernels->rms_norm(Row(in, r), weight, eps, cols, Row(out, r));
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    for (std::int64_t c = 0; c < cols; c += group) {
+      kernels->rms_norm(Row(in, r) + c, weight, eps, group, Row(out, r) + c);
+    }
+  }
 }
 
-std::string RmsNormOperation::Describe() const { return fmt::format("rms_norm       {} columns", cols); }
+std::string RmsNormOperation::Describe() const {
+  return fmt::format("rms_norm       {} columns{}", cols, group < cols ? fmt::format(" by {}", group) : "");
+}
+
+void RopeOperation::Run(int rank, const Step& step) {
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
+  for (const kernels::SequenceRows& sequence : step.sequences) {
+    const std::int64_t begin = std::max(share.begin, sequence.row_begin);
+    const std::int64_t end = std::min(share.end, sequence.row_begin + sequence.row_count);
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::int64_t position = sequence.position_begin + r - sequence.row_begin;
+      kernels->rope(rope, position, heads, head_dim, Row(in, r), Row(out, r));
+    }
+  }
+}
+
+std::string RopeOperation::Describe() const { return fmt::format("rope           {} heads of {}", heads, head_dim); }
 
 void MapOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
-  std::vector<const float*> data;
-  std::vector<std::int64_t> strides;
-  for (const Buffer& input : inputs) {
-    data.push_back(Row(input, share.begin));
-    strides.push_back(input.stride);
+  const float* data[kMaxInputs];
+  std::int64_t strides[kMaxInputs];
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    data[i] = Row(inputs[i], share.begin);
+    strides[i] = inputs[i].stride;
   }
-  map(data.data(), strides.data(), Row(out, share.begin), out.stride, share.end - share.begin, cols);
+  map(data, strides, Row(out, share.begin), out.stride, share.end - share.begin, cols);
 }
 
 std::string MapOperation::Describe() const { return fmt::format("map            {}", expression); }
@@ -132,7 +149,10 @@ std::string LinearOperation::Describe() const {
 
 void AttentionOperation::Run(int rank, const Step& step) {
   kernels::AttentionArgs now = args;
-  now.rope.inv_freq = inv_freq.data();
+  now.q = {q.data, q.stride};
+  now.k = {k.data, k.stride};
+  now.v = {v.data, v.stride};
+  now.out = {out.data, out.stride};
   now.kv = step.kv->layer(layer);
   now.partials = step.partials;
   const auto for_units = [&](WorkQueue& queue, const std::vector<Step::AttendChunk>& chunks, const auto& work) {
@@ -171,9 +191,18 @@ void AttentionOperation::Run(int rank, const Step& step) {
             });
 }
 
-std::string AttentionOperation::Describe() const {
-  return fmt::format("attention      {} heads={} kv_heads={} head_dim={} layer={}", kernel->name, args.heads,
-                     args.kv_heads, args.head_dim, layer);
+std::string AttentionOperation::DescribeKind() const {
+  std::string text = fmt::format("attention      {} heads={} kv_heads={} head_dim={}", kernel->name, args.heads,
+                                 args.kv_heads, args.head_dim);
+  if (args.window > 0) text += fmt::format(" window={}", args.window);
+  if (args.chunk > 0) text += fmt::format(" chunk={}", args.chunk);
+  if (args.softcap > 0) text += fmt::format(" softcap={}", args.softcap);
+  if (args.sinks != nullptr) text += " sinks";
+  if (args.q_norm != nullptr) text += " norm";
+  if (args.rope.rotary_dim > 0) text += fmt::format(" rope={}", args.rope.rotary_dim);
+  return text;
 }
+
+std::string AttentionOperation::Describe() const { return fmt::format("{} layer={}", DescribeKind(), layer); }
 
 }  // namespace strata

@@ -25,16 +25,21 @@ OperationCost RmsNormOperation::Cost(const StepShape& shape) const {
   return {.description = Describe(), .float_ops = 4 * RowCount(rows, shape) * static_cast<double>(cols)};
 }
 
+OperationCost RopeOperation::Cost(const StepShape& shape) const {
+  // Two products and a sum for each element.
+  return {.description = Describe(), .float_ops = 3 * RowCount(rows, shape) * static_cast<double>(heads * head_dim)};
+}
+
 OperationCost MapOperation::Cost(const StepShape& shape) const {
   const auto elements = RowCount(rows, shape) * static_cast<double>(cols);
   return {.description = Describe(), .float_ops = elements * static_cast<double>(inputs.size())};
 }
 
-OperationCost LinearOperation::Cost(const StepShape& shape) const {
-  OperationCost cost{.description = Describe()};
-  cost.weight_bytes = static_cast<double>(kernel->packed_bytes(problem));
-  const double ops = 2 * static_cast<double>(problem.n) * static_cast<double>(problem.k) * RowCount(rows, shape);
-  if (Info(problem.weight_dtype).quantized()) {
+OperationCost LinearCost(const kernels::LinearKernel& kernel, const kernels::LinearProblem& problem, double rows) {
+  OperationCost cost;
+  cost.weight_bytes = static_cast<double>(kernel.packed_bytes(problem));
+  const double ops = 2 * static_cast<double>(problem.n) * static_cast<double>(problem.k) * rows;
+  if (Info(problem.weight_dtype).quantized() && problem.activations != kernels::Activations::kExact) {
     cost.integer_ops = ops;
     cost.planes = problem.activations == kernels::Activations::kInt16 ? 2 : 1;
   } else {
@@ -43,17 +48,23 @@ OperationCost LinearOperation::Cost(const StepShape& shape) const {
   return cost;
 }
 
+OperationCost LinearOperation::Cost(const StepShape& shape) const {
+  OperationCost cost = LinearCost(*kernel, problem, RowCount(rows, shape));
+  cost.description = Describe();
+  return cost;
+}
+
 OperationCost AttentionOperation::Cost(const StepShape& shape) const {
-  OperationCost cost{.description = fmt::format("attention      {} heads={} kv_heads={} head_dim={}", kernel->name,
-                                                args.heads, args.kv_heads, args.head_dim)};
-  const auto new_rows = static_cast<double>(shape.rows);
-  const auto context = static_cast<double>(shape.context);
+  OperationCost cost{.description = DescribeKind()};
   const auto sequences = static_cast<double>(shape.sequences);
-  // Row i of a sequence sees context + i + 1 positions, each with a product of queries and keys and one of weights and
-  // values.
-  const double seen = new_rows * context + new_rows * (new_rows + 1) / 2;
-  cost.float_ops = 4 * static_cast<double>(args.heads * args.head_dim) * sequences * seen;
-  cost.kv_bytes = sequences * (context + new_rows) * shape.kv_token_bytes;
+  // Each position that a row sees takes a product of queries and keys and one of weights and values.
+  std::int64_t seen = 0;
+  const std::int64_t end = shape.context + shape.rows;
+  for (std::int64_t position = shape.context; position < end; ++position) {
+    seen += position + 1 - args.first_seen(position);
+  }
+  cost.float_ops = 4 * static_cast<double>(args.heads * args.head_dim) * sequences * static_cast<double>(seen);
+  cost.kv_bytes = sequences * static_cast<double>(end - args.first_seen(shape.context)) * shape.kv_token_bytes;
   return cost;
 }
 
