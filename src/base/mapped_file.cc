@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/new_file.h"
+
 namespace strata {
 namespace {
 
@@ -91,24 +93,9 @@ Result<std::string> ReadFile(const std::string& path) {
 }
 
 Status WriteFileAtomically(const std::string& path, std::string_view content) {
-  std::string temporary = path + ".XXXXXX";
-  const FileDescriptor fd(::mkstemp(temporary.data()));
-  if (fd.get() < 0) return SystemError("create", temporary);
-  const auto discard = [&](std::string_view what) {
-    auto error = SystemError(what, temporary);
-    ::unlink(temporary.c_str());
-    return error;
-  };
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd.get(), content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return discard("write");
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  if (::fchmod(fd.get(), 0644) != 0) return discard("chmod");
-  if (::fsync(fd.get()) != 0) return discard("sync");
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return discard("rename");
-  return {};
+  STRATA_TRY(NewFile file, NewFile::Create(path));
+  STRATA_CHECK(file.Write(std::as_bytes(std::span(content))));
+  return file.Finish();
 }
 
 }  // namespace strata

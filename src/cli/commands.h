@@ -38,6 +38,7 @@ void AddToolRecall(CLI::App& tools, Action& action);
 /// `strata eval tools`.
 void AddEval(CLI::App& app, Action& action);
 void AddMcp(CLI::App& app, Action& action);
+void AddQuantize(CLI::App& app, Action& action);
 void AddSimulate(CLI::App& app, Action& action);
 void AddCompletion(CLI::App& app, Action& action);
 

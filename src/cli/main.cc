@@ -102,6 +102,7 @@ int main(int argc, char** argv) {
   strata::cli::AddTools(app, action);
   strata::cli::AddEval(app, action);
   strata::cli::AddMcp(app, action);
+  strata::cli::AddQuantize(app, action);
   strata::cli::AddSimulate(app, action);
   strata::cli::AddCompletion(app, action);
   try {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cassert>
 #include <cstring>
 #include <limits>
 
@@ -91,6 +92,13 @@ std::string_view NameOfUnread(std::uint32_t code) {
 
 }  // namespace
 
+std::uint32_t GgufTypeCode(DType type) {
+  std::uint32_t code = 0;
+  for (constexpr std::uint32_t kEnd = 64; code < kEnd && TensorType(code) != type;) ++code;
+  assert(TensorType(code) == type);
+  return code;
+}
+
 std::vector<std::string_view> GgufArray::Strings() const {
   std::vector<std::string_view> out;
   if (kind != Kind::kString) return out;
@@ -136,7 +144,9 @@ class GgufParser {
     // The least that each entry takes bounds the counts before anything is allocated for them.
     STRATA_TRY(const std::uint64_t tensor_count, ReadCount(8 + 4 + 4 + 8, "tensors"));
     STRATA_TRY(const std::uint64_t entry_count, ReadCount(8 + 4 + 1, "metadata entries"));
+    const std::uint64_t metadata_begin = at_;
     for (std::uint64_t i = 0; i < entry_count; ++i) STRATA_CHECK(ReadEntry());
+    out_.metadata_bytes_ = bytes_.subspan(metadata_begin, at_ - metadata_begin);
     STRATA_CHECK(ReadAlignment());
     out_.tensors_.reserve(tensor_count);
     for (std::uint64_t i = 0; i < tensor_count; ++i) STRATA_CHECK(ReadTensor());

@@ -43,6 +43,9 @@ struct GgufTensor {
   TensorView view;
 };
 
+/// ggml's number of a type that files may have (assert).
+std::uint32_t GgufTypeCode(DType type);
+
 class GgufFile {
  public:
   /// Errors: kNotFound, kIo; kCorrupt "PATH: offset N: ..." ; kUnsupported for big-endian files, other versions and
@@ -56,6 +59,9 @@ class GgufFile {
   std::uint32_t version() const { return version_; }
   const std::map<std::string_view, GgufValue>& metadata() const { return metadata_; }
   const std::vector<GgufTensor>& tensors() const { return tensors_; }
+
+  /// All metadata as the file holds them, without the counts before.
+  std::span<const std::byte> metadata_bytes() const { return metadata_bytes_; }
 
   bool Has(std::string_view key) const { return metadata_.contains(key); }
   /// T: std::int64_t, double, bool, std::string_view or GgufArray. Errors: kCorrupt naming the key when it is missing
@@ -71,6 +77,7 @@ class GgufFile {
   MappedFile file_;  // empty when the bytes are someone else's
   std::string path_;
   std::span<const std::byte> bytes_;
+  std::span<const std::byte> metadata_bytes_;
   std::uint32_t version_ = 0;
   std::map<std::string_view, GgufValue> metadata_;
   std::vector<GgufTensor> tensors_;

@@ -4,7 +4,7 @@
 
 namespace strata {
 
-Result<std::unique_ptr<Tokenizer>> LoadGgufTokenizer(const GgufFile& file) {
+Result<GgufVocabulary> ReadGgufVocabulary(const GgufFile& file) {
   GgufVocabulary vocabulary;
   STRATA_TRY(const std::string_view model, file.Get<std::string_view>("tokenizer.ggml.model"));
   vocabulary.model = model;
@@ -20,10 +20,8 @@ Result<std::unique_ptr<Tokenizer>> LoadGgufTokenizer(const GgufFile& file) {
   STRATA_TRY(const GgufArray types, array("tokenizer.ggml.token_type"));
   STRATA_TRY(const GgufArray merges, array("tokenizer.ggml.merges"));
   STRATA_TRY(const GgufArray charsmap, array("tokenizer.ggml.precompiled_charsmap"));
-  const std::vector<float> score_values = scores.Numbers<float>();
-  const std::vector<std::int32_t> type_values = types.Numbers<std::int32_t>();
-  vocabulary.scores = score_values;
-  vocabulary.token_types = type_values;
+  vocabulary.scores = scores.Numbers<float>();
+  vocabulary.token_types = types.Numbers<std::int32_t>();
   vocabulary.merges = merges.Strings();
   vocabulary.precompiled_charsmap = charsmap.bytes;
   const auto id = [&](std::string_view name, std::optional<TokenId>& to) -> Status {
@@ -43,6 +41,11 @@ Result<std::unique_ptr<Tokenizer>> LoadGgufTokenizer(const GgufFile& file) {
   STRATA_TRY(vocabulary.add_eos, file.Find<bool>("tokenizer.ggml.add_eos_token"));
   STRATA_TRY(vocabulary.add_space_prefix, file.Find<bool>("tokenizer.ggml.add_space_prefix"));
   STRATA_TRY(vocabulary.remove_extra_whitespaces, file.Find<bool>("tokenizer.ggml.remove_extra_whitespaces"));
+  return vocabulary;
+}
+
+Result<std::unique_ptr<Tokenizer>> LoadGgufTokenizer(const GgufFile& file) {
+  STRATA_TRY(const GgufVocabulary vocabulary, ReadGgufVocabulary(file));
   return MakeGgufTokenizer(vocabulary);
 }
 

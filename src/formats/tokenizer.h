@@ -106,8 +106,8 @@ struct GgufVocabulary {
   std::string model;  ///< tokenizer.ggml.model: "gpt2", "llama", "gemma4", "bert", "t5"
   std::string pre;    ///< tokenizer.ggml.pre: "llama-bpe", "qwen2", "smollm", "deepseek-v3", ...
   std::vector<std::string_view> tokens;
-  std::span<const float> scores;  ///< may be empty
-  std::span<const std::int32_t>
+  std::vector<float> scores;  ///< may be empty
+  std::vector<std::int32_t>
       token_types;  ///< 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; may be empty
   std::vector<std::string_view> merges;
   std::optional<TokenId> bos, eos, unk, sep, pad, cls, mask, eot;
@@ -117,5 +117,8 @@ struct GgufVocabulary {
 
 /// Errors: kUnsupported (unknown model or pre-tokenizer, by name), kCorrupt. Everything is copied.
 Result<std::unique_ptr<Tokenizer>> MakeGgufTokenizer(const GgufVocabulary& vocabulary);
+
+/// The same as a tokenizer.json. Errors: kUnsupported for another model than gpt2, byte-level BPE.
+Result<std::string> TokenizerJsonOf(const GgufVocabulary& vocabulary);
 
 }  // namespace strata

@@ -38,6 +38,7 @@ Status Lowering::LowerLinear(ValueId id) {
   for (const ValueId weight : view.weights) {
     STRATA_TRY(const TensorView* tensor, Tensor(weight));
     packing.parts.push_back(*tensor);
+    operation->tensors.push_back(graph::StringAttribute(graph_.node(weight), "name"));
     operation->problem.n += tensor->shape[0];
     operation->problem.k = tensor->shape[1];
     operation->problem.weight_dtype = tensor->dtype;

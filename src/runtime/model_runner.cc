@@ -115,6 +115,8 @@ class CpuModelRunner : public ModelRunner {
     if (timer_ != nullptr) timer_->resize(plan_.operations.size());
   }
 
+  void ObserveLinears(std::function<void(const LinearInput&)> observer) override { observer_ = std::move(observer); }
+
   Result<std::string> Describe(std::string_view stage) const override {
     if (stage == "plan") return plan_.Describe();
     if (stage == "final") return graph::Print(graph_);
@@ -217,12 +219,26 @@ class CpuModelRunner : public ModelRunner {
       if (step_.Count(operation.rows) == 0) continue;
       operation.Run(rank, step_);
       team_->Barrier(rank);
+      if (observer_) {
+        if (rank == 0) Observe(operation);
+        team_->Barrier(rank);
+      }
       if constexpr (kTimed) {
         const double end = MonotonicSeconds();
         if (rank == 0) (*timer_)[i] += end - begin;
         begin = end;
       }
     }
+  }
+
+  /// While its input is still there.
+  void Observe(const Operation& operation) {
+    const auto* linear = dynamic_cast<const LinearOperation*>(&operation);
+    if (linear == nullptr) return;
+    const std::int64_t rows = step_.Count(linear->rows), columns = linear->problem.k;
+    observed_.resize(static_cast<std::size_t>(rows * columns));
+    linear->CopyInput(kernels::SelectRowKernels(Cpu()), rows, observed_.data());
+    observer_({linear->tensors, observed_.data(), rows, columns});
   }
 
   void SetStep(std::span<const SequenceSlice> slices) {
@@ -334,6 +350,8 @@ class CpuModelRunner : public ModelRunner {
   std::vector<std::int32_t> rows_;        ///< of each wanted row, in the slices' order: its place in step_.logit_rows
   std::vector<std::int32_t> argmax_;      ///< [rows_.size()]
   std::vector<double>* timer_ = nullptr;  ///< [operations]
+  std::function<void(const LinearInput&)> observer_;
+  std::vector<float> observed_;  ///< what it is shown
 };
 
 }  // namespace

@@ -96,6 +96,13 @@ struct LogitsView {
   }
 };
 
+/// What linears of one input have read in a step.
+struct LinearInput {
+  std::span<const std::string> weights;  ///< names of the tensors
+  const float* values;                   ///< [rows, columns], dense: behind the norm, before any rounding
+  std::int64_t rows, columns;
+};
+
 class ModelRunner {
  public:
   static Result<std::unique_ptr<ModelRunner>> Load(std::shared_ptr<const ModelFile> model,
@@ -127,6 +134,9 @@ class ModelRunner {
   virtual std::vector<OperationCost> Costs(StepShape shape) const = 0;
   /// From now on Run adds to (*seconds)[i] what operation i took until all ranks were done with it; nullptr ends that.
   virtual void TimeOperations(std::vector<double>* seconds) = 0;
+
+  /// From now on Run shows what every linear reads, on the caller's thread, which makes it slow; nullptr ends that.
+  virtual void ObserveLinears(std::function<void(const LinearInput&)> observer) = 0;
 
   /// Of one mixture of experts: how many rows each expert has had since the model was loaded.
   struct ExpertUse {

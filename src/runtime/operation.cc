@@ -134,6 +134,16 @@ void LinearOperation::Run(int rank, const Step& step) {
   });
 }
 
+void LinearOperation::CopyInput(const kernels::RowKernels& kernels, std::int64_t row_count, float* out) const {
+  for (std::int64_t r = 0; r < row_count; ++r, out += problem.k) {
+    if (norm_weight != nullptr) {
+      kernels.rms_norm(Row(in, r), norm_weight, norm_eps, problem.k, out);
+    } else {
+      std::copy_n(Row(in, r), problem.k, out);
+    }
+  }
+}
+
 std::int32_t LinearOperation::Argmax(std::int64_t row) const {
   kernels::RowMax greatest;
   for (const auto& of_rank : row_max) greatest.Take(of_rank[static_cast<std::size_t>(row)]);

@@ -184,7 +184,8 @@ struct LinearOperation : Operation {
   float norm_eps = 0;
   Buffer in;
   kernels::Epilogue epilogue;
-  std::string expression;  ///< of the epilogue; "" = plain store
+  std::string expression;            ///< of the epilogue; "" = plain store
+  std::vector<std::string> tensors;  ///< the weights' names
   /// Scratch for prepared activations, of `kernel` and behind them of `prefill`: one area that all ranks share, and a
   /// small one for each rank.
   std::byte* shared = nullptr;
@@ -197,6 +198,8 @@ struct LinearOperation : Operation {
   std::int32_t Argmax(std::int64_t row) const;
 
   void Run(int rank, const Step& step) override;
+  /// The rows of `in` behind the norm, [rows, k] dense.
+  void CopyInput(const kernels::RowKernels& kernels, std::int64_t row_count, float* out) const;
   std::string Describe() const override;
   OperationCost Cost(const StepShape& shape) const override;
   void Reset() override { panels.Reset(); }

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "tensor/blocks.h"
+#include "tensor/encode_k.h"
 #include "tensor/levels.h"
 #include "tensor/scaled_blocks.h"
 
@@ -135,7 +136,7 @@ Result<std::vector<float>> DequantizeTensor(const TensorView& tensor) {
   return values;
 }
 
-Result<std::vector<std::byte>> Quantize(DType type, std::span<const float> values) {
+Result<std::vector<std::byte>> Quantize(DType type, std::span<const float> values, std::span<const float> weights) {
   std::vector<std::byte> out(BytesOf(type, values.size()));
   auto* to = reinterpret_cast<std::uint8_t*>(out.data());
   const DTypeInfo& info = Info(type);
@@ -143,6 +144,12 @@ Result<std::vector<std::byte>> Quantize(DType type, std::span<const float> value
     for (std::size_t at = 0; at < values.size(); at += info.block_elements, to += info.block_bytes)
       block(values.data() + at, to);
     return std::move(out);
+  };
+  const auto encode_k = [&](auto* block) {
+    std::vector<float> alike;
+    if (weights.empty()) alike.assign(values.size(), 1);
+    const float* weight = weights.empty() ? alike.data() : weights.data();
+    return encode([&](const float* x, std::uint8_t* y) { block(x, weight + (x - values.data()), y); });
   };
   const auto store16 = [](std::uint8_t* at, std::uint16_t bits) { std::memcpy(at, &bits, 2); };
   switch (type) {
@@ -162,6 +169,12 @@ Result<std::vector<std::byte>> Quantize(DType type, std::span<const float> value
       return encode(blocks::EncodeQ5_1);
     case DType::kQ8_0:
       return encode(blocks::EncodeQ8_0);
+    case DType::kQ4_K:
+      return encode_k(blocks::EncodeQ4_K);
+    case DType::kQ5_K:
+      return encode_k(blocks::EncodeQ5_K);
+    case DType::kQ6_K:
+      return encode_k(blocks::EncodeQ6_K);
     default:
       return Fail(ErrorCode::kUnsupported, "values cannot be rounded to {}", info.name);
   }

@@ -31,8 +31,9 @@ Status Dequantize(DType type, std::span<const std::byte> blocks, std::span<float
 /// The whole tensor as f32, row-major. Errors as above.
 Result<std::vector<float>> DequantizeTensor(const TensorView& tensor);
 
-/// Rounds f32 values into `type` by ggml's reference rule (absmax / min-max per block of 32).
-/// Types: F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0; others kUnsupported. Used by tests and tools to make data.
-Result<std::vector<std::byte>> Quantize(DType type, std::span<const float> values);
+/// Rounds f32 values into `type`: F32, F16, BF16; Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 by ggml's reference rule (absmax /
+/// min-max per block of 32); Q4_K, Q5_K, Q6_K with the scales of least squared error, an error in value i counting
+/// weights[i] times (empty = once). Errors: kUnsupported for others.
+Result<std::vector<std::byte>> Quantize(DType type, std::span<const float> values, std::span<const float> weights = {});
 
 }  // namespace strata

@@ -145,7 +145,51 @@ TEST(Convert, TypesWithoutAReadingAreRefusedByName) {
   const auto status = Dequantize(DType::kI32, bytes, out);
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().message().find("i32"), std::string::npos);
-  EXPECT_FALSE(Quantize(DType::kQ6_K, std::vector<float>(256)));
+  EXPECT_FALSE(Quantize(DType::kQ2_K, std::vector<float>(256)));
+}
+
+/// sqrt of the relative squared error of normal values, each counting as it is weighted.
+double RoundingError(DType type, const std::vector<float>& values, const std::vector<float>& weights) {
+  const auto blocks = Quantize(type, values, weights);
+  std::vector<float> back(values.size());
+  EXPECT_TRUE(blocks && Dequantize(type, *blocks, back));
+  double error = 0, all = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto off = static_cast<double>(values[i] - back[i]), value = static_cast<double>(values[i]);
+    error += static_cast<double>(weights[i]) * off * off;
+    all += static_cast<double>(weights[i]) * value * value;
+  }
+  return std::sqrt(error / all);
+}
+
+TEST(Convert, KFormatsRoundToTheLeastError) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal(0.1F, 1);
+  std::vector<float> values(256 * 20), alike(values.size(), 1), weights(values.size());
+  for (float& value : values) value = normal(random);
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = i % 7 == 0 ? 30 : 1;
+  // What 4, 5 and 6 bits with such scales can do with normal values, and better than the plain types of 32 values.
+  EXPECT_LT(RoundingError(DType::kQ4_K, values, alike), 0.075);
+  EXPECT_LT(RoundingError(DType::kQ5_K, values, alike), 0.038);
+  EXPECT_LT(RoundingError(DType::kQ6_K, values, alike), 0.025);
+  EXPECT_LT(RoundingError(DType::kQ4_K, values, alike), RoundingError(DType::kQ4_1, values, alike));
+  for (const DType type : {DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+    const auto unweighted = Quantize(type, values);
+    ASSERT_TRUE(unweighted);
+    std::vector<float> back(values.size());
+    ASSERT_TRUE(Dequantize(type, *unweighted, back));
+    double error = 0, all = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto off = static_cast<double>(values[i] - back[i]), value = static_cast<double>(values[i]);
+      error += static_cast<double>(weights[i]) * off * off;
+      all += static_cast<double>(weights[i]) * value * value;
+    }
+    EXPECT_LT(RoundingError(type, values, weights), std::sqrt(error / all)) << Info(type).name;
+    const auto zeros = Quantize(type, std::vector<float>(256));
+    std::vector<float> still_zero(256, 1);
+    ASSERT_TRUE(zeros && Dequantize(type, *zeros, still_zero));
+    EXPECT_EQ(still_zero, std::vector<float>(256));
+  }
 }
 
 TEST(DType, NamesRoundTrip) {

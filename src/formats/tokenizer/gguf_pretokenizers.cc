@@ -111,23 +111,28 @@ bool Lists(std::string_view names, std::string_view name) {
 
 }  // namespace
 
-Result<GgufWords> WordsOfGguf(std::string_view pre) {
+Result<GgufWordRules> WordRulesOfGguf(std::string_view pre) {
   if (pre.empty()) pre = "default";
   const auto entry = std::ranges::find_if(Entries(), [&](const Entry& e) { return Lists(e.names, pre); });
   if (entry == Entries().end()) {
     return Fail(ErrorCode::kUnsupported, "tokenizer.ggml.pre: pre-tokenizer {} is not supported", pre);
   }
+  return GgufWordRules{entry->expressions, entry->nfc, entry->ignore_merges, entry->add_bos, entry->add_sep};
+}
+
+Result<GgufWords> WordsOfGguf(std::string_view pre) {
+  STRATA_TRY(const GgufWordRules rules, WordRulesOfGguf(pre));
   GgufWords words;
-  if (entry->nfc) words.normalizer = MakeUnicodeForm(NormalizationForm::kNfc);
+  if (rules.nfc) words.normalizer = MakeUnicodeForm(NormalizationForm::kNfc);
   std::vector<PreTokenizerPtr> steps;
-  for (const std::string_view expression : entry->expressions) {
+  for (const std::string_view expression : rules.expressions) {
     STRATA_TRY(auto pattern, MakeExpression(expression));
     steps.push_back(MakeSplit(std::move(pattern), SplitBehavior::kIsolated));
   }
   words.pre_tokenizer = steps.size() == 1 ? std::move(steps.front()) : MakePreTokenizerSequence(std::move(steps));
-  words.ignore_merges = entry->ignore_merges;
-  words.add_bos = entry->add_bos;
-  words.add_sep = entry->add_sep;
+  words.ignore_merges = rules.ignore_merges;
+  words.add_bos = rules.add_bos;
+  words.add_sep = rules.add_sep;
   return words;
 }
 

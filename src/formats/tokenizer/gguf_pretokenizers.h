@@ -1,6 +1,7 @@
 // What the name in tokenizer.ggml.pre stands for.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "base/result.h"
@@ -19,5 +20,12 @@ struct GgufWords {
 
 /// Errors: kUnsupported by name.
 Result<GgufWords> WordsOfGguf(std::string_view pre);
+
+/// The same in tokenizer.json's terms.
+struct GgufWordRules {
+  std::span<const std::string_view> expressions;  ///< of the splits, one after another
+  bool nfc, ignore_merges, add_bos, add_sep;
+};
+Result<GgufWordRules> WordRulesOfGguf(std::string_view pre);
 
 }  // namespace strata::tokenizer

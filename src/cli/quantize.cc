@@ -1,0 +1,130 @@
+// `strata quantize`: a smaller model of a model.
+#include "quantize/quantize.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "base/mapped_file.h"
+#include "cli/bench_engine.h"
+#include "cli/commands.h"
+#include "cli/session.h"
+
+namespace strata::cli {
+namespace {
+
+struct QuantizeOptions {
+  std::string in, out, scheme, calibration, evaluate;
+  std::int64_t tokens = 32'768;
+  std::int64_t window = 512;
+  double max_error = 0;
+  int threads = 0;
+  bool json = false;
+};
+
+void ShowProgress(double fraction, std::string_view stage) {
+  if (::isatty(STDERR_FILENO) == 0) return;
+  fmt::print(stderr, "\r{} {:3.0f} %{}", stage, 100 * fraction, fraction >= 1 ? "\n" : "");
+}
+
+/// Of the text in --evaluate, as `strata bench --perplexity` has it.
+Result<double> Perplexity(const QuantizeOptions& options, const std::string& path) {
+  STRATA_TRY(const Session session, OpenSession(path));
+  STRATA_TRY(const std::string text, ReadFile(options.evaluate));
+  const std::vector<TokenId> ids = session.tokenizer->Encode(text);
+  LoadOptions load;
+  load.threads = options.threads;
+  load.max_sequences = 1;
+  load.max_context = options.window;
+  STRATA_TRY(const auto runner, LoadRunner(session, load));
+  return MeasurePerplexity(*runner, ids, options.window,
+                           session.tokenizer->adds_bos() ? session.tokenizer->bos() : std::nullopt);
+}
+
+struct Quality {
+  double before, after;
+};
+
+void PrintReport(const quantize::Report& report, const std::optional<Quality>& quality) {
+  fmt::print("{:<32} {:<11} {:>6} {:>9}\n", "tensor", "rounded", "bits", "error");
+  for (const quantize::TensorReport& tensor : report.tensors) {
+    fmt::print("{:<32} {:<11} {:>6.2f} {:>7.2f} %\n", tensor.name, tensor.method, tensor.bits, 100 * tensor.error);
+  }
+  const double mega = 1e6;
+  fmt::print("{:.1f} MB -> {:.1f} MB\n", static_cast<double>(report.bytes_before) / mega,
+             static_cast<double>(report.bytes_after) / mega);
+  if (quality) {
+    fmt::print("perplexity {:.3f} -> {:.3f} ({:+.2f} %)\n", quality->before, quality->after,
+               100 * (quality->after / quality->before - 1));
+  }
+}
+
+void PrintJson(const quantize::Report& report, const std::optional<Quality>& quality) {
+  nlohmann::ordered_json json = {{"bytes_before", report.bytes_before}, {"bytes_after", report.bytes_after}};
+  if (quality) json["perplexity"] = {{"before", quality->before}, {"after", quality->after}};
+  for (const quantize::TensorReport& tensor : report.tensors) {
+    json["tensors"].push_back(
+        {{"name", tensor.name}, {"method", tensor.method}, {"bits", tensor.bits}, {"error", tensor.error}});
+  }
+  fmt::print("{}\n", json.dump(2));
+}
+
+Status RunQuantize(const QuantizeOptions& options) {
+  STRATA_TRY(const std::string in, ResolveModel(options.in));
+  quantize::Options job{.window = options.window, .max_error = options.max_error, .threads = options.threads};
+  STRATA_TRY(job.scheme, quantize::ParseScheme(options.scheme));
+  STRATA_TRY(const Session session, OpenSession(in));
+  STRATA_TRY(const std::string text, ReadFile(options.calibration));
+  job.calibration = session.tokenizer->Encode(text);
+  job.calibration.resize(std::min(job.calibration.size(), static_cast<std::size_t>(options.tokens)));
+  job.progress = ShowProgress;
+  STRATA_TRY(const quantize::Report report, quantize::Quantize(in, options.out, job));
+  std::optional<Quality> quality;
+  if (!options.evaluate.empty()) {
+    STRATA_TRY(const double before, Perplexity(options, in));
+    STRATA_TRY(const double after, Perplexity(options, options.out));
+    quality = {before, after};
+  }
+  options.json ? PrintJson(report, quality) : PrintReport(report, quality);
+  return {};
+}
+
+}  // namespace
+
+void AddQuantize(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("quantize", "Make a smaller model of a model");
+  auto options = std::make_shared<QuantizeOptions>();
+  command->add_option("in", options->in, "Model file, folder or name")->required();
+  command->add_option("out", options->out, "What is written: a folder, or a GGUF file for GGUF's types")->required();
+  command
+      ->add_option("--scheme", options->scheme,
+                   "w8a8, w8a16, w4a16 (-gN: groups of N inputs, -sym: no zero points), or a GGUF type: q8_0, q6_k, "
+                   "q5_k, q5_1, q5_0, q4_k, q4_1, q4_0")
+      ->required();
+  command->add_option("--calibration", options->calibration, "Text like what the model will read")
+      ->required()
+      ->check(CLI::ExistingFile);
+  command->add_option("--calibration-tokens", options->tokens, "Of it, at most")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--window", options->window, "Tokens that are read as one text")
+      ->check(CLI::Range(16, 1 << 20))
+      ->capture_default_str();
+  command
+      ->add_option("--max-error", options->max_error,
+                   "Weights of 4 bits whose linears would err by more, relative, become 8 bits; 0 = none")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--evaluate", options->evaluate, "Also the perplexity of this text, before and after")
+      ->check(CLI::ExistingFile);
+  command->add_option("--threads", options->threads, "Compute threads (default: every CPU this process may use)")
+      ->check(CLI::Range(0, 1024));
+  command->add_flag("--json", options->json, "The report as JSON");
+  command->callback([options, &action] { action = [options] { return RunQuantize(*options); }; });
+}
+
+}  // namespace strata::cli

@@ -1,0 +1,24 @@
+// Rounded weights as a Hugging Face folder that transformers and vLLM open (compressed-tensors).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/result.h"
+#include "formats/safetensors_writer.h"
+#include "quantize/integer_groups.h"
+
+namespace strata::quantize {
+
+/// The tensors that stand for `module`.weight: weight (int8) and weight_scale, or weight_packed (int32, 8 / bits values
+/// a byte), weight_scale, weight_shape, and weight_zero_point where there are any. Scales are BF16.
+std::vector<SafetensorsOutput> CompressedTensors(const std::string& module, const IntegerGroups& weight);
+
+/// quantization_config: a group of modules for each format that occurs; `modules` are (module, format); `ignored` are
+/// linears that stay as they are.
+nlohmann::ordered_json CompressedTensorsConfig(const std::vector<std::pair<std::string, GroupFormat>>& modules,
+                                               const std::vector<std::string>& ignored, bool int8_activations);
+
+}  // namespace strata::quantize

@@ -1,0 +1,44 @@
+// What calibration text puts into a linear: enough to say what an error in its weights costs.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace strata::quantize {
+
+/// Of the rows x that a linear of `columns` inputs has seen.
+class InputStatistics {
+ public:
+  explicit InputStatistics(std::int64_t columns);
+
+  /// `values`: [rows, columns], dense.
+  void Add(const float* values, std::int64_t rows);
+
+  /// Of the same rows with each column divided.
+  InputStatistics DividedBy(std::span<const float> scales) const;
+
+  std::int64_t columns() const { return columns_; }
+  std::int64_t rows() const { return rows_; }
+  /// The sum of x x^T, [columns, columns]. The squared error of outputs under an error E in the weights is
+  /// sum over rows e of E of e^T gram e.
+  std::span<const float> gram() const { return gram_; }
+  float gram(std::int64_t i, std::int64_t j) const { return gram_[static_cast<std::size_t>(i * columns_ + j)]; }
+  /// The greatest |x| of each column.
+  std::span<const float> greatest() const { return greatest_; }
+
+  static std::uint64_t Bytes(std::int64_t columns) {
+    return static_cast<std::uint64_t>(columns) * static_cast<std::uint64_t>(columns) * sizeof(float);
+  }
+
+ private:
+  std::int64_t columns_;
+  std::int64_t rows_ = 0;
+  std::vector<float> gram_;
+  std::vector<float> greatest_;
+};
+
+/// sum over the rows e of `error` of e^T gram e: how much the outputs change, squared and summed.
+double OutputError(const float* error, std::int64_t rows, const InputStatistics& inputs);
+
+}  // namespace strata::quantize

@@ -1,0 +1,317 @@
+#include "quantize/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <random>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/mapped_file.h"
+#include "formats/hf_export.h"
+#include "formats/hf_names.h"
+#include "formats/safetensors.h"
+#include "models/tiny_model.h"
+#include "quantize/compressed_tensors.h"
+#include "quantize/linear_weights.h"
+#include "quantize/scaled_inputs.h"
+#include "runtime/model_runner.h"
+#include "tensor/convert.h"
+
+namespace strata::quantize {
+namespace {
+
+std::vector<float> Normal(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+Matrix RandomMatrix(std::int64_t rows, std::int64_t columns, unsigned seed) {
+  return {rows, columns, Normal(static_cast<std::size_t>(rows * columns), seed)};
+}
+
+/// Inputs whose columns go together and differ in size, as those of real layers.
+InputStatistics RandomInputs(std::int64_t columns, unsigned seed) {
+  InputStatistics inputs(columns);
+  const std::int64_t rows = 200, factors = columns / 4;
+  const std::vector<float> mix = Normal(static_cast<std::size_t>(factors * columns), seed);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::vector<float> factor = Normal(static_cast<std::size_t>(factors), seed + 1 + static_cast<unsigned>(r));
+    std::vector<float> x(static_cast<std::size_t>(columns));
+    for (std::int64_t c = 0; c < columns; ++c) {
+      for (std::int64_t f = 0; f < factors; ++f) {
+        x[static_cast<std::size_t>(c)] +=
+            factor[static_cast<std::size_t>(f)] * mix[static_cast<std::size_t>(f * columns + c)];
+      }
+      if (c % 13 == 0) x[static_cast<std::size_t>(c)] *= 8;
+    }
+    inputs.Add(x.data(), 1);
+  }
+  return inputs;
+}
+
+double ErrorOf(const Matrix& weight, const IntegerGroups& rounded, const InputStatistics& inputs) {
+  Matrix error = rounded.Dequantize();
+  for (std::size_t i = 0; i < error.values.size(); ++i) error.values[i] -= weight.values[i];
+  return OutputError(error.values.data(), weight.rows, inputs);
+}
+
+TEST(InputStatistics, SumUpWhatLinearsRead) {
+  InputStatistics inputs(2);
+  const float rows[] = {1, -2, 3, 4};
+  inputs.Add(rows, 2);
+  EXPECT_EQ(inputs.rows(), 2);
+  EXPECT_EQ(std::vector<float>(inputs.gram().begin(), inputs.gram().end()), (std::vector<float>{10, 10, 10, 20}));
+  EXPECT_EQ(inputs.greatest()[1], 4);
+  // The outputs change by 1 * 1 + 2 * -2 = -3 and by 1 * 3 + 2 * 4 = 11.
+  const float error[] = {1, 2};
+  EXPECT_DOUBLE_EQ(OutputError(error, 1, inputs), 9 + 121);
+  const float scales[] = {2, 4};
+  EXPECT_EQ(inputs.DividedBy(scales).gram(0, 1), 10.0F / 8);
+}
+
+class Groups : public testing::TestWithParam<GroupFormat> {};
+
+TEST_P(Groups, AreWithinAStepOfTheWeights) {
+  const GroupFormat format = GetParam();
+  const Matrix weight = RandomMatrix(5, 96, 3);
+  const IntegerGroups rounded = RoundToNearest(weight, format, nullptr);
+  EXPECT_EQ(rounded.scales.size(), static_cast<std::size_t>(5 * rounded.groups()));
+  EXPECT_EQ(rounded.zero_points.empty(), format.symmetric);
+  const Matrix back = rounded.Dequantize();
+  double error = 0, all = 0;
+  for (std::size_t i = 0; i < back.values.size(); ++i) {
+    EXPECT_GE(rounded.values[i], format.lowest());
+    EXPECT_LE(rounded.values[i], format.highest());
+    const auto off = static_cast<double>(back.values[i] - weight.values[i]);
+    error += off * off;
+    all += static_cast<double>(weight.values[i]) * static_cast<double>(weight.values[i]);
+  }
+  // A uniform error of +-half a step of about six standard deviations over 2^bits steps, and some clipping.
+  EXPECT_LT(std::sqrt(error / all), 2.2 / (1 << format.bits));
+  for (const float scale : rounded.scales) EXPECT_EQ(scale, BF16ToF32(F32ToBF16(scale)));
+}
+
+TEST_P(Groups, InTurnTheOutputsErrLess) {
+  const GroupFormat format = GetParam();
+  const Matrix weight = RandomMatrix(24, 96, 4);
+  const InputStatistics inputs = RandomInputs(96, 5);
+  const double nearest = ErrorOf(weight, RoundToNearest(weight, format, &inputs), inputs);
+  const double in_turn = ErrorOf(weight, RoundInTurn(weight, format, inputs), inputs);
+  EXPECT_LT(in_turn, 0.5 * nearest);
+}
+
+TEST_P(Groups, NothingInNothingOut) {
+  const Matrix zeros{3, 96, std::vector<float>(3 * 96)};
+  const InputStatistics silent(96);
+  for (const IntegerGroups& rounded :
+       {RoundToNearest(zeros, GetParam(), &silent), RoundInTurn(zeros, GetParam(), silent)}) {
+    EXPECT_EQ(rounded.Dequantize().values, zeros.values);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, Groups,
+                         testing::Values(GroupFormat{8, 0, true}, GroupFormat{8, 32, false}, GroupFormat{4, 32, true},
+                                         GroupFormat{4, 96, false}, GroupFormat{4, 0, false}));
+
+TEST(GroupsTest, OfOneSignHaveAZeroAtTheEnd) {
+  Matrix weight = RandomMatrix(1, 32, 6);
+  for (float& value : weight.values) value = std::abs(value) + 1;
+  const IntegerGroups rounded = RoundToNearest(weight, {.bits = 4, .group = 32, .symmetric = false}, nullptr);
+  EXPECT_EQ(rounded.zero_points[0], -8);
+}
+
+TEST(ScaledInputs, AreThoseThatNormsAndFactorsMake) {
+  const TinyModel model({});
+  const auto found = FindScaledInputs(model);
+  ASSERT_TRUE(found) << found.error().ToString();
+  ASSERT_EQ(found->size(), 6U);  // three a layer; the last norm is before the head, whose table is shared
+  EXPECT_EQ((*found)[0].source, "blk.0.attn_norm.weight");
+  EXPECT_EQ((*found)[0].readers,
+            (std::vector<std::string>{"blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight"}));
+  EXPECT_EQ((*found)[2].source, "blk.0.ffn_up.weight");
+  EXPECT_FALSE((*found)[2].source_is_norm);
+  EXPECT_EQ((*found)[2].readers, (std::vector<std::string>{"blk.0.ffn_down.weight"}));
+  const auto biased = FindScaledInputs(TinyModel({.biases = true}));
+  ASSERT_TRUE(biased);
+  EXPECT_EQ(biased->size(), 4U) << "a bias would have to be scaled as well";
+}
+
+TEST(Schemes, HaveNames) {
+  const auto w4 = ParseScheme("w4a16-g64-sym");
+  ASSERT_TRUE(w4);
+  const auto& integers = std::get<IntegerScheme>(w4->kind);
+  EXPECT_EQ(integers.weights.bits, 4);
+  EXPECT_EQ(integers.weights.group, 64);
+  EXPECT_TRUE(integers.weights.symmetric);
+  EXPECT_TRUE(std::get<IntegerScheme>(ParseScheme("w8a8")->kind).int8_activations);
+  EXPECT_EQ(std::get<BlockScheme>(ParseScheme("q4_k")->kind).dtype, DType::kQ4_K);
+  for (const char* wrong : {"", "w4", "w4a16-", "w4a16-g", "w4a16-g33", "w8a8-g32", "q9_0", "w4a16-g-32"}) {
+    const auto parsed = ParseScheme(wrong);
+    ASSERT_FALSE(parsed) << wrong;
+    EXPECT_NE(parsed.error().ToString().find("w4a16"), std::string::npos);
+  }
+}
+
+std::vector<std::uint32_t> Words(const SafetensorsOutput& output) {
+  const std::vector<std::byte> data = *output.data();
+  std::vector<std::uint32_t> words(data.size() / 4);
+  std::memcpy(words.data(), data.data(), data.size());
+  return words;
+}
+
+TEST(CompressedTensorsTest, PacksValuesAlongRowsAndZeroPointsDownThem) {
+  IntegerGroups weight;
+  weight.format = {.bits = 4, .group = 32, .symmetric = false};
+  weight.rows = 9;
+  weight.columns = 64;
+  weight.values.resize(9 * 64);
+  for (std::size_t i = 0; i < weight.values.size(); ++i) weight.values[i] = static_cast<std::int8_t>(i % 16) - 8;
+  weight.scales.assign(18, 0.5F);
+  for (int i = 0; i < 18; ++i) weight.zero_points.push_back(static_cast<std::int8_t>(i % 16 - 8));
+  const auto outputs = CompressedTensors("m", weight);
+  ASSERT_EQ(outputs.size(), 4U);
+  EXPECT_EQ(outputs[0].name, "m.weight_packed");
+  EXPECT_EQ(outputs[0].shape, (std::vector<std::int64_t>{9, 8}));
+  const std::vector<std::uint32_t> packed = Words(outputs[0]), zeros = Words(outputs[2]);
+  EXPECT_EQ(packed[0], 0x76543210U);
+  EXPECT_EQ(packed[1], 0xFEDCBA98U);
+  EXPECT_EQ(outputs[2].name, "m.weight_zero_point");
+  EXPECT_EQ(outputs[2].shape, (std::vector<std::int64_t>{2, 2}));
+  EXPECT_EQ(zeros[0], 0xECA86420U);  // group 0 of rows 0 to 7: 0, 2, 4, ...
+  EXPECT_EQ(zeros[1], 0xFDB97531U);
+  EXPECT_EQ(zeros[2], 0U);  // row 8: value 16 % 16, and nothing behind it
+  EXPECT_EQ(outputs[3].dtype, "BF16");
+}
+
+/// The tiny model as a folder; what Quantize makes of it beside.
+class Folder : public testing::Test {
+ protected:
+  Folder() {
+    TinyModel model({.tied = false, .layout = RopeLayout::kHalves});
+    model.mutable_config().eos_token_ids = {2};
+    std::filesystem::create_directories(in_);
+    auto config = HuggingFaceConfigOf(model.config());
+    EXPECT_TRUE(config);
+    EXPECT_TRUE(WriteFileAtomically(in_ + "/config.json", config->dump()));
+    EXPECT_TRUE(WriteFileAtomically(in_ + "/notes.txt", "kept"));
+    const HfNames names(kHfLlama, model.config().layers);
+    std::vector<SafetensorsOutput> outputs;
+    for (const ModelTensor& tensor : model.tensors()) {
+      std::vector<std::int64_t> dims;
+      for (std::size_t axis = 0; axis < tensor.view.shape.rank(); ++axis) dims.push_back(tensor.view.shape[axis]);
+      const std::vector<std::byte> data(tensor.view.data.begin(), tensor.view.data.end());
+      outputs.push_back({names.Stored(tensor.name), "F32", dims, data.size(),
+                         [data]() -> Result<std::vector<std::byte>> { return data; }});
+    }
+    EXPECT_TRUE(WriteSafetensors(in_ + "/model.safetensors", outputs, {}));
+    for (int i = 0; i < 300; ++i) calibration_.push_back(i * 37 % 131);
+  }
+  ~Folder() override { std::filesystem::remove_all(root_); }
+
+  Options With(std::string_view scheme) const {
+    Options options;
+    options.scheme = *ParseScheme(scheme);
+    options.window = 64;
+    options.threads = 2;
+    options.statistics_bytes = 1;
+    options.calibration = calibration_;
+    return options;
+  }
+
+  std::string root_ = fmt::format("{}/strata-quantize-test-{}", testing::TempDir(), ::getpid());
+  std::string in_ = root_ + "/in", out_ = root_ + "/out";
+  std::vector<std::int32_t> calibration_;
+};
+
+TEST_F(Folder, BecomesOneOfIntegers) {
+  int calls = 0;
+  Options options = With("w8a8");
+  options.progress = [&](double, std::string_view) { ++calls; };
+  const auto report = Quantize(in_, out_, options);
+  ASSERT_TRUE(report) << report.error().ToString();
+  EXPECT_EQ(report->tensors.size(), 14U);
+  for (const TensorReport& tensor : report->tensors) {
+    EXPECT_LT(tensor.error, 0.01) << tensor.name;
+    EXPECT_NEAR(tensor.bits, 8, 0.5);
+  }
+  EXPECT_LT(report->bytes_after, report->bytes_before / 2);
+  EXPECT_GT(calls, 1);
+  EXPECT_EQ(*ReadFile(out_ + "/notes.txt"), "kept");
+  const auto config = nlohmann::json::parse(*ReadFile(out_ + "/config.json"));
+  EXPECT_EQ(config["quantization_config"]["format"], "int-quantized");
+  EXPECT_EQ(config["quantization_config"]["config_groups"]["group_0"]["input_activations"]["strategy"], "token");
+  const auto weights = SafetensorsFile::Open(out_ + "/model.safetensors");
+  ASSERT_TRUE(weights);
+  EXPECT_EQ(weights->Find("model.layers.1.mlp.down_proj.weight")->dtype, "I8");
+  EXPECT_NE(weights->Find("model.layers.1.mlp.down_proj.weight_scale"), nullptr);
+}
+
+TEST_F(Folder, WeightsThatWouldErrTooMuchStayFine) {
+  Options options = With("w4a16-g32");
+  const auto four = Quantize(in_, out_, options);
+  ASSERT_TRUE(four) << four.error().ToString();
+  std::vector<double> errors;
+  for (const TensorReport& tensor : four->tensors) errors.push_back(tensor.error);
+  std::ranges::sort(errors);
+  options.max_error = errors[errors.size() / 2];
+  const auto mixed = Quantize(in_, root_ + "/mixed", options);
+  ASSERT_TRUE(mixed) << mixed.error().ToString();
+  EXPECT_EQ(std::ranges::count_if(mixed->tensors, [](const TensorReport& tensor) { return tensor.bits > 8; }), 6);
+  const auto config = nlohmann::json::parse(*ReadFile(root_ + "/mixed/config.json"));
+  EXPECT_EQ(config["quantization_config"]["config_groups"].size(), 2U);
+}
+
+TEST_F(Folder, ErrorsNameWhatIsWrong) {
+  const auto error = [&](const Options& options, const std::string& out) {
+    const auto report = Quantize(in_, out, options);
+    return report ? "" : report.error().ToString();
+  };
+  EXPECT_NE(error(With("w8a8"), in_).find("exists"), std::string::npos);
+  EXPECT_NE(error(With("q4_0"), out_).find("block schemes are made of GGUF files"), std::string::npos);
+  Options short_text = With("w8a8");
+  short_text.calibration.resize(10);
+  EXPECT_NE(error(short_text, out_).find("has 10 tokens"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(out_));
+}
+
+/// Scaling alone changes nothing: a model whose norms and weights are scaled gives the same logits.
+TEST_F(Folder, ScaledInputsChangeNoAnswer) {
+  const auto model = ModelFile::Open(in_);
+  ASSERT_TRUE(model);
+  const auto scaled = FindScaledInputs(**model);
+  const auto weights = FindLinearWeights(**model);
+  ASSERT_TRUE(scaled && weights);
+  std::shared_ptr<const ModelFile> shared = std::move(*ModelFile::Open(in_));
+  auto runner = ModelRunner::Load(shared, {.threads = 1, .max_context = 64, .max_sequences = 1, .max_step_tokens = 64});
+  ASSERT_TRUE(runner);
+  const auto calibration =
+      Calibrate(**runner, calibration_, 64, {weights->hidden.begin(), weights->hidden.end()}, nullptr);
+  ASSERT_TRUE(calibration) << calibration.error().ToString();
+  EXPECT_EQ(calibration->size(), 14U);
+  EXPECT_EQ(calibration->begin()->second->rows(), 300);
+  const auto rounded = RoundLayers(**model, weights->hidden, *scaled, *calibration,
+                                   {.scheme = {.weights = {.bits = 8}, .int8_activations = true}});
+  ASSERT_TRUE(rounded);
+  EXPECT_EQ(rounded->vectors.size(), 4U);
+  // Of one row of gate: sum over columns of norm * weight stays.
+  const auto norm = ReadMatrix(**model, "blk.0.ffn_norm.weight");
+  const auto gate = ReadMatrix(**model, "blk.0.ffn_gate.weight");
+  const Matrix scaled_gate = rounded->weights.find("blk.0.ffn_gate.weight")->second.Dequantize();
+  const std::vector<float>& scaled_norm = rounded->vectors.find("blk.0.ffn_norm.weight")->second;
+  bool changed = false;
+  for (std::int64_t c = 0; c < gate->columns; ++c) {
+    const auto at = static_cast<std::size_t>(c);
+    EXPECT_NEAR(norm->values[at] * gate->row(3)[c], scaled_norm[at] * scaled_gate.row(3)[c], 0.01) << c;
+    changed = changed || std::abs(scaled_norm[at] - norm->values[at]) > 0.05F;
+  }
+  EXPECT_TRUE(changed);
+}
+
+}  // namespace
+}  // namespace strata::quantize

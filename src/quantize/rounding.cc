@@ -1,0 +1,203 @@
+#include "quantize/rounding.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <thread>
+
+#include "tensor/convert.h"
+
+namespace strata::quantize {
+namespace {
+
+constexpr double kSmoothing = 0.5;  ///< SmoothQuant's alpha
+constexpr double kImportances[] = {0, 0.25, 0.5, 0.75};
+
+/// The scheme's group where it divides the columns, else half of it and so on, down to 32.
+Result<GroupFormat> FormatFor(GroupFormat format, std::string_view name, std::int64_t columns) {
+  if (format.group == 0) return format;
+  std::int64_t group = format.group;
+  while (group > 32 && columns % group != 0) group = std::max<std::int64_t>(32, group / 2 / 32 * 32);
+  if (columns % group != 0) {
+    return Fail(ErrorCode::kUnsupported, "{} has {} inputs, which groups of 32 do not divide", name, columns);
+  }
+  format.group = group;
+  return format;
+}
+
+Matrix Difference(const Matrix& a, const Matrix& b) {
+  Matrix out = a;
+  for (std::size_t i = 0; i < out.values.size(); ++i) out.values[i] -= b.values[i];
+  return out;
+}
+
+double ErrorOf(const Matrix& weight, const IntegerGroups& rounded, const InputStatistics& inputs) {
+  return OutputError(Difference(weight, rounded.Dequantize()).values.data(), weight.rows, inputs);
+}
+
+double BitsOf(const IntegerGroups& rounded) {
+  const GroupFormat& format = rounded.format;
+  const double scale = 16 + (format.symmetric ? 0 : format.bits);
+  return format.bits + scale / static_cast<double>(format.group_of(rounded.columns));
+}
+
+class Rounding {
+ public:
+  Rounding(const ModelFile& model, const Calibration& calibration, const RoundingOptions& options)
+      : model_(model), calibration_(calibration), options_(options) {}
+
+  Result<RoundedLayers> Run(const std::vector<std::string>& names, const std::vector<ScaledInput>& scaled) {
+    for (const std::string& name : names) {
+      Weight weight;
+      STRATA_TRY(weight.matrix, ReadMatrix(model_, name));
+      STRATA_TRY(weight.format, FormatFor(options_.scheme.weights, name, weight.matrix.columns));
+      weight.inputs = calibration_.at(name);
+      weights_.emplace(name, std::move(weight));
+    }
+    // A linear's own inputs first: what it is the source of reads its scaled rows.
+    for (const bool norms : {true, false}) {
+      for (const ScaledInput& input : scaled) {
+        if (input.source_is_norm == norms) STRATA_CHECK(Scale(input));
+      }
+    }
+    return RoundAll();
+  }
+
+ private:
+  struct Weight {
+    Matrix matrix;
+    GroupFormat format;
+    std::shared_ptr<const InputStatistics> inputs;
+  };
+
+  Status Scale(const ScaledInput& input) {
+    std::vector<Weight*> readers;
+    for (const std::string& name : input.readers) {
+      const auto found = weights_.find(name);
+      if (found == weights_.end()) return {};
+      readers.push_back(&found->second);
+    }
+    const auto source = weights_.find(input.source);
+    if (!input.source_is_norm && source == weights_.end()) return {};
+    const std::vector<float> scales = ChooseScales(readers);
+    if (scales.empty()) return {};
+    if (input.source_is_norm) {
+      STRATA_TRY(Matrix norm, ReadMatrix(model_, input.source));
+      const auto offset = static_cast<float>(model_.config().norm_offset);
+      for (std::size_t c = 0; c < scales.size(); ++c) norm.values[c] = (norm.values[c] + offset) / scales[c] - offset;
+      out_.vectors.emplace(input.source, std::move(norm.values));
+    } else {
+      DivideRows(source->second.matrix, scales);
+    }
+    const auto inputs = std::make_shared<const InputStatistics>(readers.front()->inputs->DividedBy(scales));
+    for (Weight* reader : readers) {
+      ScaleColumns(reader->matrix, scales);
+      reader->inputs = inputs;
+    }
+    return {};
+  }
+
+  /// Empty: none are better.
+  std::vector<float> ChooseScales(const std::vector<Weight*>& readers) const {
+    const InputStatistics& inputs = *readers.front()->inputs;
+    if (options_.scheme.int8_activations) {
+      std::vector<const Matrix*> matrices;
+      for (const Weight* reader : readers) matrices.push_back(&reader->matrix);
+      return SmoothingScales(inputs, matrices, kSmoothing);
+    }
+    std::vector<float> best;
+    double best_error = 0;
+    for (const double alpha : kImportances) {
+      std::vector<float> scales = ImportanceScales(inputs, alpha);
+      const InputStatistics divided = inputs.DividedBy(scales);
+      double error = 0;
+      for (const Weight* reader : readers) {
+        Matrix matrix = reader->matrix;
+        ScaleColumns(matrix, scales);
+        error += ErrorOf(matrix, RoundToNearest(matrix, reader->format, &divided), divided);
+      }
+      if (alpha == 0) {
+        best_error = error;
+      } else if (error < best_error) {
+        best_error = error;
+        best = std::move(scales);
+      }
+    }
+    return best;
+  }
+
+  struct Rounded {
+    IntegerGroups groups;
+    TensorReport report;
+  };
+
+  static Rounded RoundTo(const std::string& name, const Weight& weight, const GroupFormat& format) {
+    IntegerGroups nearest = RoundToNearest(weight.matrix, format, weight.inputs.get());
+    IntegerGroups in_turn = RoundInTurn(weight.matrix, format, *weight.inputs);
+    const double nearest_error = ErrorOf(weight.matrix, nearest, *weight.inputs);
+    const double in_turn_error = ErrorOf(weight.matrix, in_turn, *weight.inputs);
+    const double all = OutputError(weight.matrix.values.data(), weight.matrix.rows, *weight.inputs);
+    const bool better = in_turn_error < nearest_error;
+    Rounded rounded{better ? std::move(in_turn) : std::move(nearest), {}};
+    rounded.report = {.name = name,
+                      .method = better ? "in turn" : "to nearest",
+                      .bits = BitsOf(rounded.groups),
+                      .error = all > 0 ? std::sqrt(std::min(nearest_error, in_turn_error) / all) : 0};
+    return rounded;
+  }
+
+  Rounded RoundOne(const std::string& name, const Weight& weight) const {
+    Rounded rounded = RoundTo(name, weight, weight.format);
+    if (options_.max_error == 0 || weight.format.bits >= 8 || rounded.report.error <= options_.max_error) {
+      return rounded;
+    }
+    GroupFormat finer = weight.format;
+    finer.bits = 8;
+    return RoundTo(name, weight, finer);
+  }
+
+  RoundedLayers RoundAll() {
+    std::vector<std::pair<const std::string*, const Weight*>> order;
+    for (const auto& [name, weight] : weights_) order.emplace_back(&name, &weight);
+    std::vector<Rounded> rounded(order.size());
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < order.size(); i = next++)
+        rounded[i] = RoundOne(*order[i].first, *order[i].second);
+    };
+    {
+      std::vector<std::jthread> threads;
+      for (int i = 1; i < options_.threads; ++i) threads.emplace_back(work);
+      work();
+    }
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      out_.weights.emplace(*order[i].first, std::move(rounded[i].groups));
+      out_.reports.push_back(std::move(rounded[i].report));
+    }
+    return std::move(out_);
+  }
+
+  const ModelFile& model_;
+  const Calibration& calibration_;
+  const RoundingOptions& options_;
+  std::map<std::string, Weight, std::less<>> weights_;
+  RoundedLayers out_;
+};
+
+}  // namespace
+
+Result<Matrix> ReadMatrix(const ModelFile& model, std::string_view name) {
+  const TensorView* tensor = model.FindTensor(name);
+  if (tensor == nullptr) return Fail(ErrorCode::kNotFound, "{}: there is no tensor {}", model.path(), name);
+  Matrix matrix{tensor->shape.rows(), tensor->shape.cols(), {}};
+  STRATA_TRY(matrix.values, DequantizeTensor(*tensor), "{}: tensor {}", model.path(), name);
+  return matrix;
+}
+
+Result<RoundedLayers> RoundLayers(const ModelFile& model, const std::vector<std::string>& weights,
+                                  const std::vector<ScaledInput>& scaled, const Calibration& calibration,
+                                  const RoundingOptions& options) {
+  return Rounding(model, calibration, options).Run(weights, scaled);
+}
+
+}  // namespace strata::quantize

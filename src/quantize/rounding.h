@@ -1,0 +1,49 @@
+// Rounding the weights of some layers to integers.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/model_file.h"
+#include "quantize/calibration.h"
+#include "quantize/integer_groups.h"
+#include "quantize/scaled_inputs.h"
+#include "quantize/scheme.h"
+
+namespace strata::quantize {
+
+/// What became of a weight.
+struct TensorReport {
+  std::string name;
+  std::string method;  ///< "in turn", "to nearest"
+  double bits = 0;     ///< of a value, scales included
+  double error = 0;    ///< of the linear's outputs on the calibration text, relative (root of summed squares)
+};
+
+struct RoundedLayers {
+  std::map<std::string, IntegerGroups, std::less<>> weights;
+  std::map<std::string, std::vector<float>, std::less<>> vectors;  ///< norms that took a scale in, as stored
+  std::vector<TensorReport> reports;
+};
+
+struct RoundingOptions {
+  IntegerScheme scheme;
+  /// Weights of fewer than 8 bits whose outputs would err by more become 8 bits; 0 = none does.
+  double max_error = 0;
+  int threads = 1;
+};
+
+/// `weights` are of linears, each with statistics in `calibration`. Inputs in `scaled` whose readers are all among them
+/// are scaled: evened out where activations are rounded as well, else so that the columns that matter lose least, as
+/// far as that helps. Errors: kUnsupported naming a weight that no group size divides; those of reading tensors.
+Result<RoundedLayers> RoundLayers(const ModelFile& model, const std::vector<std::string>& weights,
+                                  const std::vector<ScaledInput>& scaled, const Calibration& calibration,
+                                  const RoundingOptions& options);
+
+/// The tensor as a matrix of its rows. Errors: kNotFound; kUnsupported for types that cannot be read.
+Result<Matrix> ReadMatrix(const ModelFile& model, std::string_view name);
+
+}  // namespace strata::quantize

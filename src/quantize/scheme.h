@@ -1,0 +1,38 @@
+// What weights may become.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/result.h"
+#include "quantize/integer_groups.h"
+#include "tensor/dtype.h"
+
+namespace strata::quantize {
+
+/// Integers with scales beside them, in a Hugging Face folder (compressed-tensors).
+struct IntegerScheme {
+  GroupFormat weights;
+  bool int8_activations = false;  ///< what the file tells others to round activations to; strata is finer
+};
+
+/// GGUF's blocks. Rows that are no whole blocks of it become `fallback`.
+struct BlockScheme {
+  DType dtype;
+  DType fallback;
+  std::uint32_t file_type;  ///< llama_ftype
+};
+
+struct Scheme {
+  std::string name;
+  std::variant<IntegerScheme, BlockScheme> kind;
+};
+
+/// w8a8, w8a16, w4a16: integers by output channel, or with -gN by groups of N inputs (w4a16 has -g128 unless it says
+/// another), -sym without zero points; q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1, q4_0: GGUF's.
+/// Errors: kInvalidArgument that lists them.
+Result<Scheme> ParseScheme(std::string_view name);
+
+}  // namespace strata::quantize
