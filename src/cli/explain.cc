@@ -12,6 +12,7 @@
 
 #include "cli/bench_engine.h"
 #include "graph/provenance.h"
+#include "runtime/expert_use.h"
 #include "runtime/roofline.h"
 
 namespace strata::cli {
@@ -131,7 +132,9 @@ Result<std::string> ExplainOperations(ModelRunner& runner) {
     out += fmt::format("  {:>2}x {}\n{:{}}{}\n", groups[i].operations.size(), groups[i].description, sources, kNames,
                        columns[i]);
   }
-  return out + fmt::format("{:{}}{}\n", "      the step", kNames, columns.back());
+  out += fmt::format("{:{}}{}\n", "      the step", kNames, columns.back());
+  const std::string use = DescribeExpertUse(runner.expert_use());
+  return use.empty() ? out : out + "\nexperts      of the tokens above, which are random\n" + use;
 }
 
 }  // namespace strata::cli

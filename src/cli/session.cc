@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/thread_team.h"
+#include "cli/progress.h"
 #include "engine/text_stream.h"
 
 namespace strata::cli {
@@ -28,26 +29,6 @@ std::string HomeDirectory() {
   const char* home = std::getenv("HOME");
   return home == nullptr || *home == '\0' ? "/tmp" : home;
 }
-
-/// A bar that redraws itself on a terminal and stays silent elsewhere.
-class ProgressBar {
- public:
-  void Update(double fraction, std::string_view stage) {
-    if (!terminal_) return;
-    constexpr int kWidth = 30;
-    const int filled = static_cast<int>(fraction * kWidth);
-    std::fprintf(stderr, "\r\033[K[%.*s%.*s] %3.0f%% %.*s", filled, "##############################", kWidth - filled,
-                 "..............................", fraction * 100, static_cast<int>(stage.size()), stage.data());
-    shown_ = true;
-  }
-  ~ProgressBar() {
-    if (shown_) std::fputs("\r\033[K", stderr);
-  }
-
- private:
-  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
-  bool shown_ = false;
-};
 
 }  // namespace
 

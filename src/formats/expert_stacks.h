@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "base/result.h"
@@ -11,8 +12,9 @@
 namespace strata {
 
 /// Brings tensors ffn_*_exps that are stored as `stored` into the form [experts, n, k], gate's rows before up's. What
-/// moves is copied to `copies`. Errors: kCorrupt naming a tensor whose shape does not fit the config.
+/// is turned is copied to `copies`; of blocks, which lie along k in any form, `sources` give the rows in our order.
+/// Errors: kCorrupt naming a tensor whose shape does not fit the config.
 Status TurnExpertStacks(HfStacks stored, const ModelConfig& config, std::vector<ModelTensor>& tensors,
-                        std::vector<std::vector<std::byte>>& copies);
+                        std::vector<std::vector<std::byte>>& copies, std::vector<std::unique_ptr<RowSource>>& sources);
 
 }  // namespace strata

@@ -1,6 +1,7 @@
 #include "formats/expert_stacks.h"
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <span>
 
@@ -18,7 +19,7 @@ class ExpertStacks : public testing::Test {
     std::iota(values.begin(), values.end(), 0.0F);
     tensors_.push_back({std::move(name), {DType::kF32, shape, std::as_bytes(std::span(values))}});
   }
-  Status Turn(HfStacks stored) { return TurnExpertStacks(stored, config_, tensors_, copies_); }
+  Status Turn(HfStacks stored) { return TurnExpertStacks(stored, config_, tensors_, copies_, sources_); }
   std::vector<float> Values(std::size_t tensor) const {
     const TensorView& view = tensors_[tensor].view;
     const auto* data = reinterpret_cast<const float*>(view.data.data());
@@ -28,6 +29,7 @@ class ExpertStacks : public testing::Test {
   std::vector<std::vector<float>> stored_;
   std::vector<ModelTensor> tensors_;
   std::vector<std::vector<std::byte>> copies_;
+  std::vector<std::unique_ptr<RowSource>> sources_;
 };
 
 TEST_F(ExpertStacks, OfRowsAreLeft) {
@@ -54,6 +56,20 @@ TEST_F(ExpertStacks, PairedColumnsComeApart) {
   EXPECT_EQ(Values(0), (std::vector<float>{0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15}));
   EXPECT_EQ(Values(1), (std::vector<float>{0, 2, 1, 3, 4, 6, 5, 7}));
   EXPECT_EQ(Values(2), (std::vector<float>{0, 1, 2, 3}));
+}
+
+TEST_F(ExpertStacks, PairedRowsOfBlocksComeApart) {
+  std::vector<std::byte> blocks(std::size_t{2} * 4 * 34);
+  for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = static_cast<std::byte>(i / 34);
+  tensors_.push_back(
+      {"blk.0.ffn_gate_up_exps.weight", {.dtype = DType::kQ8_0, .shape = Shape{2, 4, 32}, .data = blocks}});
+  ASSERT_TRUE(Turn(HfStacks::kPairedColumns));
+  std::vector<std::byte> scratch;
+  std::vector<int> order;
+  for (std::int64_t row = 0; row < 8; ++row) {
+    order.push_back(static_cast<int>(tensors_[0].view.row(row, scratch)[0]));
+  }
+  EXPECT_EQ(order, (std::vector<int>{0, 2, 1, 3, 4, 6, 5, 7}));
 }
 
 TEST_F(ExpertStacks, OfOtherCountsAreNamed) {

@@ -19,19 +19,9 @@ std::optional<LayerTensor> ParseLayerTensor(std::string_view name) {
   return LayerTensor{name.substr(0, second + 1), name.substr(second + 1, last - second - 1), name.substr(last)};
 }
 
-/// Dimension 0 from `begin` on, `count` long.
-TensorView Slice(const TensorView& whole, std::int64_t begin, std::int64_t count) {
-  std::vector<std::int64_t> dims;
-  for (std::size_t axis = 0; axis < whole.shape.rank(); ++axis) dims.push_back(whole.shape[axis]);
-  const std::size_t bytes = whole.data.size() / static_cast<std::size_t>(dims[0]);
-  dims[0] = count;
-  return {whole.dtype, Shape(dims),
-          whole.data.subspan(static_cast<std::size_t>(begin) * bytes, static_cast<std::size_t>(count) * bytes)};
-}
-
 /// Element `index` of dimension 0, which goes.
 TensorView Element(const TensorView& stack, std::int64_t index) {
-  TensorView view = Slice(stack, index, 1);
+  TensorView view = stack.Slice(index, 1);
   std::vector<std::int64_t> dims;
   for (std::size_t axis = 1; axis < stack.shape.rank(); ++axis) dims.push_back(stack.shape[axis]);
   view.shape = Shape(dims);
@@ -68,7 +58,7 @@ class Splitter {
     }
     std::int64_t begin = 0;
     for (const Part& part : parts) {
-      out.push_back({part.name, Slice(view, begin, part.rows)});
+      out.push_back({part.name, view.Slice(begin, part.rows)});
       begin += part.rows;
     }
     return {};

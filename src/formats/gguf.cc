@@ -58,48 +58,34 @@ auto VisitScalar(Kind kind, const std::byte* at, Visit visit) {
 }
 
 /// ggml's type numbers, as files hold them.
+struct GgmlType {
+  std::uint32_t code;
+  DType dtype;
+};
+constexpr GgmlType kGgmlTypes[] = {
+    {0, DType::kF32},    {1, DType::kF16},     {2, DType::kQ4_0},     {3, DType::kQ4_1},    {6, DType::kQ5_0},
+    {7, DType::kQ5_1},   {8, DType::kQ8_0},    {10, DType::kQ2_K},    {11, DType::kQ3_K},   {12, DType::kQ4_K},
+    {13, DType::kQ5_K},  {14, DType::kQ6_K},   {16, DType::kIQ2_XXS}, {17, DType::kIQ2_XS}, {18, DType::kIQ3_XXS},
+    {19, DType::kIQ1_S}, {20, DType::kIQ4_NL}, {21, DType::kIQ3_S},   {22, DType::kIQ2_S},  {23, DType::kIQ4_XS},
+    {24, DType::kI8},    {25, DType::kI16},    {26, DType::kI32},     {27, DType::kI64},    {28, DType::kF64},
+    {29, DType::kIQ1_M}, {30, DType::kBF16},   {34, DType::kTQ1_0},   {35, DType::kTQ2_0},  {39, DType::kMXFP4}};
+
 std::optional<DType> TensorType(std::uint32_t code) {
+  const auto* const found = std::ranges::find(kGgmlTypes, code, &GgmlType::code);
+  return found == std::end(kGgmlTypes) ? std::nullopt : std::optional(found->dtype);
+}
+
+/// Of types that no weight is stored in, or that are not read.
+std::string_view NameOfUnread(std::uint32_t code) {
   switch (code) {
-    case 0:
-      return DType::kF32;
-    case 1:
-      return DType::kF16;
-    case 2:
-      return DType::kQ4_0;
-    case 3:
-      return DType::kQ4_1;
-    case 6:
-      return DType::kQ5_0;
-    case 7:
-      return DType::kQ5_1;
-    case 8:
-      return DType::kQ8_0;
-    case 10:
-      return DType::kQ2_K;
-    case 11:
-      return DType::kQ3_K;
-    case 12:
-      return DType::kQ4_K;
-    case 13:
-      return DType::kQ5_K;
-    case 14:
-      return DType::kQ6_K;
-    case 20:
-      return DType::kIQ4_NL;
-    case 24:
-      return DType::kI8;
-    case 25:
-      return DType::kI16;
-    case 26:
-      return DType::kI32;
-    case 27:
-      return DType::kI64;
-    case 28:
-      return DType::kF64;
-    case 30:
-      return DType::kBF16;
+    case 9:
+      return " (q8_1)";
+    case 15:
+      return " (q8_k)";
+    case 40:
+      return " (nvfp4)";
     default:
-      return std::nullopt;
+      return "";
   }
 }
 
@@ -289,8 +275,8 @@ class GgufParser {
     STRATA_TRY(const auto code, Read<std::uint32_t>());
     const auto dtype = TensorType(code);
     if (!dtype)
-      return Fail(ErrorCode::kUnsupported, "{}: offset {}: tensor {} has ggml type {}", out_.path(), begin, tensor.name,
-                  code);
+      return Fail(ErrorCode::kUnsupported, "{}: offset {}: tensor {} has ggml type {}{}", out_.path(), begin,
+                  tensor.name, code, NameOfUnread(code));
     tensor.view.dtype = *dtype;
     if (static_cast<std::uint64_t>(dims.back()) % Info(*dtype).block_elements != 0) {
       return Corrupt(begin, fmt::format("tensor {}: rows of {} are not whole blocks of {}", tensor.name, dims.back(),

@@ -54,7 +54,8 @@ struct GgufFamily {
 };
 
 extern const GgufFamily kGgufDeepseek2, kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGptOss, kGgufGranite, kGgufGraniteMoe,
-    kGgufLlama, kGgufOlmo2, kGgufOlmoe, kGgufPhi3, kGgufQwen2, kGgufQwen2Moe, kGgufQwen3, kGgufQwen3Moe, kGgufSmolLM3;
+    kGgufLlama, kGgufLlama4, kGgufOlmo2, kGgufOlmoe, kGgufPhi3, kGgufQwen2, kGgufQwen2Moe, kGgufQwen3, kGgufQwen3Moe,
+    kGgufSmolLM3;
 
 /// For `read`: the keys expert_*, of a file that has any; `normalize` is what the architecture does where the file is
 /// silent, as `scoring`. Errors: kCorrupt and kUnsupported with the key.

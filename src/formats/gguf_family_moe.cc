@@ -1,4 +1,6 @@
 // Architectures with experts. What no key says is as in llama.cpp's graphs (src/models/ of its repository).
+#include <algorithm>
+
 #include "formats/gguf_family.h"
 
 namespace strata {
@@ -30,6 +32,7 @@ Status ReadOlmoe(const GgufFields& fields, const GgufFile&, ModelConfig& config)
   return Read(fields, Scoring::kSoftmax, false, config);
 }
 
+constexpr std::string_view kLlama4Fields[] = {"expert_count", "attention.sliding_window"};
 constexpr std::string_view kGptOssFields[] = {"expert_count", "attention.sliding_window"};
 
 Status ReadGptOss(const GgufFields& fields, const GgufFile&, ModelConfig& config) {
@@ -45,8 +48,29 @@ Status ReadGptOss(const GgufFields& fields, const GgufFile&, ModelConfig& config
   return {};
 }
 
+/// What has no key is the published models': each fourth layer is not rotated, the queries of these are scaled from the
+/// 8192nd position on, the others' chunks are as long; Scout norms its heads, Maverick (128 experts) does not.
+Status ReadLlama4(const GgufFields& fields, const GgufFile&, ModelConfig& config) {
+  constexpr std::int64_t kUnrotatedEvery = 4, kScaledFrom = 8191, kMaverick = 128;
+  STRATA_CHECK(Read(fields, Scoring::kSigmoid, false, config));
+  ExpertsConfig& experts = *config.experts;
+  STRATA_TRY(const auto step, fields.Find<std::int64_t>("interleave_moe_layer_step"));
+  if (step.value_or(1) < 1) return fields.Bad(ErrorCode::kCorrupt, "interleave_moe_layer_step", "is {}", *step);
+  experts.step = step.value_or(1);
+  experts.shared_ffn = experts.ffn;
+  experts.weigh_input = true;
+  config.unit_qk_norm = experts.count != kMaverick;
+  config.max_positions = std::min(config.max_positions, kScaledFrom);
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    config.layer_attention.push_back({.rotated = (layer + 1) % kUnrotatedEvery != 0});
+  }
+  return {};
+}
+
 }  // namespace
 
+constexpr GgufFamily kGgufLlama4 = {
+    .architecture = "llama4", .rope_layout = RopeLayout::kInterleaved, .fields = kLlama4Fields, .read = ReadLlama4};
 constexpr GgufFamily kGgufGptOss = {.architecture = "gpt-oss", .fields = kGptOssFields, .read = ReadGptOss};
 constexpr GgufFamily kGgufOlmoe = {.architecture = "olmoe", .fields = kFields, .read = ReadOlmoe};
 constexpr GgufFamily kGgufQwen2Moe = {.architecture = "qwen2moe", .fields = kFields, .read = ReadQwen2};

@@ -1,4 +1,4 @@
-// A GGUF file as a ModelFile.
+// A GGUF file, or all parts of one, as a ModelFile.
 #include "formats/gguf_model.h"
 
 #include <algorithm>
@@ -10,16 +10,17 @@
 #include "formats/fused_tensors.h"
 #include "formats/gguf.h"
 #include "formats/gguf_family.h"
+#include "formats/gguf_split.h"
 #include "formats/gguf_tokenizer.h"
 #include "tensor/convert.h"
 
 namespace strata {
 namespace {
 
-constexpr std::array kFamilies = {&kGgufLlama,    &kGgufDeepseek2, &kGgufGemma2,   &kGgufGemma3,
-                                  &kGgufGlm4,     &kGgufGptOss,    &kGgufGranite,  &kGgufGraniteMoe,
-                                  &kGgufOlmo2,    &kGgufOlmoe,     &kGgufPhi3,     &kGgufQwen2,
-                                  &kGgufQwen2Moe, &kGgufQwen3,     &kGgufQwen3Moe, &kGgufSmolLM3};
+constexpr std::array kFamilies = {&kGgufLlama,    &kGgufDeepseek2, &kGgufGemma2,     &kGgufGemma3,   &kGgufGlm4,
+                                  &kGgufGptOss,   &kGgufGranite,   &kGgufGraniteMoe, &kGgufLlama4,   &kGgufOlmo2,
+                                  &kGgufOlmoe,    &kGgufPhi3,      &kGgufQwen2,      &kGgufQwen2Moe, &kGgufQwen3,
+                                  &kGgufQwen3Moe, &kGgufSmolLM3};
 
 /// Features that change what is computed and that a family must say it knows; off when missing or at these values.
 struct Refused {
@@ -34,21 +35,17 @@ constexpr Refused kRefused[] = {
 
 class GgufModel : public ModelFile {
  public:
-  explicit GgufModel(GgufFile file) : file_(std::move(file)) {}
+  explicit GgufModel(std::vector<GgufFile> parts) : parts_(std::move(parts)) {}
 
   Status Load() {
     STRATA_TRY(const std::string_view architecture, file_.Get<std::string_view>("general.architecture"));
     config_.architecture = architecture;
     fields_.emplace(file_, config_.architecture);
-    for (const GgufTensor& tensor : file_.tensors()) tensors_.push_back({std::string(tensor.name), tensor.view});
-    std::ranges::sort(tensors_, {}, &ModelTensor::name);
-    STRATA_TRY(const auto parts, file_.Find<std::int64_t>("split.count"));
-    if (parts.value_or(1) > 1) {
-      return Fail(ErrorCode::kUnsupported,
-                  "{}: split.count is {}: a model split over several GGUF files is not supported (llama-gguf-split "
-                  "--merge makes one file of them)",
-                  path(), *parts);
+    STRATA_CHECK(CheckGgufParts(parts_));
+    for (const GgufFile& part : parts_) {
+      for (const GgufTensor& tensor : part.tensors()) tensors_.push_back({std::string(tensor.name), tensor.view});
     }
+    std::ranges::sort(tensors_, {}, &ModelTensor::name);
     const auto family = std::ranges::find(kFamilies, architecture, &GgufFamily::architecture);
     if (family == kFamilies.end()) {
       std::string known;
@@ -86,10 +83,15 @@ class GgufModel : public ModelFile {
   Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const override { return LoadGgufTokenizer(file_); }
 
   std::string ContentKey() const override {
-    const std::span<const std::byte> bytes = file_.bytes();
-    const std::byte* data = bytes.data() + bytes.size();
-    for (const ModelTensor& tensor : tensors_) data = std::min(data, tensor.view.data.data());
-    return Hash128{SampleHash(bytes, 0), Hash64(bytes.first(static_cast<std::size_t>(data - bytes.data())))}.ToHex();
+    Hash128 key{0, 0};
+    for (const GgufFile& part : parts_) {
+      const std::span<const std::byte> bytes = part.bytes();
+      const std::byte* data = bytes.data() + bytes.size();
+      for (const GgufTensor& tensor : part.tensors()) data = std::min(data, tensor.view.data.data());
+      key.low = SampleHash(bytes, key.low);
+      key.high = Hash64(bytes.first(static_cast<std::size_t>(data - bytes.data())), key.high);
+    }
+    return key.ToHex();
   }
 
  private:
@@ -258,7 +260,8 @@ class GgufModel : public ModelFile {
     if (std::ranges::find(ids, token) == ids.end()) ids.push_back(token);
   }
 
-  GgufFile file_;
+  std::vector<GgufFile> parts_;
+  const GgufFile& file_ = parts_.front();  ///< has the metadata
   std::optional<GgufFields> fields_;
   const GgufFamily* family_ = nullptr;
   ModelConfig config_;
@@ -296,8 +299,9 @@ Result<double> GgufFields::NumberOr(std::string_view name, double otherwise) con
   return value.value_or(otherwise);
 }
 
-Result<std::unique_ptr<ModelFile>> MakeGgufModel(GgufFile file) {
-  auto model = std::make_unique<GgufModel>(std::move(file));
+Result<std::unique_ptr<ModelFile>> MakeGgufModel(GgufFile first, std::vector<GgufFile> others) {
+  others.insert(others.begin(), std::move(first));
+  auto model = std::make_unique<GgufModel>(std::move(others));
   STRATA_CHECK(model->Load());
   return model;
 }

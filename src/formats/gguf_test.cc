@@ -1,13 +1,16 @@
 #include "formats/gguf.h"
 
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <variant>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/mapped_file.h"
 #include "formats/gguf_model.h"
+#include "formats/gguf_split.h"
 #include "formats/model_file.h"
 
 namespace strata {
@@ -173,6 +176,7 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"no dimensions", OneTensor({}, kF32, 0, 32), "offset 24: tensor w has 0 dimensions"},
         Hostile{"five dimensions", OneTensor({1, 1, 1, 1, 1}, kF32, 0, 32), "offset 24: tensor w has 5 dimensions"},
         Hostile{"unknown type", OneTensor({8}, 99, 0, 32), "offset 24: tensor w has ggml type 99"},
+        Hostile{"activations' type", OneTensor({32}, 9, 0, 64), "offset 24: tensor w has ggml type 9 (q8_1)"},
         Hostile{"part of a block", OneTensor({33}, kQ4_0, 0, 64),
                 "offset 24: tensor w: rows of 33 are not whole blocks"},
         Hostile{"alignment of 3", Writer().Header(0, 1).Entry("general.alignment", 3U).bytes(),
@@ -196,6 +200,16 @@ INSTANTIATE_TEST_SUITE_P(
                 "offset 41: metadata key k appears twice"},
         Hostile{"unknown metadata type", Writer().Header(0, 1).String("k").Number(13U).Data(64).bytes(),
                 "offset 33: metadata type 13"}));
+
+std::map<std::string, Value> SmallLlama() {
+  return {{"general.architecture", std::string("llama")},
+          {"llama.block_count", 1U},
+          {"llama.context_length", 64U},
+          {"llama.embedding_length", 32U},
+          {"llama.feed_forward_length", 32U},
+          {"llama.attention.head_count", 1U},
+          {"llama.attention.layer_norm_rms_epsilon", 1e-5F}};
+}
 
 /// A Llama of one layer; its entries can be added to. `error` is "" when it becomes a model.
 class Model {
@@ -224,13 +238,7 @@ class Model {
     ASSERT_TRUE(file) << file.error().ToString();
     model_ = MakeGgufModel(std::move(*file));
   }
-  std::map<std::string, Value> entries_ = {{"general.architecture", std::string("llama")},
-                                           {"llama.block_count", 1U},
-                                           {"llama.context_length", 64U},
-                                           {"llama.embedding_length", 32U},
-                                           {"llama.feed_forward_length", 32U},
-                                           {"llama.attention.head_count", 1U},
-                                           {"llama.attention.layer_norm_rms_epsilon", 1e-5F}};
+  std::map<std::string, Value> entries_ = SmallLlama();
   std::string bytes_;
   Result<std::unique_ptr<ModelFile>> model_ = nullptr;
 };
@@ -438,6 +446,76 @@ TEST(GgufModel, NamesImpossibleValues) {
   EXPECT_NE(Model().Set("llama.rope.scaling.factor", 0.0F).error().find("rope scaling by 0"), std::string::npos);
   EXPECT_NE(Model().Set("llama.block_count", std::string("one")).error().find("llama.block_count has an unexpected"),
             std::string::npos);
+}
+
+TEST(GgufTest, PartsAreCalledByNumber) {
+  const auto name = GgufPartName::Parse("d/m-00002-of-00013.gguf");
+  ASSERT_TRUE(name);
+  EXPECT_EQ(*name, (GgufPartName{"d/m", 2, 13}));
+  EXPECT_EQ(name->ToString(), "d/m-00002-of-00013.gguf");
+  for (const char* other : {"m.gguf", "m-00003-of-00002.gguf", "m-00000-of-00002.gguf", "m-0001-of-0002.gguf",
+                            "m-00001-of-00002.bin", "-of-00002.gguf", "m-+0001-of-00002.gguf"}) {
+    EXPECT_FALSE(GgufPartName::Parse(other)) << other;
+  }
+}
+
+/// A model of two parts in a folder of its own; the second part's entries may be wrong.
+class SplitModel : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void Write(std::uint32_t no, std::uint32_t count, std::uint32_t tensors,
+             std::string_view second_name = "output.weight") {
+    std::map<std::string, Value> entries = SmallLlama();
+    entries["split.no"] = 0U;
+    entries["split.count"] = 2U;
+    entries["split.tensors.count"] = 2U;
+    Writer first;
+    first.Header(1, entries.size());
+    for (const auto& [key, value] : entries) first.Entry(key, value);
+    first.Tensor("token_embd.weight", {32, 3}, kF32, 0).Data(384);
+    Writer second;
+    second.Header(1, 3).Entry("split.no", no).Entry("split.count", count).Entry("split.tensors.count", tensors);
+    second.Tensor(second_name, {32, 3}, kF32, 0).Data(384);
+    ASSERT_TRUE(WriteFileAtomically(folder_ + "/m-00001-of-00002.gguf", first.bytes()));
+    ASSERT_TRUE(WriteFileAtomically(folder_ + "/m-00002-of-00002.gguf", second.bytes()));
+  }
+  std::string ErrorOf(const std::string& path) {
+    const auto model = ModelFile::Open(path);
+    return model ? "" : model.error().ToString();
+  }
+  const std::string folder_ = testing::TempDir() + "/strata_split_" + std::to_string(::getpid());
+};
+
+TEST_F(SplitModel, OpensByAnyPartAndByItsFolder) {
+  Write(1, 2, 2);
+  for (const char* path : {"", "/m-00001-of-00002.gguf", "/m-00002-of-00002.gguf"}) {
+    const auto model = ModelFile::Open(folder_ + path);
+    ASSERT_TRUE(model) << model.error().ToString();
+    EXPECT_EQ((*model)->tensors().size(), 2U);
+    EXPECT_FALSE((*model)->config().tied_embeddings);
+    EXPECT_NE((*model)->FindTensor("output.weight"), nullptr);
+  }
+}
+
+TEST_F(SplitModel, NamesFileAndKeyOfWhatIsWrong) {
+  const auto expect = [&](std::string_view part) {
+    const std::string error = ErrorOf(folder_ + "/m-00001-of-00002.gguf");
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+  };
+  Write(0, 2, 2);
+  expect("m-00002-of-00002.gguf: split.no is 0, it should be 1");
+  Write(1, 3, 2);
+  expect("m-00002-of-00002.gguf: split.count is 3, it should be 2");
+  Write(1, 2, 7);
+  expect("m-00002-of-00002.gguf: split.tensors.count is 7, it should be 2");
+  Write(1, 2, 2, "token_embd.weight");
+  expect("tensor token_embd.weight is stored twice");
+  std::filesystem::remove(folder_ + "/m-00002-of-00002.gguf");
+  expect("m-00002-of-00002.gguf");
+  std::filesystem::rename(folder_ + "/m-00001-of-00002.gguf", folder_ + "/first.gguf");
+  EXPECT_NE(ErrorOf(folder_ + "/first.gguf").find("split.count is 2"), std::string::npos);
 }
 
 TEST(ModelFileTest, NamesWhatDoesNotExist) {

@@ -11,9 +11,9 @@ namespace {
 constexpr std::int64_t kMaxSize = 1 << 30;
 
 constexpr std::array kFamilies = {
-    &kHfLlama,      &kHfMistral, &kHfDeepseekV2, &kHfDeepseekV3, &kHfKimiK2,     &kHfGemma2,   &kHfGemma3,
-    &kHfGemma3Text, &kHfGlm4,    &kHfGptOss,     &kHfGranite,    &kHfGraniteMoe, &kHfMixtral,  &kHfOlmo2,
-    &kHfOlmoe,      &kHfPhi3,    &kHfQwen2,      &kHfQwen2Moe,   &kHfQwen3,      &kHfQwen3Moe, &kHfSmolLM3};
+    &kHfLlama, &kHfMistral, &kHfDeepseekV2, &kHfDeepseekV3, &kHfKimiK2,     &kHfGemma2,  &kHfGemma3, &kHfGemma3Text,
+    &kHfGlm4,  &kHfGptOss,  &kHfGranite,    &kHfGraniteMoe, &kHfLlama4Text, &kHfMixtral, &kHfOlmo2,  &kHfOlmoe,
+    &kHfPhi3,  &kHfQwen2,   &kHfQwen2Moe,   &kHfQwen3,      &kHfQwen3Moe,   &kHfSmolLM3};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
 /// always null, false, 0, "" and the empty list or object) says that the feature is off.
@@ -21,9 +21,7 @@ struct Refused {
   std::string_view field;
   double neutral = 0;
 };
-constexpr Refused kRefused[] = {{"quantization_config"},
-                                {"compression_config"},
-                                {"num_local_experts"},
+constexpr Refused kRefused[] = {{"num_local_experts"},
                                 {"num_experts"},
                                 {"n_routed_experts"},
                                 {"n_shared_experts"},
@@ -90,14 +88,15 @@ class ConfigReader {
   Result<HuggingFaceConfig> Read() {
     STRATA_CHECK(ReadType());
     STRATA_CHECK(RefuseWhatIsNotImplemented());
-    if (family_->nested) STRATA_CHECK(Enter());
+    if (!family_->text_type.empty()) STRATA_CHECK(Enter());
     STRATA_CHECK(ReadShape());
     STRATA_CHECK(ReadMath());
     STRATA_CHECK(RefuseWindow());
     if (family_->read != nullptr) STRATA_CHECK(family_->read(fields_, config_));
     STRATA_CHECK(ReadHuggingFaceRope(fields_, *family_, config_));
     STRATA_CHECK(ReadTokens());
-    return HuggingFaceConfig{std::move(config_), family_};
+    STRATA_TRY(const auto quantization, ReadHfQuantConfig(fields_));
+    return HuggingFaceConfig{std::move(config_), family_, quantization};
   }
 
  private:
@@ -135,6 +134,11 @@ class ConfigReader {
     STRATA_TRY(const auto inner, fields_.Object("text_config"));
     if (!inner) return fields_.Bad(ErrorCode::kCorrupt, "text_config", "is missing");
     fields_ = *inner;
+    STRATA_TRY(const auto type, fields_.String("model_type"));
+    if (type.value_or(std::string(family_->text_type)) != family_->text_type) {
+      return fields_.Bad(ErrorCode::kUnsupported, "model_type", "{} is not supported (supported: {})", *type,
+                         family_->text_type);
+    }
     return RefuseWhatIsNotImplemented();
   }
 

@@ -2,6 +2,7 @@
 // not implemented is refused by name, never ignored. The reference is transformers' config classes.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/result.h"
 #include "formats/hf_family.h"
 #include "formats/hf_json.h"
+#include "formats/hf_quant_config.h"
 #include "formats/model_config.h"
 
 namespace strata {
@@ -16,6 +18,7 @@ namespace strata {
 struct HuggingFaceConfig {
   ModelConfig config;
   const HfFamily* family;
+  std::optional<HfQuantConfig> quantization;
 };
 /// `name` stands for the file in errors. Errors, all with a JSON pointer: kCorrupt for a missing, mistyped or
 /// impossible field; kUnsupported for a model type or a feature that is not implemented.

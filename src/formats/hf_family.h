@@ -36,8 +36,9 @@ struct HfFamily {
   std::string_view model_type;
   std::string_view class_name;    ///< of `architectures`
   std::string_view architecture;  ///< GGUF's name
-  /// The decoder's fields are those of text_config: of a model that reads more than text, of which only this is read.
-  bool nested = false;
+  /// Of a model that reads more than text, of which only the decoder is read: the model_type of its text_config, which
+  /// has the decoder's fields. Empty: they are not nested.
+  std::string_view text_type = {};
 
   // What the config class assumes where config.json is silent (transformers 5.24).
   std::int64_t max_positions = 2048;
@@ -68,8 +69,8 @@ struct HfFamily {
 };
 
 extern const HfFamily kHfDeepseekV2, kHfDeepseekV3, kHfKimiK2, kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGptOss,
-    kHfGranite, kHfGraniteMoe, kHfLlama, kHfMistral, kHfMixtral, kHfOlmo2, kHfOlmoe, kHfPhi3, kHfQwen2, kHfQwen2Moe,
-    kHfQwen3, kHfQwen3Moe, kHfSmolLM3;
+    kHfGranite, kHfGraniteMoe, kHfLlama, kHfLlama4Text, kHfMistral, kHfMixtral, kHfOlmo2, kHfOlmoe, kHfPhi3, kHfQwen2,
+    kHfQwen2Moe, kHfQwen3, kHfQwen3Moe, kHfSmolLM3;
 
 /// For `read`: gives layers their sliding window: those that layer_types names, or where it is silent those for which
 /// `slides` holds. `otherwise` is the window where sliding_window is not written; 0 = none. A window of the context's

@@ -8,6 +8,8 @@ namespace {
 constexpr std::string_view kFields[] = {"num_local_experts", "num_experts_per_tok", "sliding_window", "layer_types"};
 
 constexpr HfModule kLayerModules[] = {{"mlp.router", "ffn_gate_inp"},
+                                      {"mlp.experts.gate_up_proj", "ffn_gate_up_exps"},  // of mxfp4
+                                      {"mlp.experts.down_proj", "ffn_down_exps"},
                                       {"post_attention_layernorm", "post_attention_norm"}};
 constexpr HfTensor kLayerTensors[] = {{"self_attn.sinks", "attn_sinks.weight"},
                                       {"mlp.experts.gate_up_proj", "ffn_gate_up_exps.weight"},

@@ -23,13 +23,11 @@ bool HasSafetensors(const std::string& folder) {
 }
 
 Result<HuggingFaceWeights> HuggingFaceWeights::Open(const std::string& folder) {
-  HuggingFaceWeights weights;
-  weights.path_ = folder + std::string(kSingle);
-  if (Exists(weights.path_)) {
-    STRATA_TRY(SafetensorsFile file, SafetensorsFile::Open(weights.path_));
-    weights.files_.push_back(std::move(file));
-    return weights;
+  if (const std::string single = folder + std::string(kSingle); Exists(single)) {
+    STRATA_TRY(SafetensorsFile file, SafetensorsFile::Open(single));
+    return HuggingFaceWeights(std::move(file));
   }
+  HuggingFaceWeights weights;
   weights.path_ = folder + std::string(kIndex);
   STRATA_CHECK(weights.OpenShards(folder, weights.path_));
   return weights;

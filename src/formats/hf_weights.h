@@ -20,6 +20,9 @@ class HuggingFaceWeights {
   /// Errors: those of SafetensorsFile; kNotFound naming index and shard; kCorrupt when index and shards disagree about
   /// where a tensor is.
   static Result<HuggingFaceWeights> Open(const std::string& folder);
+  /// Of one file that is open already.
+  explicit HuggingFaceWeights(SafetensorsFile file) : path_(file.path()) { files_.push_back(std::move(file)); }
+  HuggingFaceWeights() = default;
 
   struct Found {
     const SafetensorsFile* file;

@@ -10,10 +10,13 @@
 #include "formats/fused_tensors.h"
 #include "formats/hf_config.h"
 #include "formats/hf_names.h"
+#include "formats/hf_quant.h"
 #include "formats/hf_templates.h"
 
 namespace strata {
 namespace {
+
+constexpr std::string_view kEmbedding = "token_embd.weight";
 
 class HuggingFaceModel : public ModelFile {
  public:
@@ -25,7 +28,7 @@ class HuggingFaceModel : public ModelFile {
     STRATA_TRY(weights_, HuggingFaceWeights::Open(folder_));
     STRATA_CHECK(CollectTensors());
     DropTiedHead();
-    STRATA_CHECK(TurnExpertStacks(family_->stacks, config_, tensors_, copies_), "{}", weights_.path());
+    STRATA_CHECK(TurnExpertStacks(family_->stacks, config_, tensors_, copies_, sources_), "{}", weights_.path());
     STRATA_CHECK(SplitFusedTensors(config_, tensors_), "{}", weights_.path());
     return SortTensors(tensors_, path());
   }
@@ -35,7 +38,10 @@ class HuggingFaceModel : public ModelFile {
   const GenerationDefaults& generation_defaults() const override { return defaults_; }
   const std::vector<ModelTensor>& tensors() const override { return tensors_; }
   std::string StoredName(std::string_view canonical) const override { return Names().Stored(canonical); }
-  void DoneWith(const TensorView& tensor) const override { DropPages(tensor.data); }
+  void DoneWith(const TensorView& tensor) const override {
+    if (tensor.source == nullptr) return DropPages(tensor.data);
+    tensor.source->DoneWith(tensor.first_row, tensor.shape.rows());
+  }
   const std::map<std::string, std::string>& chat_templates() const override { return templates_; }
 
   Result<std::unique_ptr<Tokenizer>> LoadTokenizer() const override {
@@ -62,6 +68,7 @@ class HuggingFaceModel : public ModelFile {
     STRATA_TRY(HuggingFaceConfig read, ParseHuggingFaceConfig(config_text_, path));
     config_ = std::move(read.config);
     family_ = read.family;
+    quantization_ = read.quantization;
     // A trailing slash would hide the folder's name.
     config_.name = std::filesystem::absolute(folder_ + "/.").parent_path().filename().string();
 
@@ -81,28 +88,54 @@ class HuggingFaceModel : public ModelFile {
 
   Status CollectTensors() {
     const HfNames names = Names();
+    std::optional<HfQuantReader> quantized;
+    if (quantization_) quantized.emplace(*quantization_, weights_);
     for (const SafetensorsFile& file : weights_.files()) {
       for (const SafetensorsTensor& tensor : file.tensors()) {
-        STRATA_TRY(auto canonical, names.Canonical(tensor.name), "{}", file.path());
+        const auto part = quantized ? quantized->PartOf(tensor) : std::nullopt;
+        if (part && !part->main) continue;
+        STRATA_TRY(auto canonical, names.Canonical(part ? part->weight : tensor.name), "{}", file.path());
         if (!canonical) continue;
-        STRATA_TRY(TensorView view, file.View(tensor));
-        if (view.dtype != DType::kF32 && view.dtype != DType::kF16 && view.dtype != DType::kBF16) {
-          return Fail(ErrorCode::kUnsupported, "{}: tensor {}: weights of type {} are not supported", file.path(),
-                      tensor.name, tensor.dtype);
+        TensorView view;
+        if (part) {
+          STRATA_TRY(view, quantized->Read(file, tensor, sources_.emplace_back()));
+          if (*canonical == kEmbedding) view = Made(view);
+        } else {
+          STRATA_TRY(view, Plain(file, tensor));
         }
-        view.data = Aligned(view);
         tensors_.push_back({std::move(*canonical), view});
       }
     }
     return {};
   }
 
+  Result<TensorView> Plain(const SafetensorsFile& file, const SafetensorsTensor& tensor) {
+    STRATA_TRY(TensorView view, file.View(tensor));
+    if (view.dtype != DType::kF32 && view.dtype != DType::kF16 && view.dtype != DType::kBF16) {
+      return Fail(ErrorCode::kUnsupported, "{}: tensor {}: weights of type {} are not supported", file.path(),
+                  tensor.name, tensor.dtype);
+    }
+    view.data = Aligned(view);
+    return view;
+  }
+
+  /// With its rows in memory: those of the embedding are looked up in every step.
+  TensorView Made(const TensorView& view) {
+    std::vector<std::byte>& copy = copies_.emplace_back();
+    std::vector<std::byte> scratch;
+    for (std::int64_t r = 0; r < view.shape.rows(); ++r) {
+      const std::span<const std::byte> row = view.row(r, scratch);
+      copy.insert(copy.end(), row.begin(), row.end());
+    }
+    return {view.dtype, view.shape, copy};
+  }
+
   /// As transformers 5: embeddings said to be tied are not when the head is stored and differs.
   void DropTiedHead() {
     const auto head = std::ranges::find(tensors_, "output.weight", &ModelTensor::name);
-    const auto table = std::ranges::find(tensors_, "token_embd.weight", &ModelTensor::name);
+    const auto table = std::ranges::find(tensors_, kEmbedding, &ModelTensor::name);
     if (!config_.tied_embeddings || head == tensors_.end() || table == tensors_.end()) return;
-    if (std::ranges::equal(head->view.data, table->view.data)) {
+    if (head->view.source == nullptr && std::ranges::equal(head->view.data, table->view.data)) {
       tensors_.erase(head);
     } else {
       config_.tied_embeddings = false;
@@ -121,6 +154,8 @@ class HuggingFaceModel : public ModelFile {
   const HfFamily* family_ = nullptr;
   GenerationDefaults defaults_;
   HuggingFaceWeights weights_;
+  std::optional<HfQuantConfig> quantization_;
+  std::vector<std::unique_ptr<RowSource>> sources_;
   std::vector<std::vector<std::byte>> copies_;
   std::vector<ModelTensor> tensors_;
   std::map<std::string, std::string> templates_;

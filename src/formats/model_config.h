@@ -120,9 +120,10 @@ struct ModelConfig {
   double residual_scale = 1;                    ///< multiplies what a block adds to the residual
   double logit_scale = 1;                       ///< multiplies the logits
   double norm_offset = 0;                       ///< added to the norms' weights (Gemma on Hugging Face stores w - 1)
-  std::string activation = "silu";              ///< of the gated MLP, as in config.json's hidden_act
-  bool tied_embeddings = false;                 ///< the head is token_embd.weight
-  bool attention_bias = false;                  ///< Q, K, V (and O when present) have biases
+  bool unit_qk_norm = false;        ///< rotated heads of queries and keys are normed without weights (Llama 4)
+  std::string activation = "silu";  ///< of the gated MLP, as in config.json's hidden_act
+  bool tied_embeddings = false;     ///< the head is token_embd.weight
+  bool attention_bias = false;      ///< Q, K, V (and O when present) have biases
   bool mlp_bias = false;
   std::optional<ExpertsConfig> experts;
   std::optional<LatentConfig> latent;

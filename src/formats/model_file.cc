@@ -5,14 +5,25 @@
 
 #include "base/hash.h"
 #include "formats/gguf_model.h"
+#include "formats/gguf_split.h"
 #include "formats/huggingface_model.h"
 
 namespace strata {
 namespace {
 
 Result<std::unique_ptr<ModelFile>> OpenGguf(const std::string& path) {
-  STRATA_TRY(GgufFile file, GgufFile::Open(path));
-  return MakeGgufModel(std::move(file));
+  STRATA_TRY(std::vector<GgufFile> parts, OpenGgufParts(path));
+  GgufFile first = std::move(parts.front());
+  parts.erase(parts.begin());
+  return MakeGgufModel(std::move(first), std::move(parts));
+}
+
+/// Whether all are parts of one split model.
+bool AreParts(const std::vector<std::string>& paths) {
+  return !paths.empty() && std::ranges::all_of(paths, [&](const std::string& path) {
+    const auto first = GgufPartName::Parse(paths.front()), name = GgufPartName::Parse(path);
+    return first && name && name->base == first->base && name->count == first->count;
+  });
 }
 
 const ModelTensor* Find(const std::vector<ModelTensor>& sorted, std::string_view name) {
@@ -70,16 +81,17 @@ Result<std::unique_ptr<ModelFile>> ModelFile::Open(const std::string& path) {
   for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
     if (entry.path().extension() == ".gguf") candidates.push_back(entry.path().string());
   }
-  if (candidates.size() == 1) return OpenGguf(candidates.front());
+  if (candidates.size() == 1 || AreParts(candidates)) return OpenGguf(candidates.front());
   if (config) {
     return Fail(ErrorCode::kNotFound,
                 "{}: config.json has no weights beside it: neither model.safetensors nor model.safetensors.index.json "
                 "(other weight files are not read)",
                 path);
   }
-  return Fail(ErrorCode::kUnsupported,
-              "{}: a model folder holds config.json and safetensors, or exactly one .gguf file; this one holds {}",
-              path, candidates.size());
+  return Fail(
+      ErrorCode::kUnsupported,
+      "{}: a model folder holds config.json and safetensors, or one model in .gguf; this one holds {} such files", path,
+      candidates.size());
 }
 
 }  // namespace strata

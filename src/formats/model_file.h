@@ -1,5 +1,5 @@
-// A model on disk, whatever its format: one GGUF file, or a Hugging Face folder (config.json + *.safetensors +
-// tokenizer.json + tokenizer_config.json + generation_config.json).
+// A model on disk, whatever its format: a GGUF file (or all parts of a split one), or a Hugging Face folder
+// (config.json + *.safetensors + tokenizer.json + tokenizer_config.json + generation_config.json).
 //
 //   STRATA_TRY(auto model, ModelFile::Open(path));
 //   const TensorView* weight = model->FindTensor("blk.0.attn_q.weight");
@@ -29,7 +29,8 @@ std::string ExpertName(std::string_view stack, std::int64_t expert);
 
 class ModelFile {
  public:
-  /// `path`: a GGUF file; a folder with config.json and safetensors; or a folder with one GGUF file.
+  /// `path`: a GGUF file, which may be any part of a split one; a folder with config.json and safetensors; or a folder
+  /// with one GGUF model.
   /// Errors name the file and the offset, tensor or field: kNotFound, kIo, kCorrupt, kUnsupported.
   static Result<std::unique_ptr<ModelFile>> Open(const std::string& path);
 

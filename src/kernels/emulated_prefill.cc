@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/linear_int8.h"
+
 namespace strata::kernels {
 namespace {
 
@@ -17,7 +19,9 @@ std::string Refuses(const LinearProblem& problem, const CpuFeatures& cpu) {
   return PrefillLinears()[kIndex].refuses(problem, able);
 }
 
-constexpr std::size_t kCount = 10;
+#define STRATA_COUNT(type, lower, format) +1
+constexpr std::size_t kCount = STRATA_INT8_TYPES(STRATA_COUNT);
+#undef STRATA_COUNT
 template <std::size_t... kIndices>
 constexpr auto RefusesOf(std::index_sequence<kIndices...>) {
   return std::to_array<decltype(LinearKernel::refuses)>({Refuses<kIndices>...});

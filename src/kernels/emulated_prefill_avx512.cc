@@ -7,8 +7,8 @@
 namespace strata::kernels {
 namespace {
 
-#define STRATA_RUN(name, lower) RunBF16<EmulatedTiles, kFormat##name>,
-constexpr auto kRuns = std::to_array<decltype(LinearKernel::run)>({STRATA_INT8_FORMATS(STRATA_RUN)});
+#define STRATA_RUN(type, lower, format) RunBF16<EmulatedTiles, kFormat##format>,
+constexpr auto kRuns = std::to_array<decltype(LinearKernel::run)>({STRATA_INT8_TYPES(STRATA_RUN)});
 #undef STRATA_RUN
 
 }  // namespace

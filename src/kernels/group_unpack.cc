@@ -1,19 +1,20 @@
 #include "kernels/group_unpack.h"
 
-#include <cassert>
 #include <cstring>
 
 #include "tensor/convert.h"
+#include "tensor/levels.h"
+#include "tensor/scaled_blocks.h"
 
 namespace strata::kernels {
 namespace {
 
 using Bytes = const std::uint8_t*;
 
-std::uint16_t Half(Bytes at) {
+float Half(Bytes at) {
   std::uint16_t bits;
   std::memcpy(&bits, at, sizeof(bits));
-  return bits;
+  return F16ToF32(bits);
 }
 
 void Nibbles(Bytes packed, std::uint8_t* out) {
@@ -44,8 +45,8 @@ void FourOrFive(DType type, Bytes block, std::int64_t j, UnpackedGroup& out) {
   int scale = 0;
   int min = 0;
   SixBits(block + 4, j, scale, min);
-  out.scale[0] = F16ToF32(Half(block)) * static_cast<float>(scale);
-  out.min[0] = -(F16ToF32(Half(block + 2)) * static_cast<float>(min));
+  out.scale[0] = Half(block) * static_cast<float>(scale);
+  out.min[0] = -(Half(block + 2) * static_cast<float>(min));
   const Bytes high = block + 16;
   const Bytes low = (type == DType::kQ5_K ? high + 32 : high) + j / 2 * 32;
   for (int i = 0; i < 32; ++i) {
@@ -64,8 +65,8 @@ void Two(Bytes block, std::int64_t j, UnpackedGroup& out) {
   Pairs(block + 16, j, out.quants);
   for (int half = 0; half < 2; ++half) {
     const std::uint8_t scales = block[2 * j + half];
-    out.scale[half] = F16ToF32(Half(block + 80)) * static_cast<float>(scales & 15);
-    out.min[half] = -(F16ToF32(Half(block + 82)) * static_cast<float>(scales >> 4));
+    out.scale[half] = Half(block + 80) * static_cast<float>(scales & 15);
+    out.min[half] = -(Half(block + 82) * static_cast<float>(scales >> 4));
   }
 }
 
@@ -77,7 +78,7 @@ void Three(Bytes block, std::int64_t j, UnpackedGroup& out) {
     const std::int64_t at = 2 * j + half;  // six bits: four in the first eight bytes, two in the last four
     const int low = at < 8 ? packed[at] & 15 : packed[at - 8] >> 4;
     const int high = packed[8 + at % 4] >> (at / 4 * 2) & 3;
-    out.scale[half] = F16ToF32(Half(block + 108)) * static_cast<float>((low | high << 4) - 32);
+    out.scale[half] = Half(block + 108) * static_cast<float>((low | high << 4) - 32);
   }
 }
 
@@ -90,8 +91,22 @@ void Six(Bytes block, std::int64_t j, UnpackedGroup& out) {
   }
   for (int half = 0; half < 2; ++half) {
     const auto scale = static_cast<std::int8_t>(block[192 + 2 * j + half]);
-    out.scale[half] = F16ToF32(Half(block + 208)) * static_cast<float>(scale);
+    out.scale[half] = Half(block + 208) * static_cast<float>(scale);
   }
+}
+
+void Integers(DType type, const std::byte* row, std::int64_t g, UnpackedGroup& out) {
+  const int middle = type == DType::kU4_32 || type == DType::kU4_128 ? 8 : 128;
+  const IntegerBlock head = UnpackIntegers(type, row, g, out.quants);
+  out.scale[0] = head.scale;
+  out.min[0] = head.scale * static_cast<float>(middle - head.zero);
+}
+
+void Coded(DType type, const std::byte* row, std::int64_t g, UnpackedGroup& out) {
+  LevelGroup group;
+  UnpackLevels(type, row, g, group);
+  std::memcpy(out.quants, group.codes, sizeof group.codes);
+  std::memcpy(out.scale, group.scale, sizeof group.scale);
 }
 
 }  // namespace
@@ -99,27 +114,26 @@ void Six(Bytes block, std::int64_t j, UnpackedGroup& out) {
 void UnpackGroup(DType type, const std::byte* row, std::int64_t g, UnpackedGroup& out) {
   const auto block_bytes = static_cast<std::int64_t>(Info(type).block_bytes);
   const auto* bytes = reinterpret_cast<Bytes>(row);
-  const Bytes block =
-      bytes + (Info(type).block_elements / 32 == 8 ? g / 8 : g) * block_bytes;  // of K-quants a block has eight groups
+  const Bytes block = bytes + g / static_cast<std::int64_t>(Info(type).block_elements / 32) * block_bytes;
   switch (type) {
     case DType::kQ4_0:
-      out.scale_f16 = Half(block);
+      out.scale[0] = Half(block);
       return Nibbles(block + 2, out.quants);
     case DType::kQ4_1:
-      out.scale_f16 = Half(block);
-      out.min_f16 = Half(block + 2);
+      out.scale[0] = Half(block);
+      out.min[0] = Half(block + 2);
       return Nibbles(block + 4, out.quants);
     case DType::kQ5_0:
-      out.scale_f16 = Half(block);
+      out.scale[0] = Half(block);
       Nibbles(block + 6, out.quants);
       return FifthBits(block + 2, out.quants);
     case DType::kQ5_1:
-      out.scale_f16 = Half(block);
-      out.min_f16 = Half(block + 2);
+      out.scale[0] = Half(block);
+      out.min[0] = Half(block + 2);
       Nibbles(block + 8, out.quants);
       return FifthBits(block + 4, out.quants);
     case DType::kQ8_0:
-      out.scale_f16 = Half(block);
+      out.scale[0] = Half(block);
       for (int i = 0; i < 32; ++i) out.quants[i] = static_cast<std::uint8_t>(block[2 + i] ^ 0x80);
       return;
     case DType::kQ2_K:
@@ -131,8 +145,13 @@ void UnpackGroup(DType type, const std::byte* row, std::int64_t g, UnpackedGroup
       return FourOrFive(type, block, g % 8, out);
     case DType::kQ6_K:
       return Six(block, g % 8, out);
+    case DType::kU4_32:
+    case DType::kU4_128:
+    case DType::kU8_32:
+    case DType::kU8_128:
+      return Integers(type, row, g, out);
     default:
-      assert(false && "not a type of 32-groups");
+      return Coded(type, row, g, out);
   }
 }
 

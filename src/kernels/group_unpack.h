@@ -1,5 +1,5 @@
 // Inside the kernels only: stored blocks -> groups of 32 unsigned integers with scales and minimums, without loss.
-// Layouts: ggml's block structs (gguf-py gguf/quants.py reads the same bytes).
+// Layouts: ggml's block structs (gguf-py gguf/quants.py reads the same bytes), tensor/levels.h, tensor/scaled_blocks.h.
 #pragma once
 
 #include <cstddef>
@@ -11,12 +11,12 @@ namespace strata::kernels {
 
 struct UnpackedGroup {
   std::uint8_t quants[32];
-  std::uint16_t scale_f16, min_f16;  ///< the stored bits, for formats whose scales are f16
-  float scale[2], min[2];            ///< the products, for K-quants; [1] where each 16 have their own
+  float scale[2], min[2];  ///< [1] where each 16 have their own; min of formats that store one
 };
 
-/// Group g of a stored row. Types: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 (scale_f16, min_f16 set), Q2_K to Q6_K (scale, min
-/// set). Q8_0's quants are shifted by 128, Q6_K's stand by 32 and Q3_K's by 4 above what they mean.
+/// Group g of a stored row, of the types in STRATA_INT8_TYPES. Q8_0's quants are shifted by 128, Q6_K's stand by 32 and
+/// Q3_K's by 4 above what they mean; those of formats with levels are codes. The minimum of u4 and u8 is what their
+/// zero point leaves when 8 and 128 are taken off.
 void UnpackGroup(DType type, const std::byte* row, std::int64_t g, UnpackedGroup& out);
 
 }  // namespace strata::kernels

@@ -136,7 +136,7 @@ template <Int8Format kFormat, int kPlanes>
 void ManyRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights,
               std::int64_t panels, float* acc) {
   constexpr std::int64_t kStride = kBlockPanels * kPanel;
-  constexpr int kZero = kPlanes == 2 || kFormat.stored_min ? 0 : kFormat.zero;
+  constexpr int kZero = kPlanes == 2 ? 0 : kFormat.zero;
   const Int8Panel layout = PanelLayout(kFormat, args.k);
   const std::int64_t row_bytes = Int8RowBytes(kPlanes, args.k);
   const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;

@@ -26,19 +26,26 @@ struct WeightGroup {
         quads[j] = _mm512_and_si512(packed, low);
         quads[j + 4] = _mm512_and_si512(_mm512_srli_epi16(packed, 4), low);
       }
+      if constexpr (kFormat.levels) {
+        const __m512i levels =
+            _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(panel + layout.levels)));
+        for (__m512i& quad : quads) quad = _mm512_shuffle_epi8(levels, quad);
+      }
     } else {
       for (int j = 0; j < 8; ++j) quads[j] = _mm512_load_si512(quants + 64 * j);
     }
     for (int h = 0; h < kHalves; ++h) {
-      const std::int64_t at = g * layout.scale_bytes + h * layout.scale_bytes / kHalves;
+      const std::int64_t at = g / kFormat.span * layout.scale_bytes + h * layout.scale_bytes / kHalves;
       scale[h] = Widen(panel + layout.scales + at);
       if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at);
     }
   }
 
   static inline __m512 Widen(const std::byte* values) {
-    if constexpr (kFormat.wide_scales) return _mm512_loadu_ps(values);
-    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(values)));
+    if constexpr (kFormat.scales == ScaleType::kF32) return _mm512_loadu_ps(values);
+    const __m256i narrow = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
+    if constexpr (kFormat.scales == ScaleType::kF16) return _mm512_cvtph_ps(narrow);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow), 16));
   }
 };
 
@@ -48,9 +55,10 @@ inline void PrefetchGroup(const std::byte* panel, const Int8Panel& layout, std::
   for (std::int64_t line = 0; line < layout.quant_bytes; line += 64) {
     _mm_prefetch(panel + g * layout.quant_bytes + line, _MM_HINT_T1);
   }
+  const std::int64_t at = g / kFormat.span * layout.scale_bytes;
   for (std::int64_t line = 0; line < layout.scale_bytes; line += 64) {
-    _mm_prefetch(panel + layout.scales + g * layout.scale_bytes + line, _MM_HINT_T1);
-    if constexpr (kFormat.stored_min) _mm_prefetch(panel + layout.mins + g * layout.scale_bytes + line, _MM_HINT_T1);
+    _mm_prefetch(panel + layout.scales + at + line, _MM_HINT_T1);
+    if constexpr (kFormat.stored_min) _mm_prefetch(panel + layout.mins + at + line, _MM_HINT_T1);
   }
 }
 

@@ -28,8 +28,8 @@ void RunBF16Amx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t p
   RunBF16<AmxTiles, kFormat>(args, panel_begin, panel_end);
 }
 
-#define STRATA_INSTANTIATE(name, lower) \
-  template void RunBF16Amx<kFormat##name>(const LinearArgs&, std::int64_t, std::int64_t);
+#define STRATA_INSTANTIATE(format) \
+  template void RunBF16Amx<kFormat##format>(const LinearArgs&, std::int64_t, std::int64_t);
 STRATA_INT8_FORMATS(STRATA_INSTANTIATE)
 #undef STRATA_INSTANTIATE
 

@@ -57,8 +57,8 @@ void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0
     for (int j = 0; j < 8; ++j) {
       const int h = j * kFormat.halves / 8;
       const __m512 scale = group.scale[h];
-      const __m512 least =
-          kFormat.stored_min ? group.min[h] : _mm512_mul_ps(scale, _mm512_set1_ps(-static_cast<float>(kFormat.zero)));
+      __m512 least = _mm512_mul_ps(scale, _mm512_set1_ps(-static_cast<float>(kFormat.zero)));
+      if constexpr (kFormat.stored_min) least = _mm512_add_ps(least, group.min[h]);
       __m512 values[4];
       for (int i = 0; i < 4; ++i) {
         const __m512i quants = _mm512_and_si512(_mm512_srli_epi32(group.quads[j], static_cast<unsigned>(8 * i)), byte);

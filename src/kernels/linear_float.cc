@@ -5,6 +5,7 @@
 #include <array>
 #include <cassert>
 #include <cstring>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -15,21 +16,27 @@
 namespace strata::kernels {
 namespace {
 
-// The f32 panels also hold every quantised format without an int8 kernel, unpacked.
-bool Holds(PanelFloat panel, DType type) {
+// The f32 panels also hold every quantised format without kernels of its own, unpacked.
+PanelFloat PanelOf(DType type) {
   switch (type) {
     case DType::kF16:
-      return panel == PanelFloat::kF16;
+      return PanelFloat::kF16;
     case DType::kBF16:
-      return panel == PanelFloat::kBF16;
+      return PanelFloat::kBF16;
+    case DType::kF8_32:
+      return PanelFloat::kF8_32;
+    case DType::kF8_128:
+      return PanelFloat::kF8_128;
+    case DType::kNF4_64:
+      return PanelFloat::kNF4_64;
     default:
-      return panel == PanelFloat::kF32;
+      return PanelFloat::kF32;
   }
 }
 
 template <PanelFloat kType>
 std::string RefusesType(const LinearProblem& problem) {
-  return Holds(kType, problem.weight_dtype) ? "" : fmt::format("does not pack {}", Info(problem.weight_dtype).name);
+  return PanelOf(problem.weight_dtype) == kType ? "" : fmt::format("does not pack {}", Info(problem.weight_dtype).name);
 }
 
 template <PanelFloat kType>
@@ -56,9 +63,31 @@ void Scatter(const T* values, std::int64_t count, std::int64_t k0, std::int64_t 
   }
 }
 
+// The blocks of a stored row (scaled_blocks.h) into column `column`. A float8 NaN makes its whole block NaN, for the
+// loops take its bits for a number.
+template <PanelFloat kType>
+void ScatterBlocks(std::span<const std::byte> row, std::int64_t column, std::byte* panel) {
+  constexpr std::int64_t kHead = sizeof(float);
+  constexpr std::int64_t kCodes = FloatBlockCodes(kType);
+  for (std::size_t at = 0; at < row.size(); at += kHead + kCodes, panel += FloatBlockBytes(kType)) {
+    const std::byte* codes = row.data() + at + kHead;
+    float scale;
+    std::memcpy(&scale, row.data() + at, sizeof scale);
+    if constexpr (kType != PanelFloat::kNF4_64) {
+      scale *= kFloat8Rebias;
+      if (std::any_of(codes, codes + kCodes, [](std::byte b) { return (b & std::byte{0x7f}) == std::byte{0x7f}; }))
+        scale = std::numeric_limits<float>::quiet_NaN();
+    }
+    std::memcpy(panel + column * kHead, &scale, sizeof scale);
+    for (std::int64_t i = 0; i < kCodes; ++i) panel[kFloatBlockHead + i * kPanel + column] = codes[i];
+  }
+}
+
 template <PanelFloat kType>
 void PackColumn(DType dtype, std::int64_t k, std::span<const std::byte> row, std::int64_t column, std::byte* panel) {
-  if constexpr (kType != PanelFloat::kF32) {
+  if constexpr (FloatBlockCodes(kType) != 0) {
+    ScatterBlocks<kType>(row, column, panel);
+  } else if constexpr (kType != PanelFloat::kF32) {
     constexpr int kTogether = kType == PanelFloat::kBF16 ? 2 : 1;
     Scatter<kTogether>(reinterpret_cast<const std::uint16_t*>(row.data()), k, 0, column, panel);
   } else {
@@ -80,11 +109,12 @@ template <PanelFloat kType>
 void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin, std::int64_t panel_end,
           std::byte* packed) {
   const std::int64_t bytes = FloatPanelBytes(kType, problem.k);
+  StoredRows rows(source);
   for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
     std::byte* out = packed + panel * bytes;
     std::memset(out, 0, static_cast<std::size_t>(bytes));
     for (std::int64_t column = 0; column < kPanel; ++column) {
-      const auto row = StoredRow(source, panel, column);
+      const auto row = rows.Row(panel, column);
       if (row) PackColumn<kType>(problem.weight_dtype, problem.k, *row, column, out);
     }
   }
@@ -116,12 +146,12 @@ constexpr LinearKernel Avx2(std::string_view name) {
 
 }  // namespace
 
-constinit const LinearKernel kLinearF32Avx512 = Avx512<PanelFloat::kF32>("linear_f32_avx512");
-constinit const LinearKernel kLinearF16Avx512 = Avx512<PanelFloat::kF16>("linear_f16_avx512");
-constinit const LinearKernel kLinearBF16Avx512 = Avx512<PanelFloat::kBF16>("linear_bf16_avx512");
-
-constinit const LinearKernel kLinearF32Avx2 = Avx2<PanelFloat::kF32>("linear_f32_avx2");
-constinit const LinearKernel kLinearF16Avx2 = Avx2<PanelFloat::kF16>("linear_f16_avx2");
-constinit const LinearKernel kLinearBF16Avx2 = Avx2<PanelFloat::kBF16>("linear_bf16_avx2");
+std::span<const LinearKernel> FloatLinears() {
+#define STRATA_AVX512(name, lower) Avx512<PanelFloat::k##name>("linear_" #lower "_avx512"),
+#define STRATA_AVX2(name, lower) Avx2<PanelFloat::k##name>("linear_" #lower "_avx2"),
+  static constexpr auto kList =
+      std::to_array<LinearKernel>({STRATA_PANEL_FLOATS(STRATA_AVX512) STRATA_PANEL_FLOATS(STRATA_AVX2)});
+  return kList;
+}
 
 }  // namespace strata::kernels

@@ -3,6 +3,7 @@
 
 #include "kernels/avx2.h"
 #include "kernels/linear_float.h"
+#include "tensor/scaled_blocks.h"
 
 namespace strata::kernels {
 namespace {
@@ -10,10 +11,39 @@ namespace {
 constexpr std::int64_t kTileRows = 64;
 constexpr std::int64_t kMaxTilePanels = 8;
 
+// What kNF4 has for eight codes: vpermps looks at three bits, the fourth says from which half of the table.
+inline __m256 NF4(__m256i codes) {
+  const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(kNF4), codes);
+  const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(kNF4 + 8), codes);
+  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(codes, 28)));
+}
+
+// Eight float8 as f32, but for kFloat8Rebias.
+inline __m256 Float8(const std::byte* codes) {
+  const __m128i words = _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
+  const __m128i magnitude = _mm_and_si128(_mm_slli_epi16(words, 7), _mm_set1_epi16(0x3f80));
+  const __m128i sign = _mm_and_si128(_mm_slli_epi16(words, 8), _mm_set1_epi16(static_cast<short>(0x8000)));
+  return _mm256_cvtph_ps(_mm_or_si128(magnitude, sign));
+}
+
 // Columns [8 half, 8 half + 8) at k (even) and k + 1.
 template <PanelFloat kType>
 inline void LoadPair(const std::byte* panel, std::int64_t k, int half, __m256& even, __m256& odd) {
-  if constexpr (kType == PanelFloat::kF32) {
+  if constexpr (FloatBlockSpan(kType) != 0) {
+    const std::byte* block = panel + k / FloatBlockSpan(kType) * FloatBlockBytes(kType);
+    const __m256 scale = _mm256_load_ps(reinterpret_cast<const float*>(block) + 8 * half);
+    const std::byte* codes = panel + FloatStepOffset(kType, k) + 8 * half;
+    if constexpr (kType == PanelFloat::kNF4_64) {
+      const __m256i both = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
+      even = NF4(both);
+      odd = NF4(_mm256_srli_epi32(both, 4));
+    } else {
+      even = Float8(codes);
+      odd = Float8(codes + kPanel);
+    }
+    even = _mm256_mul_ps(even, scale);
+    odd = _mm256_mul_ps(odd, scale);
+  } else if constexpr (kType == PanelFloat::kF32) {
     const float* weights = reinterpret_cast<const float*>(panel + k * 64) + 8 * half;
     even = _mm256_load_ps(weights);
     odd = _mm256_load_ps(weights + kPanel);
@@ -90,8 +120,9 @@ void RunFloatAvx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t
   }
 }
 
-template void RunFloatAvx2<PanelFloat::kF32>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunFloatAvx2<PanelFloat::kF16>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunFloatAvx2<PanelFloat::kBF16>(const LinearArgs&, std::int64_t, std::int64_t);
+#define STRATA_INSTANTIATE(name, lower) \
+  template void RunFloatAvx2<PanelFloat::k##name>(const LinearArgs&, std::int64_t, std::int64_t);
+STRATA_PANEL_FLOATS(STRATA_INSTANTIATE)
+#undef STRATA_INSTANTIATE
 
 }  // namespace strata::kernels

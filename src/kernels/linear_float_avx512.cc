@@ -5,6 +5,7 @@
 
 #include "kernels/avx512.h"
 #include "kernels/linear_float.h"
+#include "tensor/scaled_blocks.h"
 
 namespace strata::kernels {
 namespace {
@@ -17,7 +18,25 @@ constexpr std::int64_t kPrefetchBytes = 2048;
 // The weights at k (even) and k + 1.
 template <PanelFloat kType>
 inline void LoadPair(const std::byte* panel, std::int64_t k, __m512& even, __m512& odd) {
-  if constexpr (kType == PanelFloat::kF32) {
+  if constexpr (FloatBlockSpan(kType) != 0) {
+    const __m512 scale = _mm512_load_ps(panel + k / FloatBlockSpan(kType) * FloatBlockBytes(kType));
+    const std::byte* codes = panel + FloatStepOffset(kType, k);
+    if constexpr (kType == PanelFloat::kNF4_64) {
+      const __m512 levels = _mm512_loadu_ps(kNF4);
+      const __m512i both = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(codes)));
+      even = _mm512_permutexvar_ps(both, levels);  // by the low four bits
+      odd = _mm512_permutexvar_ps(_mm512_srli_epi32(both, 4), levels);
+    } else {
+      const __m512i words = _mm512_cvtepu8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes)));
+      const __m512i magnitude = _mm512_and_si512(_mm512_slli_epi16(words, 7), _mm512_set1_epi16(0x3f80));
+      const __m512i sign = _mm512_and_si512(_mm512_slli_epi16(words, 8), _mm512_set1_epi16(static_cast<short>(0x8000)));
+      const __m512i halves = _mm512_or_si512(magnitude, sign);
+      even = _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
+      odd = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
+    }
+    even = _mm512_mul_ps(even, scale);
+    odd = _mm512_mul_ps(odd, scale);
+  } else if constexpr (kType == PanelFloat::kF32) {
     even = _mm512_load_ps(panel + k * 64);
     odd = _mm512_load_ps(panel + k * 64 + 64);
   } else if constexpr (kType == PanelFloat::kF16) {
@@ -67,7 +86,7 @@ template <PanelFloat kType, int kRows, int kPanels, bool kPrefetch>
     for (int p = 0; p < kPanels; ++p) {
       const std::byte* panel = weights + p * panel_bytes;
       if constexpr (kPrefetch) {
-        constexpr std::int64_t kBytes = kType == PanelFloat::kF32 ? 128 : 64;
+        constexpr std::int64_t kBytes = FloatPairBytes(kType);
         for (std::int64_t line = 0; line < kBytes; line += 64) {
           _mm_prefetch(panel + kPrefetchBytes + at / 2 * kBytes + line, _MM_HINT_T0);
         }
@@ -106,7 +125,7 @@ void Tiles(Rows rows, std::int64_t count, const std::byte* weights, std::int64_t
 // Steps [begin, begin + count) of a panel as f32 [count][16]; asks for the block that will be widened after it.
 template <PanelFloat kType>
 void Widen(const std::byte* panel, std::int64_t begin, std::int64_t count, const std::byte* next, float* out) {
-  constexpr std::int64_t kPairBytes = kType == PanelFloat::kF32 ? 128 : 64;
+  constexpr std::int64_t kPairBytes = FloatPairBytes(kType);
   for (std::int64_t k = 0; k < count; k += 2) {
     for (std::int64_t line = 0; line < kPairBytes; line += 64) {
       _mm_prefetch(next + k / 2 * kPairBytes + line, _MM_HINT_T1);
@@ -123,18 +142,17 @@ template <PanelFloat kType, int kPanels>
 void ManyRows(const Rows& rows, std::int64_t count, const std::byte* weights, std::int64_t panel_bytes,
               std::int64_t k) {
   alignas(64) float wide[kPanels * kBlock * kPanel];
-  constexpr std::int64_t kStepBytes = kType == PanelFloat::kF32 ? 64 : 32;
   for (std::int64_t begin = 0; begin < k; begin += kBlock) {
     const std::int64_t steps = k - begin < kBlock ? k - begin : kBlock;
     const bool last = begin + kBlock >= k;
     const Rows at{rows.x + begin, rows.x_stride, rows.acc, rows.acc_stride};
     if constexpr (kType == PanelFloat::kF32) {
-      Tiles<kType, kPanels, false>(at, count, weights + begin * kStepBytes, panel_bytes, steps, begin == 0);
+      Tiles<kType, kPanels, false>(at, count, weights + FloatStepOffset(kType, begin), panel_bytes, steps, begin == 0);
       continue;
     }
     for (int p = 0; p < kPanels; ++p) {
       const std::byte* panel = weights + p * panel_bytes;
-      const std::byte* next = last ? panel + kPanels * panel_bytes : panel + (begin + kBlock) * kStepBytes;
+      const std::byte* next = last ? panel + kPanels * panel_bytes : panel + FloatStepOffset(kType, begin + kBlock);
       Widen<kType>(panel, begin, steps, next, wide + p * kBlock * kPanel);
     }
     Tiles<PanelFloat::kF32, kPanels, false>(at, count, reinterpret_cast<const std::byte*>(wide), kBlock * kPanel * 4,
@@ -198,8 +216,9 @@ void RunFloatAvx512(const LinearArgs& args, std::int64_t panel_begin, std::int64
   }
 }
 
-template void RunFloatAvx512<PanelFloat::kF32>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunFloatAvx512<PanelFloat::kF16>(const LinearArgs&, std::int64_t, std::int64_t);
-template void RunFloatAvx512<PanelFloat::kBF16>(const LinearArgs&, std::int64_t, std::int64_t);
+#define STRATA_INSTANTIATE(name, lower) \
+  template void RunFloatAvx512<PanelFloat::k##name>(const LinearArgs&, std::int64_t, std::int64_t);
+STRATA_PANEL_FLOATS(STRATA_INSTANTIATE)
+#undef STRATA_INSTANTIATE
 
 }  // namespace strata::kernels

@@ -10,6 +10,8 @@
 #include "kernels/group_unpack.h"
 #include "kernels/kernel_list.h"
 #include "kernels/pack_source.h"
+#include "tensor/convert.h"
+#include "tensor/levels.h"
 
 namespace strata::kernels {
 namespace {
@@ -62,28 +64,38 @@ void PutQuants(bool nibbles, const std::uint8_t* quants, std::int64_t column, st
   }
 }
 
+// The scale as the format keeps it; exact, for no format has narrower scales than its types store.
+template <ScaleType kType>
+void PutScale(float scale, std::int64_t index, std::byte* scales) {
+  if constexpr (kType == ScaleType::kF32) {
+    std::memcpy(scales + 4 * index, &scale, 4);
+  } else {
+    const std::uint16_t bits = kType == ScaleType::kF16 ? F32ToF16(scale) : F32ToBF16(scale);
+    std::memcpy(scales + 2 * index, &bits, 2);
+  }
+}
+
 template <Int8Format kFormat>
-void PackPanel(const LinearProblem& problem, const PackSource& source, std::int64_t panel, std::byte* out) {
+void PackPanel(const LinearProblem& problem, StoredRows& rows, std::int64_t panel, std::byte* out) {
   const Int8Panel layout = PanelLayout(kFormat, problem.k);
   std::memset(out, 0, static_cast<std::size_t>(layout.bytes));
+  if constexpr (kFormat.levels) {
+    for (std::size_t code = 0; code < 16; ++code)
+      out[static_cast<std::size_t>(layout.levels) + code] =
+          std::byte(LevelsOf(problem.weight_dtype)[code] + kFormat.zero);
+  }
   for (std::int64_t column = 0; column < kPanel; ++column) {
-    const auto row = StoredRow(source, panel, column);
+    const auto row = rows.Row(panel, column);
     if (!row) continue;  // zero scales make the padding's columns zero
     for (std::int64_t g = 0; g < problem.k / kGroup; ++g) {
       UnpackedGroup group{};
       UnpackGroup(problem.weight_dtype, row->data(), g, group);
       PutQuants(kFormat.nibbles, group.quants, column, reinterpret_cast<std::uint8_t*>(out) + g * layout.quant_bytes);
-      std::byte* scales = out + layout.scales + g * layout.scale_bytes;
-      std::byte* mins = out + layout.mins + g * layout.scale_bytes;
-      if (!kFormat.wide_scales) {
-        std::memcpy(scales + 2 * column, &group.scale_f16, 2);
-        if (kFormat.stored_min) std::memcpy(mins + 2 * column, &group.min_f16, 2);
-        continue;
-      }
       for (int half = 0; half < kFormat.halves; ++half) {
-        const std::int64_t at = 4 * (half * kPanel + column);
-        std::memcpy(scales + at, &group.scale[half], 4);
-        if (kFormat.stored_min) std::memcpy(mins + at, &group.min[half], 4);
+        const std::int64_t at = g / kFormat.span * layout.scale_bytes;
+        PutScale<kFormat.scales>(group.scale[half], half * kPanel + column, out + layout.scales + at);
+        if constexpr (kFormat.stored_min)
+          PutScale<kFormat.scales>(group.min[half], half * kPanel + column, out + layout.mins + at);
       }
     }
   }
@@ -92,8 +104,9 @@ void PackPanel(const LinearProblem& problem, const PackSource& source, std::int6
 template <Int8Format kFormat>
 void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin, std::int64_t panel_end,
           std::byte* packed) {
+  StoredRows rows(source);
   for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
-    PackPanel<kFormat>(problem, source, panel, packed + panel * PanelLayout(kFormat, problem.k).bytes);
+    PackPanel<kFormat>(problem, rows, panel, packed + panel * PanelLayout(kFormat, problem.k).bytes);
   }
 }
 
@@ -142,24 +155,24 @@ using enum Activations;
 using enum ManyRowsBy;
 
 // In the order in which they are tried: what suits the processor best, then the most exact activations.
-#define STRATA_STRIPS_INT16(name, lower) \
-  Avx512Vnni<k##name, kFormat##name, kInt16, kStrips>("linear_" #lower "_int16_avx512vnni_strips"),
-#define STRATA_STRIPS_INT8(name, lower) \
-  Avx512Vnni<k##name, kFormat##name, kInt8, kStrips>("linear_" #lower "_int8_avx512vnni_strips"),
-#define STRATA_TILES_INT16(name, lower) \
-  Avx512Vnni<k##name, kFormat##name, kInt16, kTiles>("linear_" #lower "_int16_avx512vnni"),
-#define STRATA_TILES_INT8(name, lower) \
-  Avx512Vnni<k##name, kFormat##name, kInt8, kTiles>("linear_" #lower "_int8_avx512vnni"),
-#define STRATA_AVX2_INT16(name, lower) Avx2<k##name, kFormat##name, kInt16>("linear_" #lower "_int16_avx2"),
-#define STRATA_AVX2_INT8(name, lower) Avx2<k##name, kFormat##name, kInt8>("linear_" #lower "_int8_avx2"),
-#define STRATA_AMX(name, lower) Amx<k##name, kFormat##name>("linear_" #lower "_bf16_amx"),
+#define STRATA_STRIPS_INT16(type, lower, format) \
+  Avx512Vnni<k##type, kFormat##format, kInt16, kStrips>("linear_" #lower "_int16_avx512vnni_strips"),
+#define STRATA_STRIPS_INT8(type, lower, format) \
+  Avx512Vnni<k##type, kFormat##format, kInt8, kStrips>("linear_" #lower "_int8_avx512vnni_strips"),
+#define STRATA_TILES_INT16(type, lower, format) \
+  Avx512Vnni<k##type, kFormat##format, kInt16, kTiles>("linear_" #lower "_int16_avx512vnni"),
+#define STRATA_TILES_INT8(type, lower, format) \
+  Avx512Vnni<k##type, kFormat##format, kInt8, kTiles>("linear_" #lower "_int8_avx512vnni"),
+#define STRATA_AVX2_INT16(type, lower, format) Avx2<k##type, kFormat##format, kInt16>("linear_" #lower "_int16_avx2"),
+#define STRATA_AVX2_INT8(type, lower, format) Avx2<k##type, kFormat##format, kInt8>("linear_" #lower "_int8_avx2"),
+#define STRATA_AMX(type, lower, format) Amx<k##type, kFormat##format>("linear_" #lower "_bf16_amx"),
 
 constinit const auto kAvx512Vnni =
-    std::to_array<LinearKernel>({STRATA_INT8_FORMATS(STRATA_STRIPS_INT16) STRATA_INT8_FORMATS(STRATA_STRIPS_INT8)
-                                     STRATA_INT8_FORMATS(STRATA_TILES_INT16) STRATA_INT8_FORMATS(STRATA_TILES_INT8)});
+    std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_STRIPS_INT16) STRATA_INT8_TYPES(STRATA_STRIPS_INT8)
+                                     STRATA_INT8_TYPES(STRATA_TILES_INT16) STRATA_INT8_TYPES(STRATA_TILES_INT8)});
 constinit const auto kAvx2 =
-    std::to_array<LinearKernel>({STRATA_INT8_FORMATS(STRATA_AVX2_INT16) STRATA_INT8_FORMATS(STRATA_AVX2_INT8)});
-constinit const auto kAmx = std::to_array<LinearKernel>({STRATA_INT8_FORMATS(STRATA_AMX)});
+    std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_AVX2_INT16) STRATA_INT8_TYPES(STRATA_AVX2_INT8)});
+constinit const auto kAmx = std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_AMX)});
 
 }  // namespace
 

@@ -2,16 +2,18 @@
 // packed layout and one prepared row serve every instruction set; a format differs in how wide its integers are and
 // where its zero lies. The same packed weights times activations of bf16 are linear_bf16_amx.cc.
 //
-// A panel of 16 columns over k = 32 G is three arrays in a row, padded to 64 bytes:
+// A panel of 16 columns over k = 32 G is up to four arrays in a row, padded to 64 bytes:
 //   quants  G x [4][16][4] bytes of two nibbles (quad j in the low ones, quad j+4 in the high ones; a quad is four
 //           successive k, as vpdpbusd wants them), or G x [8][16][4] unsigned bytes
-//   scales  G x [halves][16] f16 or f32: where a format has two halves, each 16 of the 32 have their own
-//   mins    G x [halves][16] likewise, when the format stores them; otherwise the zero point is a constant
+//   scales  G / span x [halves][16] f16, bf16 or f32: where a format has two halves, each 16 of the 32 have their own;
+//           elsewhere `span` successive groups may share them
+//   mins    likewise, when the format stores them
+//   levels  where nibbles are indices into a list of sixteen: the list, as unsigned bytes
 // A prepared row is G groups one after another, each of 32 planes bytes of quants and an Int8GroupTail. With one plane
 // a quant is its byte. With two it is 256 high + low, where low is from -127 to 127 (a change of sign must not
 // overflow: -128 is rounded up): 32 high bytes, then 32 low ones, or 32 words for loops that multiply words.
 //
-//   y = sum over halves or groups of d_w * d_a * (sum of q_w q_a) + min_w * (d_a * sum of q_a)
+//   y = sum over halves or groups of d_w * d_a * (sum of (q_w - zero) q_a) + min_w * (d_a * sum of q_a)
 //
 // The integer sums are exact; the float sums go one by one in every loop, two fused multiply-adds each, so a row's bits
 // do not depend on its batch.
@@ -28,47 +30,72 @@ inline constexpr std::int64_t kGroup = 32;
 inline constexpr int kHighShift = 8;
 inline constexpr int kMaxQuant[] = {0, 127, 127 << kHighShift};  ///< by the number of planes
 
+enum class ScaleType : std::uint8_t { kF16, kBF16, kF32 };
+
 struct Int8Format {
   bool nibbles;      ///< quants are 0..15, two a byte
-  bool stored_min;   ///< w = d q + min; otherwise w = d (q - zero)
-  bool wide_scales;  ///< scales and mins are f32 (products that f16 cannot hold), otherwise f16
+  bool stored_min;   ///< w = d (q - zero) + min; otherwise w = d (q - zero)
+  ScaleType scales;  ///< of scales and mins: as narrow as holds them exactly
   int zero;
-  int halves = 1;  ///< 2 where each half of a group has its own scale (and minimum)
+  int halves = 1;       ///< 2 where each half of a group has its own scale (and minimum)
+  int span = 1;         ///< groups that share a scale and minimum; k is a multiple of 32 of them
+  bool levels = false;  ///< nibbles stand for one of sixteen q, 0..255
 };
 
-inline constexpr Int8Format kFormatQ4_0 = {true, false, false, 8};
-inline constexpr Int8Format kFormatQ4_1 = {true, true, false, 0};
-inline constexpr Int8Format kFormatQ5_0 = {false, false, false, 16};
-inline constexpr Int8Format kFormatQ5_1 = {false, true, false, 0};
-inline constexpr Int8Format kFormatQ8_0 = {false, false, false, 128};
-inline constexpr Int8Format kFormatQ2_K = {true, true, true, 0, 2};
-inline constexpr Int8Format kFormatQ3_K = {true, false, true, 4, 2};
-inline constexpr Int8Format kFormatQ4_K = {true, true, true, 0};
-inline constexpr Int8Format kFormatQ5_K = {false, true, true, 0};
-inline constexpr Int8Format kFormatQ6_K = {false, false, true, 32, 2};
+inline constexpr Int8Format kFormatQ4_0 = {true, false, ScaleType::kF16, 8};
+inline constexpr Int8Format kFormatQ4_1 = {true, true, ScaleType::kF16, 0};
+inline constexpr Int8Format kFormatQ5_0 = {false, false, ScaleType::kF16, 16};
+inline constexpr Int8Format kFormatQ5_1 = {false, true, ScaleType::kF16, 0};
+inline constexpr Int8Format kFormatQ8_0 = {false, false, ScaleType::kF16, 128};
+inline constexpr Int8Format kFormatQ2_K = {true, true, ScaleType::kF32, 0, 2};
+inline constexpr Int8Format kFormatQ3_K = {true, false, ScaleType::kF32, 4, 2};
+inline constexpr Int8Format kFormatQ4_K = {true, true, ScaleType::kF32, 0};
+inline constexpr Int8Format kFormatQ5_K = {false, true, ScaleType::kF32, 0};
+inline constexpr Int8Format kFormatQ6_K = {false, false, ScaleType::kF32, 32, 2};
+inline constexpr Int8Format kFormatLevelsF16 = {true, false, ScaleType::kF16, 128, 1, 1, true};
+inline constexpr Int8Format kFormatLevelsBF16 = {true, false, ScaleType::kBF16, 128, 1, 1, true};
+inline constexpr Int8Format kFormatLevelsF32 = {true, false, ScaleType::kF32, 128, 1, 1, true};
+inline constexpr Int8Format kFormatLevelHalves = {true, false, ScaleType::kF32, 128, 2, 1, true};
+// The zero points of blocks differ, mostly by nothing from the middle, which is taken off in integers.
+inline constexpr Int8Format kFormatU4_32 = {true, true, ScaleType::kF32, 8};
+inline constexpr Int8Format kFormatU4_128 = {true, true, ScaleType::kF32, 8, 1, 4};
+inline constexpr Int8Format kFormatU8_32 = {false, true, ScaleType::kF32, 128};
+inline constexpr Int8Format kFormatU8_128 = {false, true, ScaleType::kF32, 128, 1, 4};
 
-// X(name, name in lower case) for all formats: the kernels' lists and instantiations.
+// X(format) for all of them: the instantiations.
 // clang-format off
 #define STRATA_INT8_FORMATS(X) \
-  X(Q4_0, q4_0) X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(Q8_0, q8_0) \
-  X(Q2_K, q2_k) X(Q3_K, q3_k) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)
+  X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q8_0) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) X(Q6_K) \
+  X(LevelsF16) X(LevelsBF16) X(LevelsF32) X(LevelHalves) X(U4_32) X(U4_128) X(U8_32) X(U8_128)
+// X(type, type in lower case, format) for the element types that are packed so: the kernels' lists.
+#define STRATA_INT8_TYPES(X) \
+  X(Q4_0, q4_0, Q4_0) X(Q4_1, q4_1, Q4_1) X(Q5_0, q5_0, Q5_0) X(Q5_1, q5_1, Q5_1) X(Q8_0, q8_0, Q8_0) \
+  X(Q2_K, q2_k, Q2_K) X(Q3_K, q3_k, Q3_K) X(Q4_K, q4_k, Q4_K) X(Q5_K, q5_k, Q5_K) X(Q6_K, q6_k, Q6_K) \
+  X(IQ4_NL, iq4_nl, LevelsF16) X(TQ1_0, tq1_0, LevelsF16) X(TQ2_0, tq2_0, LevelsF16) X(MXFP4, mxfp4, LevelsBF16) \
+  X(IQ4_XS, iq4_xs, LevelsF32) X(IQ1_S, iq1_s, LevelsF32) X(IQ2_XXS, iq2_xxs, LevelsF32) \
+  X(IQ3_XXS, iq3_xxs, LevelsF32) X(IQ3_S, iq3_s, LevelsF32) \
+  X(IQ1_M, iq1_m, LevelHalves) X(IQ2_XS, iq2_xs, LevelHalves) X(IQ2_S, iq2_s, LevelHalves) \
+  X(U4_32, u4_32, U4_32) X(U4_128, u4_128, U4_128) X(U8_32, u8_32, U8_32) X(U8_128, u8_128, U8_128)
 // clang-format on
 
 // Own copies for each instruction set's file.
 namespace {
 
 struct Int8Panel {
-  std::int64_t quant_bytes, scale_bytes, scales, mins, bytes;  // of a group; of a group; offsets; of the panel
+  std::int64_t quant_bytes;                  // of a group
+  std::int64_t scale_bytes;                  // of groups that share them
+  std::int64_t scales, mins, levels, bytes;  // offsets; of the panel
 };
 
 [[maybe_unused]] constexpr Int8Panel PanelLayout(const Int8Format& format, std::int64_t k) {
   const std::int64_t groups = k / kGroup;
   Int8Panel panel{};
   panel.quant_bytes = format.nibbles ? 256 : 512;
-  panel.scale_bytes = format.halves * kPanel * (format.wide_scales ? 4 : 2);
+  panel.scale_bytes = format.halves * kPanel * (format.scales == ScaleType::kF32 ? 4 : 2);
   panel.scales = groups * panel.quant_bytes;
-  panel.mins = panel.scales + groups * panel.scale_bytes;
-  panel.bytes = panel.mins + (format.stored_min ? groups * panel.scale_bytes : 0);
+  panel.mins = panel.scales + groups / format.span * panel.scale_bytes;
+  panel.levels = panel.mins + (format.stored_min ? groups / format.span * panel.scale_bytes : 0);
+  panel.bytes = panel.levels + (format.levels ? 16 : 0);
   panel.bytes = (panel.bytes + 63) / 64 * 64;
   return panel;
 }

@@ -39,22 +39,35 @@ struct HalfGroup {
         quads[j] = _mm256_and_si256(packed, low);
         quads[j + 4] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), low);
       }
+      if constexpr (kFormat.levels) {
+        const __m256i levels = WithoutZero(
+            _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(panel + layout.levels))));
+        for (__m256i& quad : quads) quad = _mm256_shuffle_epi8(levels, quad);
+      }
     } else {
       for (int j = 0; j < 8; ++j) {
         quads[j] = _mm256_load_si256(reinterpret_cast<const __m256i*>(quants + 64 * j));
-        if constexpr (kSigned) quads[j] = _mm256_sub_epi8(quads[j], _mm256_set1_epi8(static_cast<char>(kFormat.zero)));
+        if constexpr (kSigned) quads[j] = WithoutZero(quads[j]);
       }
     }
     for (int h = 0; h < kHalves; ++h) {
-      const std::int64_t at = g * layout.scale_bytes + h * layout.scale_bytes / kHalves;
+      const std::int64_t at = g / kFormat.span * layout.scale_bytes + h * layout.scale_bytes / kHalves;
       scale[h] = Widen(panel + layout.scales + at, half);
       if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at, half);
     }
   }
 
+  static inline __m256i WithoutZero(__m256i bytes) {
+    return _mm256_sub_epi8(bytes, _mm256_set1_epi8(static_cast<char>(kFormat.zero)));
+  }
+
   static inline __m256 Widen(const std::byte* values, int half) {
-    if constexpr (kFormat.wide_scales) return _mm256_loadu_ps(reinterpret_cast<const float*>(values) + 8 * half);
-    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values) + half));
+    if constexpr (kFormat.scales == ScaleType::kF32) {
+      return _mm256_loadu_ps(reinterpret_cast<const float*>(values) + 8 * half);
+    }
+    const __m128i narrow = _mm_loadu_si128(reinterpret_cast<const __m128i*>(values) + half);
+    if constexpr (kFormat.scales == ScaleType::kF16) return _mm256_cvtph_ps(narrow);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(narrow), 16));
   }
 
   // Of kQuads quads of one plane, from the first one on, without the zero point.
@@ -92,7 +105,7 @@ struct HalfGroup {
       if constexpr (kPlanes == 2) {
         dot = _mm256_add_epi32(_mm256_slli_epi32(dot, kHighShift), PlaneDot(kQuads * h, row.plane(1)));
       }
-      if constexpr (!kSigned && !kFormat.stored_min) {
+      if constexpr (!kSigned && kFormat.zero != 0) {
         dot = _mm256_add_epi32(dot, _mm256_set1_epi32(kFormat.zero * tail.NegativeSum(h, kHalves)));
       }
       sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale[h], _mm256_set1_ps(tail.scale)), sum);
@@ -212,9 +225,9 @@ void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
 
 template void PrepareInt8Avx2<1>(const PrepareArgs&);
 template void PrepareInt8Avx2<2>(const PrepareArgs&);
-#define STRATA_INSTANTIATE(name, lower)                                                       \
-  template void RunInt8Avx2<kFormat##name, 1>(const LinearArgs&, std::int64_t, std::int64_t); \
-  template void RunInt8Avx2<kFormat##name, 2>(const LinearArgs&, std::int64_t, std::int64_t);
+#define STRATA_INSTANTIATE(format)                                                              \
+  template void RunInt8Avx2<kFormat##format, 1>(const LinearArgs&, std::int64_t, std::int64_t); \
+  template void RunInt8Avx2<kFormat##format, 2>(const LinearArgs&, std::int64_t, std::int64_t);
 STRATA_INT8_FORMATS(STRATA_INSTANTIATE)
 #undef STRATA_INSTANTIATE
 

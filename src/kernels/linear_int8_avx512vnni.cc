@@ -30,7 +30,7 @@ inline __m512 Accumulate(const WeightGroup<kFormat>& weights, Int8Group<kPlanes>
     const int end = begin + 8 / kHalves;
     __m512i first = _mm512_setzero_si512();
     // Exact: a constant zero point is taken off in integers.
-    if constexpr (!kFormat.stored_min) first = _mm512_set1_epi32(kFormat.zero * tail.NegativeSum(h, kHalves));
+    if constexpr (kFormat.zero != 0) first = _mm512_set1_epi32(kFormat.zero * tail.NegativeSum(h, kHalves));
     __m512i second = _mm512_setzero_si512();
     if constexpr (kPlanes == 1) {  // two chains, because few rows leave little else to overlap
       for (int j = begin; j < end; j += 2) {
@@ -57,7 +57,8 @@ inline __m512 Accumulate(const WeightGroup<kFormat>& weights, Int8Group<kPlanes>
 template <Int8Format kFormat, int kPlanes, int kRows>
 void FewRows(const LinearArgs& args, std::int64_t row0, const std::byte* panel, float* acc, std::int64_t acc_stride) {
   const Int8Panel layout = PanelLayout(kFormat, args.k);
-  const std::int64_t group_bytes = layout.quant_bytes + layout.scale_bytes * (kFormat.stored_min ? 2 : 1);
+  const std::int64_t group_bytes =
+      layout.quant_bytes + layout.scale_bytes * (kFormat.stored_min ? 2 : 1) / kFormat.span;
   const std::int64_t row_bytes = Int8RowBytes(kPlanes, args.k);
   const std::byte* row = args.activations + row0 * row_bytes;
   __m512 sums[kRows];
@@ -148,11 +149,11 @@ void RunInt8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::in
 
 #define STRATA_INSTANTIATE_FOR(format, planes, many) \
   template void RunInt8Avx512Vnni<format, planes, ManyRowsBy::many>(const LinearArgs&, std::int64_t, std::int64_t);
-#define STRATA_INSTANTIATE(name, lower)             \
-  STRATA_INSTANTIATE_FOR(kFormat##name, 1, kStrips) \
-  STRATA_INSTANTIATE_FOR(kFormat##name, 1, kTiles)  \
-  STRATA_INSTANTIATE_FOR(kFormat##name, 2, kStrips) \
-  STRATA_INSTANTIATE_FOR(kFormat##name, 2, kTiles)
+#define STRATA_INSTANTIATE(format)                    \
+  STRATA_INSTANTIATE_FOR(kFormat##format, 1, kStrips) \
+  STRATA_INSTANTIATE_FOR(kFormat##format, 1, kTiles)  \
+  STRATA_INSTANTIATE_FOR(kFormat##format, 2, kStrips) \
+  STRATA_INSTANTIATE_FOR(kFormat##format, 2, kTiles)
 STRATA_INT8_FORMATS(STRATA_INSTANTIATE)
 #undef STRATA_INSTANTIATE
 #undef STRATA_INSTANTIATE_FOR

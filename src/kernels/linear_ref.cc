@@ -26,10 +26,11 @@ std::size_t PackedBytes(const LinearProblem& problem) {
 void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin, std::int64_t panel_end,
           std::byte* packed) {
   std::array<float, kChunk> values;
+  StoredRows rows(source);
   for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
     auto* out = reinterpret_cast<float*>(packed + static_cast<std::size_t>(panel) * PanelBytes(problem.k));
     for (std::int64_t column = 0; column < kPanel; ++column) {
-      const auto row = StoredRow(source, panel, column);
+      const auto row = rows.Row(panel, column);
       for (std::int64_t k0 = 0; k0 < problem.k; k0 += kChunk) {
         const auto count = static_cast<std::size_t>(std::min(kChunk, problem.k - k0));
         const std::span<float> chunk(values.data(), count);

@@ -12,6 +12,7 @@
 #endif
 #include "kernels/kernels.h"
 #include "kernels/linear_int8.h"
+#include "kernels/test_weights.h"
 #include "tensor/convert.h"
 
 namespace strata::kernels {
@@ -19,40 +20,13 @@ namespace {
 
 constexpr std::int64_t kRowCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 31, 32, 33, 48, 64, 65, 130};
 
-bool IsKQuant(DType type) { return Info(type).block_elements == 256; }
+bool IsKQuant(DType type) { return Info(type).name.ends_with("_k"); }
 
-std::vector<float> Normal(std::size_t count, unsigned seed, float deviation = 1.0f) {
-  std::minstd_rand random(seed);
-  std::normal_distribution<float> normal(0.0f, deviation);
-  std::vector<float> values(count);
-  for (float& value : values) value = normal(random);
-  return values;
-}
-
-// A stored matrix: quantised normal values, or for the K-quants random blocks with small f16 scales.
-struct Stored {
-  Stored(DType type, std::int64_t n, std::int64_t k, unsigned seed) {
-    const auto count = static_cast<std::size_t>(n * k);
-    if (IsKQuant(type)) {
-      std::minstd_rand random(seed);
-      bytes.resize(BytesOf(type, count));
-      for (std::byte& b : bytes) b = static_cast<std::byte>(random() >> 8);
-      for (std::size_t i = 0; i < bytes.size(); i += Info(type).block_bytes) {
-        // Q2_K ends with its two scales, Q3_K and Q6_K with their one, the others begin with two.
-        const std::size_t scale_bytes = type == DType::kQ3_K || type == DType::kQ6_K ? 2 : 4;
-        const bool at_end = scale_bytes == 2 || type == DType::kQ2_K;
-        const std::size_t at = at_end ? Info(type).block_bytes - scale_bytes : 0;
-        const std::uint16_t halves[2] = {F32ToF16(0.01f), F32ToF16(0.05f)};
-        std::memcpy(bytes.data() + i + at, halves, scale_bytes);
-      }
-    } else {
-      bytes = Quantize(type, Normal(count, seed, 0.5f)).value();
-    }
-    view = {type, {n, k}, bytes};
-  }
-  std::vector<std::byte> bytes;
-  TensorView view;
-};
+constexpr DType kIntegerTypes[] = {
+    DType::kQ4_0,   DType::kQ4_1,  DType::kQ5_0,    DType::kQ5_1,    DType::kQ8_0,  DType::kQ2_K,  DType::kQ3_K,
+    DType::kQ4_K,   DType::kQ5_K,  DType::kQ6_K,    DType::kIQ4_NL,  DType::kTQ1_0, DType::kTQ2_0, DType::kMXFP4,
+    DType::kIQ4_XS, DType::kIQ1_S, DType::kIQ2_XXS, DType::kIQ3_XXS, DType::kIQ3_S, DType::kIQ1_M, DType::kIQ2_XS,
+    DType::kIQ2_S,  DType::kU4_32, DType::kU4_128,  DType::kU8_32,   DType::kU8_128};
 
 struct AlignedBytes {
   explicit AlignedBytes(std::size_t size) : storage(size + 64) {}
@@ -126,6 +100,13 @@ double RelativeRms(const std::vector<float>& got, const std::vector<float>& want
   return std::sqrt(error / std::max(norm, 0.25 * static_cast<double>(k) * static_cast<double>(want.size())));
 }
 
+// Types that differ from another one in how they are unpacked only: one shape will do.
+bool SharesLayout(DType type) {
+  constexpr DType kTypes[] = {DType::kTQ1_0,   DType::kTQ2_0, DType::kIQ1_S,  DType::kIQ2_XXS,
+                              DType::kIQ3_XXS, DType::kIQ3_S, DType::kIQ2_XS, DType::kIQ2_S};
+  return std::ranges::find(kTypes, type) != std::end(kTypes);
+}
+
 struct Case {
   DType type;
   std::int64_t n, k;
@@ -168,13 +149,18 @@ std::vector<Case> Cases() {
       cases.push_back({type, n, k});
     }
   }
-  for (const DType type : {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0}) {
-    for (const auto& [n, k] : {std::pair{16, 32}, {24, 64}, {100, 96}, {160, 576}, {33, 1536}, {1, 64}}) {
+  std::vector<DType> quantized(std::begin(kIntegerTypes), std::end(kIntegerTypes));
+  quantized.insert(quantized.end(), {DType::kF8_32, DType::kF8_128, DType::kNF4_64});
+  for (const DType type : quantized) {
+    const auto block = static_cast<std::int64_t>(Info(type).block_elements);
+    if (SharesLayout(type)) {
+      cases.push_back({type, 100, 3 * block});
+      continue;
+    }
+    for (const auto& [n, k] : {std::pair{16, block}, {24, 2 * block}, {100, 3 * block}, {33, 1536}, {1, 2 * block}}) {
       cases.push_back({type, n, k});
     }
-  }
-  for (const DType type : {DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
-    for (const auto& [n, k] : {std::pair{16, 256}, {100, 768}, {33, 1536}}) cases.push_back({type, n, k});
+    if (576 % block == 0) cases.push_back({type, 160, 576});
   }
   return cases;
 }
@@ -373,16 +359,52 @@ TEST_P(EpilogueTest, ConcatenatedPartsWithAMapAndACutPanel) {
 
 INSTANTIATE_TEST_SUITE_P(Types, EpilogueTest,
                          testing::Values(DType::kF32, DType::kF16, DType::kBF16, DType::kQ4_0, DType::kQ4_1,
-                                         DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K),
+                                         DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K,
+                                         DType::kMXFP4, DType::kU4_128, DType::kF8_128, DType::kNF4_64),
                          [](const auto& info) { return std::string(Info(info.param).name); });
+
+// A float8 NaN is no number in any kernel.
+TEST(LinearFloat8Test, NanStaysNan) {
+  constexpr std::int64_t kN = 16, kK = 128;
+  Stored stored(DType::kF8_128, kN, kK, 3);
+  stored.bytes[5 * Info(DType::kF8_128).block_bytes + 40] = std::byte{0xff};
+  for (const LinearKernel* kernel : Able(DType::kF8_128, kN, kK)) {
+    const std::vector<float> got = Packed(*kernel, DType::kF8_128, {&stored.view, 1}, false).Run(Normal(kK, 5), 1);
+    for (std::size_t n = 0; n < got.size(); ++n) EXPECT_EQ(std::isnan(got[n]), n == 5) << kernel->name;
+  }
+}
+
+// Rows that are made when they are read pack to the same bytes.
+TEST(PackTest, ReadsRowsFromASource) {
+  constexpr std::int64_t kN = 40, kK = 256;
+  struct Rows : RowSource {
+    explicit Rows(const TensorView& view) : stored(view) {}
+    void Read(std::int64_t row, std::span<std::byte> blocks) const override {
+      std::ranges::copy(stored.row(row), blocks.begin());
+    }
+    void DoneWith(std::int64_t, std::int64_t) const override {}
+    const TensorView& stored;
+  };
+  for (const DType type : {DType::kU4_128, DType::kNF4_64, DType::kF32}) {
+    const Stored stored(type, 2 * kN, kK, 3);
+    const Rows rows(stored.view);
+    const TensorView made = TensorView{type, {2 * kN, kK}, {}, &rows}.Slice(kN, kN);
+    const TensorView plain = stored.view.Slice(kN, kN);
+    EXPECT_EQ(DequantizeTensor(made).value(), DequantizeTensor(plain).value());
+    for (const LinearKernel* kernel : Able(type, kN, kK)) {
+      Packed from_rows(*kernel, type, {&made, 1}, false), from_memory(*kernel, type, {&plain, 1}, false);
+      EXPECT_EQ(std::memcmp(from_rows.packed(), from_memory.packed(), kernel->packed_bytes({type, kN, kK})), 0)
+          << kernel->name;
+    }
+  }
+}
 
 // The integer dot products are exact: against the prepared row taken back to numbers, only f32 rounding remains.
 TEST(LinearInt8Test, ComputesWhatItsPreparedRowSays) {
   constexpr std::int64_t kN = 48;
   constexpr std::int64_t kK = 768;
   int checked = 0;
-  for (const DType type : {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K,
-                           DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+  for (const DType type : kIntegerTypes) {
     const Stored stored(type, kN, kK, 3);
     const std::vector<float> weights = DequantizeTensor(stored.view).value();
     const std::vector<float> x = Normal(kK, 5);

@@ -25,8 +25,7 @@ std::span<const LinearKernel* const> LinearKernels() {
 #if defined(STRATA_KERNELS_X86)
     for (const LinearKernel& kernel : Int8LinearsAvx512Vnni()) kernels.push_back(&kernel);
     for (const LinearKernel& kernel : Int8LinearsAvx2()) kernels.push_back(&kernel);
-    kernels.insert(kernels.end(), {&kLinearF32Avx512, &kLinearF16Avx512, &kLinearBF16Avx512, &kLinearF32Avx2,
-                                   &kLinearF16Avx2, &kLinearBF16Avx2});
+    for (const LinearKernel& kernel : FloatLinears()) kernels.push_back(&kernel);
 #endif
     kernels.push_back(&kLinearRef);
     return kernels;

@@ -94,6 +94,11 @@ Result<ValueId> Builder::Norm(const std::string& part, ValueId x, std::string na
   return graph_.Add(Op::kRmsNorm, {x, weight}, std::move(attributes), type(x), std::move(name));
 }
 
+ValueId Builder::UnitNorm(ValueId x, std::string name, std::int64_t group) {
+  const ValueId ones = Constant(name + "_ones", std::vector<double>(static_cast<std::size_t>(group), 1.0));
+  return graph_.Add(Op::kRmsNorm, {x, ones}, {{"eps", config_.norm_eps}, {"group", group}}, type(x), std::move(name));
+}
+
 Result<ValueId> Builder::Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name) {
   STRATA_TRY(const ValueId weight, Weight(part + ".weight", {n, type(x).dims.back().value}));
   std::vector<ValueId> inputs = {x, weight};
@@ -190,7 +195,12 @@ Result<ValueId> Layer::Attention(ValueId x, QkNorm qk_norm) {
   STRATA_TRY(ValueId q, Linear("attn_q", x, queries, bias, "q"));
   STRATA_TRY(ValueId k, Linear("attn_k", x, keys, bias, "k"));
   STRATA_TRY(const ValueId v, Linear("attn_v", x, keys, bias, "v"));
-  if (qk_norm != QkNorm::kNone) {
+  if (qk_norm == QkNorm::kUnit) {
+    if (sees.rotated) {
+      q = builder_.UnitNorm(q, Name("q_norm"), head_dim);
+      k = builder_.UnitNorm(k, Name("k_norm"), head_dim);
+    }
+  } else if (qk_norm != QkNorm::kNone) {
     const std::int64_t group = qk_norm == QkNorm::kHeads ? head_dim : 0;
     STRATA_TRY(q, builder_.Norm(Tensor("attn_q_norm"), q, Name("q_norm"), group));
     STRATA_TRY(k, builder_.Norm(Tensor("attn_k_norm"), k, Name("k_norm"), group));

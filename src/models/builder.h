@@ -30,6 +30,7 @@ enum class Bias : std::uint8_t { kNone, kRequired, kIfStored };
 enum class QkNorm : std::uint8_t {
   kNone,
   kHeads,  ///< each head by itself, weights [head_dim] (Qwen 3, Gemma 3)
+  kUnit,   ///< each head by itself, without weights and where it is rotated (Llama 4); behind rotation it is the same
   kWhole,  ///< all heads together, weights [heads * head_dim] (OLMo 2)
 };
 
@@ -60,6 +61,8 @@ class Builder {
   /// Rows stay what they are: of tokens, or of logits behind the gather. group: so many columns are normed by
   /// themselves; 0 = the row.
   Result<ValueId> Norm(const std::string& part, ValueId x, std::string name, std::int64_t group = 0);
+  /// The same without weights.
+  ValueId UnitNorm(ValueId x, std::string name, std::int64_t group);
   /// x W^T (+ b) with W [n, columns of x].
   Result<ValueId> Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name);
   ValueId Map(std::string expression, std::vector<ValueId> inputs, std::string name);

@@ -16,6 +16,7 @@ Result<graph::Graph> BuildGemma3(const ModelFile& model);
 Result<graph::Graph> BuildGlm4(const ModelFile& model);
 Result<graph::Graph> BuildGptOss(const ModelFile& model);
 Result<graph::Graph> BuildLlama(const ModelFile& model);
+Result<graph::Graph> BuildLlama4(const ModelFile& model);
 Result<graph::Graph> BuildOlmo2(const ModelFile& model);
 Result<graph::Graph> BuildOlmoe(const ModelFile& model);
 Result<graph::Graph> BuildQwen3(const ModelFile& model);

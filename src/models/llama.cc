@@ -1,6 +1,7 @@
 // Llama and the many that are like it: an RMS norm before attention and one before the gated MLP or the mixture of
 // experts. Rotation, windows, biases, scales, experts and the head are the config's, which makes it Mistral, Mixtral,
-// Qwen 2, Phi-3, SmolLM3 or Granite as well; Qwen 3 norms the heads of queries and keys, OLMoE all of them together.
+// Qwen 2, Phi-3, SmolLM3 or Granite as well; Qwen 3 norms the heads of queries and keys, OLMoE all of them together,
+// Llama 4 without weights.
 #include "models/builder.h"
 #include "models/experts.h"
 #include "models/families.h"
@@ -21,6 +22,11 @@ Result<ValueId> BuildLayer(Layer& layer, ValueId x, QkNorm qk_norm) {
 
 Result<graph::Graph> BuildLlama(const ModelFile& model) {
   return BuildDecoder(model, [](Layer& layer, ValueId x) { return BuildLayer(layer, x, QkNorm::kNone); });
+}
+
+Result<graph::Graph> BuildLlama4(const ModelFile& model) {
+  const QkNorm qk_norm = model.config().unit_qk_norm ? QkNorm::kUnit : QkNorm::kNone;
+  return BuildDecoder(model, [=](Layer& layer, ValueId x) { return BuildLayer(layer, x, qk_norm); });
 }
 
 Result<graph::Graph> BuildQwen3(const ModelFile& model) {

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/expert_use.h"
 #include "runtime/model_runner.h"
 #include "runtime/test_oracle.h"
 
@@ -204,6 +205,15 @@ TEST(ExpertUse, CountsTheRowsOfEachExpert) {
     EXPECT_EQ(rows[9], 0U) << value;
     EXPECT_EQ(std::accumulate(rows.begin(), rows.end(), std::uint64_t{0}), 4 * 33U) << value;
   }
+}
+
+TEST(ExpertUse, IsTold) {
+  const std::vector<std::uint64_t> even(8, 5), skewed = {0, 60, 10, 10, 10, 10, 0, 0}, none(8, 0);
+  EXPECT_EQ(DescribeExpertUse({}), "");
+  const std::vector<ModelRunner::ExpertUse> use = {{"a", even}, {"b", skewed}, {"c", none}};
+  EXPECT_EQ(DescribeExpertUse(use),
+            "  a                      40 rows at 8 experts, the busiest 1.00 times its share, half of all at 4\n"
+            "  b                     100 rows at 8 experts, the busiest 4.80 times its share, half of all at 1\n");
 }
 
 TEST(ExpertCost, CountsTheExpertsThatRowsAreExpectedToReach) {

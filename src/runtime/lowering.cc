@@ -1,6 +1,7 @@
 #include "runtime/lowering.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "tensor/convert.h"
 
@@ -123,8 +124,14 @@ Result<const TensorView*> Lowering::Tensor(ValueId id) const {
 
 Result<const std::vector<float>*> Lowering::Vector(ValueId id, double offset) {
   if (const auto known = vectors_.find({id, offset}); known != vectors_.end()) return known->second;
-  STRATA_TRY(const TensorView* tensor, Tensor(id));
-  STRATA_TRY(std::vector<float> values, DequantizeTensor(*tensor));
+  std::vector<float> values;
+  if (graph_.node(id).op == Op::kConstant) {
+    const auto& constant = std::get<std::vector<double>>(graph_.node(id).attributes.find("values")->second);
+    for (const double value : constant) values.push_back(static_cast<float>(value));
+  } else {
+    STRATA_TRY(const TensorView* tensor, Tensor(id));
+    STRATA_TRY(values, DequantizeTensor(*tensor));
+  }
   for (float& value : values) value += static_cast<float>(offset);
   plan_.vectors.push_back(std::move(values));
   return vectors_[{id, offset}] = &plan_.vectors.back();
@@ -286,21 +293,37 @@ void Lowering::AddPacking(Packing packing) {
 
 Status Lowering::PackWeights() {
   STRATA_TRY(plan_.weights, MappedMemory::Map(packed_bytes_, "packed weights"));
-  std::size_t done = 0;
-  for (const Packing& packing : packings_) {
-    std::byte* packed = plan_.weights.data() + packing.offset;
-    const kernels::PackSource source{packing.parts, packing.interleaved};
-    const std::int64_t panels = kernels::Panels(packing.problem.n);
-    team_.Run([&](int rank) {
-      const RowRange share = Share(panels, rank, team_.size());
-      packing.kernel->pack(packing.problem, source, share.begin, share.end, packed);
-    });
-    *packing.target = packed;
-    for (const TensorView& part : packing.parts) model_.DoneWith(part);
-    if (options_.progress) {
-      options_.progress(static_cast<double>(++done) / static_cast<double>(packings_.size()), "packing weights");
-    }
+  // Experts have many small weights: ranks take pieces of all weights in turn and meet once.
+  struct Piece {
+    std::size_t packing;
+    RowRange panels;
+  };
+  constexpr std::int64_t kPiece = 64;
+  std::vector<Piece> pieces;
+  std::vector<std::atomic<std::int64_t>> left(packings_.size());
+  for (std::size_t i = 0; i < packings_.size(); ++i) {
+    const std::int64_t panels = kernels::Panels(packings_[i].problem.n);
+    left[i] = panels;
+    for (std::int64_t at = 0; at < panels; at += kPiece) pieces.push_back({i, {at, std::min(at + kPiece, panels)}});
+    *packings_[i].target = plan_.weights.data() + packings_[i].offset;
   }
+  std::atomic<std::size_t> next = 0;
+  team_.Run([&](int rank) {
+    for (std::size_t at = next++; at < pieces.size(); at = next++) {
+      const auto [index, panels] = pieces[at];
+      const Packing& packing = packings_[index];
+      packing.kernel->pack(packing.problem, {packing.parts, packing.interleaved}, panels.begin, panels.end,
+                           plan_.weights.data() + packing.offset);
+      const std::int64_t count = panels.end - panels.begin;
+      if (left[index].fetch_sub(count) == count) {
+        for (const TensorView& part : packing.parts) model_.DoneWith(part);
+      }
+      if (rank == 0 && options_.progress) {
+        options_.progress(static_cast<double>(at) / static_cast<double>(pieces.size()), "packing weights");
+      }
+    }
+  });
+  if (options_.progress) options_.progress(1, "packing weights");
   return {};
 }
 

@@ -91,7 +91,7 @@ class Lowering {
 
   Result<const TensorView*> Tensor(ValueId id) const;
 
-  /// A vector weight as f32, `offset` added to each element; the plan keeps it.
+  /// A vector, weight or constant, as f32, `offset` added to each element; the plan keeps it.
   Result<const std::vector<float>*> Vector(ValueId id, double offset = 0);
 
   /// An operand that elementwise work reads: a computed value, or a vector that all rows share.

@@ -209,16 +209,6 @@ void DecodeQ6_K(const std::uint8_t* in, float* y) {
   }
 }
 
-void DecodeIQ4_NL(const std::uint8_t* in, float* y) {
-  // The format's sixteen levels: denser near zero, as trained weights are.
-  static constexpr std::int8_t kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-  const float d = Half(in);
-  for (int i = 0; i < kBlock / 2; ++i) {
-    y[i] = d * static_cast<float>(kLevels[LowNibble(in[2 + i])]);
-    y[i + kBlock / 2] = d * static_cast<float>(kLevels[HighNibble(in[2 + i])]);
-  }
-}
-
 void EncodeQ4_0(const float* x, std::uint8_t* out) {
   const float d = Extreme(x) / -8;
   StoreHalf(out, d);

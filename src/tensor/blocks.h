@@ -1,5 +1,6 @@
 // One block of each quantised format, decoded and encoded. Layouts: ggml's block structs as GGUF files hold them; each
-// function's comment gives the fields in order, with their sizes. Inside tensor/ only; the door is convert.h.
+// function's comment gives the fields in order, with their sizes. Inside tensor/ only; the door is convert.h. Formats
+// of sixteen levels are in levels.h, strata's own in scaled_blocks.h.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,6 @@ void DecodeQ4_K(const std::uint8_t* in,
 void DecodeQ5_K(const std::uint8_t* in, float* y);  ///< as Q4_K, 32 bytes of fifth bits before the nibbles
 void DecodeQ6_K(const std::uint8_t* in,
                 float* y);  ///< 128 bytes low nibbles; 64 bytes of high 2 bits; 16 signed scales; f16 d
-void DecodeIQ4_NL(const std::uint8_t* in, float* y);  ///< f16 d; 16 bytes of nibbles into a table of 16 levels
 
 void EncodeQ4_0(const float* x, std::uint8_t* out);
 void EncodeQ4_1(const float* x, std::uint8_t* out);

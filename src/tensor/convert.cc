@@ -4,8 +4,11 @@
 #include <cassert>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "tensor/blocks.h"
+#include "tensor/levels.h"
+#include "tensor/scaled_blocks.h"
 
 namespace strata {
 namespace {
@@ -17,6 +20,15 @@ void ForEachBlock(DType type, std::span<const std::byte> blocks, std::span<float
   const auto* in = reinterpret_cast<const std::uint8_t*>(blocks.data());
   for (std::size_t at = 0; at < out.size(); at += info.block_elements, in += info.block_bytes)
     decode(in, out.data() + at);
+}
+
+void DequantizeLevels(DType type, std::span<const std::byte> blocks, std::span<float> out) {
+  const Levels& levels = LevelsOf(type);
+  LevelGroup group;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (i % 32 == 0) UnpackLevels(type, blocks.data(), static_cast<std::int64_t>(i / 32), group);
+    out[i] = group.scale[i % 32 / 16] * static_cast<float>(levels[group.codes[i % 32]]);
+  }
 }
 
 template <class T>
@@ -36,6 +48,14 @@ std::uint16_t F32ToBF16(float value) {
   if (std::isnan(value)) return static_cast<std::uint16_t>((bits >> 16) | 0x40);
   return static_cast<std::uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
+
+float F8ToF32(std::uint8_t bits) {
+  if ((bits & 0x7F) == 0x7F) return std::numeric_limits<float>::quiet_NaN();
+  // The same fields in a half's places mean 2^-8 of the value, subnormals too.
+  return F16ToF32(static_cast<std::uint16_t>((bits & 0x80) << 8 | (bits & 0x7F) << 7)) * 256;
+}
+
+float HalfOfE8M0(std::uint8_t bits) { return std::ldexp(1.0F, bits - 128); }
 
 Status Dequantize(DType type, std::span<const std::byte> blocks, std::span<float> out) {
   assert(blocks.size() == BytesOf(type, out.size()));
@@ -82,17 +102,36 @@ Status Dequantize(DType type, std::span<const std::byte> blocks, std::span<float
     case DType::kQ6_K:
       ForEachBlock(type, blocks, out, blocks::DecodeQ6_K);
       return {};
-    case DType::kIQ4_NL:
-      ForEachBlock(type, blocks, out, blocks::DecodeIQ4_NL);
+    case DType::kU4_32:
+    case DType::kU4_128:
+    case DType::kU8_32:
+    case DType::kU8_128:
+    case DType::kF8_32:
+    case DType::kF8_128:
+    case DType::kNF4_64:
+      ForEachBlock(type, blocks, out, [&](const auto* in, float* y) { DecodeScaledBlock(type, in, y); });
       return {};
     default:
+      if (HasLevels(type)) {
+        DequantizeLevels(type, blocks, out);
+        return {};
+      }
       return Fail(ErrorCode::kUnsupported, "{} values cannot be read as f32", Info(type).name);
   }
 }
 
 Result<std::vector<float>> DequantizeTensor(const TensorView& tensor) {
   std::vector<float> values(static_cast<std::size_t>(tensor.shape.elements()));
-  STRATA_CHECK(Dequantize(tensor.dtype, tensor.data, values));
+  if (tensor.source == nullptr) {
+    STRATA_CHECK(Dequantize(tensor.dtype, tensor.data, values));
+    return values;
+  }
+  const auto cols = static_cast<std::size_t>(tensor.shape.cols());
+  std::vector<std::byte> scratch;
+  for (std::int64_t r = 0; r < tensor.shape.rows(); ++r) {
+    STRATA_CHECK(Dequantize(tensor.dtype, tensor.row(r, scratch),
+                            std::span(values).subspan(static_cast<std::size_t>(r) * cols, cols)));
+  }
   return values;
 }
 

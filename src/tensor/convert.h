@@ -17,9 +17,14 @@ float F16ToF32(std::uint16_t bits);
 std::uint16_t F32ToF16(float value);  ///< round to nearest even; overflow gives infinity
 inline float BF16ToF32(std::uint16_t bits) { return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16); }
 std::uint16_t F32ToBF16(float value);  ///< round to nearest even; NaN stays NaN
+/// e4m3fn (OCP 8-bit floating point 1.0): no infinities, 0x7f and 0xff are NaN.
+float F8ToF32(std::uint8_t bits);
+/// 2^(bits - 128): half of what an e8m0 scale says, which levels twice as large make up for.
+float HalfOfE8M0(std::uint8_t bits);
 
 /// out[i] = the i-th value of `blocks`. blocks.size() == BytesOf(type, out.size()).
-/// Source of the layouts: ggml's quantised block structs (gguf-py gguf/quants.py is the golden reference).
+/// Source of the layouts: ggml's quantised block structs (gguf-py gguf/quants.py is the golden reference); levels.h;
+/// scaled_blocks.h.
 /// Errors: kUnsupported for integer, Q8_1 and Q8_K types.
 Status Dequantize(DType type, std::span<const std::byte> blocks, std::span<float> out);
 

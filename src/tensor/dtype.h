@@ -1,4 +1,5 @@
-// Element types: plain numbers and the block-quantised formats of GGUF (ggml's bit layouts, as written in model files).
+// Element types: plain numbers, the block-quantised formats of GGUF (ggml's bit layouts, as written in model files),
+// and strata's own blocks, in which the parts that Hugging Face checkpoints keep in tensors of their own are together.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +33,25 @@ enum class DType : std::uint8_t {
   kQ6_K,
   kQ8_K,
   kIQ4_NL,
+  kIQ4_XS,
+  kMXFP4,
+  kTQ1_0,
+  kTQ2_0,
+  kIQ1_S,
+  kIQ1_M,
+  kIQ2_XXS,
+  kIQ2_XS,
+  kIQ2_S,
+  kIQ3_XXS,
+  kIQ3_S,
+  // Strata's own (blocks.h has the layouts): the number behind the name is how many values share a scale.
+  kU4_32,  ///< d (q - zero), q in 0..15; d is f32, zero an integer: GPTQ, AWQ, compressed-tensors
+  kU4_128,
+  kU8_32,  ///< d (q - zero), q in 0..255
+  kU8_128,
+  kF8_32,  ///< d times a float8 e4m3fn; d is f32
+  kF8_128,
+  kNF4_64,  ///< d times one of the sixteen quantiles of "4-bit NormalFloat"; d is f32
 };
 
 struct DTypeInfo {

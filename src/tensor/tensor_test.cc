@@ -8,6 +8,7 @@
 
 #include "tensor/convert.h"
 #include "tensor/dtype.h"
+#include "tensor/scaled_blocks.h"
 #include "tensor/tensor_view.h"
 
 namespace strata {
@@ -27,14 +28,59 @@ TEST_P(Golden, DequantizeEqualsTheGgufPackage) {
   std::memcpy(expected.data(), content.data() + bytes, elements * sizeof(float));
   std::vector<float> values(elements);
   ASSERT_TRUE(Dequantize(GetParam(), std::as_bytes(std::span(content.data(), bytes)), values));
-  for (std::size_t i = 0; i < elements; ++i) ASSERT_NEAR(values[i], expected[i], 1e-6F * std::fabs(expected[i])) << i;
+  for (std::size_t i = 0; i < elements; ++i) ASSERT_EQ(values[i], expected[i]) << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, Golden,
                          testing::Values(DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
                                          DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K,
-                                         DType::kIQ4_NL),
+                                         DType::kIQ4_NL, DType::kIQ4_XS, DType::kMXFP4, DType::kTQ1_0, DType::kTQ2_0,
+                                         DType::kIQ1_S, DType::kIQ1_M, DType::kIQ2_XXS, DType::kIQ2_XS, DType::kIQ2_S,
+                                         DType::kIQ3_XXS, DType::kIQ3_S),
                          [](const auto& info) { return std::string(Info(info.param).name); });
+
+class ScaledBlock : public testing::TestWithParam<DType> {};
+
+TEST_P(ScaledBlock, MeansWhatItsHeaderSays) {
+  const DTypeInfo& info = Info(GetParam());
+  const std::string name(info.name);
+  const bool u8 = name.starts_with("u8"), f8 = name.starts_with("f8"), integers = u8 || name.starts_with("u4");
+  std::mt19937 random(5);
+  std::vector<std::uint8_t> codes(2 * info.block_elements);
+  for (std::uint8_t& code : codes) code = static_cast<std::uint8_t>(u8 || f8 ? random() % 0x7f : random() % 16);
+  const IntegerBlock heads[] = {{0.0371F, u8 ? 256 : 16}, {-1.25F, 3}};
+  std::vector<std::uint8_t> bytes(2 * info.block_bytes);
+  for (std::size_t b = 0; b < 2; ++b) {
+    EncodeScaledBlock(GetParam(), heads[b], std::span(codes).subspan(b * info.block_elements, info.block_elements),
+                      bytes.data() + b * info.block_bytes);
+  }
+  std::vector<float> values(codes.size());
+  ASSERT_TRUE(Dequantize(GetParam(), std::as_bytes(std::span(bytes)), values));
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const IntegerBlock& head = heads[i / info.block_elements];
+    const float base = integers ? static_cast<float>(codes[i] - head.zero) : f8 ? F8ToF32(codes[i]) : kNF4[codes[i]];
+    ASSERT_EQ(values[i], head.scale * base) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, ScaledBlock,
+                         testing::Values(DType::kU4_32, DType::kU4_128, DType::kU8_32, DType::kU8_128, DType::kF8_32,
+                                         DType::kF8_128, DType::kNF4_64),
+                         [](const auto& info) { return std::string(Info(info.param).name); });
+
+TEST(Convert, Float8IsSignExponentMantissa) {
+  for (int bits = 0; bits < 256; ++bits) {
+    const float value = F8ToF32(static_cast<std::uint8_t>(bits));
+    const int exponent = bits >> 3 & 15, mantissa = bits & 7;
+    if (exponent == 15 && mantissa == 7) {
+      EXPECT_TRUE(std::isnan(value));
+      continue;
+    }
+    const double magnitude = exponent == 0 ? std::ldexp(mantissa, -9) : std::ldexp(8 + mantissa, exponent - 10);
+    EXPECT_EQ(static_cast<double>(value), bits < 128 ? magnitude : -magnitude) << bits;
+  }
+  EXPECT_EQ(F8ToF32(0x7e), 448.0F);  // the greatest
+}
 
 struct RoundTrip {
   DType type;
@@ -103,7 +149,7 @@ TEST(Convert, TypesWithoutAReadingAreRefusedByName) {
 }
 
 TEST(DType, NamesRoundTrip) {
-  for (int i = 0; i <= static_cast<int>(DType::kIQ4_NL); ++i) {
+  for (int i = 0; i <= static_cast<int>(DType::kNF4_64); ++i) {
     const auto type = static_cast<DType>(i);
     EXPECT_EQ(DTypeFromName(Info(type).name), type);
   }

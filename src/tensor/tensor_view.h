@@ -1,4 +1,5 @@
-// Shape and TensorView: typed, shaped, read-only memory that someone else owns (usually a mapped model file).
+// Shape and TensorView: typed, shaped, read-only memory that someone else owns (usually a mapped model file), or rows
+// that are made when they are read.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +7,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "tensor/dtype.h"
 
@@ -36,16 +38,34 @@ class Shape {
   std::size_t rank_ = 0;
 };
 
+/// Makes the rows of a matrix one by one from parts that lie apart (quantised integers here, their scales there), so
+/// that a weight in such a form is never held twice.
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+  /// Writes the blocks of a row. Any number of threads may call it. It cannot fail: what might be wrong with the parts
+  /// was found when the source was made.
+  virtual void Read(std::int64_t row, std::span<std::byte> blocks) const = 0;
+  /// These rows were read and will hardly be again: the memory of their parts may be given back.
+  virtual void DoneWith(std::int64_t begin, std::int64_t count) const = 0;
+};
+
 struct TensorView {
   DType dtype = DType::kF32;
   Shape shape;
-  std::span<const std::byte>
-      data;  ///< BytesOf(dtype, shape.elements()) bytes, row-major blocks along the innermost dimension
+  /// bytes() of them, row-major blocks along the innermost dimension; empty when there is a source.
+  std::span<const std::byte> data;
+  const RowSource* source = nullptr;  ///< makes the rows, of which the view's first is its `first_row`
+  std::int64_t first_row = 0;
 
-  std::span<const std::byte> row(std::int64_t r) const {
-    const std::size_t bytes = BytesOf(dtype, static_cast<std::size_t>(shape.cols()));
-    return data.subspan(static_cast<std::size_t>(r) * bytes, bytes);
-  }
+  std::size_t bytes() const { return BytesOf(dtype, static_cast<std::size_t>(shape.elements())); }
+  std::size_t row_bytes() const { return BytesOf(dtype, static_cast<std::size_t>(shape.cols())); }
+  /// The blocks of row r, of a view without a source (assert).
+  std::span<const std::byte> row(std::int64_t r) const;
+  /// The blocks of row r of any view; `scratch` holds them when they are made.
+  std::span<const std::byte> row(std::int64_t r, std::vector<std::byte>& scratch) const;
+  /// Indices [begin, begin + count) of the outermost dimension.
+  TensorView Slice(std::int64_t begin, std::int64_t count) const;
 };
 
 }  // namespace strata

@@ -10,6 +10,7 @@ gguf==0.19.0 numpy. The committed files are those of the default seed; another s
 nothing is tuned to the committed ones.
 """
 import argparse
+import json
 import os
 import pathlib
 import random
@@ -19,7 +20,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -58,6 +59,14 @@ VARIANTS = {
     "gpt_oss_bf16": ("gpt_oss", {"intermediate_size": 32, "num_local_experts": 4, "num_experts_per_tok": 2,
                                  "sliding_window": 20, "layer_types": WINDOWS, "swiglu_limit": 1.0,
                                  "rope_parameters": YARN}, {"dtype": torch.bfloat16}),
+    "gpt_oss_mxfp4": ("gpt_oss", {"intermediate_size": 32, "num_local_experts": 4, "num_experts_per_tok": 2,
+                                  "sliding_window": 20, "layer_types": WINDOWS, "rope_parameters": YARN}, {"mxfp4": True}),
+    "llama4": ("llama4_text", {"intermediate_size": draw(20, 60), "intermediate_size_mlp": 28, "num_local_experts": 4,
+                               "num_experts_per_tok": 1, "interleave_moe_layer_step": 2, "num_hidden_layers": 4,
+                               "attention_chunk_size": 10, "no_rope_layers": [1, 0, 1, 1]}, {}),
+    "llama4_no_norm": ("llama4_text", {"intermediate_size": 16, "intermediate_size_mlp": 16, "num_local_experts": 5,
+                                       "num_experts_per_tok": 2, "use_qk_norm": False, "attention_chunk_size": 64,
+                                       "attention_bias": True}, {"dtype": torch.bfloat16}),
     "olmoe": ("olmoe", {"intermediate_size": draw(20, 60), "num_experts": draw(6, 20), "num_experts_per_tok": 2},
               {"gguf": True}),
     "granitemoe": ("granitemoe", {"intermediate_size": draw(20, 60), "num_local_experts": draw(6, 20),
@@ -96,6 +105,36 @@ def randomize(model):
                 parameter.normal_(0, 1.5 / parameter.shape[-1] ** 0.5)
 
 
+def mxfp4(weight):
+    """[.., k, n] as columns of FP4 (E2M1) under a power of two for each 32 of k: (blocks [.., n, k / 32, 16], scales
+    [.., n, k / 32], what they stand for, as the weight was). OCP Microscaling Formats 1.0, sections 5.3.3 and 6.3."""
+    values = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], dtype=np.float32)
+    rows = weight.swapaxes(-1, -2)
+    groups = rows.reshape(*rows.shape[:-1], -1, 32)
+    exponent = np.floor(np.log2(np.abs(groups).max(-1))) - 2
+    scaled = groups / np.exp2(exponent)[..., None]
+    code = np.abs(np.abs(scaled)[..., None] - values).argmin(-1)
+    stands = np.copysign(values[code], scaled) * np.exp2(exponent)[..., None]
+    code = (code | np.where(scaled < 0, 8, 0)).astype(np.uint8)
+    blocks = code[..., ::2] | code[..., 1::2] << 4
+    return blocks, (exponent + 127).astype(np.uint8), stands.reshape(rows.shape).swapaxes(-1, -2).astype(np.float32)
+
+
+def store_mxfp4(folder, model):
+    """The experts' weights of a checkpoint as gpt-oss publishes them; the model gets what these stand for."""
+    stored = load_file(folder / "model.safetensors")
+    parameters = dict(model.named_parameters())
+    for name in [name for name in stored if name.endswith(("gate_up_proj", "down_proj"))]:
+        blocks, scales, stands = mxfp4(stored.pop(name))
+        stored |= {f"{name}_blocks": np.ascontiguousarray(blocks), f"{name}_scales": np.ascontiguousarray(scales)}
+        with torch.no_grad():
+            parameters[name].copy_(torch.from_numpy(np.ascontiguousarray(stands)))
+    save_file(stored, folder / "model.safetensors", {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "mxfp4"}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
 def write(folder, model_type, settings, save, rng, committed):
     fields = base(rng, committed) | drawn(settings, rng, committed)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(model_type, **fields)).eval()
@@ -109,6 +148,8 @@ def write(folder, model_type, settings, save, rng, committed):
     # As a user would get it: from the folder, in f32.
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager",
                                                  experts_implementation="eager").eval()
+    if save.get("mxfp4"):
+        store_mxfp4(folder, model)
     golden = {}
     for suffix, length in (("", 36 if committed else rng.randint(3, 64)), ("_2", 23)):
         ids = torch.tensor([[rng.randrange(fields["vocab_size"]) for _ in range(length)]])
@@ -116,7 +157,7 @@ def write(folder, model_type, settings, save, rng, committed):
             logits = model(ids).logits[0]
         golden["input_ids" + suffix] = ids[0].numpy().astype(np.int32)
         golden["logits" + suffix] = logits.numpy().astype(np.float32)
-    save_file(golden, folder / "golden.safetensors")
+    save_file(golden, folder / "golden.safetensors", {"tolerance": "2e-3"} if save.get("mxfp4") else None)
     if save.get("gguf"):
         families_gguf.write(folder / "model.gguf", model)
 
