@@ -151,8 +151,8 @@ void Engine::State::ReadByModule(const Batch& batch) {
     const bool decodes = sequence.phase() == Phase::kDecode && sequence.length() - sequence.computed == 1;
     readers.push_back({i, start, sequence.computed, sequence.tokens, sequence.kv.table(), decodes, &sequence.guess});
   }
-  // Without guesses everything goes on as it would have.
-  static_cast<void>(draft_module->Read(readers));
+  if (draft_module->Read(readers)) return;
+  for (const DraftModule::Reader& reader : readers) *reader.guess = {};  // all goes on as it would have without
 }
 
 /// Where nothing else was proposed.

@@ -9,13 +9,6 @@
 namespace strata {
 namespace {
 
-/// Rows [begin, begin + count) of a matrix.
-TensorView RowsOfMatrix(const TensorView& matrix, std::int64_t begin, std::int64_t count) {
-  const std::size_t bytes = matrix.row(0).size();
-  return {matrix.dtype, Shape{count, matrix.shape.cols()},
-          matrix.data.subspan(static_cast<std::size_t>(begin) * bytes, static_cast<std::size_t>(count) * bytes)};
-}
-
 struct OwnedTensor {
   std::vector<std::byte> data;
   TensorView view;
@@ -86,7 +79,7 @@ Status Lowering::SelectHeadLinears(const Node& node, LatentAttentionOperation& o
   const auto add = [&](HeadLinears& linears, const TensorView& tensor, std::int64_t stride, std::int64_t begin,
                        std::int64_t rows, bool transposed) {
     HeadPacking packing{.linears = &linears, .heads = {}, .transposed = transposed, .offset = packed_bytes_};
-    for (std::int64_t h = 0; h < heads; ++h) packing.heads.push_back(RowsOfMatrix(tensor, h * stride + begin, rows));
+    for (std::int64_t h = 0; h < heads; ++h) packing.heads.push_back(tensor.Slice(h * stride + begin, rows));
     const std::int64_t cols = tensor.shape.cols();
     const bool widened = transposed && Info(tensor.dtype).quantized();
     linears.problem = {.weight_dtype = widened ? DType::kF32 : tensor.dtype,

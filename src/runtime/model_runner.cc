@@ -202,7 +202,8 @@ class CpuModelRunner : public ModelRunner {
   }
 
   std::int64_t KvBlocks() {
-    const auto block_bytes = static_cast<std::uint64_t>(ShapeOfKv().BlockBytes() * kv_layers());
+    const auto block_bytes =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(ShapeOfKv().BlockBytes() * kv_layers(), 1));
     const auto wanted = static_cast<std::uint64_t>(options_.max_sequences * KvPool::BlocksFor(options_.max_context));
     // Half of what is free: the other half is for everything else that the machine does.
     const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : ReadMemoryLimit().available_bytes / 2;
