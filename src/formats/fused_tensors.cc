@@ -83,13 +83,14 @@ class Splitter {
       return Divide(tensor, tensor.view, {{named("ffn_gate"), config_.ffn}, {named("ffn_up"), config_.ffn}}, out);
     }
     if (config_.latent && (part == "attn_k_b" || part == "attn_v_b") && tensor.view.shape.rank() == 3) {
-      const Shape& shape = tensor.view.shape;
-      out.push_back({tensor.name, {tensor.view.dtype, Shape{shape[0] * shape[1], shape[2]}, tensor.view.data}});
+      const Shape shape = tensor.view.shape;
+      tensor.view.shape = {shape[0] * shape[1], shape[2]};
+      out.push_back(std::move(tensor));
       return {};
     }
     if (part == "ffn_gate_inp_shexp" && tensor.view.shape.rank() == 1) {
-      const Shape row = {1, tensor.view.shape[0]};
-      out.push_back({std::move(tensor.name), {tensor.view.dtype, row, tensor.view.data}});
+      tensor.view.shape = {1, tensor.view.shape[0]};
+      out.push_back(std::move(tensor));
       return {};
     }
     if (part.ends_with("_exps") && config_.experts) return TakeExperts(tensor, *parsed, out);

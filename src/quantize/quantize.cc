@@ -37,7 +37,7 @@ class Job {
                                                    .max_context = options_.window,
                                                    .max_sequences = 1,
                                                    .max_step_tokens = options_.window}));
-    for (const ModelTensor& tensor : model_->tensors()) report_.bytes_before += tensor.view.data.size();
+    for (const ModelTensor& tensor : model_->tensors()) report_.bytes_before += tensor.view.bytes();
     const auto* integers = std::get_if<IntegerScheme>(&options_.scheme.kind);
     STRATA_CHECK(integers != nullptr ? WriteIntegers(*integers)
                                      : WriteBlocks(std::get<BlockScheme>(options_.scheme.kind)));
