@@ -1,7 +1,8 @@
-target_sources(strata_formats PRIVATE fused_tensors.cc gguf.cc gguf_family_llama.cc gguf_model.cc hf_config.cc hf_family_llama.cc hf_json.cc hf_names.cc hf_rope.cc hf_templates.cc hf_weights.cc
+target_sources(strata_formats PRIVATE fused_tensors.cc gguf.cc gguf_family_bert.cc gguf_family_llama.cc gguf_model.cc gguf_pooling.cc hf_config.cc hf_family_bert.cc hf_family_llama.cc hf_json.cc hf_names.cc hf_rope.cc hf_sentence.cc hf_templates.cc hf_weights.cc
                                       huggingface_model.cc model_file.cc safetensors.cc)
 strata_test(NAME fused_tensors_test SRCS fused_tensors_test.cc DEPS strata::formats)
 strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)
+strata_test(NAME hf_sentence_test SRCS hf_sentence_test.cc DEPS strata::formats)
 strata_test(NAME huggingface_model_test SRCS huggingface_model_test.cc DEPS strata::formats)
 strata_test(NAME safetensors_test SRCS safetensors_test.cc DEPS strata::formats)
 strata_fuzzer(NAME gguf_fuzz SRCS gguf_fuzz.cc DEPS strata::formats)

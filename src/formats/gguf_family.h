@@ -42,12 +42,17 @@ class GgufFields {
 struct GgufFamily {
   std::string_view architecture;
   RopeLayout rope_layout = RopeLayout::kHalves;  ///< as the converter leaves Q and K
+  std::string_view norm_epsilon = "attention.layer_norm_rms_epsilon";
   /// Keys that change what is computed, are refused of other families, and that `read` understands.
   std::span<const std::string_view> fields = {};
   /// Completes the config, which has what all families share. Errors: kCorrupt and kUnsupported with the key.
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufLlama;
+extern const GgufFamily kGgufBert, kGgufLlama;
+
+/// `config` has its architecture's task; a file that names a way of pooling is of an embedding model or a classifier.
+/// Errors: as of `read`.
+Status ReadGgufPooling(const GgufFields& fields, const GgufFile& file, ModelConfig& config);
 
 }  // namespace strata

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kMaxSize = 1 << 30;
 
-constexpr std::array kFamilies = {&kHfLlama, &kHfMistral};
+constexpr std::array kFamilies = {&kHfBert, &kHfLlama, &kHfMistral, &kHfRoberta, &kHfXlmRoberta};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
 /// always null, false, 0, "" and the empty list or object) says that the feature is off.
@@ -93,7 +93,7 @@ class ConfigReader {
     STRATA_CHECK(ReadHuggingFaceRope(fields_, config_));
     STRATA_CHECK(ReadWindow());
     STRATA_CHECK(ReadTokens());
-    return HuggingFaceConfig{std::move(config_), family_};
+    return HuggingFaceConfig{std::move(config_), family_, head_};
   }
 
  private:
@@ -114,16 +114,24 @@ class ConfigReader {
                          Supported());
     }
     config_.architecture = family_->architecture;
+    config_.task = family_->task;
     const nlohmann::json* architectures = fields_.Find("architectures");
     if (architectures == nullptr || architectures->empty()) return {};
     if (!architectures->is_array() || !architectures->front().is_string())
       return fields_.Bad(ErrorCode::kCorrupt, "architectures", "must be a list of strings");
     const auto& architecture = architectures->front().get_ref<const std::string&>();
-    if (architecture != family_->class_name) {
-      return fields_.Bad(ErrorCode::kUnsupported, "architectures/0", "{} is not supported (supported: {})",
-                         architecture, family_->class_name);
+    if (architecture == family_->class_name) return {};
+    std::string known(family_->class_name);
+    for (const HfHead& head : family_->heads) {
+      if (head.class_name == architecture) {
+        head_ = &head;
+        config_.task = head.task;
+        return {};
+      }
+      known += fmt::format(", {}", head.class_name);
     }
-    return {};
+    return fields_.Bad(ErrorCode::kUnsupported, "architectures/0", "{} is not supported (supported: {})", architecture,
+                       known);
   }
 
   Status RefuseWhatIsNotImplemented() const {
@@ -220,11 +228,13 @@ class ConfigReader {
     };
     STRATA_TRY(config_.bos_token_id, optional("bos_token_id"));
     STRATA_TRY(config_.pad_token_id, optional("pad_token_id"));
+    STRATA_TRY(config_.pooling.dimensions, fields_.IntegerOrList("matryoshka_dimensions"));
     return {};
   }
 
   const JsonFields& fields_;
   const HfFamily* family_ = nullptr;
+  const HfHead* head_ = nullptr;
   ModelConfig config_;
 };
 

@@ -19,10 +19,19 @@ struct HfModule {
   std::string_view theirs, ours;
 };
 
+/// One of a family's classes that puts something else on the layers than HfFamily::class_name does.
+struct HfHead {
+  std::string_view class_name;
+  ModelTask task;
+  std::span<const HfModule> modules = {};  ///< by their whole names
+};
+
 struct HfFamily {
   std::string_view model_type;
-  std::string_view class_name;    ///< of `architectures`
-  std::string_view architecture;  ///< GGUF's name
+  std::string_view class_name;            ///< of `architectures`
+  std::string_view architecture;          ///< GGUF's name
+  ModelTask task = ModelTask::kGenerate;  ///< of class_name
+  std::span<const HfHead> heads = {};     ///< further classes
 
   // What the config class assumes where config.json is silent (transformers 5.24).
   std::int64_t max_positions = 2048;
@@ -36,11 +45,13 @@ struct HfFamily {
   /// to be added. Errors: kCorrupt and kUnsupported with the JSON pointer.
   Status (*read)(const JsonFields&, ModelConfig&) = nullptr;
 
+  std::string_view prefix = "model.";  ///< of what the layers and the embeddings are, where there is a head
+  std::string_view layers = "layers.";
   std::span<const HfModule> layer_modules = {};  ///< beyond kHfLayerModules; these win
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
 };
 
-extern const HfFamily kHfLlama, kHfMistral;
+extern const HfFamily kHfBert, kHfLlama, kHfMistral, kHfRoberta, kHfXlmRoberta;
 
 /// The family of a model_type; nullptr when there is none.
 const HfFamily* FindHfFamily(std::string_view model_type);

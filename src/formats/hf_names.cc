@@ -12,8 +12,6 @@ constexpr HfModule kLayerModules[] = {
     {"self_attn.v_proj", "attn_v"},   {"self_attn.o_proj", "attn_output"}, {"post_attention_layernorm", "ffn_norm"},
     {"mlp.gate_proj", "ffn_gate"},    {"mlp.up_proj", "ffn_up"},           {"mlp.down_proj", "ffn_down"}};
 
-constexpr std::string_view kPrefix = "model.";
-constexpr std::string_view kTheirLayer = "layers.";
 constexpr std::string_view kOurLayer = "blk.";
 
 /// Cuts a number off the front, which a dot or the end must follow.
@@ -49,21 +47,28 @@ std::optional<std::string> Lookup(std::string_view name, std::initializer_list<s
   return std::nullopt;
 }
 
+/// ".weight", ".bias": TensorFlow's layer norms, as old checkpoints of BERT have them, have a gamma and a beta.
+std::string_view PartNamed(std::string_view stored) {
+  return stored == ".gamma" ? ".weight" : stored == ".beta" ? ".bias" : stored;
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) const {
   constexpr std::optional<std::string> kNothing;
-  std::string_view name = stored;
-  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
-  const std::size_t dot = name.rfind('.');
+  const std::size_t dot = stored.rfind('.');
   if (dot == std::string_view::npos) return kNothing;
-  const std::string_view part = name.substr(dot);  // ".weight"
-  std::string_view module = name.substr(0, dot);
-  if (!module.starts_with(kTheirLayer)) {
+  const std::string_view part = PartNamed(stored.substr(dot));
+  std::string_view module = stored.substr(0, dot);
+  if (const auto ours = Lookup(module, {head_modules()}, &HfModule::theirs, &HfModule::ours)) {
+    return fmt::format("{}{}", *ours, part);
+  }
+  if (module.starts_with(family_->prefix)) module.remove_prefix(family_->prefix.size());
+  if (!module.starts_with(family_->layers)) {
     const auto ours = Lookup(module, {family_->modules, kModules}, &HfModule::theirs, &HfModule::ours);
     return ours ? std::optional(fmt::format("{}{}", *ours, part)) : kNothing;
   }
-  module.remove_prefix(kTheirLayer.size());
+  module.remove_prefix(family_->layers.size());
   const auto digits = TakeNumber(module);
   std::int64_t layer = -1;
   if (digits) std::from_chars(digits->data(), digits->data() + digits->size(), layer);
@@ -80,17 +85,21 @@ std::string HfNames::Stored(std::string_view canonical) const {
   if (dot == std::string_view::npos) return std::string(canonical);
   std::string_view module = canonical.substr(0, dot);
   const std::string_view part = canonical.substr(dot);
+  if (const auto theirs = Lookup(module, {head_modules()}, &HfModule::ours, &HfModule::theirs)) {
+    return fmt::format("{}{}", *theirs, part);
+  }
   if (!module.starts_with(kOurLayer)) {
     const auto theirs = Lookup(module, {family_->modules, kModules}, &HfModule::ours, &HfModule::theirs);
     if (!theirs) return std::string(canonical);
-    return fmt::format("{}{}{}", *theirs == "lm_head" ? "" : kPrefix, *theirs, part);
+    return fmt::format("{}{}{}", *theirs == "lm_head" ? "" : family_->prefix, *theirs, part);
   }
   module.remove_prefix(kOurLayer.size());
   const auto layer = TakeNumber(module);
   if (!layer || !module.starts_with('.')) return std::string(canonical);
   module.remove_prefix(1);
   const auto theirs = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::ours, &HfModule::theirs);
-  return theirs ? fmt::format("{}{}{}.{}{}", kPrefix, kTheirLayer, *layer, *theirs, part) : std::string(canonical);
+  return theirs ? fmt::format("{}{}{}.{}{}", family_->prefix, family_->layers, *layer, *theirs, part)
+                : std::string(canonical);
 }
 
 }  // namespace strata

@@ -9,6 +9,7 @@
 #include "formats/fused_tensors.h"
 #include "formats/hf_config.h"
 #include "formats/hf_names.h"
+#include "formats/hf_sentence.h"
 #include "formats/hf_templates.h"
 
 namespace strata {
@@ -33,7 +34,7 @@ class HuggingFaceModel : public ModelFile {
   const GenerationDefaults& generation_defaults() const override { return defaults_; }
   const std::vector<ModelTensor>& tensors() const override { return tensors_; }
   std::string StoredName(std::string_view canonical) const override {
-    return HfNames(*family_, config_.layers).Stored(canonical);
+    return HfNames(*family_, head_, config_.layers).Stored(canonical);
   }
   void DoneWith(const TensorView& tensor) const override { DropPages(tensor.data); }
   const std::map<std::string, std::string>& chat_templates() const override { return templates_; }
@@ -62,6 +63,8 @@ class HuggingFaceModel : public ModelFile {
     STRATA_TRY(HuggingFaceConfig read, ParseHuggingFaceConfig(config_text_, path));
     config_ = std::move(read.config);
     family_ = read.family;
+    head_ = read.head;
+    STRATA_CHECK(ReadSentenceTransformers(folder_, config_));
     // A trailing slash would hide the folder's name.
     config_.name = std::filesystem::absolute(folder_ + "/.").parent_path().filename().string();
 
@@ -78,7 +81,7 @@ class HuggingFaceModel : public ModelFile {
   }
 
   Status CollectTensors() {
-    const HfNames names(*family_, config_.layers);
+    const HfNames names(*family_, head_, config_.layers);
     for (const SafetensorsFile& file : weights_.files()) {
       for (const SafetensorsTensor& tensor : file.tensors()) {
         STRATA_TRY(auto canonical, names.Canonical(tensor.name), "{}", file.path());
@@ -117,6 +120,7 @@ class HuggingFaceModel : public ModelFile {
   std::string config_text_;
   ModelConfig config_;
   const HfFamily* family_ = nullptr;
+  const HfHead* head_ = nullptr;
   GenerationDefaults defaults_;
   HuggingFaceWeights weights_;
   std::vector<std::vector<std::byte>> copies_;

@@ -39,11 +39,12 @@ struct Type {
 };
 
 enum class Op : std::uint8_t {
-  kInput,      ///< {name}: tokens i32[T], positions i32[T], logit_rows i32[R]
+  kInput,      ///< {name}: tokens, positions, token_types i32[T], logit_rows i32[R]
   kWeight,     ///< {name}: a tensor of the model file, [n, k] or [n]
   kConstant,   ///< {name, values}: f32[n] made by the model builder (rope frequencies)
-  kEmbed,      ///< tokens, table[v, h] -> f32[T, h]
+  kEmbed,      ///< ids i32[T], table[v, h] {offset?}: row ids[t] + offset of the table -> f32[T, h]
   kRmsNorm,    ///< x, weight[h] {eps}: x * rsqrt(mean(x^2) + eps) * weight
+  kLayerNorm,  ///< x, weight[h] (, bias[h]) {eps}: (x - mean(x)) * rsqrt(variance(x) + eps) * weight + bias
   kLinear,     ///< x[rows, k], weight[n, k] (, bias[n]) -> f32[rows, n] = x W^T + b
   kRope,       ///< x[T, heads*head_dim], positions, inv_freq[rotary/2] {heads, head_dim, layout="interleaved"|"halves",
                ///< scale}: rotates each head
@@ -52,6 +53,8 @@ enum class Op : std::uint8_t {
   kMap,        ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
   kSlice,      ///< x {offset, length}: columns
   kGatherRows,  ///< x[T, h], rows[R] -> [R, h]
+  kPool,        ///< x[T, h], rows[R] {kind="mean"|"first"} -> [R, h]: of all rows in this step of the sequence that has
+                ///< the row, their mean or the first
   kArgmax,      ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
   // Made by passes:
   kFusedLinear,     ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,

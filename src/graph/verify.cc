@@ -25,6 +25,7 @@ const OpRule& RuleOf(Op op) {
   static const OpRule constant{0, 0, {{"name", kString}, {"values", kFloats}}};
   static const OpRule embed{2, 2, {}};
   static const OpRule rms_norm{2, 2, {{"eps", kFloat}}};
+  static const OpRule layer_norm{2, 3, {{"eps", kFloat}}};
   static const OpRule linear{2, 3, {}};
   static const OpRule rope{3, 3, {{"heads", kInt}, {"head_dim", kInt}, {"layout", kString}, {"scale", kFloat}}};
   static const OpRule attention{
@@ -32,6 +33,7 @@ const OpRule& RuleOf(Op op) {
   static const OpRule map{1, -1, {{"expr", kString}}};
   static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
   static const OpRule gather{2, 2, {}};
+  static const OpRule pool{2, 2, {{"kind", kString}}};
   static const OpRule argmax{1, 1, {}};
   static const OpRule fused_linear{2, -1, {{"weights", kInt}, {"biases", kInt}, {"combine", kString}}};
   static const OpRule fused_attention{3,
@@ -53,6 +55,8 @@ const OpRule& RuleOf(Op op) {
       return embed;
     case Op::kRmsNorm:
       return rms_norm;
+    case Op::kLayerNorm:
+      return layer_norm;
     case Op::kLinear:
       return linear;
     case Op::kRope:
@@ -65,6 +69,8 @@ const OpRule& RuleOf(Op op) {
       return slice;
     case Op::kGatherRows:
       return gather;
+    case Op::kPool:
+      return pool;
     case Op::kArgmax:
       return argmax;
     case Op::kFusedLinear:
@@ -151,7 +157,9 @@ class Verifier {
             "the type does not fit the values");
       case Op::kEmbed:
         STRATA_CHECK(Expect(node, In(node, 0).dims.size() == 1 && In(node, 1).dims.size() == 2,
-                            "wants tokens [T] and a table [v, h]"));
+                            "wants ids [T] and a table [v, h]"));
+        STRATA_CHECK(Expect(node, !HasAttribute(node, "offset") || IntAttribute(node, "offset") >= 0,
+                            "the offset is a row of the table"));
         return Expect(
             node,
             IsActivation(node.type) && node.type.dims[0] == In(node, 0).dims[0] && Cols(node.type) == Cols(In(node, 1)),
@@ -160,6 +168,11 @@ class Verifier {
         return Expect(node,
                       IsActivation(node.type) && node.type == In(node, 0) && IsVector(In(node, 1), Cols(node.type)),
                       "wants x[rows, h], weight [h] -> f32[rows, h]");
+      case Op::kLayerNorm:
+        return Expect(node,
+                      IsActivation(node.type) && node.type == In(node, 0) && IsVector(In(node, 1), Cols(node.type)) &&
+                          (node.inputs.size() < 3 || IsVector(In(node, 2), Cols(node.type))),
+                      "wants x[rows, h], weight [h] (, bias [h]) -> f32[rows, h]");
       case Op::kLinear:
         STRATA_CHECK(CheckLinear(node, node.inputs[1], Cols(node.type)));
         return Expect(node, node.inputs.size() < 3 || IsVector(In(node, 2), Cols(node.type)), "the bias is [n]");
@@ -180,10 +193,12 @@ class Verifier {
                           IntAttribute(node, "offset") + IntAttribute(node, "length") <= Cols(In(node, 0)),
                       "is outside of its input");
       case Op::kGatherRows:
-        return Expect(node,
-                      IsActivation(node.type) && IsActivation(In(node, 0)) && In(node, 1).dims.size() == 1 &&
-                          node.type.dims[0] == In(node, 1).dims[0] && Cols(node.type) == Cols(In(node, 0)),
-                      "wants x[T, h], rows[R] -> [R, h]");
+        return CheckGather(node);
+      case Op::kPool: {
+        const std::string& kind = StringAttribute(node, "kind");
+        STRATA_CHECK(Expect(node, kind == "mean" || kind == "first", "kind is mean or first"));
+        return CheckGather(node);
+      }
       case Op::kArgmax:
         return Expect(node, IsActivation(In(node, 0)) && node.type == Type{DType::kI32, {In(node, 0).dims[0]}},
                       "wants x[rows, n] -> i32[rows]");
@@ -201,6 +216,13 @@ class Verifier {
         return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
     }
     return {};
+  }
+
+  Status CheckGather(const Node& node) const {
+    return Expect(node,
+                  IsActivation(node.type) && IsActivation(In(node, 0)) && In(node, 1).dims.size() == 1 &&
+                      node.type.dims[0] == In(node, 1).dims[0] && Cols(node.type) == Cols(In(node, 0)),
+                  "wants x[T, h], rows[R] -> [R, h]");
   }
 
   Status CheckLinear(const Node& node, ValueId weight, std::int64_t n) const {

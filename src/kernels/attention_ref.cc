@@ -152,7 +152,7 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
   std::vector<float> part_out(static_cast<std::size_t>(dim));
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
     const float* q = args.query(sequence, r, head);
-    const std::int64_t end = sequence.position_begin + r + 1;
+    const std::int64_t end = args.last_seen(sequence, r) + 1;
     Partial all{args.output(sequence, r, head), 0, 0};
     AttendStretch(args, sequence, kv_head, 0, std::min(end, kAttentionSplit), q, all);
     for (std::int64_t begin = kAttentionSplit; begin < end; begin += kAttentionSplit) {
@@ -168,7 +168,7 @@ void AttendPart(const AttentionArgs& args, const SequenceRows& sequence, std::in
                 std::int64_t row_end, std::int64_t split) {
   const std::int64_t begin = split * kAttentionSplit;
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
-    const std::int64_t end = std::min(sequence.position_begin + r + 1, begin + kAttentionSplit);
+    const std::int64_t end = std::min(args.last_seen(sequence, r) + 1, begin + kAttentionSplit);
     if (begin >= end) return;
     Partial part{args.partial(sequence, r, head, split), 0, 0};
     AttendStretch(args, sequence, kv_head, begin, end, args.query(sequence, r, head), part);
@@ -182,7 +182,7 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
   const std::int64_t dim = args.head_dim;
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
     Partial all{args.output(sequence, r, head), 0, 0};
-    for (std::int64_t split = 0; split <= (sequence.position_begin + r) / kAttentionSplit; ++split) {
+    for (std::int64_t split = 0; split <= args.last_seen(sequence, r) / kAttentionSplit; ++split) {
       float* stored = args.partial(sequence, r, head, split);
       const Partial part{stored, stored[dim], stored[dim + 1]};
       if (split == 0) {

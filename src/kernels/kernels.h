@@ -219,9 +219,14 @@ struct AttentionArgs {
   float scale;
   RopeArgs rope;
   KvLayer kv;
+  bool causal = true;         ///< else every row sees all of its sequence's, up to the last in this step
   float* partials = nullptr;  ///< [rows and splits of the sequences][heads][head_dim + 2]: output, maximum, sum
 
-  /// Of a row of the sequence (0 = its first) and a query head.
+  /// The last position that a row of the sequence (0 = its first) sees.
+  std::int64_t last_seen(const SequenceRows& sequence, std::int64_t row) const {
+    return sequence.position_begin + (causal ? row : sequence.row_count - 1);
+  }
+  /// Of a row of the sequence and a query head.
   float* query(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
     return qkv + (sequence.row_begin + row) * qkv_stride + head * head_dim;
   }
@@ -241,7 +246,7 @@ struct AttentionKernel {
   /// heads; writes k and v into the cache.
   void (*rope_store)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
                      std::int64_t row_end);
-  /// Causal attention of rows [begin, end) of the sequence, for the query heads of one KV head, over the cache.
+  /// Attention of rows [begin, end) of the sequence, for the query heads of one KV head, over the cache.
   void (*attend)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
                  std::int64_t row_end);
   /// The same in parts, each (row, split) at its place in partials; merge puts them together once all are there.
@@ -260,6 +265,9 @@ struct RowKernels {
   void (*embed)(const TensorView& table, std::int32_t token, float* out);
   /// out = x * rsqrt(mean(x^2) + eps) * weight, one row; sums in a fixed order. out may be x.
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* out);
+  /// out = (x - mean(x)) * rsqrt(variance(x) + eps) * weight + bias, one row, the variance over n; sums in a fixed
+  /// order. bias may be null. out may be x.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, std::int64_t n, float* out);
   /// Index of the greatest value (the first of equals; NaN is never the greatest; 0 when there is nothing else) among
   /// those whose bit is set in `allowed` (the lowest of word 0 first); nullptr: among all.
   std::int64_t (*argmax)(const float* x, const std::uint32_t* allowed, std::int64_t n);

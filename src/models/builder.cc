@@ -14,26 +14,29 @@ using graph::Type;
 constexpr graph::Dim kTokens{0, 'T'};
 constexpr graph::Dim kLogitRows{0, 'R'};
 
-/// Of what is stored: tensors that are no part of the computation. Rotary frequencies are in the config, and layers
-/// behind the last are for training or drafts.
-bool MayBeLeft(std::string_view tensor, std::int64_t layers) {
+/// Of what is stored: tensors that are no part of the computation. Rotary frequencies are in the config, layers
+/// behind the last are for training or drafts, and who only embeds texts needs no head.
+bool MayBeLeft(std::string_view tensor, const ModelConfig& config) {
   constexpr std::string_view kLayer = "blk.";
-  if (!tensor.starts_with(kLayer)) return tensor.starts_with("rope_");
+  if (!tensor.starts_with(kLayer)) {
+    return tensor.starts_with("rope_") || (config.whole() && tensor == "output.weight");
+  }
   std::int64_t layer = -1;
   std::from_chars(tensor.data() + kLayer.size(), tensor.data() + tensor.size(), layer);
-  return layer >= layers;
+  return layer >= config.layers;
 }
 
 }  // namespace
 
 Builder::Builder(const ModelFile& model) : model_(model), config_(model.config()) {
   graph_.name = config_.architecture;
-  const auto input = [&](const std::string& name, graph::Dim rows) {
-    return graph_.Add(Op::kInput, {}, {{"name", name}}, {DType::kI32, {rows}}, name);
-  };
-  tokens_ = input("tokens", kTokens);
-  positions_ = input("positions", kTokens);
-  logit_rows_ = input("logit_rows", kLogitRows);
+  tokens_ = Input("tokens", 'T');
+  positions_ = Input("positions", 'T');
+  logit_rows_ = Input("logit_rows", 'R');
+}
+
+ValueId Builder::Input(const std::string& name, char rows) {
+  return graph_.Add(Op::kInput, {}, {{"name", name}}, {DType::kI32, {{0, rows}}}, name);
 }
 
 Type Builder::Activation(std::int64_t columns) { return {DType::kF32, {kTokens, {columns, 0}}}; }
@@ -106,6 +109,10 @@ Result<ValueId> Builder::Embed() {
 }
 
 Result<Graph> Builder::Finish(ValueId x) {
+  if (config_.whole()) {
+    STRATA_TRY(x, Norm("output_norm", x, "normed"));
+    return FinishPooled(x);
+  }
   Type rows = Activation(config_.hidden);
   rows.dims.front() = kLogitRows;
   x = graph_.Add(Op::kGatherRows, {x, logit_rows_}, {}, rows, "last");
@@ -125,7 +132,7 @@ Result<Graph> Builder::Finish(ValueId x) {
 
 Status Builder::CheckAllRead() const {
   for (const ModelTensor& tensor : model_.tensors()) {
-    if (weights_.contains(tensor.name) || MayBeLeft(tensor.name, config_.layers)) continue;
+    if (weights_.contains(tensor.name) || MayBeLeft(tensor.name, config_)) continue;
     return Unsupported(fmt::format("tensor {} is stored, but a {} of this config has no use for it",
                                    model_.StoredName(tensor.name), config_.architecture));
   }
@@ -151,12 +158,13 @@ Result<ValueId> Layer::Attention(ValueId x) {
   const ValueId k_rotated = Rope(k, config.kv_heads, "k_rope");
   const double scale =
       config.attention_scale != 0 ? config.attention_scale : 1 / std::sqrt(static_cast<double>(head_dim));
-  const ValueId attention = builder_.Add(Op::kAttention, {q_rotated, k_rotated, v},
-                                         {{"layer", index_},
-                                          {"heads", config.heads},
-                                          {"kv_heads", config.kv_heads},
-                                          {"head_dim", head_dim},
-                                          {"scale", scale}},
+  graph::Attributes attributes = {{"layer", config.whole() ? 0 : index_},  // see ModelConfig::kv_layers
+                                  {"heads", config.heads},
+                                  {"kv_heads", config.kv_heads},
+                                  {"head_dim", head_dim},
+                                  {"scale", scale}};
+  if (!config.causal) attributes.emplace("causal", std::int64_t{0});
+  const ValueId attention = builder_.Add(Op::kAttention, {q_rotated, k_rotated, v}, std::move(attributes),
                                          Builder::Activation(queries), Name("attn"));
   // Llama's attention_bias covers the output projection; Qwen2's files have biases on q, k, v alone.
   return Linear("attn_output", attention, config.hidden, config.attention_bias ? Bias::kIfStored : Bias::kNone, "o");

@@ -40,6 +40,8 @@ class Builder {
   Result<ValueId> Weight(const std::string& tensor, std::vector<std::int64_t> dims);
   /// Rows stay what they are: of tokens, or of logits behind the gather.
   Result<ValueId> Norm(const std::string& part, ValueId x, std::string name);
+  /// Layer norm, with a bias where one is stored.
+  Result<ValueId> LayerNorm(const std::string& part, ValueId x, std::string name);
   /// x W^T (+ b) with W [n, columns of x].
   Result<ValueId> Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name);
   ValueId Map(std::string expression, std::vector<ValueId> inputs, std::string name);
@@ -55,13 +57,22 @@ class Builder {
   Result<std::string> ActivationFunction() const;
 
   Result<ValueId> Embed();
-  /// x's wanted rows, output_norm, head and argmax are the results. Errors: kUnsupported naming a tensor of the file
-  /// that nothing reads: without it the model would compute something else than was trained.
+  /// Embeddings of tokens, positions and token types, as many of these as the model has, and their norm.
+  Result<ValueId> EmbedForEncoder();
+  /// x's wanted rows, output_norm, head and argmax are the results; FinishPooled of the norm where the model does not
+  /// generate. Errors: kUnsupported naming a tensor of the file that nothing reads: without it the model would compute
+  /// something else than was trained.
   Result<graph::Graph> Finish(ValueId x);
+  /// The result is one row for each text, as config().pooling says: of x, or what the classifier makes of it. Errors as
+  /// above.
+  Result<graph::Graph> FinishPooled(ValueId x);
 
   std::unexpected<Error> Unsupported(std::string_view what) const;
 
  private:
+  ValueId Input(const std::string& name, char rows);
+  ValueId Pool(ValueId x);
+  Result<ValueId> Classifier(ValueId x);
   Status CheckAllRead() const;
 
   const ModelFile& model_;
@@ -84,6 +95,9 @@ class Layer {
   std::string Name(std::string_view value) const { return fmt::format("l{}_{}", index_, value); }
   bool Has(std::string_view part) const { return builder_.Has(Tensor(part)); }
 
+  Result<ValueId> LayerNorm(std::string_view part, ValueId x) {
+    return builder_.LayerNorm(Tensor(part), x, Name(part));
+  }
   Result<ValueId> Norm(std::string_view part, ValueId x) { return builder_.Norm(Tensor(part), x, Name(part)); }
   Result<ValueId> Linear(std::string_view part, ValueId x, std::int64_t n, Bias bias, std::string_view name) {
     return builder_.Linear(Tensor(part), x, n, bias, Name(name));
@@ -97,6 +111,8 @@ class Layer {
   Result<ValueId> Attention(ValueId x);
   /// down(activation(gate(x)) * up(x)).
   Result<ValueId> GatedMlp(ValueId x);
+  /// down(activation(up(x))).
+  Result<ValueId> Mlp(ValueId x);
   /// What a block adds to the residual x.
   ValueId Residual(ValueId added, ValueId x, std::string_view name);
 
@@ -109,6 +125,10 @@ class Layer {
 
 /// Embedding, the layers one after another, output norm and head.
 Result<graph::Graph> BuildDecoder(const ModelFile& model,
+                                  const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer);
+
+/// Embeddings, the layers one after another, pooling; nothing rotates.
+Result<graph::Graph> BuildEncoder(const ModelFile& model,
                                   const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer);
 
 }  // namespace strata::models

@@ -7,6 +7,7 @@
 
 namespace strata::models {
 
+Result<graph::Graph> BuildBert(const ModelFile& model);
 Result<graph::Graph> BuildLlama(const ModelFile& model);
 
 }  // namespace strata::models

@@ -12,7 +12,7 @@ struct Family {
   Result<graph::Graph> (*build)(const ModelFile&);
 };
 
-constexpr std::array kFamilies = {Family{"llama", BuildLlama}};
+constexpr std::array kFamilies = {Family{"llama", BuildLlama}, Family{"bert", BuildBert}};
 
 }  // namespace
 

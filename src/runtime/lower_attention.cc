@@ -28,6 +28,7 @@ Status Lowering::LowerAttention(ValueId id) {
   args.heads = graph::IntAttribute(node, "heads");
   args.kv_heads = graph::IntAttribute(node, "kv_heads");
   args.head_dim = graph::IntAttribute(node, "head_dim");
+  args.causal = !graph::HasAttribute(node, "causal") || graph::IntAttribute(node, "causal") != 0;
   args.scale = static_cast<float>(graph::FloatAttribute(node, "scale"));
   operation->layer = graph::IntAttribute(node, "layer");
   operation->kernel = kernels::SelectAttention(args.heads, args.kv_heads, args.head_dim, Cpu(),

@@ -1,6 +1,6 @@
 // Inside runtime: how a fused graph becomes a plan. One pass over the nodes makes operations whose buffers are offsets;
-// then the arena is laid out, weights are packed and expressions compiled. lower_linear.cc and lower_attention.cc have
-// the operations that take most words.
+// then the arena is laid out, weights are packed and expressions compiled. lower_*.cc have the
+// operations that take most words.
 #pragma once
 
 #include <cstdint>
@@ -46,12 +46,16 @@ class Lowering {
 
   void CollectLastUses();
 
-  /// The model's results are logits and their argmax, both of one linear. Logits have memory of their own: few rows of
-  /// a step want them, and pages that no row reaches stay untouched.
-  Status PlaceLogits();
+  /// The model's results are logits and their argmax, both of one linear, or one value for each wanted row. They have
+  /// memory of their own: few rows of a step want them, and pages that no row reaches stay untouched.
+  Status PlaceOutputs();
+  Status CheckResults() const;
 
   /// Reserves the value's bytes; its buffer's data is an offset until PlaceArena.
   Buffer Define(ValueId id);
+
+  /// `target` becomes where the operation of `id` writes.
+  void DefineInto(ValueId id, Buffer& target);
 
   void FreeDead(ValueId now);
 
@@ -86,6 +90,10 @@ class Lowering {
   void SelectPrefill(LinearOperation& operation, bool log);
 
   Status LowerAttention(ValueId id);
+
+  Status LowerEmbed(ValueId id);
+  Status LowerLayerNorm(ValueId id);
+  Status LowerPool(ValueId id);
 
   void Relocate(Buffer planned, Buffer& target);
 

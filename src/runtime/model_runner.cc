@@ -33,8 +33,8 @@ class CpuModelRunner : public ModelRunner {
     STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
     STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_));
     notes_.insert(notes_.end(), plan_.notes.begin(), plan_.notes.end());
-    STRATA_TRY(kv_,
-               KvPool::Create(config().layers, config().kv_heads, config().head_dim, *options_.kv_dtype, KvBlocks()));
+    STRATA_TRY(kv_, KvPool::Create(config().kv_layers(), config().kv_heads, config().head_dim, *options_.kv_dtype,
+                                   KvBlocks()));
     const std::int64_t partial_floats = kPartials * config().heads * (config().head_dim + 2);
     STRATA_TRY(partials_, MappedMemory::Map(static_cast<std::size_t>(partial_floats) * sizeof(float), "attention"));
     step_.partials = reinterpret_cast<float*>(partials_.data());
@@ -56,14 +56,16 @@ class CpuModelRunner : public ModelRunner {
     team_->Run([this](int rank) { timer_ == nullptr ? RunPlan<false>(rank) : RunPlan<true>(rank); });
     // The rows stand in the order of their kind; the answer has that of the slices.
     argmax_.clear();
-    for (const std::int32_t row : rows_) argmax_.push_back(plan_.head->Argmax(row));
+    if (plan_.head != nullptr) {
+      for (const std::int32_t row : rows_) argmax_.push_back(plan_.head->Argmax(row));
+    }
     for (std::int32_t& row : rows_) row = row < step_.stored_logits ? row : -1;
-    return LogitsView{plan_.logits.data, step_.Count(Rows::kLogits), config().vocab, argmax_, rows_};
+    return LogitsView{plan_.outputs.data, step_.Count(Rows::kLogits), plan_.outputs.stride, argmax_, rows_};
   }
 
   std::vector<OperationCost> Costs(StepShape shape) const override {
-    shape.kv_token_bytes =
-        static_cast<double>(kv_->bytes()) / static_cast<double>(kv_->blocks() * kernels::kKvBlock * config().layers);
+    shape.kv_token_bytes = static_cast<double>(kv_->bytes()) /
+                           static_cast<double>(kv_->blocks() * kernels::kKvBlock * config().kv_layers());
     std::vector<OperationCost> costs;
     costs.reserve(plan_.operations.size());
     for (const auto& operation : plan_.operations) {
@@ -101,11 +103,15 @@ class CpuModelRunner : public ModelRunner {
       return Fail(ErrorCode::kInvalidArgument, "a context of {} tokens: the model was trained for {}",
                   options_.max_context, trained);
     }
+    if (config().whole()) options_.max_step_tokens = std::max(options_.max_step_tokens, options_.max_context);
     if (options_.max_sequences < 1 || options_.max_step_tokens < options_.max_sequences) {
       return Fail(ErrorCode::kInvalidArgument, "max_step_tokens {} must be at least max_sequences {}, and that 1",
                   options_.max_step_tokens, options_.max_sequences);
     }
-    if (options_.max_logit_rows <= 0) options_.max_logit_rows = options_.max_sequences + 64;
+    const bool every_row = config().whole() && config().pooling.pooling == Pooling::kNone;
+    if (options_.max_logit_rows <= 0) {
+      options_.max_logit_rows = every_row ? options_.max_step_tokens : options_.max_sequences + 64;
+    }
     options_.max_logit_rows = std::clamp(options_.max_logit_rows, options_.max_sequences, options_.max_step_tokens);
     const bool pairs = config().head_dim % 2 == 0;
     if (!options_.kv_dtype) {
@@ -126,11 +132,14 @@ class CpuModelRunner : public ModelRunner {
 
   std::int64_t KvBlocks() {
     const auto block_bytes = static_cast<std::uint64_t>(
-        kernels::KvLayer::BlockBytes(config().kv_heads, config().head_dim, *options_.kv_dtype) * config().layers);
-    const auto wanted = static_cast<std::uint64_t>(options_.max_sequences * KvPool::BlocksFor(options_.max_context));
+        kernels::KvLayer::BlockBytes(config().kv_heads, config().head_dim, *options_.kv_dtype) * config().kv_layers());
+    // Of a model that takes a text at once, the texts of a step, each with a last block that is not full.
+    const auto wanted = static_cast<std::uint64_t>(
+        config().whole() ? KvPool::BlocksFor(options_.max_step_tokens) + options_.max_sequences
+                         : options_.max_sequences * KvPool::BlocksFor(options_.max_context));
     // Half of what is free: the other half is for everything else that the machine does.
     const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : ReadMemoryLimit().available_bytes / 2;
-    const std::uint64_t blocks = std::clamp<std::uint64_t>(bytes / block_bytes, 1, wanted);
+    const std::uint64_t blocks = config().whole() ? wanted : std::clamp<std::uint64_t>(bytes / block_bytes, 1, wanted);
     options_.kv_bytes = blocks * block_bytes;
     return static_cast<std::int64_t>(blocks);
   }
@@ -154,6 +163,7 @@ class CpuModelRunner : public ModelRunner {
   void SetStep(std::span<const SequenceSlice> slices) {
     SetTokens(slices);
     step_.logit_rows.clear();
+    step_.logit_sequences.clear();
     step_.stores.clear();
     step_.attends.clear();
     step_.merges.clear();
@@ -187,6 +197,8 @@ class CpuModelRunner : public ModelRunner {
   /// order.
   void SetTokens(std::span<const SequenceSlice> slices) {
     step_.tokens.clear();
+    step_.positions.clear();
+    step_.token_types.clear();
     step_.sequences.resize(slices.size());
     for (const Phase phase : {Phase::kDecode, Phase::kPrefill}) {
       for (std::size_t i = 0; i < slices.size(); ++i) {
@@ -196,7 +208,12 @@ class CpuModelRunner : public ModelRunner {
         assert(count > 0 &&
                KvPool::BlocksFor(slice.start + count) <= static_cast<std::int64_t>(slice.block_table.size()));
         step_.sequences[i] = {step_.Count(Rows::kTokens), count, slice.start, slice.block_table.data()};
+        assert(!config().whole() || (slice.start == 0 && slice.result == RowResult::kLogits));
         step_.tokens.insert(step_.tokens.end(), slice.tokens.begin(), slice.tokens.end());
+        for (std::int64_t r = 0; r < count; ++r) step_.positions.push_back(static_cast<std::int32_t>(slice.start + r));
+        assert(slice.token_types.empty() || slice.token_types.size() == slice.tokens.size());
+        step_.token_types.insert(step_.token_types.end(), slice.token_types.begin(), slice.token_types.end());
+        step_.token_types.resize(step_.tokens.size());
       }
       if (phase == Phase::kDecode) step_.decode_rows = step_.Count(Rows::kTokens);
     }
@@ -215,6 +232,7 @@ class CpuModelRunner : public ModelRunner {
           if (slices[i].result != result) continue;
           rows_[wanted] = static_cast<std::int32_t>(step_.logit_rows.size());
           step_.logit_rows.push_back(static_cast<std::int32_t>(r));
+          step_.logit_sequences.push_back(static_cast<std::int32_t>(i));
         }
       }
       if (result == RowResult::kLogits) step_.stored_logits = step_.Count(Rows::kLogits);

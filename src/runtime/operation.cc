@@ -1,6 +1,7 @@
 #include "runtime/operation.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <iterator>
 
@@ -26,7 +27,8 @@ kernels::Epilogue From(kernels::Epilogue epilogue, std::int64_t row) {
 void EmbedOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
   for (std::int64_t r = share.begin; r < share.end; ++r) {
-    kernels->embed(table, step.tokens[static_cast<std::size_t>(r)], Row(out, r));
+    const std::int64_t id = (step.*ids)[static_cast<std::size_t>(r)] + offset;
+    kernels->embed(table, static_cast<std::int32_t>(id), Row(out, r));
   }
 }
 
@@ -51,13 +53,43 @@ void RmsNormOperation::Run(int rank, const Step& step) {
 
 std::string RmsNormOperation::Describe() const { return fmt::format("rms_norm       {} columns", cols); }
 
+void LayerNormOperation::Run(int rank, const Step& step) {
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    kernels->layer_norm(Row(in, r), weight, bias, eps, cols, Row(out, r));
+  }
+}
+
+std::string LayerNormOperation::Describe() const { return fmt::format("layer_norm     {} columns", cols); }
+
+void PoolOperation::Run(int rank, const Step& step) {
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    const auto of = static_cast<std::size_t>(step.logit_sequences[static_cast<std::size_t>(r)]);
+    const kernels::SequenceRows& sequence = step.sequences[of];
+    float* const to = Row(out, r);
+    std::memcpy(to, Row(in, sequence.row_begin), static_cast<std::size_t>(cols) * sizeof(float));
+    if (!mean) continue;
+    for (std::int64_t i = 1; i < sequence.row_count; ++i) {
+      const float* const from = Row(in, sequence.row_begin + i);
+      for (std::int64_t c = 0; c < cols; ++c) to[c] += from[c];
+    }
+    const auto count = static_cast<float>(sequence.row_count);
+    for (std::int64_t c = 0; c < cols; ++c) to[c] /= count;
+  }
+}
+
+std::string PoolOperation::Describe() const {
+  return fmt::format("pool           {}, {} columns", mean ? "mean" : "first", cols);
+}
+
 void MapOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
-  std::vector<const float*> data;
-  std::vector<std::int64_t> strides;
-  for (const Buffer& input : inputs) {
-    data.push_back(Row(input, share.begin));
-    strides.push_back(input.stride);
+  std::array<const float*, kMaxInputs> data{};
+  std::array<std::int64_t, kMaxInputs> strides{};
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    data[i] = Row(inputs[i], share.begin);
+    strides[i] = inputs[i].stride;
   }
   map(data.data(), strides.data(), Row(out, share.begin), out.stride, share.end - share.begin, cols);
 }

@@ -65,10 +65,11 @@ class WorkQueue {
 struct Step {
   ThreadTeam* team;
   KvPool* kv;
-  std::vector<std::int32_t> tokens;      ///< [T]
-  std::vector<std::int32_t> logit_rows;  ///< [R], indices into the T rows; those that want logits first
-  std::int64_t stored_logits = 0;        ///< how many of these want more than the argmax
-  std::int64_t decode_rows = 0;          ///< of the T rows: those of Phase::kDecode, before those of Phase::kPrefill
+  std::vector<std::int32_t> tokens, positions, token_types;  ///< [T] each
+  std::vector<std::int32_t> logit_rows;       ///< [R], indices into the T rows; those that want logits first
+  std::vector<std::int32_t> logit_sequences;  ///< [R], of each of them the index into sequences
+  std::int64_t stored_logits = 0;             ///< how many of these want more than the argmax
+  std::int64_t decode_rows = 0;  ///< of the T rows: those of Phase::kDecode, before those of Phase::kPrefill
   std::vector<kernels::SequenceRows> sequences;
   bool decode = false;  ///< every sequence has one row
 
@@ -105,6 +106,8 @@ class Operation {
 
 struct EmbedOperation : Operation {
   TensorView table;
+  std::vector<std::int32_t> Step::* ids = &Step::tokens;
+  std::int64_t offset = 0;  ///< the table's row of id 0
   const kernels::RowKernels* kernels = nullptr;
   Buffer out;
   void Run(int rank, const Step& step) override;
@@ -131,7 +134,30 @@ struct RmsNormOperation : Operation {
   OperationCost Cost(const StepShape& shape) const override;
 };
 
+struct LayerNormOperation : Operation {
+  const kernels::RowKernels* kernels = nullptr;
+  const float* weight = nullptr;
+  const float* bias = nullptr;  ///< null = none
+  float eps = 0;
+  Buffer in, out;
+  std::int64_t cols = 0;
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
+};
+
+/// Of each wanted row's sequence, the mean of all its rows in the step or the first.
+struct PoolOperation : Operation {
+  bool mean = true;
+  Buffer in, out;
+  std::int64_t cols = 0;
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
+};
+
 struct MapOperation : Operation {
+  static constexpr std::size_t kMaxInputs = 8;
   kernels::MapFn map = nullptr;
   std::string expression;
   std::vector<Buffer> inputs;  ///< stride 0 broadcasts a row

@@ -25,6 +25,15 @@ OperationCost RmsNormOperation::Cost(const StepShape& shape) const {
   return {.description = Describe(), .float_ops = 4 * RowCount(rows, shape) * static_cast<double>(cols)};
 }
 
+OperationCost LayerNormOperation::Cost(const StepShape& shape) const {
+  // A sum; a difference, a square and a sum; then a difference, two multiplications and a sum.
+  return {.description = Describe(), .float_ops = 8 * RowCount(rows, shape) * static_cast<double>(cols)};
+}
+
+OperationCost PoolOperation::Cost(const StepShape& shape) const {
+  return {.description = Describe(), .float_ops = mean ? static_cast<double>(shape.tokens() * cols) : 0};
+}
+
 OperationCost MapOperation::Cost(const StepShape& shape) const {
   const auto elements = RowCount(rows, shape) * static_cast<double>(cols);
   return {.description = Describe(), .float_ops = elements * static_cast<double>(inputs.size())};
