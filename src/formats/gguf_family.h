@@ -39,6 +39,9 @@ class GgufFields {
   std::string architecture_;
 };
 
+/// attention.sliding_window as that of every layer. Errors: kCorrupt.
+Status ReadOneWindow(const GgufFields& fields, ModelConfig& config);
+
 struct GgufFamily {
   std::string_view architecture;
   RopeLayout rope_layout = RopeLayout::kHalves;  ///< as the converter leaves Q and K
@@ -49,7 +52,8 @@ struct GgufFamily {
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufBert, kGgufLlama;
+extern const GgufFamily kGgufBert, kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGranite, kGgufLlama, kGgufOlmo2, kGgufPhi3,
+    kGgufQwen2, kGgufQwen3, kGgufSmolLM3;
 
 /// `config` has its architecture's task; a file that names a way of pooling is of an embedding model or a classifier.
 /// Errors: as of `read`.

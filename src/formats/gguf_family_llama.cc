@@ -2,7 +2,15 @@
 #include "formats/gguf_family.h"
 
 namespace strata {
+namespace {
 
-constexpr GgufFamily kGgufLlama = {.architecture = "llama", .rope_layout = RopeLayout::kInterleaved};
+constexpr std::string_view kFields[] = {"attention.sliding_window"};
+
+Status Read(const GgufFields& fields, const GgufFile&, ModelConfig& config) { return ReadOneWindow(fields, config); }
+
+}  // namespace
+
+constexpr GgufFamily kGgufLlama = {
+    .architecture = "llama", .rope_layout = RopeLayout::kInterleaved, .fields = kFields, .read = Read};
 
 }  // namespace strata

@@ -16,7 +16,8 @@
 namespace strata {
 namespace {
 
-constexpr std::array kFamilies = {&kGgufBert, &kGgufLlama};
+constexpr std::array kFamilies = {&kGgufBert,  &kGgufLlama, &kGgufGemma2, &kGgufGemma3, &kGgufGlm4,   &kGgufGranite,
+                                  &kGgufOlmo2, &kGgufPhi3,  &kGgufQwen2,  &kGgufQwen3,  &kGgufSmolLM3};
 
 /// Features that change what is computed and that a family must say it knows; off when missing or at these values.
 struct Refused {
@@ -138,7 +139,7 @@ class GgufModel : public ModelFile {
     if (embedding == nullptr) return Fail(ErrorCode::kCorrupt, "{}: tensor token_embd.weight is missing", path());
     config_.vocab = embedding->shape.rows();
     config_.tied_embeddings = FindTensor("output.weight") == nullptr;
-    config_.attention_bias = FindTensor("blk.0.attn_q.bias") != nullptr;
+    config_.attention_bias = FindTensor("blk.0.attn_q.bias") != nullptr || FindTensor("blk.0.attn_qkv.bias") != nullptr;
     config_.mlp_bias = FindTensor("blk.0.ffn_up.bias") != nullptr;
     return {};
   }
@@ -159,6 +160,10 @@ class GgufModel : public ModelFile {
       scaling.kind = RopeScaling::Kind::kLinear;
     } else if (kind == "yarn") {
       scaling.kind = RopeScaling::Kind::kYarn;
+    } else if (kind == "longrope") {
+      if (FindTensor("rope_factors_short.weight") == nullptr)
+        return Fail(ErrorCode::kCorrupt, "{}: {} = longrope without rope_factors_short.weight", path(),
+                    fields_->Key("rope.scaling.type"));
     } else if (kind && *kind != "none") {
       return Fail(ErrorCode::kUnsupported, "{}: {} = {}", path(), fields_->Key("rope.scaling.type"), *kind);
     }
@@ -172,14 +177,21 @@ class GgufModel : public ModelFile {
     }
     STRATA_CHECK(ReadAttentionFactor());
     if (scaling.kind == RopeScaling::Kind::kYarn) STRATA_CHECK(ReadYarn());
-    if (const TensorView* divisors = FindTensor("rope_freqs.weight"); divisors != nullptr) {
-      STRATA_TRY(scaling.frequency_divisors, DequantizeTensor(*divisors));
-      if (static_cast<std::int64_t>(scaling.frequency_divisors.size()) != config_.rotary_dim / 2) {
-        return Fail(ErrorCode::kCorrupt, "{}: rope_freqs.weight has {} values, {} are needed", path(),
-                    scaling.frequency_divisors.size(), config_.rotary_dim / 2);
-      }
+    if (FindTensor("rope_factors_short.weight") != nullptr) {
+      // Beyond the original length all positions would take the long factors, those in the cache as well.
+      scaling.kind = RopeScaling::Kind::kLongRope;
+      config_.max_positions = std::min(config_.max_positions, scaling.original_max_positions);
+      return ReadDivisors("rope_factors_short.weight");
     }
-    return {};
+    return FindTensor("rope_freqs.weight") != nullptr ? ReadDivisors("rope_freqs.weight") : Status();
+  }
+
+  Status ReadDivisors(std::string_view tensor) {
+    std::vector<float>& divisors = config_.rope_scaling.frequency_divisors;
+    STRATA_TRY(divisors, DequantizeTensor(*FindTensor(tensor)));
+    if (static_cast<std::int64_t>(divisors.size()) == config_.rotary_dim / 2) return {};
+    return Fail(ErrorCode::kCorrupt, "{}: {} has {} values, {} are needed", path(), tensor, divisors.size(),
+                config_.rotary_dim / 2);
   }
 
   /// llama.cpp multiplies these with each other and, under yarn, with the recommended factor.
@@ -261,6 +273,16 @@ Result<std::int64_t> GgufFields::Positive(std::string_view name) const {
   STRATA_TRY(const auto value, file_.Get<std::int64_t>(Key(name)));
   if (value <= 0 || value > (1 << 30)) return Bad(ErrorCode::kCorrupt, name, "is {}", value);
   return value;
+}
+
+Status ReadOneWindow(const GgufFields& fields, ModelConfig& config) {
+  constexpr std::string_view kKey = "attention.sliding_window";
+  STRATA_TRY(const auto given, fields.Find<std::int64_t>(kKey));
+  const std::int64_t window = given.value_or(0);
+  if (window < 0) return fields.Bad(ErrorCode::kCorrupt, kKey, "is {}", window);
+  if (window == 0 || window >= config.max_positions) return {};
+  config.layer_attention.assign(static_cast<std::size_t>(config.layers), {.window = window});
+  return {};
 }
 
 Result<double> GgufFields::NumberOr(std::string_view name, double otherwise) const {

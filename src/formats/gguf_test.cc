@@ -255,6 +255,68 @@ TEST(GgufModel, ReadsYarn) {
   EXPECT_EQ(scaling.beta_slow, 2);
 }
 
+/// A model of another architecture with the keys that Model has, and others behind "ARCHITECTURE.".
+Model Of(const std::string& architecture, std::int64_t layers, const std::map<std::string, Value>& more = {}) {
+  Model model;
+  for (const auto& [key, value] : more) model.Set(fmt::format("{}.{}", architecture, key), value);
+  model.Set("general.architecture", architecture)
+      .Set(architecture + ".block_count", static_cast<std::uint32_t>(layers))
+      .Set(architecture + ".context_length", 64U)
+      .Set(architecture + ".embedding_length", 32U)
+      .Set(architecture + ".feed_forward_length", 32U)
+      .Set(architecture + ".attention.head_count", 1U)
+      .Set(architecture + ".attention.layer_norm_rms_epsilon", 1e-5F);
+  return model;
+}
+
+TEST(GgufModel, KnowsWhichLayersOfAGemmaSlide) {
+  const auto windows = [](Model& model) {
+    std::vector<std::int64_t> list;
+    for (std::int64_t i = 0; i < model.config().layers; ++i) list.push_back(model.config().attention_of(i).window);
+    return list;
+  };
+  using List = std::vector<std::int64_t>;
+  Model two = Of("gemma2", 3), three = Of("gemma3", 7);
+  EXPECT_EQ(windows(two), List(3, 0));  // 4096 tokens, which no context of 64 has
+  two.Set("gemma2.attention.sliding_window", 16U);
+  EXPECT_EQ(windows(two), (List{16, 0, 16}));
+  EXPECT_EQ(two.config().attention_softcap, 50);
+  EXPECT_EQ(two.config().norm_offset, 0);
+  EXPECT_EQ(windows(three), List(7, 0));
+  EXPECT_FALSE(three.config().attention_of(0).local_rope);
+  three.Set("gemma3.attention.sliding_window", 16U);
+  EXPECT_EQ(windows(three), (List{16, 16, 16, 16, 16, 0, 16}));
+  EXPECT_TRUE(three.config().attention_of(0).local_rope);
+  EXPECT_EQ(three.config().local_rope_theta, 10000);
+  three.Set("gemma3.attention.sliding_window_pattern", 3U);
+  EXPECT_EQ(windows(three), (List{16, 16, 0, 16, 16, 0, 16}));
+  three.Set("gemma3.attention.sliding_window_pattern", std::vector<std::int32_t>{0, 1, 0, 1, 0, 0, 1});
+  EXPECT_EQ(windows(three), (List{0, 16, 0, 16, 0, 0, 16}));
+  three.Set("gemma3.attention.sliding_window_pattern", std::vector<std::int32_t>{0, 1});
+  EXPECT_NE(three.error().find("sliding_window_pattern has 2 values for 7 layers"), std::string::npos);
+}
+
+TEST(GgufModel, TheLargestGemmasScaleTheirQueriesByTheWidth) {
+  Model usual = Of("gemma2", 26, {{"attention.key_length", 64U}});
+  Model largest = Of("gemma2", 46, {{"attention.key_length", 64U}});
+  EXPECT_DOUBLE_EQ(usual.config().attention_scale, 1.0 / 8);
+  EXPECT_DOUBLE_EQ(largest.config().attention_scale, 1 / std::sqrt(32.0));
+}
+
+TEST(GgufModel, RefusesOfRelativesWhatItDoesNotCompute) {
+  const auto expect = [](Model& model, std::string_view part) {
+    EXPECT_NE(model.error().find(part), std::string::npos) << model.error();
+  };
+  Model granite = Of("granite", 1, {{"rope.scaling.finetuned", false}});
+  expect(granite, "granite.rope.scaling.finetuned is false");
+  Model qwen = Of("qwen2", 1, {{"attention.sliding_window", 16U}});
+  expect(qwen, "qwen2.attention.sliding_window = 16 is not supported");
+  Model glm = Of("glm4", 1, {{"rope.dimension_sections", std::vector<std::int32_t>{8, 12, 12, 0}}});
+  expect(glm, "glm4.rope.dimension_sections is not supported");
+  Model gemma = Of("gemma3", 1, {{"attn_logit_softcapping", 50.0F}});
+  expect(gemma, "gemma3.attn_logit_softcapping = 50 is not supported");
+}
+
 TEST(GgufModel, ATurnEndsAtTheFilesEosAndAtTheUsualControlTokens) {
   Model model;
   model.Set("tokenizer.ggml.eos_token_id", 2U)
@@ -265,10 +327,9 @@ TEST(GgufModel, ATurnEndsAtTheFilesEosAndAtTheUsualControlTokens) {
 
 TEST(GgufModel, RefusesByNameWhatItDoesNotCompute) {
   using Entry = std::pair<std::string, Value>;
-  for (const auto& [key, value] :
-       {Entry{"llama.expert_count", 8U}, Entry{"llama.attention.sliding_window", 16U},
-        Entry{"llama.attention.value_length", 16U}, Entry{"llama.rope.scaling.type", std::string("longrope")},
-        Entry{"split.count", 3U}, Entry{"general.architecture", std::string("mamba")}}) {
+  for (const auto& [key, value] : {Entry{"llama.expert_count", 8U}, Entry{"llama.attention.value_length", 16U},
+                                   Entry{"llama.rope.scaling.type", std::string("longrope")}, Entry{"split.count", 3U},
+                                   Entry{"general.architecture", std::string("mamba")}}) {
     const std::string error = Model().Set(key, value).error();
     const std::string field = key == "general.architecture" ? "architecture mamba" : key;
     EXPECT_TRUE(error.starts_with("x.gguf: ")) << error;

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::int64_t kMaxSize = 1 << 30;
 
-constexpr std::array kFamilies = {&kHfBert, &kHfLlama, &kHfMistral, &kHfRoberta, &kHfXlmRoberta};
+constexpr std::array kFamilies = {&kHfBert,    &kHfModernBert, &kHfRoberta,    &kHfXlmRoberta, &kHfLlama,
+                                  &kHfMistral, &kHfGemma2,     &kHfGemma3Text, &kHfGlm4,       &kHfGranite,
+                                  &kHfOlmo2,   &kHfPhi3,       &kHfQwen2,      &kHfQwen3,      &kHfSmolLM3};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
 /// always null, false, 0, "" and the empty list or object) says that the feature is off.
@@ -89,9 +91,9 @@ class ConfigReader {
     STRATA_CHECK(RefuseWhatIsNotImplemented());
     STRATA_CHECK(ReadShape());
     STRATA_CHECK(ReadMath());
+    STRATA_CHECK(RefuseWindow());
     if (family_->read != nullptr) STRATA_CHECK(family_->read(fields_, config_));
-    STRATA_CHECK(ReadHuggingFaceRope(fields_, config_));
-    STRATA_CHECK(ReadWindow());
+    STRATA_CHECK(ReadHuggingFaceRope(fields_, *family_, config_));
     STRATA_CHECK(ReadTokens());
     return HuggingFaceConfig{std::move(config_), family_, head_};
   }
@@ -134,11 +136,14 @@ class ConfigReader {
                        known);
   }
 
+  bool Reads(std::string_view field) const {
+    return std::ranges::find(family_->fields, field) != family_->fields.end();
+  }
+
   Status RefuseWhatIsNotImplemented() const {
     for (const Refused& refused : kRefused) {
       const nlohmann::json* value = fields_.Find(refused.field);
-      const bool read = std::ranges::find(family_->fields, refused.field) != family_->fields.end();
-      if (!read && value != nullptr && !IsNeutral(*value, refused.neutral))
+      if (!Reads(refused.field) && value != nullptr && !IsNeutral(*value, refused.neutral))
         return fields_.Bad(ErrorCode::kUnsupported, refused.field, "is not supported");
     }
     return {};
@@ -165,11 +170,13 @@ class ConfigReader {
       return fields_.Bad(ErrorCode::kCorrupt, "num_key_value_heads", "{} query heads cannot share {} KV heads",
                          config_.heads, config_.kv_heads);
     }
-    if (fields_.Find("head_dim") == nullptr && config_.hidden % config_.heads != 0) {
+    const bool own_head_dim = fields_.Find("head_dim") != nullptr || family_->head_dim != 0;
+    if (!own_head_dim && config_.hidden % config_.heads != 0) {
       return fields_.Bad(ErrorCode::kCorrupt, "num_attention_heads", "{} heads do not divide hidden_size {}",
                          config_.heads, config_.hidden);
     }
-    STRATA_TRY(config_.head_dim, Positive("head_dim", std::max<std::int64_t>(config_.hidden / config_.heads, 1)));
+    const std::int64_t share = std::max<std::int64_t>(config_.hidden / config_.heads, 1);
+    STRATA_TRY(config_.head_dim, Positive("head_dim", family_->head_dim != 0 ? family_->head_dim : share));
     if (config_.head_dim % 2 != 0 || config_.head_dim > 4096) {
       return fields_.Bad(ErrorCode::kUnsupported, "head_dim", "{} is not an even number up to 4096", config_.head_dim);
     }
@@ -180,12 +187,12 @@ class ConfigReader {
 
   Status ReadMath() {
     STRATA_TRY(const auto eps, fields_.Number("rms_norm_eps"));
-    config_.norm_eps = eps.value_or(1e-6);
+    config_.norm_eps = eps.value_or(family_->norm_eps);
     if (config_.norm_eps < 0) return fields_.Bad(ErrorCode::kCorrupt, "rms_norm_eps", "is {}", config_.norm_eps);
-    STRATA_TRY(const auto activation, fields_.String("hidden_act"));
-    config_.activation = activation.value_or("silu");
+    STRATA_TRY(const auto activation, fields_.String(family_->activation_field));
+    config_.activation = activation.value_or(std::string(family_->activation));
     STRATA_TRY(const auto tied, fields_.Boolean("tie_word_embeddings"));
-    config_.tied_embeddings = tied.value_or(false);
+    config_.tied_embeddings = tied.value_or(family_->tied);
     STRATA_TRY(const auto attention_bias, fields_.Boolean("attention_bias"));
     STRATA_TRY(const auto mlp_bias, fields_.Boolean("mlp_bias"));
     config_.attention_bias = attention_bias.value_or(false);
@@ -195,18 +202,16 @@ class ConfigReader {
                        "{} models have no biases", family_->model_type);
   }
 
-  /// A window at least as long as the context has no effect; a shorter one is not implemented.
-  Status ReadWindow() const {
+  /// Of families that have none. One that is at least as long as the context has no effect.
+  Status RefuseWindow() const {
     STRATA_TRY(const auto use, fields_.Boolean("use_sliding_window"));
-    STRATA_TRY(const auto given, fields_.Integer("sliding_window"));
-    const std::int64_t window = given.value_or(fields_.Mentions("sliding_window") ? 0 : family_->sliding_window);
-    if (use.value_or(true) && window > 0 && window < config_.max_positions) {
+    STRATA_TRY(const auto window, fields_.Integer("sliding_window"));
+    if (!Reads("sliding_window") && use.value_or(true) && window.value_or(0) > 0 && *window < config_.max_positions) {
       return fields_.Bad(ErrorCode::kUnsupported, "sliding_window",
-                         "a window of {} tokens in a context of {} is not supported{}", window, config_.max_positions,
-                         given ? "" : " (the model type's default)");
+                         "a window of {} tokens in a context of {} is not supported", *window, config_.max_positions);
     }
     const nlohmann::json* kinds = fields_.Find("layer_types");
-    if (kinds == nullptr) return {};
+    if (Reads("layer_types") || kinds == nullptr) return {};
     if (!kinds->is_array()) return fields_.Bad(ErrorCode::kCorrupt, "layer_types", "must be a list");
     for (std::size_t i = 0; i < kinds->size(); ++i) {
       if ((*kinds)[i] == "full_attention") continue;
@@ -243,6 +248,13 @@ class ConfigReader {
 const HfFamily* FindHfFamily(std::string_view model_type) {
   const auto* const found = std::ranges::find(kFamilies, model_type, &HfFamily::model_type);
   return found == kFamilies.end() ? nullptr : *found;
+}
+
+Result<double> ReadPositive(const JsonFields& fields, std::string_view field, double otherwise) {
+  STRATA_TRY(const auto given, fields.Number(field));
+  const double value = given.value_or(otherwise);
+  if (!(value > 0)) return fields.Bad(ErrorCode::kCorrupt, field, "is {}", value);
+  return value;
 }
 
 Result<HuggingFaceConfig> ParseHuggingFaceConfig(std::string_view config_json, const std::string& name) {

@@ -31,7 +31,8 @@ Result<HuggingFaceGeneration> ParseGenerationConfig(std::string_view generation_
                                                     std::int64_t vocab);
 
 /// Rotary positions: rope_parameters (transformers 5) or rope_scaling with `type` or `rope_type` (before), rope_theta.
-/// Needs config's shape; fills rope_theta, rope_scaling and, under longrope, max_positions.
-Status ReadHuggingFaceRope(const JsonFields& fields, ModelConfig& config);
+/// Needs config's shape; fills rope_theta, local_rope_theta, rotary_dim, rope_scaling and, under longrope,
+/// max_positions.
+Status ReadHuggingFaceRope(const JsonFields& fields, const HfFamily& family, ModelConfig& config);
 
 }  // namespace strata

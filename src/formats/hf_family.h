@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "formats/hf_json.h"
@@ -35,9 +37,19 @@ struct HfFamily {
 
   // What the config class assumes where config.json is silent (transformers 5.24).
   std::int64_t max_positions = 2048;
-  std::int64_t kv_heads = 0;        ///< 0: as many as query heads
-  std::int64_t sliding_window = 0;  ///< 0: none
-  bool has_biases = false;          ///< whether attention_bias and mlp_bias mean something
+  std::int64_t kv_heads = 0;  ///< 0: as many as query heads
+  std::int64_t head_dim = 0;  ///< 0: hidden_size / num_attention_heads
+  double norm_eps = 1e-6;
+  double rope_theta = 10000;
+  std::string_view rope_theta_field = "rope_theta";             ///< outside of rope_parameters
+  std::string_view local_theta_field = "rope_local_base_freq";  ///< so, of rope_by_kind
+  double rotary_factor = 1;                                     ///< partial_rotary_factor, where `fields` has it
+  bool tied = false;
+  std::string_view activation_field = "hidden_act";
+  std::string_view activation = "silu";
+  bool has_biases = false;  ///< whether attention_bias and mlp_bias mean something
+  /// rope_parameters are nested, by the two kinds of layer_types (Gemma 3); those of sliding layers are unscaled.
+  bool rope_by_kind = false;
 
   /// Fields that change what is computed, are refused of other families, and that `read` understands.
   std::span<const std::string_view> fields = {};
@@ -51,7 +63,21 @@ struct HfFamily {
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
 };
 
-extern const HfFamily kHfBert, kHfLlama, kHfMistral, kHfRoberta, kHfXlmRoberta;
+extern const HfFamily kHfBert, kHfGemma2, kHfGemma3Text, kHfGlm4, kHfGranite, kHfLlama, kHfMistral, kHfModernBert,
+    kHfOlmo2, kHfPhi3, kHfQwen2, kHfQwen3, kHfRoberta, kHfSmolLM3, kHfXlmRoberta;
+
+/// For `read`: gives layers their sliding window: those that layer_types names, or where it is silent those for which
+/// `slides` holds. `otherwise` is the window where sliding_window is not written; 0 = none. A window of the context's
+/// length has no effect and becomes 0. Returns which layers slide. Errors: kCorrupt and kUnsupported with the pointer.
+Result<std::vector<bool>> ReadSlidingWindows(const JsonFields& fields, std::int64_t otherwise,
+                                             const std::function<bool(std::int64_t layer)>& slides,
+                                             ModelConfig& config);
+
+/// For `read`, of families whose layers are alike: all slide, or none where there is no window.
+Status ReadOneWindow(const JsonFields& fields, std::int64_t otherwise, ModelConfig& config);
+
+/// For `read`: a number greater than 0. Errors: kCorrupt with the pointer.
+Result<double> ReadPositive(const JsonFields& fields, std::string_view field, double otherwise);
 
 /// The family of a model_type; nullptr when there is none.
 const HfFamily* FindHfFamily(std::string_view model_type);

@@ -46,8 +46,6 @@ Status ReadBert(const JsonFields& fields, ModelConfig& config) {
   STRATA_TRY(const auto eps, fields.Number("layer_norm_eps"));
   config.norm_eps = eps.value_or(1e-12);
   if (config.norm_eps < 0) return fields.Bad(ErrorCode::kCorrupt, "layer_norm_eps", "is {}", config.norm_eps);
-  STRATA_TRY(const auto activation, fields.String("hidden_act"));
-  config.activation = activation.value_or("gelu");
   STRATA_TRY(const auto types, fields.Integer("type_vocab_size"));
   config.token_types = types.value_or(2);
   if (config.token_types < 1) return fields.Bad(ErrorCode::kCorrupt, "type_vocab_size", "is {}", config.token_types);
@@ -80,6 +78,7 @@ constexpr HfFamily Encoder(std::string_view model_type, std::string_view class_n
           .task = ModelTask::kEmbed,
           .heads = heads,
           .max_positions = 512,
+          .activation = "gelu",
           .read = read,
           .prefix = prefix,
           .layers = "encoder.layer.",

@@ -11,13 +11,12 @@ using Kind = RopeScaling::Kind;
 
 class RopeReader {
  public:
-  RopeReader(const JsonFields& fields, const JsonFields& rope, ModelConfig& config)
-      : fields_(fields), rope_(rope), config_(config), scaling_(config.rope_scaling) {}
+  RopeReader(const JsonFields& fields, const JsonFields& rope, const HfFamily& family, ModelConfig& config)
+      : fields_(fields), rope_(rope), family_(family), config_(config), scaling_(config.rope_scaling) {}
 
   Status Read() {
     STRATA_CHECK(ReadTheta());
-    STRATA_CHECK(RefusePartial(fields_));
-    STRATA_CHECK(RefusePartial(rope_));
+    STRATA_CHECK(ReadPartial());
     STRATA_CHECK(RefuseNested());
     STRATA_TRY(const auto rope_type, rope_.String("rope_type"));
     STRATA_TRY(const auto old_type, rope_.String("type"));
@@ -27,7 +26,7 @@ class RopeReader {
     if (type == "dynamic") return ReadFactor(Kind::kDynamic);
     if (type == "llama3") return ReadLlama3();
     if (type == "yarn") return ReadYarn();
-    if (type == "longrope") return ReadLongRope();
+    if (type == "longrope" || type == "su") return ReadLongRope();  // an old name
     return rope_.Bad(ErrorCode::kUnsupported, rope_type ? "rope_type" : "type",
                      "{} is not supported (supported: default, linear, dynamic, llama3, yarn, longrope)", type);
   }
@@ -35,10 +34,24 @@ class RopeReader {
  private:
   Status ReadTheta() {
     STRATA_TRY(const auto inner, rope_.Number("rope_theta"));
-    STRATA_TRY(const auto outer, fields_.Number("rope_theta"));
-    config_.rope_theta = inner.value_or(outer.value_or(10000));
+    STRATA_TRY(const auto outer, fields_.Number(family_.rope_theta_field));
+    config_.rope_theta = inner.value_or(outer.value_or(family_.rope_theta));
     if (config_.rope_theta > 1) return {};
     return (inner ? rope_ : fields_).Bad(ErrorCode::kCorrupt, "rope_theta", "is {}", config_.rope_theta);
+  }
+
+  /// The parameters' own field wins.
+  Status ReadPartial() {
+    if (std::ranges::find(family_.fields, "partial_rotary_factor") == family_.fields.end()) {
+      STRATA_CHECK(RefusePartial(fields_));
+      return RefusePartial(rope_);
+    }
+    const JsonFields& from = rope_.Find("partial_rotary_factor") != nullptr ? rope_ : fields_;
+    STRATA_TRY(const double factor, ReadPositive(from, "partial_rotary_factor", family_.rotary_factor));
+    config_.rotary_dim = static_cast<std::int64_t>(static_cast<double>(config_.head_dim) * std::min(factor, 1.0));
+    if (factor <= 1 && config_.rotary_dim > 0 && config_.rotary_dim % 2 == 0) return {};
+    return from.Bad(ErrorCode::kUnsupported, "partial_rotary_factor", "{} of heads of {} elements", factor,
+                    config_.head_dim);
   }
 
   /// transformers' Llama ignores the field or fails on it, vLLM rotates a part: there is no one right result.
@@ -152,20 +165,49 @@ class RopeReader {
 
   const JsonFields& fields_;
   const JsonFields& rope_;
+  const HfFamily& family_;
   ModelConfig& config_;
   RopeScaling& scaling_;
 };
 
+/// Of sliding layers that have positions of their own; before version 5 of transformers rope_local_base_freq.
+Status ReadLocalTheta(const JsonFields& fields, const JsonFields& rope, const HfFamily& family, ModelConfig& config) {
+  for (const std::string_view key : {"rope_type", "type"}) {
+    STRATA_TRY(const auto type, rope.String(key));
+    if (type.value_or("default") != "default")
+      return rope.Bad(ErrorCode::kUnsupported, key, "{} is not supported for sliding layers", *type);
+  }
+  const bool inner = rope.Find("rope_theta") != nullptr;
+  STRATA_TRY(config.local_rope_theta,
+             ReadPositive(inner ? rope : fields, inner ? "rope_theta" : family.local_theta_field, 10000));
+  return {};
+}
+
 }  // namespace
 
-Status ReadHuggingFaceRope(const JsonFields& fields, ModelConfig& config) {
-  static const nlohmann::json kEmpty = nlohmann::json::object();
+Status ReadHuggingFaceRope(const JsonFields& fields, const HfFamily& family, ModelConfig& config) {
+  static const nlohmann::json kNothing = nlohmann::json::object();
+  const JsonFields empty(kNothing, "");
   // An old rope_scaling wins where both are written, unless it is empty.
-  for (const std::string_view field : {"rope_scaling", "rope_parameters"}) {
-    STRATA_TRY(const auto rope, fields.Object(field));
-    if (rope && !rope->json().empty()) return RopeReader(fields, *rope, config).Read();
+  STRATA_TRY(const auto old, fields.Object("rope_scaling"));
+  STRATA_TRY(const auto now, fields.Object("rope_parameters"));
+  const bool scaled = old && !old->json().empty();
+  if (!family.rope_by_kind) {
+    return RopeReader(fields, scaled ? *old : now ? *now : empty, family, config).Read();
   }
-  return RopeReader(fields, JsonFields(kEmpty, ""), config).Read();
+  if (!now) {
+    STRATA_CHECK(ReadLocalTheta(fields, empty, family, config));
+    return RopeReader(fields, scaled ? *old : empty, family, config).Read();
+  }
+  if (scaled) return fields.Bad(ErrorCode::kUnsupported, "rope_scaling", "beside rope_parameters");
+  for (const auto& [key, value] : now->json().items()) {
+    if (key != "full_attention" && key != "sliding_attention")
+      return now->Bad(ErrorCode::kUnsupported, key, "positions must be those of a kind of layers");
+  }
+  STRATA_TRY(const auto full, now->Object("full_attention"));
+  STRATA_TRY(const auto sliding, now->Object("sliding_attention"));
+  STRATA_CHECK(ReadLocalTheta(fields, sliding.value_or(empty), family, config));
+  return RopeReader(fields, full.value_or(empty), family, config).Read();
 }
 
 }  // namespace strata

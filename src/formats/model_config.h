@@ -48,7 +48,8 @@ inline double YarnAttentionFactor(double factor, double mscale = 1) {
 
 /// What one layer's attention sees and how it is rotated.
 struct LayerAttention {
-  std::int64_t window = 0;  ///< tokens that a query sees, its own included; 0 = all before it
+  std::int64_t window =
+      0;  ///< tokens that a query sees, its own the last, or the middle where it is not causal; 0 = all
   std::int64_t chunk = 0;   ///< sees only what is in its own chunk of so many positions (Llama 4); 0 = no chunks
   bool rotated = true;      ///< false: no positions at all (SmolLM3's and Llama 4's NoPE layers)
   bool local_rope = false;  ///< rotated by local_rope_theta, unscaled (Gemma 3's sliding layers)

@@ -13,6 +13,10 @@ Graph FuseNormLinear(const Graph& graph, const CostModel& cost, std::vector<Pass
     if (node.op != Op::kFusedLinear || HasAttribute(node, "norm_eps")) continue;
     const Node& norm = out.node(node.inputs[0]);
     if (norm.op != Op::kRmsNorm) continue;
+    if (HasAttribute(norm, "group")) {
+      notes.push_back({std::string(kName), node.name, false, fmt::format("%{} is not of whole rows", norm.name)});
+      continue;
+    }
     const int norm_uses = uses[static_cast<std::size_t>(node.inputs[0])];
     if (norm_uses != 1) {
       notes.push_back({std::string(kName), node.name, false,
@@ -26,6 +30,8 @@ Graph FuseNormLinear(const Graph& graph, const CostModel& cost, std::vector<Pass
     const std::int64_t saved = 2 * RowBytes(norm.type);
     Attributes attributes = node.attributes;
     attributes.insert_or_assign("norm_eps", norm.attributes.find("eps")->second);
+    if (HasAttribute(norm, "offset"))
+      attributes.insert_or_assign("norm_offset", norm.attributes.find("offset")->second);
     ReplaceUses(out, static_cast<ValueId>(id),
                 out.Add(Op::kFusedLinear, FusedLinearInputs(view), std::move(attributes), node.type, node.name));
     notes.push_back({std::string(kName), node.name, true,

@@ -43,13 +43,17 @@ enum class Op : std::uint8_t {
   kWeight,     ///< {name}: a tensor of the model file, [n, k] or [n]
   kConstant,   ///< {name, values}: f32[n] made by the model builder (rope frequencies)
   kEmbed,      ///< ids i32[T], table[v, h] {offset?}: row ids[t] + offset of the table -> f32[T, h]
-  kRmsNorm,    ///< x, weight[h] {eps}: x * rsqrt(mean(x^2) + eps) * weight
+  kRmsNorm,    ///< x, weight[h] {eps, offset?, group?}: x * rsqrt(mean(x^2) + eps) * (weight + offset). With `group`
+               ///< each so many columns, a head's, are normed by themselves, all by one weight[group]
   kLayerNorm,  ///< x, weight[h] (, bias[h]) {eps}: (x - mean(x)) * rsqrt(variance(x) + eps) * weight + bias
   kLinear,     ///< x[rows, k], weight[n, k] (, bias[n]) -> f32[rows, n] = x W^T + b
   kRope,       ///< x[T, heads*head_dim], positions, inv_freq[rotary/2] {heads, head_dim, layout="interleaved"|"halves",
                ///< scale}: rotates each head
-  kAttention,  ///< q, k, v {layer, heads, kv_heads, head_dim, scale}: writes k, v to the paged cache of `layer`,
-               ///< attends causally -> f32[T, heads*head_dim]
+  kAttention,  ///< q, k, v (, sinks[heads]) {layer, heads, kv_heads, head_dim, scale, causal?, window?, chunk?,
+               ///< softcap?}: writes k, v to the paged cache of `layer`, attends -> f32[T, heads*head_dim]. A query
+               ///< sees what is before it (with causal=0 all of its sequence, which is in the step), the last `window`
+               ///< tokens, its own included (then in the middle), and those of its own `chunk` of positions; a score s
+               ///< becomes softcap * tanh(s / softcap); a head's sink joins its softmax's denominator as one more score
   kMap,        ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
   kSlice,      ///< x {offset, length}: columns
   kGatherRows,  ///< x[T, h], rows[R] -> [R, h]
@@ -59,8 +63,8 @@ enum class Op : std::uint8_t {
   // Made by passes:
   kFusedLinear,     ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,
                     ///< combine="concat"|"map", expr?, argmax?}: see passes.h
-  kFusedAttention,  ///< qkv, positions, inv_freq {as rope and attention}: rope of q and k, cache write and attention in
-                    ///< one
+  kFusedAttention,  ///< qkv or q, k, v, and more {as attention, rope?, norm?}: norm and rope of q's and k's heads,
+                    ///< cache write and attention in one: see passes.h
 };
 
 std::string_view ToString(Op op);

@@ -117,6 +117,9 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair{"%y = rms_norm %x, %n {eps=1} : f32[T, 4]", "eps has the wrong kind"},
         std::pair{"%y = rms_norm %x, %c {eps=1.0} : f32[T, 4]", "weight [h]"},
         std::pair{"%y = rms_norm %x, %n {eps=1.0} : f32[R, 4]", "weight [h]"},
+        std::pair{"%y = rms_norm %x, %n {eps=1.0, group=3} : f32[T, 4]", "whole groups"},
+        std::pair{"%y = rms_norm %x, %n {eps=1.0, group=2} : f32[T, 4]", "weight [h] or [group]"},
+        std::pair{"%y = rms_norm %x, %n {eps=1.0, offset=1} : f32[T, 4]", "offset has the wrong kind"},
         std::pair{"%y = linear %x, %w : f32[T, 4]", "[n, k]"}, std::pair{"%y = linear %x, %n : f32[T, 4]", "[n, k]"},
         std::pair{"%y = linear %x, %w : f32[R, 6]", "activations"},
         std::pair{"%y = linear %x, %w, %n : f32[T, 6]", "bias"}, std::pair{"%y = linear %x : f32[T, 6]", "2 or more"},
@@ -137,6 +140,30 @@ INSTANTIATE_TEST_SUITE_P(
                   "multiple"},
         std::pair{"%y = attention %x, %x, %x {layer=0, heads=4, kv_heads=2, head_dim=1, scale=1.0} : f32[T, 4]",
                   "do not fit"},
+        std::pair{
+            "%y = attention %x, %x, %x {layer=0, heads=2, kv_heads=2, head_dim=2, scale=1.0, window=0} : f32[T, 4]",
+            "window must be at least 1"},
+        std::pair{
+            "%y = attention %x, %x, %x {layer=0, heads=2, kv_heads=2, head_dim=2, scale=1.0, chunk=1.0} : f32[T, 4]",
+            "chunk has the wrong kind"},
+        std::pair{"%y = attention %x, %x, %x {layer=0, heads=2, kv_heads=2, head_dim=2, scale=1.0, softcap=-1.0} : "
+                  "f32[T, 4]",
+                  "softcap must be greater"},
+        std::pair{"%y = attention %x, %x, %x, %n {layer=0, heads=2, kv_heads=2, head_dim=2, scale=1.0} : f32[T, 4]",
+                  "sinks are [heads]"},
+        std::pair{
+            "%y = fused_attention %x, %n, %n {layer=0, heads=2, kv_heads=1, head_dim=1, scale=1.0, norm_eps=1.0} : "
+            "f32[T, 2]",
+            "[head_dim]"},
+        std::pair{"%y = fused_attention %x {layer=0, heads=2, kv_heads=1, head_dim=1, scale=1.0, layout=\"halves\"} : "
+                  "f32[T, 2]",
+                  "takes qkv or q, k, v"},
+        std::pair{"%y = fused_attention %x {layer=0, heads=2, kv_heads=1, head_dim=1, scale=1.0, rope_scale=1.0} : "
+                  "f32[T, 2]",
+                  "come together"},
+        std::pair{"%y = fused_attention %x, %t, %c {layer=0, heads=2, kv_heads=1, head_dim=1, scale=1.0, "
+                  "layout=\"halves\", rope_scale=1.0} : f32[T, 2]",
+                  "inv_freq is"},
         std::pair{"%y = fused_linear %x, %w {weights=2, biases=0, combine=\"concat\"} : f32[T, 6]",
                   "do not fit the inputs"},
         std::pair{"%y = fused_linear %x, %w {weights=1, biases=0, combine=\"sum\"} : f32[T, 6]", "map or concat"},

@@ -68,6 +68,33 @@ FusedLinearView::FusedLinearView(const Node& node) : x(node.inputs[0]) {
   combined = StringAttribute(node, "combine") == "map";
 }
 
+FusedAttentionView::FusedAttentionView(const Node& node) : qkv(node.inputs) {
+  const auto take = [&](ValueId& last) {
+    if (qkv.empty()) return;
+    last = qkv.back();
+    qkv.pop_back();
+  };
+  const bool normed = HasAttribute(node, "norm_eps"), rotated = HasAttribute(node, "layout");
+  // One or three values to attend to: behind an even number of inputs sinks are left over.
+  if ((qkv.size() - (normed ? 2 : 0) - (rotated ? 2 : 0)) % 2 == 0) take(sinks);
+  if (rotated) {
+    take(inv_freq);
+    take(positions);
+  }
+  if (normed) {
+    take(k_norm);
+    take(q_norm);
+  }
+}
+
+std::vector<ValueId> FusedAttentionInputs(const FusedAttentionView& view) {
+  std::vector<ValueId> inputs = view.qkv;
+  for (const ValueId id : {view.q_norm, view.k_norm, view.positions, view.inv_freq, view.sinks}) {
+    if (id >= 0) inputs.push_back(id);
+  }
+  return inputs;
+}
+
 std::vector<ValueId> FusedLinearInputs(const FusedLinearView& view) {
   std::vector<ValueId> inputs = {view.x};
   if (view.norm >= 0) inputs.push_back(view.norm);

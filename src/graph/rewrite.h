@@ -37,6 +37,19 @@ struct FusedLinearView {
 /// Makes the inputs in that order.
 std::vector<ValueId> FusedLinearInputs(const FusedLinearView& view);
 
+/// A fused attention's parts. inputs: qkv or q, k, v; q_norm, k_norm; positions, inv_freq; sinks.
+struct FusedAttentionView {
+  FusedAttentionView() = default;
+  explicit FusedAttentionView(const Node& node);
+  std::vector<ValueId> qkv;               ///< one or three; others when the node is malformed
+  ValueId q_norm = -1, k_norm = -1;       ///< -1: heads are not normed
+  ValueId positions = -1, inv_freq = -1;  ///< -1: heads are not rotated
+  ValueId sinks = -1;                     ///< -1: none
+};
+
+/// Makes the inputs in that order.
+std::vector<ValueId> FusedAttentionInputs(const FusedAttentionView& view);
+
 Graph EliminateDeadCode(const Graph&, const CostModel&, std::vector<PassNote>&);
 Graph FuseElementwise(const Graph&, const CostModel&, std::vector<PassNote>&);
 Graph ConcatLinear(const Graph&, const CostModel&, std::vector<PassNote>&);

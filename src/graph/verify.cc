@@ -3,6 +3,7 @@
 
 #include "graph/expression.h"
 #include "graph/graph.h"
+#include "graph/rewrite.h"
 
 namespace strata::graph {
 namespace {
@@ -17,34 +18,43 @@ struct AttributeRule {
 struct OpRule {
   int min_inputs, max_inputs;
   std::vector<AttributeRule> required;
+  std::vector<AttributeRule> optional = {};
 };
 
 const OpRule& RuleOf(Op op) {
   using enum AttributeKind;
   static const OpRule input{0, 0, {{"name", kString}}};
   static const OpRule constant{0, 0, {{"name", kString}, {"values", kFloats}}};
-  static const OpRule embed{2, 2, {}};
-  static const OpRule rms_norm{2, 2, {{"eps", kFloat}}};
+  static const OpRule embed{2, 2, {}, {{"offset", kInt}}};
+  static const OpRule rms_norm{2, 2, {{"eps", kFloat}}, {{"offset", kFloat}, {"group", kInt}}};
   static const OpRule layer_norm{2, 3, {{"eps", kFloat}}};
   static const OpRule linear{2, 3, {}};
   static const OpRule rope{3, 3, {{"heads", kInt}, {"head_dim", kInt}, {"layout", kString}, {"scale", kFloat}}};
   static const OpRule attention{
-      3, 3, {{"layer", kInt}, {"heads", kInt}, {"kv_heads", kInt}, {"head_dim", kInt}, {"scale", kFloat}}};
+      3,
+      4,
+      {{"layer", kInt}, {"heads", kInt}, {"kv_heads", kInt}, {"head_dim", kInt}, {"scale", kFloat}},
+      {{"causal", kInt}, {"window", kInt}, {"chunk", kInt}, {"softcap", kFloat}}};
   static const OpRule map{1, -1, {{"expr", kString}}};
   static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
   static const OpRule gather{2, 2, {}};
   static const OpRule pool{2, 2, {{"kind", kString}}};
   static const OpRule argmax{1, 1, {}};
-  static const OpRule fused_linear{2, -1, {{"weights", kInt}, {"biases", kInt}, {"combine", kString}}};
-  static const OpRule fused_attention{3,
-                                      5,
-                                      {{"layer", kInt},
-                                       {"heads", kInt},
-                                       {"kv_heads", kInt},
-                                       {"head_dim", kInt},
-                                       {"scale", kFloat},
+  static const OpRule fused_linear{2,
+                                   -1,
+                                   {{"weights", kInt}, {"biases", kInt}, {"combine", kString}},
+                                   {{"norm_eps", kFloat}, {"norm_offset", kFloat}}};
+  static const OpRule fused_attention{1,
+                                      8,
+                                      attention.required,
+                                      {{"causal", kInt},
+                                       {"window", kInt},
+                                       {"chunk", kInt},
+                                       {"softcap", kFloat},
                                        {"layout", kString},
-                                       {"rope_scale", kFloat}}};
+                                       {"rope_scale", kFloat},
+                                       {"norm_eps", kFloat},
+                                       {"norm_offset", kFloat}}};
   switch (op) {
     case Op::kInput:
     case Op::kWeight:
@@ -120,11 +130,16 @@ class Verifier {
                                                                       : fmt::format("{} or more", rule.min_inputs),
                                    count));
     }
-    for (const AttributeRule& attribute : rule.required) {
-      const auto found = node.attributes.find(attribute.key);
-      if (found == node.attributes.end()) return Bad(node, fmt::format("attribute {} is missing", attribute.key));
-      if (found->second.index() != static_cast<std::size_t>(attribute.kind))
-        return Bad(node, fmt::format("attribute {} has the wrong kind", attribute.key));
+    for (const std::vector<AttributeRule>* attributes : {&rule.required, &rule.optional}) {
+      for (const AttributeRule& attribute : *attributes) {
+        const auto found = node.attributes.find(attribute.key);
+        if (found == node.attributes.end()) {
+          if (attributes == &rule.optional) continue;
+          return Bad(node, fmt::format("attribute {} is missing", attribute.key));
+        }
+        if (found->second.index() != static_cast<std::size_t>(attribute.kind))
+          return Bad(node, fmt::format("attribute {} has the wrong kind", attribute.key));
+      }
     }
     if (node.type.dims.empty()) return Bad(node, "has no dimensions");
     for (const Dim& dim : node.type.dims) {
@@ -165,9 +180,7 @@ class Verifier {
             IsActivation(node.type) && node.type.dims[0] == In(node, 0).dims[0] && Cols(node.type) == Cols(In(node, 1)),
             "the result is f32[T, h]");
       case Op::kRmsNorm:
-        return Expect(node,
-                      IsActivation(node.type) && node.type == In(node, 0) && IsVector(In(node, 1), Cols(node.type)),
-                      "wants x[rows, h], weight [h] -> f32[rows, h]");
+        return CheckRmsNorm(node);
       case Op::kLayerNorm:
         return Expect(node,
                       IsActivation(node.type) && node.type == In(node, 0) && IsVector(In(node, 1), Cols(node.type)) &&
@@ -184,6 +197,7 @@ class Verifier {
                           2 * In(node, 2).dims[0].value <= IntAttribute(node, "head_dim"),
                       "wants x[T, heads * head_dim], positions, inv_freq[rotary / 2]");
       case Op::kAttention:
+        STRATA_CHECK(CheckScores(node, node.inputs.size() == 4 ? node.inputs[3] : -1));
         return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
       case Op::kMap:
         return CheckMap(node);
@@ -205,15 +219,7 @@ class Verifier {
       case Op::kFusedLinear:
         return CheckFusedLinear(node);
       case Op::kFusedAttention:
-        if (node.inputs.size() == 3) {
-          const std::int64_t head_dim = IntAttribute(node, "head_dim");
-          const std::int64_t q = IntAttribute(node, "heads") * head_dim;
-          const std::int64_t kv = IntAttribute(node, "kv_heads") * head_dim;
-          STRATA_CHECK(Expect(node, Cols(In(node, 0)) == q + 2 * kv, "qkv is [T, (heads + 2 kv_heads) * head_dim]"));
-          return CheckHeads(node, q, kv, kv);
-        }
-        STRATA_CHECK(Expect(node, node.inputs.size() == 5, "takes qkv or q, k, v, then positions and inv_freq"));
-        return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
+        return CheckFusedAttention(node);
     }
     return {};
   }
@@ -242,6 +248,51 @@ class Verifier {
         Expect(node, heads > 0 && kv_heads > 0 && heads % kv_heads == 0, "heads must be a multiple of kv_heads"));
     return Expect(node, q == heads * head_dim && k == kv_heads * head_dim && v == k && Cols(node.type) == q,
                   "q, k, v do not fit heads * head_dim");
+  }
+
+  Status CheckRmsNorm(const Node& node) const {
+    const std::int64_t columns = Cols(node.type);
+    const std::int64_t group = HasAttribute(node, "group") ? IntAttribute(node, "group") : columns;
+    STRATA_CHECK(Expect(node, group > 0 && columns % group == 0, "the columns are not whole groups"));
+    return Expect(node, IsActivation(node.type) && node.type == In(node, 0) && IsVector(In(node, 1), group),
+                  "wants x[rows, h], weight [h] or [group] -> f32[rows, h]");
+  }
+
+  /// What an attention makes of its scores. sinks: -1 when there are none.
+  Status CheckScores(const Node& node, ValueId sinks) const {
+    for (const std::string_view key : {"window", "chunk"}) {
+      STRATA_CHECK(Expect(node, !HasAttribute(node, key) || IntAttribute(node, key) > 0,
+                          fmt::format("{} must be at least 1", key)));
+    }
+    STRATA_CHECK(Expect(node, !HasAttribute(node, "softcap") || FloatAttribute(node, "softcap") > 0,
+                        "softcap must be greater than 0"));
+    return Expect(node, sinks < 0 || IsVector(graph_.node(sinks).type, IntAttribute(node, "heads")),
+                  "sinks are [heads]");
+  }
+
+  Status CheckFusedAttention(const Node& node) const {
+    const FusedAttentionView view(node);
+    const std::int64_t head_dim = IntAttribute(node, "head_dim");
+    STRATA_CHECK(Expect(node, view.qkv.size() == 1 || view.qkv.size() == 3,
+                        "takes qkv or q, k, v, then weights of norms, positions and inv_freq, and sinks"));
+    for (const ValueId norm : {view.q_norm, view.k_norm}) {
+      STRATA_CHECK(
+          Expect(node, norm < 0 || IsVector(graph_.node(norm).type, head_dim), "the norms' weights are [head_dim]"));
+    }
+    STRATA_CHECK(Expect(node, HasAttribute(node, "layout") == HasAttribute(node, "rope_scale"),
+                        "layout and rope_scale come together"));
+    STRATA_CHECK(Expect(node,
+                        view.inv_freq < 0 || (graph_.node(view.inv_freq).type.dims.size() == 1 &&
+                                              2 * graph_.node(view.inv_freq).type.dims[0].value <= head_dim),
+                        "inv_freq is [rotary / 2]"));
+    STRATA_CHECK(CheckScores(node, view.sinks));
+    if (view.qkv.size() == 3) {
+      return CheckHeads(node, Cols(In(node, 0)), Cols(In(node, 1)), Cols(In(node, 2)));
+    }
+    const std::int64_t q = IntAttribute(node, "heads") * head_dim;
+    const std::int64_t kv = IntAttribute(node, "kv_heads") * head_dim;
+    STRATA_CHECK(Expect(node, Cols(In(node, 0)) == q + 2 * kv, "qkv is [T, (heads + 2 kv_heads) * head_dim]"));
+    return CheckHeads(node, q, kv, kv);
   }
 
   Status CheckMap(const Node& node) const {

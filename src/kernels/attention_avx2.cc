@@ -2,6 +2,7 @@
 // each row of a block's K^T, then eight ymm of outputs share sixteen dimensions of each row of V.
 #include <immintrin.h>
 
+#include "kernels/attention_store.h"
 #include "kernels/attention_tile.h"
 #include "kernels/avx2.h"
 #include "kernels/kernel_list.h"
@@ -9,10 +10,10 @@
 namespace strata::kernels {
 namespace {
 
-// All bits where the lane's position, counted from `first`, is under `visible`.
-inline __m256 Visible(std::int64_t first, std::int64_t visible) {
+// All bits in the first `count` lanes.
+inline __m256 FirstLanes(std::int64_t count) {
   const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(visible - first)), lanes));
+  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes));
 }
 
 class Avx2 {
@@ -33,6 +34,15 @@ class Avx2 {
     }
   }
   static float Exp2(float x) { return _mm256_cvtss_f32(kernels::Exp2(_mm256_set1_ps(x))); }
+  static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out) {
+    ScaleBy(x, RmsFactor(x, count, eps), weight, count, out);
+  }
+  static void Cap(float inner, float outer, float* scores) {
+    for (std::int64_t t = 0; t < kSpan; t += 8) {
+      const __m256 x = _mm256_mul_ps(_mm256_load_ps(scores + t), _mm256_set1_ps(inner));
+      _mm256_store_ps(scores + t, _mm256_mul_ps(Tanh(x), _mm256_set1_ps(outer)));
+    }
+  }
 
   template <int kPairs>
   static void Scores(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
@@ -55,18 +65,22 @@ class Avx2 {
     }
   }
 
-  template <int kPairs>
+  template <int kPairs, bool kHides>
   static void Softmax(std::int64_t begin, float scale_log2, Tile& tile) {
     const __m256 scale = _mm256_set1_ps(scale_log2);
     const __m256 never = _mm256_set1_ps(kNever);
     for (int i = 0; i < kPairs; ++i) {
       float* weights = tile.weights[i];
-      const std::int64_t visible = tile.position[i] + 1 - begin;
+      const auto seen_of = [&](std::int64_t t) {
+        const __m256 come = FirstLanes(tile.position[i] + 1 - begin - t);
+        if constexpr (kHides) return _mm256_andnot_ps(FirstLanes(tile.first[i] - begin - t), come);
+        return come;
+      };
       __m256 max = never;
       for (std::int64_t t = 0; t < kSpan; t += 8) {
         const __m256 score = _mm256_mul_ps(_mm256_load_ps(weights + t), scale);
         // A block that is not there holds what the last tile left: it is masked like a position to come.
-        const __m256 seen = _mm256_blendv_ps(never, score, Visible(t, visible));
+        const __m256 seen = _mm256_blendv_ps(never, score, seen_of(t));
         _mm256_store_ps(weights + t, seen);
         max = _mm256_max_ps(max, seen);
       }
@@ -75,7 +89,7 @@ class Avx2 {
       __m256 sum = _mm256_setzero_ps();
       for (std::int64_t t = 0; t < kSpan; t += 8) {
         const __m256 p = kernels::Exp2(_mm256_sub_ps(_mm256_load_ps(weights + t), _mm256_set1_ps(new_max)));
-        const __m256 seen = _mm256_and_ps(p, Visible(t, visible));
+        const __m256 seen = _mm256_and_ps(p, seen_of(t));
         _mm256_store_ps(weights + t, seen);
         sum = _mm256_add_ps(sum, seen);
       }

@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/attention_store.h"
 #include "kernels/attention_tile.h"
 #include "kernels/avx512.h"
 
@@ -42,6 +43,15 @@ class Avx512 {
     }
   }
   static float Exp2(float x) { return _mm512_cvtss_f32(kernels::Exp2(_mm512_set1_ps(x))); }
+  static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out) {
+    ScaleBy(x, RmsFactor(x, count, eps), weight, count, out);
+  }
+  static void Cap(float inner, float outer, float* scores) {
+    for (int b = 0; b < kSpanBlocks; ++b, scores += kKvBlock) {
+      const __m512 x = _mm512_mul_ps(_mm512_load_ps(scores), _mm512_set1_ps(inner));
+      _mm512_store_ps(scores, _mm512_mul_ps(Tanh(x), _mm512_set1_ps(outer)));
+    }
+  }
 
   template <int kPairs>
   static void Scores(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
@@ -52,25 +62,28 @@ class Avx512 {
     ValuesBy<F32Lanes, kPairs>(span, head_dim, tile.weights, tile);
   }
 
-  template <int kPairs>
+  template <int kPairs, bool kHides>
   static void Softmax(std::int64_t begin, float scale_log2, Tile& tile) {
     const __m512 scale = _mm512_set1_ps(scale_log2);
     const __m512 never = _mm512_set1_ps(kNever);
     for (int i = 0; i < kPairs; ++i) {
       float* weights = tile.weights[i];
-      const std::int64_t visible = tile.position[i] + 1 - begin;
+      __mmask16 seen[kSpanBlocks];
+      for (int b = 0; b < kSpanBlocks; ++b) {
+        const std::int64_t first = begin + b * kKvBlock;
+        seen[b] = Lanes(tile.position[i] + 1 - first);
+        if constexpr (kHides) seen[b] = _kandn_mask16(Lanes(tile.first[i] - first), seen[b]);
+      }
       __m512 scores[kSpanBlocks];
       __m512 max = never;
       for (int b = 0; b < kSpanBlocks; ++b) {
-        const __mmask16 lanes = Lanes(visible - b * kKvBlock);
-        scores[b] = _mm512_mask_mul_ps(never, lanes, _mm512_load_ps(weights + b * kKvBlock), scale);
+        scores[b] = _mm512_mask_mul_ps(never, seen[b], _mm512_load_ps(weights + b * kKvBlock), scale);
         max = _mm512_max_ps(max, scores[b]);
       }
       const float new_max = __builtin_fmaxf(tile.max[i], _mm512_reduce_max_ps(max));
       __m512 sum = _mm512_setzero_ps();
       for (int b = 0; b < kSpanBlocks; ++b) {
-        const __mmask16 lanes = Lanes(visible - b * kKvBlock);
-        const __m512 p = _mm512_maskz_mov_ps(lanes, kernels::Exp2(_mm512_sub_ps(scores[b], _mm512_set1_ps(new_max))));
+        const __m512 p = _mm512_maskz_mov_ps(seen[b], kernels::Exp2(_mm512_sub_ps(scores[b], _mm512_set1_ps(new_max))));
         _mm512_store_ps(weights + b * kKvBlock, p);
         sum = _mm512_add_ps(sum, p);
       }

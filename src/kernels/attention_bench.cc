@@ -15,7 +15,7 @@ constexpr std::int64_t kKvHeads = 3;
 constexpr std::int64_t kDim = 64;
 
 // range(0): tokens before the step; range(1): rows of the step. One layer, all heads, one thread.
-void Attention(benchmark::State& state, bool rope, DType dtype) {
+void Attention(benchmark::State& state, bool rope, DType dtype, std::int64_t window = 0, float softcap = 0) {
   const std::int64_t before = state.range(0);
   const std::int64_t rows = state.range(1);
   const AttentionKernel& kernel = *SelectAttention(kHeads, kKvHeads, kDim, Cpu());
@@ -26,14 +26,16 @@ void Attention(benchmark::State& state, bool rope, DType dtype) {
   std::vector<float> qkv(static_cast<std::size_t>(rows * kWidth), 0.1f);
   std::vector<float> out(static_cast<std::size_t>(rows * kHeads * kDim));
   const std::vector<float> inv_freq(kDim / 2, 0.01f);
-  const AttentionArgs args{.qkv = qkv.data(),
-                           .qkv_stride = kWidth,
-                           .out = out.data(),
-                           .out_stride = kHeads * kDim,
+  const AttentionArgs args{.q = {qkv.data(), kWidth},
+                           .k = {qkv.data() + kHeads * kDim, kWidth},
+                           .v = {qkv.data() + (kHeads + kKvHeads) * kDim, kWidth},
+                           .out = {out.data(), kHeads * kDim},
                            .heads = kHeads,
                            .kv_heads = kKvHeads,
                            .head_dim = kDim,
                            .scale = 0.125f,
+                           .window = window,
+                           .softcap = softcap,
                            .rope = {inv_freq.data(), kDim, 1.0f, RopeStyle::kHalves},
                            .kv = {reinterpret_cast<std::byte*>(cache.data()), kKvHeads, kDim, dtype,
                                   KvLayer::BlockBytes(kKvHeads, kDim, dtype)}};
@@ -45,7 +47,10 @@ void Attention(benchmark::State& state, bool rope, DType dtype) {
     benchmark::ClobberMemory();
   }
   if (rope) return;
-  const auto pairs = static_cast<double>(rows * before + rows * (rows + 1) / 2);
+  double pairs = 0;
+  for (std::int64_t position = before; position < before + rows; ++position) {
+    pairs += static_cast<double>(position + 1 - args.first_seen(position));
+  }
   state.counters["GFLOPS"] =
       benchmark::Counter(4e-9 * pairs * kHeads * kDim, benchmark::Counter::kIsIterationInvariantRate);
   state.SetLabel(std::string(kernel.name));
@@ -70,6 +75,11 @@ BENCHMARK_CAPTURE(Attention, attend_bf16, false, DType::kBF16)
     ->Args({4096, 1})
     ->Args({0, 512})
     ->Args({1024, 512});
+BENCHMARK_CAPTURE(Attention, window_512_f16, false, DType::kF16, 512)
+    ->Args({16, 1})
+    ->Args({4096, 1})
+    ->Args({4096, 512});
+BENCHMARK_CAPTURE(Attention, softcap_f16, false, DType::kF16, 0, 50.0f)->Args({16, 1})->Args({4096, 1});
 BENCHMARK_CAPTURE(Attention, rope_store_f16, true, DType::kF16)->Args({256, 1})->Args({0, 512});
 BENCHMARK_CAPTURE(Attention, rope_store_bf16, true, DType::kBF16)->Args({256, 1})->Args({0, 512});
 

@@ -5,29 +5,12 @@
 #include <vector>
 
 #include "kernels/kernel_list.h"
-#include "kernels/rope_angles.h"
 #include "tensor/convert.h"
 
 namespace strata::kernels {
 namespace {
 
-constexpr std::int64_t kMaxPairs = 256;  // pairs whose angles are computed at a time
-
 std::string Refuses(std::int64_t, std::int64_t, std::int64_t, const CpuFeatures&) { return ""; }
-
-// Rotates pairs [first, first + count) of one head.
-void Rotate(const float* cosine, const float* sine, std::int64_t first, std::int64_t count, const RopeArgs& rope,
-            const float* in, const auto& put) {
-  const bool halves = rope.style == RopeStyle::kHalves;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t a = halves ? first + i : 2 * (first + i);
-    const std::int64_t b = halves ? a + rope.rotary_dim / 2 : a + 1;
-    const float x = in[a];
-    const float y = in[b];
-    put(a, x * cosine[i] - y * sine[i]);
-    put(b, y * cosine[i] + x * sine[i]);
-  }
-}
 
 float Get(DType dtype, const void* values, std::int64_t i) {
   if (dtype == DType::kF32) return static_cast<const float*>(values)[i];
@@ -60,14 +43,20 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
                std::int64_t row_end) {
   const std::int64_t group = args.heads / args.kv_heads;
   const std::int64_t dim = args.head_dim;
-  float cosine[kMaxPairs];
-  float sine[kMaxPairs];
+  std::vector<float> k(static_cast<std::size_t>(dim));
+  const auto turn = [&](const float* norm, std::int64_t position, const float* head, float* out) {
+    if (norm != nullptr) kRowsRef.rms_norm(head, norm, args.norm_eps, dim, out);
+    kRowsRef.rope(args.rope, position, 1, dim, norm != nullptr ? out : head, out);
+  };
   for (std::int64_t r = row_begin; r < row_end; ++r) {
     const std::int64_t position = sequence.position_begin + r;
-    float* row = args.qkv + (sequence.row_begin + r) * args.qkv_stride;
-    float* q = row + kv_head * group * dim;
-    const float* k = row + (args.heads + kv_head) * dim;
-    const float* v = row + (args.heads + args.kv_heads + kv_head) * dim;
+    const std::int64_t row = sequence.row_begin + r;
+    for (std::int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
+      float* q = args.query(sequence, r, h);
+      turn(args.q_norm, position, q, q);
+    }
+    turn(args.k_norm, position, args.k.data + row * args.k.stride + kv_head * dim, k.data());
+    const float* v = args.v.data + row * args.v.stride + kv_head * dim;
     const std::int64_t block = sequence.block_table[position / kKvBlock];
     const std::int64_t slot = position % kKvBlock;
     const auto put_k = [&](std::int64_t d, float value) {
@@ -76,21 +65,17 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
     const auto put_v = [&](std::int64_t at, std::int64_t d, float value) {
       Put(args.kv.dtype, BlockV(args.kv, block, kv_head), args.kv.v_index(d, at), value);
     };
-    for (std::int64_t first = 0; first < args.rope.rotary_dim / 2; first += kMaxPairs) {
-      const std::int64_t count = std::min(kMaxPairs, args.rope.rotary_dim / 2 - first);
-      RopeAngles(args.rope.inv_freq + first, count, position, args.rope.scale, cosine, sine);
-      for (std::int64_t h = 0; h < group; ++h) {
-        float* head = q + h * dim;
-        Rotate(cosine, sine, first, count, args.rope, head, [&](std::int64_t d, float value) { head[d] = value; });
-      }
-      Rotate(cosine, sine, first, count, args.rope, k, put_k);
-    }
-    for (std::int64_t d = args.rope.rotary_dim; d < dim; ++d) put_k(d, k[d]);
+    for (std::int64_t d = 0; d < dim; ++d) put_k(d, k[static_cast<std::size_t>(d)]);
     for (std::int64_t d = 0; d < dim; ++d) put_v(slot, d, v[d]);
     if (args.kv.dtype == DType::kBF16 && slot % 2 == 0 && r + 1 == sequence.row_count) {
       for (std::int64_t d = 0; d < dim; ++d) put_v(slot + 1, d, 0);
     }
   }
+}
+
+float Score(const AttentionArgs& args, float product) {
+  const float score = product * args.scale;
+  return args.softcap == 0 ? score : args.softcap * std::tanh(score / args.softcap);
 }
 
 /// What a stretch of positions gives.
@@ -105,22 +90,24 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
   std::fill_n(to.out, dim, 0.0f);
   to.max = -std::numeric_limits<float>::infinity();
   to.sum = 0.0f;
-  for (; begin < end; begin += kKvBlock) {
+  while (begin < end) {
     const std::int64_t block = sequence.block_table[begin / kKvBlock];
     const void* k = BlockK(args.kv, block, kv_head);
     const void* v = BlockV(args.kv, block, kv_head);
-    const std::int64_t tokens = std::min(kKvBlock, end - begin);
+    const std::int64_t first = begin % kKvBlock;
+    const std::int64_t last = std::min(kKvBlock, first + end - begin);
+    begin += last - first;
     float score[kKvBlock] = {};
     for (std::int64_t d = 0; d < dim; ++d) {
-      for (std::int64_t t = 0; t < tokens; ++t) score[t] += q[d] * Get(args.kv.dtype, k, args.kv.k_index(d, t));
+      for (std::int64_t t = first; t < last; ++t) score[t] += q[d] * Get(args.kv.dtype, k, args.kv.k_index(d, t));
     }
     float new_max = to.max;
-    for (std::int64_t t = 0; t < tokens; ++t) new_max = std::max(new_max, score[t] *= args.scale);
+    for (std::int64_t t = first; t < last; ++t) new_max = std::max(new_max, score[t] = Score(args, score[t]));
     const float correction = std::exp(to.max - new_max);
     to.max = new_max;
     to.sum *= correction;
     for (std::int64_t d = 0; d < dim; ++d) to.out[d] *= correction;
-    for (std::int64_t t = 0; t < tokens; ++t) {
+    for (std::int64_t t = first; t < last; ++t) {
       const float p = std::exp(score[t] - to.max);
       to.sum += p;
       for (std::int64_t d = 0; d < dim; ++d) to.out[d] += p * Get(args.kv.dtype, v, args.kv.v_index(d, t));
@@ -135,6 +122,22 @@ void MergeStretch(const Partial& part, std::int64_t dim, Partial& to) {
   for (std::int64_t d = 0; d < dim; ++d) to.out[d] = to.out[d] * keep + part.out[d] * add;
   to.sum = to.sum * keep + part.sum * add;
   to.max = max;
+}
+
+/// Divides by the softmax's sum, in which the head's sink is one more.
+void Normalise(const AttentionArgs& args, std::int64_t head, Partial& all) {
+  if (args.sinks != nullptr) {
+    const float max = std::max(all.max, args.sinks[head]);
+    const float keep = std::exp(all.max - max);
+    all.sum = all.sum * keep + std::exp(args.sinks[head] - max);
+    for (std::int64_t d = 0; d < args.head_dim; ++d) all.out[d] *= keep;
+  }
+  for (std::int64_t d = 0; d < args.head_dim; ++d) all.out[d] /= all.sum;
+}
+
+/// End of the stretch of kAttentionSplit positions in which `begin` is, or `end` if that comes first.
+std::int64_t StretchEnd(std::int64_t begin, std::int64_t end) {
+  return std::min(end, (begin / kAttentionSplit + 1) * kAttentionSplit);
 }
 
 /// Calls work(r, head) for the rows and the KV head's query heads.
@@ -153,22 +156,23 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
     const float* q = args.query(sequence, r, head);
     const std::int64_t end = args.last_seen(sequence, r) + 1;
+    const std::int64_t first = args.first_seen(sequence.position_begin + r);
     Partial all{args.output(sequence, r, head), 0, 0};
-    AttendStretch(args, sequence, kv_head, 0, std::min(end, kAttentionSplit), q, all);
-    for (std::int64_t begin = kAttentionSplit; begin < end; begin += kAttentionSplit) {
+    AttendStretch(args, sequence, kv_head, first, StretchEnd(first, end), q, all);
+    for (std::int64_t begin = StretchEnd(first, end); begin < end; begin = StretchEnd(begin, end)) {
       Partial part{part_out.data(), 0, 0};
-      AttendStretch(args, sequence, kv_head, begin, std::min(end, begin + kAttentionSplit), q, part);
+      AttendStretch(args, sequence, kv_head, begin, StretchEnd(begin, end), q, part);
       MergeStretch(part, dim, all);
     }
-    for (std::int64_t d = 0; d < dim; ++d) all.out[d] /= all.sum;
+    Normalise(args, head, all);
   });
 }
 
 void AttendPart(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
                 std::int64_t row_end, std::int64_t split) {
-  const std::int64_t begin = split * kAttentionSplit;
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
-    const std::int64_t end = std::min(args.last_seen(sequence, r) + 1, begin + kAttentionSplit);
+    const std::int64_t begin = std::max(split * kAttentionSplit, args.first_seen(sequence.position_begin + r));
+    const std::int64_t end = std::min(args.last_seen(sequence, r) + 1, (split + 1) * kAttentionSplit);
     if (begin >= end) return;
     Partial part{args.partial(sequence, r, head, split), 0, 0};
     AttendStretch(args, sequence, kv_head, begin, end, args.query(sequence, r, head), part);
@@ -182,10 +186,11 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
   const std::int64_t dim = args.head_dim;
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
     Partial all{args.output(sequence, r, head), 0, 0};
-    for (std::int64_t split = 0; split <= args.last_seen(sequence, r) / kAttentionSplit; ++split) {
+    const std::int64_t first = args.first_seen(sequence.position_begin + r) / kAttentionSplit;
+    for (std::int64_t split = first; split <= args.last_seen(sequence, r) / kAttentionSplit; ++split) {
       float* stored = args.partial(sequence, r, head, split);
       const Partial part{stored, stored[dim], stored[dim + 1]};
-      if (split == 0) {
+      if (split == first) {
         std::copy_n(stored, dim, all.out);
         all.max = part.max;
         all.sum = part.sum;
@@ -193,7 +198,7 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
         MergeStretch(part, dim, all);
       }
     }
-    for (std::int64_t d = 0; d < dim; ++d) all.out[d] /= all.sum;
+    Normalise(args, head, all);
   });
 }
 

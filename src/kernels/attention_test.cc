@@ -15,6 +15,10 @@ namespace {
 struct Shape {
   std::int64_t heads, kv_heads, head_dim, rotary_dim;
   RopeStyle style;
+  std::int64_t window = 0, chunk = 0;
+  float softcap = 0;
+  bool sinks = false, norms = false;
+  bool causal = true;
   std::int64_t qkv_width() const { return (heads + 2 * kv_heads) * head_dim; }
 };
 
@@ -37,6 +41,8 @@ class Sequence {
     cache_.resize((blocks_.size() + 2) *
                   static_cast<std::size_t>(KvLayer::BlockElements(shape.kv_heads, shape.head_dim)));
     for (float& value : cache_) value = NAN;
+    for (std::int64_t head = 0; head < shape.heads; ++head) sinks_.push_back(2 * normal(random));
+    for (std::int64_t d = 0; d < 2 * shape.head_dim; ++d) norms_.push_back(1 + 0.5f * normal(random));
     for (std::int64_t i = 0; i < shape.rotary_dim / 2; ++i) {
       inv_freq_.push_back(
           static_cast<float>(std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(shape.rotary_dim))));
@@ -44,14 +50,23 @@ class Sequence {
   }
 
   AttentionArgs Args() {
-    return {.qkv = qkv_.data(),
-            .qkv_stride = shape_.qkv_width(),
-            .out = out_.data(),
-            .out_stride = shape_.heads * shape_.head_dim,
+    float* k = qkv_.data() + shape_.heads * shape_.head_dim;
+    return {.q = {qkv_.data(), shape_.qkv_width()},
+            .k = {k, shape_.qkv_width()},
+            .v = {k + shape_.kv_heads * shape_.head_dim, shape_.qkv_width()},
+            .out = {out_.data(), shape_.heads * shape_.head_dim},
             .heads = shape_.heads,
             .kv_heads = shape_.kv_heads,
             .head_dim = shape_.head_dim,
             .scale = 1.0f / std::sqrt(static_cast<float>(shape_.head_dim)),
+            .causal = shape_.causal,
+            .window = shape_.window,
+            .chunk = shape_.chunk,
+            .softcap = shape_.softcap,
+            .sinks = shape_.sinks ? sinks_.data() : nullptr,
+            .q_norm = shape_.norms ? norms_.data() : nullptr,
+            .k_norm = shape_.norms ? norms_.data() + shape_.head_dim : nullptr,
+            .norm_eps = 1e-6f,
             .rope = {inv_freq_.data(), shape_.rotary_dim, 1.0f, shape_.style},
             .kv = kv()};
   }
@@ -99,7 +114,7 @@ class Sequence {
   Shape shape_;
   DType dtype_;
   std::vector<std::int32_t> blocks_;
-  std::vector<float> qkv_, out_, cache_, inv_freq_;
+  std::vector<float> qkv_, out_, cache_, inv_freq_, sinks_, norms_;
 };
 
 std::vector<const AttentionKernel*> Kernels(const Shape& shape) {
@@ -132,8 +147,12 @@ TEST_P(AttentionTest, MatchesRefAtEveryLength) {
       Sequence got(*kernel, GetParam(), tokens);
       got.Step(0, tokens);
       EXPECT_LT(MaxError(got.out(), want.out()), 1e-5) << kernel->name << " " << tokens;
-      EXPECT_EQ(std::memcmp(got.qkv().data(), want.qkv().data(), got.qkv().size() * sizeof(float)), 0)
-          << "rotation differs: " << kernel->name;
+      if (GetParam().norms) {
+        EXPECT_LT(MaxError(got.qkv(), want.qkv()), 1e-5) << kernel->name << " " << tokens;
+      } else {
+        EXPECT_EQ(std::memcmp(got.qkv().data(), want.qkv().data(), got.qkv().size() * sizeof(float)), 0)
+            << "rotation differs: " << kernel->name;
+      }
     }
   }
 }
@@ -151,7 +170,11 @@ TEST_P(AttentionTest, HalfWidthCacheMatchesRefs) {
         got.Step(0, tokens);
         // Dot products of bf16 pairs round queries and weights too, by up to 2^-9 each.
         const bool rounds = dtype == DType::kBF16 && kernel->name == "attention_avx512bf16";
-        EXPECT_LT(MaxError(got.out(), want.out()), rounds ? 3e-2 : 1e-5) << kernel->name << " " << tokens;
+        // What a norm gives differs in its last bits, which may round to another value of half the width.
+        EXPECT_LT(MaxError(got.out(), want.out()), rounds             ? 3e-2
+                                                   : GetParam().norms ? 1e-3
+                                                                      : 1e-5)
+            << kernel->name << " " << tokens;
       }
     }
   }
@@ -176,18 +199,21 @@ TEST_P(AttentionTest, PartsGiveTheBitsOfTheWhole) {
   }
 }
 
-TEST_P(AttentionTest, RefMatchesSoftmaxInDouble) {
-  const Shape& shape = GetParam();
-  constexpr std::int64_t kTokens = 70;
-  Sequence sequence(Ref(), shape, kTokens);
-  sequence.Step(0, kTokens);
+void ExpectThatRefMatchesSoftmaxInDouble(const Shape& shape) {
+  const std::int64_t tokens = shape.window + shape.chunk > 0 ? 290 : 70;
+  Sequence sequence(Ref(), shape, tokens);
+  sequence.Step(0, tokens);
   const std::int64_t group = shape.heads / shape.kv_heads;
-  for (const std::int64_t row : {0, 1, 33, 69}) {
+  for (const std::int64_t row : {std::int64_t{0}, std::int64_t{1}, std::int64_t{33}, tokens - 1}) {
     for (std::int64_t head = 0; head < shape.heads; ++head) {
       const float* q = sequence.qkv().data() + row * shape.qkv_width() + head * shape.head_dim;
       std::vector<double> out(static_cast<std::size_t>(shape.head_dim), 0.0);
       double sum = 0;
-      for (std::int64_t t = 0; t <= row; ++t) {
+      if (shape.sinks) sum = std::exp(static_cast<double>(sequence.Args().sinks[head]));
+      for (std::int64_t t = 0; t < (shape.causal ? row + 1 : tokens); ++t) {
+        const std::int64_t before = shape.causal ? shape.window - 1 : shape.window / 2;
+        if (shape.window > 0 && std::abs(row - t) > before) continue;
+        if (shape.chunk > 0 && t / shape.chunk != row / shape.chunk) continue;
         const float* k = sequence.kv().block_k<float>(sequence.block(t / kKvBlock), head / group) + t % kKvBlock;
         const float* v =
             sequence.kv().block_v<float>(sequence.block(t / kKvBlock), head / group) + t % kKvBlock * shape.head_dim;
@@ -195,12 +221,38 @@ TEST_P(AttentionTest, RefMatchesSoftmaxInDouble) {
         for (std::int64_t d = 0; d < shape.head_dim; ++d) {
           score += static_cast<double>(q[d]) * static_cast<double>(k[d * kKvBlock]);
         }
-        const double p = std::exp(score / std::sqrt(static_cast<double>(shape.head_dim)));
+        score /= std::sqrt(static_cast<double>(shape.head_dim));
+        const auto cap = static_cast<double>(shape.softcap);
+        const double p = std::exp(cap == 0 ? score : cap * std::tanh(score / cap));
         sum += p;
         for (std::size_t d = 0; d < out.size(); ++d) out[d] += p * static_cast<double>(v[d]);
       }
       const float* got = sequence.out().data() + (row * shape.heads + head) * shape.head_dim;
       for (std::size_t d = 0; d < out.size(); ++d) ASSERT_NEAR(static_cast<double>(got[d]), out[d] / sum, 1e-5);
+    }
+  }
+}
+
+TEST_P(AttentionTest, RefMatchesSoftmaxInDouble) { ExpectThatRefMatchesSoftmaxInDouble(GetParam()); }
+
+/// What sees behind itself sees all at once.
+TEST(BidirectionalAttentionTest, MatchesRefAndSoftmaxInDouble) {
+  Shape shape{4, 2, 32, 32, RopeStyle::kHalves};
+  shape.causal = false;
+  for (const std::int64_t window : {0, 1, 9, 129, 601}) {
+    shape.window = window;
+    ExpectThatRefMatchesSoftmaxInDouble(shape);
+    for (const std::int64_t tokens : {1, 17, 130, 300}) {
+      Sequence want(Ref(), shape, tokens);
+      want.Step(0, tokens);
+      for (const AttentionKernel* kernel : Kernels(shape)) {
+        for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+          Sequence got(*kernel, shape, tokens, 1, dtype);
+          got.Step(0, tokens);
+          const double tolerance = dtype == DType::kF32 ? 1e-5 : dtype == DType::kF16 ? 1e-2 : 1e-1;
+          EXPECT_LT(MaxError(got.out(), want.out()), tolerance) << kernel->name << " " << tokens << " " << window;
+        }
+      }
     }
   }
 }
@@ -226,14 +278,58 @@ TEST_P(AttentionTest, ChunksAtAnyBoundaryGiveTheSameBits) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, AttentionTest,
-    testing::Values(Shape{9, 3, 64, 64, RopeStyle::kHalves}, Shape{8, 8, 64, 64, RopeStyle::kInterleaved},
-                    Shape{32, 8, 128, 128, RopeStyle::kHalves}, Shape{4, 1, 80, 32, RopeStyle::kHalves},
-                    Shape{2, 2, 16, 0, RopeStyle::kHalves}, Shape{14, 2, 64, 64, RopeStyle::kHalves},
-                    Shape{2, 1, 256, 64, RopeStyle::kInterleaved}, Shape{3, 1, 24, 24, RopeStyle::kHalves}),
+    testing::Values(
+        Shape{9, 3, 64, 64, RopeStyle::kHalves}, Shape{8, 8, 64, 64, RopeStyle::kInterleaved},
+        Shape{32, 8, 128, 128, RopeStyle::kHalves}, Shape{4, 1, 80, 32, RopeStyle::kHalves},
+        Shape{2, 2, 16, 0, RopeStyle::kHalves}, Shape{14, 2, 64, 64, RopeStyle::kHalves},
+        Shape{2, 1, 256, 64, RopeStyle::kInterleaved}, Shape{3, 1, 24, 24, RopeStyle::kHalves},
+        Shape{.heads = 6, .kv_heads = 2, .head_dim = 64, .rotary_dim = 64, .style = RopeStyle::kHalves, .window = 1},
+        Shape{.heads = 3,
+              .kv_heads = 1,
+              .head_dim = 32,
+              .rotary_dim = 32,
+              .style = RopeStyle::kHalves,
+              .window = 50,
+              .softcap = 1.5f},
+        Shape{.heads = 10,
+              .kv_heads = 2,
+              .head_dim = 16,
+              .rotary_dim = 8,
+              .style = RopeStyle::kInterleaved,
+              .window = 67,
+              .sinks = true},
+        Shape{.heads = 4,
+              .kv_heads = 4,
+              .head_dim = 32,
+              .rotary_dim = 0,
+              .style = RopeStyle::kHalves,
+              .chunk = 24,
+              .norms = true},
+        Shape{.heads = 2,
+              .kv_heads = 1,
+              .head_dim = 80,
+              .rotary_dim = 80,
+              .style = RopeStyle::kHalves,
+              .window = 90,
+              .chunk = 100,
+              .softcap = 30.0f,
+              .sinks = true,
+              .norms = true},
+        Shape{.heads = 3,
+              .kv_heads = 3,
+              .head_dim = 24,
+              .rotary_dim = 16,
+              .style = RopeStyle::kHalves,
+              .window = 20,
+              .softcap = 2.0f,
+              .sinks = true,
+              .norms = true}),
     [](const auto& info) {
       const Shape& s = info.param;
       return "h" + std::to_string(s.heads) + "kv" + std::to_string(s.kv_heads) + "d" + std::to_string(s.head_dim) +
-             "r" + std::to_string(s.rotary_dim) + (s.style == RopeStyle::kHalves ? "halves" : "interleaved");
+             "r" + std::to_string(s.rotary_dim) + (s.style == RopeStyle::kHalves ? "halves" : "interleaved") + "w" +
+             std::to_string(s.window) + "c" + std::to_string(s.chunk) + (s.softcap != 0 ? "cap" : "") +
+             (s.sinks ? "sinks" : "") + (s.norms ? "norms" : "");
     });
 
 // The angle is rounded to f32 as the models do; from there cos and sin are right to f32.
@@ -243,14 +339,57 @@ TEST(RopeTest, AnglesAreExactToTheLastBits) {
     for (const std::int64_t position : {0, 1, 100, 4095, 131071, 1000000}) {
       Sequence sequence(*kernel, shape, 16);
       AttentionArgs args = sequence.Args();
-      std::fill_n(args.qkv, shape.qkv_width(), 0.0f);
-      std::fill_n(args.qkv, 8, 1.0f);  // q = (1, 0) in every plane: rotated, it is (cos, sin)
+      std::fill_n(args.q.data, shape.qkv_width(), 0.0f);
+      std::fill_n(args.q.data, 8, 1.0f);  // q = (1, 0) in every plane: rotated, it is (cos, sin)
       const std::vector<std::int32_t> table(static_cast<std::size_t>(position / kKvBlock + 1), 0);
       kernel->rope_store(args, {0, 1, position, table.data()}, 0, 0, 1);
       for (std::int64_t i = 0; i < 8; ++i) {
         const auto angle = static_cast<double>(args.rope.inv_freq[i] * static_cast<float>(position));
-        EXPECT_NEAR(static_cast<double>(args.qkv[i]), std::cos(angle), 6e-8) << kernel->name << " " << position;
-        EXPECT_NEAR(static_cast<double>(args.qkv[i + 8]), std::sin(angle), 6e-8) << kernel->name << " " << position;
+        EXPECT_NEAR(static_cast<double>(args.q.data[i]), std::cos(angle), 6e-8) << kernel->name << " " << position;
+        EXPECT_NEAR(static_cast<double>(args.q.data[i + 8]), std::sin(angle), 6e-8) << kernel->name << " " << position;
+      }
+    }
+  }
+}
+
+TEST(HeadNormTest, IsThatOfEachHeadAlone) {
+  const Shape shape{
+      .heads = 4, .kv_heads = 2, .head_dim = 48, .rotary_dim = 0, .style = RopeStyle::kHalves, .norms = true};
+  for (const AttentionKernel* kernel : Kernels(shape)) {
+    Sequence sequence(*kernel, shape, 3);
+    const AttentionArgs args = sequence.Args();
+    const std::vector<float> before = sequence.qkv();
+    sequence.Step(0, 3);
+    for (std::int64_t head = 0; head < shape.heads + shape.kv_heads; ++head) {
+      const float* x = before.data() + 2 * shape.qkv_width() + head * shape.head_dim;
+      double squares = 0;
+      for (std::int64_t d = 0; d < shape.head_dim; ++d)
+        squares += static_cast<double>(x[d]) * static_cast<double>(x[d]);
+      const double factor = 1 / std::sqrt(squares / static_cast<double>(shape.head_dim) + 1e-6);
+      for (std::int64_t d = 0; d < shape.head_dim; ++d) {
+        const bool is_k = head >= shape.heads;
+        const float got = is_k ? sequence.kv().block_k<float>(sequence.block(0), head - shape.heads)[d * kKvBlock + 2]
+                               : sequence.qkv()[static_cast<std::size_t>(x - before.data() + d)];
+        const float weight = (is_k ? args.k_norm : args.q_norm)[d];
+        EXPECT_NEAR(static_cast<double>(got), static_cast<double>(x[d] * weight) * factor, 1e-5) << kernel->name;
+      }
+    }
+  }
+}
+
+// A window in a long context costs what it sees, and what it does not see is not even read.
+TEST(WindowTest, NothingBeforeItIsRead) {
+  for (const bool chunked : {false, true}) {
+    Shape shape{.heads = 4, .kv_heads = 2, .head_dim = 32, .rotary_dim = 32, .style = RopeStyle::kHalves};
+    (chunked ? shape.chunk : shape.window) = 40;
+    for (const AttentionKernel* kernel : Kernels(shape)) {
+      for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+        Sequence whole(*kernel, shape, 600, 1, dtype), late(*kernel, shape, 600, 1, dtype);
+        whole.Step(0, 600);
+        late.Step(448, 600);  // before it the cache holds NaN
+        const auto from = static_cast<std::ptrdiff_t>(520 * shape.heads * shape.head_dim);
+        EXPECT_TRUE(std::equal(whole.out().begin() + from, whole.out().end(), late.out().begin() + from))
+            << kernel->name << " " << Info(dtype).name;
       }
     }
   }
@@ -262,7 +401,7 @@ TEST(AttentionSoftmaxTest, HugeScoresStayFinite) {
     Sequence sequence(*kernel, shape, 80);
     const AttentionArgs args = sequence.Args();
     for (std::int64_t t = 0; t < 80; ++t) {
-      float* row = args.qkv + t * args.qkv_stride;
+      float* row = args.q.data + t * args.q.stride;
       for (std::int64_t d = 0; d < 48; ++d) row[d] *= 1e4f;
     }
     sequence.Step(0, 80);

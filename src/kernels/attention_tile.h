@@ -2,8 +2,9 @@
 // (row, query head) of one KV head pass over spans of 64 tokens, a few of them (a tile) at once. A span of a cache that
 // is not f32 is widened once for all, unless it is bf16 and the instruction set has dot products of bf16 pairs: then
 // queries and weights are rounded to bf16 instead. The softmax runs from span to span of 64 positions counted from 0
-// and anew at each kAttentionSplit, so a row's bits depend on its position alone. Each file that includes this gets its
-// own copy, compiled for its instruction set, which it passes as Isa:
+// and anew at each kAttentionSplit, so a row's bits depend on its position alone; spans that a window or chunk hides
+// from all rows are passed over, which changes no bit. Each file that includes this gets its own copy, compiled for its
+// instruction set, which it passes as Isa:
 //
 //   struct Isa {
 //     static constexpr int kTilePairs;
@@ -12,8 +13,11 @@
 //     static void Widen(const std::uint16_t* f16, std::int64_t count, float* out);   // count: a multiple of 16
 //     static void Narrow(const float*, std::int64_t count, std::uint16_t* f16);      // clamped; any count
 //     static float Exp2(float);                                                       // of x <= 0
+//     static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out);  // RMS
+//     static void Cap(float inner, float outer, float* scores);  // outer * tanh(inner * score), kSpan of them
 //     template <int kPairs> static void Scores(const Span<float>&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
-//     template <int kPairs> static void Softmax(std::int64_t begin, float scale_log2, AttentionTile<kTilePairs>&);
+//     template <int kPairs, bool kHides>  // kHides: positions before AttentionTile::first may be in the span
+//     static void Softmax(std::int64_t begin, float scale_log2, AttentionTile<kTilePairs>&);
 //     template <int kPairs> static void Values(const Span<float>&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
 //   };
 #pragma once
@@ -23,7 +27,6 @@
 #include <type_traits>
 
 #include "kernels/kernel_list.h"
-#include "kernels/rope_angles.h"
 
 namespace strata::kernels {
 namespace {
@@ -41,6 +44,7 @@ struct AttentionTile {
   const BF16Pair* rounded_q[kPairs];  ///< of instruction sets with kPairDots, for a cache of bf16
   float* out[kPairs];                 ///< the running, unnormalised output
   std::int64_t position[kPairs];
+  std::int64_t first[kPairs];  ///< position that it sees; no less than that of the pair before
   float max[kPairs];
   float sum[kPairs];
   float correction[kPairs];
@@ -55,6 +59,22 @@ struct Span {
   std::int64_t blocks;  ///< that hold them
   const T* k[kSpanBlocks];
   const T* v[kSpanBlocks];
+};
+
+/// What becomes of a score before the softmax, which is taken in powers of two: factor * score, or
+/// outer * tanh(inner * score).
+struct ScoreRule {
+  float factor = 1;
+  float inner = 0, outer = 0;  ///< outer 0: not capped
+
+  explicit ScoreRule(const AttentionArgs& args) {
+    if (args.softcap == 0) {
+      factor = args.scale * kLog2E;
+    } else {
+      inner = args.scale / args.softcap;
+      outer = args.softcap * kLog2E;
+    }
+  }
 };
 
 constexpr int kTilesAtOnce = 16;
@@ -78,13 +98,20 @@ struct PairSet {
 };
 
 template <class Isa, class T, int kPairs = Isa::kTilePairs>
-void AttendSpan(const Span<T>& span, std::int64_t dim, float scale_log2, std::int64_t pairs,
+void AttendSpan(const Span<T>& span, std::int64_t dim, const ScoreRule& rule, std::int64_t pairs,
                 AttentionTile<Isa::kTilePairs>& tile) {
   if constexpr (kPairs > 1) {
-    if (pairs < kPairs) return AttendSpan<Isa, T, kPairs - 1>(span, dim, scale_log2, pairs, tile);
+    if (pairs < kPairs) return AttendSpan<Isa, T, kPairs - 1>(span, dim, rule, pairs, tile);
   }
   Isa::template Scores<kPairs>(span, dim, tile);
-  Isa::template Softmax<kPairs>(span.begin, scale_log2, tile);
+  if (rule.outer != 0) {
+    for (int i = 0; i < kPairs; ++i) Isa::Cap(rule.inner, rule.outer, tile.weights[i]);
+  }
+  if (tile.first[kPairs - 1] > span.begin) {
+    Isa::template Softmax<kPairs, true>(span.begin, rule.factor, tile);
+  } else {
+    Isa::template Softmax<kPairs, false>(span.begin, rule.factor, tile);
+  }
   Isa::template Values<kPairs>(span, dim, tile);
 }
 
@@ -97,15 +124,6 @@ inline void WidenPairs(const BF16Pair* pairs, std::int64_t rows, std::int64_t wi
       out[width + i] = std::bit_cast<float>(bits & 0xffff0000);
     }
   }
-}
-
-/// Rounded to nearest even, beyond the range to the greatest; a NaN stays one.
-inline std::uint16_t RoundBF16(float value) {
-  constexpr float kMax = 0x1.fep127f;
-  const float clamped = value < -kMax ? -kMax : value > kMax ? kMax : value;
-  const auto bits = std::bit_cast<std::uint32_t>(clamped);
-  const std::uint32_t rounded = value != value ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1);
-  return static_cast<std::uint16_t>(rounded >> 16);
 }
 
 /// One block of the cache as Span<float> has it, [2][kKvBlock * dim]; of V only `tokens` positions: what is behind the
@@ -124,13 +142,16 @@ void WidenBlock(const KvLayer& kv, std::int32_t block, std::int64_t head, std::i
   }
 }
 
+/// The stretch of kAttentionSplit positions that it is in.
+inline std::int64_t SplitOf(std::int64_t position) { return position / kAttentionSplit; }
+
 /// Positions [begin, end) for all pairs, anew: out, max and sum of each are of these alone.
 /// T: what the span's loops multiply; kStored: it lies so in the cache.
 template <class Isa, class T, bool kStored>
 void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
                    std::int64_t end, PairSet<Isa>& set) {
-  constexpr float kLog2E = 1.44269504f;  // the softmax is taken in powers of two
   const std::int64_t dim = args.head_dim;
+  const ScoreRule rule(args);
   for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
     auto& tile = set.tile(pair);
     tile.max[set.place(pair)] = kNever;
@@ -139,6 +160,8 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
   }
   const std::int64_t last = set.tile(set.pairs - 1).position[set.place(set.pairs - 1)];
   end = end < last + 1 ? end : last + 1;
+  const std::int64_t first_span = set.tile(0).first[0] / kSpan * kSpan;
+  begin = begin > first_span ? begin : first_span;
   alignas(64) float wide[kStored ? 1 : 2 * kSpan * kMaxHeadDim];
   for (; begin < end; begin += kSpan) {
     Span<T> all{.begin = begin, .tokens = end - begin < kSpan ? end - begin : kSpan, .blocks = 0, .k = {}, .v = {}};
@@ -161,11 +184,11 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
       auto& tile = set.tile(first);
       const std::int64_t count = set.count(first);
       const std::int64_t visible = tile.position[count - 1] + 1 - begin;
-      if (visible <= 0) continue;
+      if (visible <= 0 || tile.first[0] >= begin + kSpan) continue;
       Span<T> span = all;
       span.tokens = all.tokens < visible ? all.tokens : visible;
       span.blocks = (span.tokens + kKvBlock - 1) / kKvBlock;
-      AttendSpan<Isa, T>(span, dim, args.scale * kLog2E, count, tile);
+      AttendSpan<Isa, T>(span, dim, rule, count, tile);
     }
   }
 }
@@ -194,6 +217,18 @@ void MergeStretch(float part_max, float part_sum, const float* part, std::int64_
   for (std::int64_t d = 0; d < dim; ++d) out[d] = out[d] * keep + part[d] * add;
   sum = sum * keep + part_sum * add;
   max = new_max;
+}
+
+/// The output that the softmax's sum makes of the running one, with the head's sink in that sum.
+template <class Isa>
+void Normalise(const AttentionArgs& args, std::int64_t head, float max, float sum, float* out) {
+  if (args.sinks != nullptr) {
+    const float sink = args.sinks[head] * kLog2E;
+    const float new_max = max > sink ? max : sink;
+    const float keep = Isa::Exp2(max - new_max);
+    sum = (sum * keep + Isa::Exp2(sink - new_max)) / keep;  // infinite where the sink leaves nothing to the others
+  }
+  for (std::int64_t d = 0; d < args.head_dim; ++d) out[d] /= sum;
 }
 
 /// Row (of the sequence's in this step) and query head of a pair.
@@ -227,6 +262,7 @@ void ForPairs(const AttentionArgs& args, const SequenceRows& sequence, std::int6
         }
       }
       tile.position[set.place(pair)] = args.last_seen(sequence, place.row);
+      tile.first[set.place(pair)] = args.first_seen(sequence.position_begin + place.row);
     }
     work(set, first);
   }
@@ -245,25 +281,29 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
   ForPairs<Isa>(args, sequence, kv_head, row_begin, row_end, [&](PairSet<Isa>& set, std::int64_t first) {
     float max[PairSet<Isa>::kMost];
     float sum[PairSet<Isa>::kMost];
-    for (std::int64_t begin = 0; begin < end; begin += kAttentionSplit) {
+    // Of the stretches that a pair sees, the first begins its output and the others are added to it.
+    const auto begins = [&](std::int64_t pair, std::int64_t begin) {
+      return SplitOf(set.tile(pair).first[set.place(pair)]) == SplitOf(begin);
+    };
+    for (std::int64_t begin = SplitOf(set.tile(0).first[0]) * kAttentionSplit; begin < end; begin += kAttentionSplit) {
       for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
-        set.tile(pair).out[set.place(pair)] = begin == 0 ? output(first + pair) : parts + pair * dim;
+        set.tile(pair).out[set.place(pair)] = begins(pair, begin) ? output(first + pair) : parts + pair * dim;
       }
       AttendStretch<Isa>(args, sequence, kv_head, begin, begin + kAttentionSplit, set);
       for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
         const auto& tile = set.tile(pair);
         const std::int64_t i = set.place(pair);
-        if (begin == 0) {
+        if (begins(pair, begin)) {
           max[pair] = tile.max[i];
           sum[pair] = tile.sum[i];
-        } else if (tile.position[i] >= begin) {
+        } else if (tile.first[i] < begin && tile.position[i] >= begin) {
           MergeStretch<Isa>(tile.max[i], tile.sum[i], tile.out[i], dim, max[pair], sum[pair], output(first + pair));
         }
       }
     }
     for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
-      float* out = output(first + pair);
-      for (std::int64_t d = 0; d < dim; ++d) out[d] /= sum[pair];
+      const std::int64_t head = PlaceOf(args, kv_head, row_begin, first + pair).head;
+      Normalise<Isa>(args, head, max[pair], sum[pair], output(first + pair));
     }
   });
 }
@@ -271,6 +311,7 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
 template <class Isa>
 void AttendPart(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
                 std::int64_t row_end, std::int64_t split) {
+  if (SplitOf(args.first_seen(sequence.position_begin + row_begin)) > split) return;  // no row sees it
   const std::int64_t begin = split * kAttentionSplit;
   ForPairs<Isa>(args, sequence, kv_head, row_begin, row_end, [&](PairSet<Isa>& set, std::int64_t first) {
     for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
@@ -294,92 +335,17 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
   for (std::int64_t pair = 0; pair < pairs; ++pair) {
     const PairPlace place = PlaceOf(args, kv_head, row_begin, pair);
     float* out = args.output(sequence, place.row, place.head);
-    const float* part = args.partial(sequence, place.row, place.head, 0);
+    const std::int64_t position = sequence.position_begin + place.row;
+    std::int64_t split = SplitOf(args.first_seen(position));
+    const float* part = args.partial(sequence, place.row, place.head, split);
     for (std::int64_t d = 0; d < dim; ++d) out[d] = part[d];
     float max = part[dim];
     float sum = part[dim + 1];
-    const std::int64_t reached = args.last_seen(sequence, place.row) / kAttentionSplit;
-    for (std::int64_t split = 1; split <= reached; ++split) {
+    while (++split <= SplitOf(args.last_seen(sequence, place.row))) {
       part = args.partial(sequence, place.row, place.head, split);
       MergeStretch<Isa>(part[dim], part[dim + 1], part, dim, max, sum, out);
     }
-    for (std::int64_t d = 0; d < dim; ++d) out[d] /= sum;
-  }
-}
-
-/// One head's rotation. in may be out.
-void Rotate(const RopeArgs& rope, const float* __restrict cosine, const float* __restrict sine, const float* in,
-            float* out) {
-  constexpr std::int64_t kAtOnce = 16;
-  const std::int64_t half = rope.rotary_dim / 2;
-  std::int64_t i = 0;
-  if (rope.style == RopeStyle::kHalves) {
-    for (; i + kAtOnce <= half; i += kAtOnce) {
-      float x[kAtOnce];  // copies, so that the compiler need not fear that in is out
-      float y[kAtOnce];
-      for (std::int64_t j = 0; j < kAtOnce; ++j) x[j] = in[i + j];
-      for (std::int64_t j = 0; j < kAtOnce; ++j) y[j] = in[half + i + j];
-      for (std::int64_t j = 0; j < kAtOnce; ++j) out[i + j] = x[j] * cosine[i + j] - y[j] * sine[i + j];
-      for (std::int64_t j = 0; j < kAtOnce; ++j) out[half + i + j] = y[j] * cosine[i + j] + x[j] * sine[i + j];
-    }
-  }
-  const std::int64_t step = rope.style == RopeStyle::kHalves ? 1 : 2;
-  const std::int64_t apart = rope.style == RopeStyle::kHalves ? half : 1;
-  for (; i < half; ++i) {
-    const float x = in[step * i];
-    const float y = in[step * i + apart];
-    out[step * i] = x * cosine[i] - y * sine[i];
-    out[step * i + apart] = y * cosine[i] + x * sine[i];
-  }
-}
-
-template <class Isa>
-void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
-               std::int64_t row_end) {
-  alignas(64) float cosine[kMaxHeadDim / 2];
-  alignas(64) float sine[kMaxHeadDim / 2];
-  alignas(64) float rotated[kMaxHeadDim];
-  alignas(64) std::uint16_t narrow[kMaxHeadDim];
-  const std::int64_t group = args.heads / args.kv_heads;
-  const std::int64_t dim = args.head_dim;
-  for (std::int64_t r = row_begin; r < row_end; ++r) {
-    const std::int64_t position = sequence.position_begin + r;
-    float* row = args.qkv + (sequence.row_begin + r) * args.qkv_stride;
-    RopeAngles(args.rope.inv_freq, args.rope.rotary_dim / 2, position, args.rope.scale, cosine, sine);
-    for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-      Rotate(args.rope, cosine, sine, row + head * dim, row + head * dim);
-    }
-    const float* k = row + (args.heads + kv_head) * dim;
-    const float* v = row + (args.heads + args.kv_heads + kv_head) * dim;
-    for (std::int64_t d = args.rope.rotary_dim; d < dim; ++d) rotated[d] = k[d];
-    Rotate(args.rope, cosine, sine, k, rotated);
-    const std::int32_t block = sequence.block_table[position / kKvBlock];
-    const std::int64_t slot = position % kKvBlock;
-    if (args.kv.dtype == DType::kF32) {
-      float* cache_k = args.kv.block_k<float>(block, kv_head) + slot;
-      float* cache_v = args.kv.block_v<float>(block, kv_head) + slot * dim;
-      for (std::int64_t d = 0; d < dim; ++d) cache_k[d * kKvBlock] = rotated[d];
-      for (std::int64_t d = 0; d < dim; ++d) cache_v[d] = v[d];
-    } else if (args.kv.dtype == DType::kF16) {
-      auto* cache_k = args.kv.block_k<std::uint16_t>(block, kv_head) + slot;
-      Isa::Narrow(rotated, dim, narrow);
-      for (std::int64_t d = 0; d < dim; ++d) cache_k[d * kKvBlock] = narrow[d];
-      Isa::Narrow(v, dim, args.kv.block_v<std::uint16_t>(block, kv_head) + slot * dim);
-    } else {
-      auto* cache_k = args.kv.block_k<std::uint16_t>(block, kv_head) + 2 * slot;
-      auto* cache_v = args.kv.block_v<std::uint16_t>(block, kv_head) + slot / 2 * 2 * dim + slot % 2;
-      for (std::int64_t d = 0; d < dim; ++d) narrow[d] = RoundBF16(rotated[d]);
-      for (std::int64_t d = 0; d < dim; d += 2) {
-        cache_k[d * kKvBlock] = narrow[d];
-        cache_k[d * kKvBlock + 1] = narrow[d + 1];
-      }
-      for (std::int64_t d = 0; d < dim; ++d) narrow[d] = RoundBF16(v[d]);
-      for (std::int64_t d = 0; d < dim; ++d) cache_v[2 * d] = narrow[d];
-      // A weight of zero must find a number there; the row after this one, if the step has it, writes its own.
-      if (slot % 2 == 0 && r + 1 == sequence.row_count) {
-        for (std::int64_t d = 0; d < dim; ++d) cache_v[2 * d + 1] = 0;
-      }
-    }
+    Normalise<Isa>(args, place.head, max, sum, out);
   }
 }
 

@@ -37,6 +37,16 @@ inline float Max(__m256 v) {
   return _mm256_mul_ps(y, _mm256_castsi256_ps(exponent));
 }
 
+// Between -1 and 1 of either sign, by 2^x; its absolute error is that of 1 in f32.
+[[maybe_unused]] __m256 Tanh(__m256 x) {
+  constexpr float kTwoLog2E = 2.88539008f;
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  const __m256 power = Exp2(_mm256_mul_ps(_mm256_andnot_ps(sign, x), _mm256_set1_ps(-kTwoLog2E)));
+  const __m256 one = _mm256_set1_ps(1.0f);
+  const __m256 tanh = _mm256_div_ps(_mm256_sub_ps(one, power), _mm256_add_ps(one, power));
+  return _mm256_or_ps(tanh, _mm256_and_ps(x, sign));
+}
+
 // 1 / sqrt(mean(x^2) + eps), in an order that depends on k alone.
 [[maybe_unused]] float RmsFactor(const float* x, std::int64_t k, float eps) {
   __m256 even = _mm256_setzero_ps();

@@ -208,30 +208,57 @@ struct SequenceRows {
   std::int64_t splits() const { return (position_begin + row_count + kAttentionSplit - 1) / kAttentionSplit; }
 };
 
+/// Rows of a value: row r begins at data + r * stride.
+template <class T>
+struct RowsOf {
+  T* data;
+  std::int64_t stride;  ///< elements
+};
+
 struct AttentionArgs {
-  float* qkv;               ///< [T, (heads + 2 kv_heads) * head_dim]: q | k | v; q is rotated in place by rope_store
-  std::int64_t qkv_stride;  ///< floats
-  float* out;               ///< [T, heads * head_dim]
-  std::int64_t out_stride;
+  RowsOf<float> q;        ///< [T, heads * head_dim]; normed and rotated in place by rope_store
+  RowsOf<const float> k;  ///< [T, kv_heads * head_dim]
+  RowsOf<const float> v;
+  RowsOf<float> out;  ///< [T, heads * head_dim]
   std::int64_t heads;
   std::int64_t kv_heads;
   std::int64_t head_dim;
   float scale;
+  bool causal = true;             ///< a query sees what is before it; else all of its sequence, which is in the step
+  std::int64_t window = 0;        ///< how many tokens a query sees, its own the last (or the middle); 0 = no limit
+  std::int64_t chunk = 0;         ///< a query sees only its own chunk of so many positions; 0 = there are none
+  float softcap = 0;              ///< a score s becomes softcap * tanh(s / softcap); 0 = it stays
+  const float* sinks = nullptr;   ///< [heads]: one more score for each softmax, without a value
+  const float* q_norm = nullptr;  ///< [head_dim]: each head of q is RMS-normed before it is rotated
+  const float* k_norm = nullptr;  ///< so for k
+  float norm_eps = 0;
   RopeArgs rope;
   KvLayer kv;
-  bool causal = true;         ///< else every row sees all of its sequence's, up to the last in this step
   float* partials = nullptr;  ///< [rows and splits of the sequences][heads][head_dim + 2]: output, maximum, sum
 
-  /// The last position that a row of the sequence (0 = its first) sees.
-  std::int64_t last_seen(const SequenceRows& sequence, std::int64_t row) const {
-    return sequence.position_begin + (causal ? row : sequence.row_count - 1);
+  /// The first position that a query at `position` sees.
+  std::int64_t first_seen(std::int64_t position) const {
+    const std::int64_t before = causal ? window - 1 : window / 2;
+    const std::int64_t by_window = window > 0 && position > before ? position - before : 0;
+    const std::int64_t by_chunk = chunk > 0 ? position / chunk * chunk : 0;
+    return by_window > by_chunk ? by_window : by_chunk;
   }
+  /// The last one, in a sequence that has `end` positions after this step.
+  std::int64_t last_seen(std::int64_t position, std::int64_t end) const {
+    if (causal) return position;
+    return window > 0 && position + window / 2 < end ? position + window / 2 : end - 1;
+  }
+  /// That of a row of the sequence (0 = its first).
+  std::int64_t last_seen(const SequenceRows& sequence, std::int64_t row) const {
+    return last_seen(sequence.position_begin + row, sequence.position_begin + sequence.row_count);
+  }
+
   /// Of a row of the sequence and a query head.
   float* query(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
-    return qkv + (sequence.row_begin + row) * qkv_stride + head * head_dim;
+    return q.data + (sequence.row_begin + row) * q.stride + head * head_dim;
   }
   float* output(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
-    return out + (sequence.row_begin + row) * out_stride + head * head_dim;
+    return out.data + (sequence.row_begin + row) * out.stride + head * head_dim;
   }
   float* partial(const SequenceRows& sequence, std::int64_t row, std::int64_t head, std::int64_t split) const {
     const std::int64_t index = sequence.partial_begin + row * sequence.splits() + split;
@@ -242,8 +269,8 @@ struct AttentionArgs {
 struct AttentionKernel {
   std::string_view name;
   std::string (*refuses)(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, const CpuFeatures&);
-  /// Rotates q (in place) and k of rows [begin, end) of the sequence (0 = its first row), for KV head h and its query
-  /// heads; writes k and v into the cache.
+  /// Norms and rotates q (in place) and k of rows [begin, end) of the sequence (0 = its first row), for KV head h and
+  /// its query heads; writes k and v into the cache.
   void (*rope_store)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
                      std::int64_t row_end);
   /// Attention of rows [begin, end) of the sequence, for the query heads of one KV head, over the cache.
@@ -268,6 +295,9 @@ struct RowKernels {
   /// out = (x - mean(x)) * rsqrt(variance(x) + eps) * weight + bias, one row, the variance over n; sums in a fixed
   /// order. bias may be null. out may be x.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, std::int64_t n, float* out);
+  /// Rotates the heads of one row. out may be x.
+  void (*rope)(const RopeArgs&, std::int64_t position, std::int64_t heads, std::int64_t head_dim, const float* x,
+               float* out);
   /// Index of the greatest value (the first of equals; NaN is never the greatest; 0 when there is nothing else) among
   /// those whose bit is set in `allowed` (the lowest of word 0 first); nullptr: among all.
   std::int64_t (*argmax)(const float* x, const std::uint32_t* allowed, std::int64_t n);

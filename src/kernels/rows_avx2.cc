@@ -2,6 +2,7 @@
 
 #include "kernels/avx2.h"
 #include "kernels/kernel_list.h"
+#include "kernels/rope_angles.h"
 
 namespace strata::kernels {
 namespace {
@@ -103,6 +104,6 @@ double Softmax(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, LayerNorm, ArgMax, Softmax};
+constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, LayerNorm, RotateRow, ArgMax, Softmax};
 
 }  // namespace strata::kernels

@@ -2,6 +2,7 @@
 
 #include "kernels/avx512.h"
 #include "kernels/kernel_list.h"
+#include "kernels/rope_angles.h"
 
 namespace strata::kernels {
 namespace {
@@ -88,6 +89,6 @@ double Softmax(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, LayerNorm, ArgMax, Softmax};
+constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, LayerNorm, RotateRow, ArgMax, Softmax};
 
 }  // namespace strata::kernels

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/kernel_list.h"
+#include "kernels/rope_angles.h"
 #include "tensor/convert.h"
 
 namespace strata::kernels {
@@ -58,6 +59,6 @@ double Softmax(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, LayerNorm, ArgMax, Softmax};
+const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, LayerNorm, RotateRow, ArgMax, Softmax};
 
 }  // namespace strata::kernels

@@ -49,6 +49,38 @@ TEST_P(RowsTest, RmsNormMatchesDouble) {
   }
 }
 
+TEST(RopeRowTest, TurnsPairsOfEachHeadAndLeavesTheRest) {
+  constexpr std::int64_t kHeads = 3;
+  for (const std::int64_t head_dim : {std::int64_t{10}, std::int64_t{64}, std::int64_t{1200}}) {
+    const std::int64_t rotary = head_dim == 10 ? 6 : head_dim;  // a part; all; more than is computed at a time
+    std::vector<float> inv_freq;
+    for (std::int64_t i = 0; i < rotary / 2; ++i) inv_freq.push_back(1.0f / static_cast<float>(i + 1));
+    const std::vector<float> x = Normal(static_cast<std::size_t>(kHeads * head_dim), 3);
+    for (const RopeStyle style : {RopeStyle::kHalves, RopeStyle::kInterleaved}) {
+      const RopeArgs rope{inv_freq.data(), rotary, 1.25f, style};
+      std::vector<float> want = x;
+      for (std::int64_t pair = 0; pair < kHeads * rotary / 2; ++pair) {
+        const std::int64_t head = pair / (rotary / 2), i = pair % (rotary / 2);
+        const bool halves = style == RopeStyle::kHalves;
+        const auto a = static_cast<std::size_t>(head * head_dim + (halves ? i : 2 * i));
+        const std::size_t b = a + static_cast<std::size_t>(halves ? rotary / 2 : 1);
+        const double angle = static_cast<double>(inv_freq[static_cast<std::size_t>(i)] * 7.0f);
+        const double cosine = 1.25 * std::cos(angle), sine = 1.25 * std::sin(angle);
+        want[a] = static_cast<float>(static_cast<double>(x[a]) * cosine - static_cast<double>(x[b]) * sine);
+        want[b] = static_cast<float>(static_cast<double>(x[b]) * cosine + static_cast<double>(x[a]) * sine);
+      }
+      std::vector<float> of_ref(x.size());
+      Kernels().back()->rope(rope, 7, kHeads, head_dim, x.data(), of_ref.data());
+      for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(of_ref[i], want[i], 1e-6f) << head_dim << " " << i;
+      for (const RowKernels* kernels : Kernels()) {
+        std::vector<float> in_place = x;
+        kernels->rope(rope, 7, kHeads, head_dim, in_place.data(), in_place.data());
+        EXPECT_EQ(in_place, of_ref) << kernels->name << " " << head_dim;
+      }
+    }
+  }
+}
+
 TEST_P(RowsTest, LayerNormMatchesDouble) {
   const std::int64_t n = GetParam();
   const auto size = static_cast<std::size_t>(n);

@@ -6,11 +6,12 @@
 namespace strata::models {
 
 Result<graph::Graph> BuildBert(const ModelFile& model) {
-  return BuildEncoder(model, [](Layer& layer, ValueId x) -> Result<ValueId> {
+  return BuildEncoder(model, Bias::kRequired, [](Layer& layer, ValueId x) -> Result<ValueId> {
     STRATA_TRY(const ValueId attention, layer.Attention(x));
-    STRATA_TRY(const ValueId x1, layer.LayerNorm("attn_output_norm", layer.Residual(attention, x, "attn_sum")));
+    STRATA_TRY(const ValueId x1,
+               layer.LayerNorm("attn_output_norm", layer.Residual(attention, x, "attn_sum"), Bias::kRequired));
     STRATA_TRY(const ValueId mlp, layer.Mlp(x1));
-    return layer.LayerNorm("layer_output_norm", layer.Residual(mlp, x1, "ffn_sum"));
+    return layer.LayerNorm("layer_output_norm", layer.Residual(mlp, x1, "ffn_sum"), Bias::kRequired);
   });
 }
 

@@ -64,9 +64,12 @@ Result<ValueId> Builder::Weight(const std::string& tensor, std::vector<std::int6
   return id;
 }
 
-Result<ValueId> Builder::Norm(const std::string& part, ValueId x, std::string name) {
-  STRATA_TRY(const ValueId weight, Weight(part + ".weight", {type(x).dims.back().value}));
-  return graph_.Add(Op::kRmsNorm, {x, weight}, {{"eps", config_.norm_eps}}, type(x), std::move(name));
+Result<ValueId> Builder::Norm(const std::string& part, ValueId x, std::string name, std::int64_t group) {
+  STRATA_TRY(const ValueId weight, Weight(part + ".weight", {group != 0 ? group : type(x).dims.back().value}));
+  graph::Attributes attributes = {{"eps", config_.norm_eps}};
+  if (config_.norm_offset != 0) attributes.emplace("offset", config_.norm_offset);
+  if (group != 0) attributes.emplace("group", group);
+  return graph_.Add(Op::kRmsNorm, {x, weight}, std::move(attributes), type(x), std::move(name));
 }
 
 Result<ValueId> Builder::Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name) {
@@ -92,12 +95,12 @@ ValueId Builder::Constant(std::string name, std::vector<double> values) {
   return graph_.Add(Op::kConstant, {}, {{"name", name}, {"values", std::move(values)}}, std::move(type), name);
 }
 
-Result<std::string> Builder::ActivationFunction() const {
+Result<std::string> Builder::ActivationFunction(const std::string& name) const {
   static const std::map<std::string, std::string, std::less<>> kFunctions = {
       {"silu", "silu"},          {"swish", "silu"}, {"gelu", "gelu"}, {"gelu_pytorch_tanh", "gelu_tanh"},
-      {"gelu_new", "gelu_tanh"}, {"relu", "relu"}};
-  const auto found = kFunctions.find(config_.activation);
-  if (found == kFunctions.end()) return Unsupported(fmt::format("hidden_act {} is not supported", config_.activation));
+      {"gelu_new", "gelu_tanh"}, {"relu", "relu"},  {"tanh", "tanh"}};
+  const auto found = kFunctions.find(name);
+  if (found == kFunctions.end()) return Unsupported(fmt::format("hidden_act {} is not supported", name));
   return found->second;
 }
 
@@ -141,21 +144,29 @@ Status Builder::CheckAllRead() const {
 
 ValueId Layer::Rope(ValueId x, std::int64_t heads, std::string_view name) {
   const std::string layout = config().rope_layout == RopeLayout::kInterleaved ? "interleaved" : "halves";
-  return builder_.Add(Op::kRope, {x, builder_.positions(), inv_freq_},
-                      {{"heads", heads}, {"head_dim", config().head_dim}, {"layout", layout}, {"scale", rope_scale_}},
+  return builder_.Add(Op::kRope, {x, builder_.positions(), rope_.inv_freq},
+                      {{"heads", heads}, {"head_dim", config().head_dim}, {"layout", layout}, {"scale", rope_.scale}},
                       builder_.type(x), Name(name));
 }
 
-Result<ValueId> Layer::Attention(ValueId x) {
+Result<ValueId> Layer::Attention(ValueId x, QkNorm qk_norm) {
   const ModelConfig& config = this->config();
+  const LayerAttention sees = config.attention_of(index_);
   const std::int64_t head_dim = config.head_dim;
   const std::int64_t queries = config.heads * head_dim, keys = config.kv_heads * head_dim;
   const Bias bias = config.attention_bias ? Bias::kRequired : Bias::kNone;
-  STRATA_TRY(const ValueId q, Linear("attn_q", x, queries, bias, "q"));
-  STRATA_TRY(const ValueId k, Linear("attn_k", x, keys, bias, "k"));
+  STRATA_TRY(ValueId q, Linear("attn_q", x, queries, bias, "q"));
+  STRATA_TRY(ValueId k, Linear("attn_k", x, keys, bias, "k"));
   STRATA_TRY(const ValueId v, Linear("attn_v", x, keys, bias, "v"));
-  const ValueId q_rotated = Rope(q, config.heads, "q_rope");
-  const ValueId k_rotated = Rope(k, config.kv_heads, "k_rope");
+  if (qk_norm != QkNorm::kNone) {
+    const std::int64_t group = qk_norm == QkNorm::kHeads ? head_dim : 0;
+    STRATA_TRY(q, builder_.Norm(Tensor("attn_q_norm"), q, Name("q_norm"), group));
+    STRATA_TRY(k, builder_.Norm(Tensor("attn_k_norm"), k, Name("k_norm"), group));
+  }
+  if (sees.rotated) {
+    q = Rope(q, config.heads, "q_rope");
+    k = Rope(k, config.kv_heads, "k_rope");
+  }
   const double scale =
       config.attention_scale != 0 ? config.attention_scale : 1 / std::sqrt(static_cast<double>(head_dim));
   graph::Attributes attributes = {{"layer", config.whole() ? 0 : index_},  // see ModelConfig::kv_layers
@@ -164,8 +175,11 @@ Result<ValueId> Layer::Attention(ValueId x) {
                                   {"head_dim", head_dim},
                                   {"scale", scale}};
   if (!config.causal) attributes.emplace("causal", std::int64_t{0});
-  const ValueId attention = builder_.Add(Op::kAttention, {q_rotated, k_rotated, v}, std::move(attributes),
-                                         Builder::Activation(queries), Name("attn"));
+  if (sees.window != 0) attributes.emplace("window", sees.window);
+  if (sees.chunk != 0) attributes.emplace("chunk", sees.chunk);
+  if (config.attention_softcap != 0) attributes.emplace("softcap", config.attention_softcap);
+  const ValueId attention =
+      builder_.Add(Op::kAttention, {q, k, v}, std::move(attributes), Builder::Activation(queries), Name("attn"));
   // Llama's attention_bias covers the output projection; Qwen2's files have biases on q, k, v alone.
   return Linear("attn_output", attention, config.hidden, config.attention_bias ? Bias::kIfStored : Bias::kNone, "o");
 }
@@ -184,16 +198,32 @@ ValueId Layer::Residual(ValueId added, ValueId x, std::string_view name) {
   return Map(scale == 1 ? "a0 + a1" : fmt::format("a0 * {} + a1", scale), {added, x}, name);
 }
 
-Result<Graph> BuildDecoder(const ModelFile& model,
-                           const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer) {
-  Builder builder(model);
-  const RopeFrequencies rope = ComputeRopeFrequencies(model.config());
-  const ValueId inv_freq = builder.Constant("inv_freq", rope.inverse);
-  STRATA_TRY(ValueId x, builder.Embed());
-  for (std::int64_t index = 0; index < model.config().layers; ++index) {
-    Layer layer(builder, index, inv_freq, rope.scale);
+Result<ValueId> BuildLayers(Builder& builder, ValueId x, const LayerBuilder& build_layer) {
+  const ModelConfig& config = builder.config();
+  const auto rope_of = [&](const ModelConfig& positions, std::string name) {
+    const RopeFrequencies frequencies = ComputeRopeFrequencies(positions);
+    return RopeConstant{builder.Constant(std::move(name), frequencies.inverse), frequencies.scale};
+  };
+  RopeConstant rope{-1, 1};
+  if (config.rotary_dim > 0) rope = rope_of(config, "inv_freq");
+  RopeConstant local_rope = rope;
+  if (config.local_rope_theta) {
+    ModelConfig local = config;
+    local.rope_theta = *config.local_rope_theta;
+    local.rope_scaling = {};
+    local_rope = rope_of(local, "local_inv_freq");
+  }
+  for (std::int64_t index = 0; index < config.layers; ++index) {
+    Layer layer(builder, index, config.attention_of(index).local_rope ? local_rope : rope);
     STRATA_TRY(x, build_layer(layer, x));
   }
+  return x;
+}
+
+Result<Graph> BuildDecoder(const ModelFile& model, const LayerBuilder& build_layer) {
+  Builder builder(model);
+  STRATA_TRY(ValueId x, builder.Embed());
+  STRATA_TRY(x, BuildLayers(builder, x, build_layer));
   return builder.Finish(x);
 }
 

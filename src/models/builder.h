@@ -26,6 +26,19 @@ using graph::ValueId;
 
 enum class Bias : std::uint8_t { kNone, kRequired, kIfStored };
 
+/// RMS norm of queries (attn_q_norm) and keys (attn_k_norm) before they are rotated.
+enum class QkNorm : std::uint8_t {
+  kNone,
+  kHeads,  ///< each head by itself, weights [head_dim] (Qwen 3, Gemma 3)
+  kWhole,  ///< all heads together, weights [heads * head_dim] (OLMo 2)
+};
+
+/// A constant of rotary frequencies, and what multiplies cos and sin.
+struct RopeConstant {
+  ValueId inv_freq;
+  double scale;
+};
+
 class Builder {
  public:
   /// Defines the inputs that every model has: tokens, positions, logit_rows.
@@ -38,10 +51,10 @@ class Builder {
 
   /// Errors: kCorrupt naming the tensor that is missing or has other dimensions.
   Result<ValueId> Weight(const std::string& tensor, std::vector<std::int64_t> dims);
-  /// Rows stay what they are: of tokens, or of logits behind the gather.
-  Result<ValueId> Norm(const std::string& part, ValueId x, std::string name);
-  /// Layer norm, with a bias where one is stored.
-  Result<ValueId> LayerNorm(const std::string& part, ValueId x, std::string name);
+  /// Rows stay what they are: of tokens, or of logits behind the gather. group: so many columns are normed by
+  /// themselves; 0 = the row.
+  Result<ValueId> Norm(const std::string& part, ValueId x, std::string name, std::int64_t group = 0);
+  Result<ValueId> LayerNorm(const std::string& part, ValueId x, Bias bias, std::string name);
   /// x W^T (+ b) with W [n, columns of x].
   Result<ValueId> Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name);
   ValueId Map(std::string expression, std::vector<ValueId> inputs, std::string name);
@@ -53,12 +66,13 @@ class Builder {
   static graph::Type Activation(std::int64_t columns);
 
   ValueId positions() const { return positions_; }
-  /// config.activation as an expression's function. Errors: kUnsupported.
-  Result<std::string> ActivationFunction() const;
+  /// An activation of config.json, or config.activation, as an expression's function. Errors: kUnsupported.
+  Result<std::string> ActivationFunction(const std::string& name) const;
+  Result<std::string> ActivationFunction() const { return ActivationFunction(config_.activation); }
 
   Result<ValueId> Embed();
   /// Embeddings of tokens, positions and token types, as many of these as the model has, and their norm.
-  Result<ValueId> EmbedForEncoder();
+  Result<ValueId> EmbedForEncoder(Bias norm_bias);
   /// x's wanted rows, output_norm, head and argmax are the results; FinishPooled of the norm where the model does not
   /// generate. Errors: kUnsupported naming a tensor of the file that nothing reads: without it the model would compute
   /// something else than was trained.
@@ -85,8 +99,7 @@ class Builder {
 /// One layer: tensors are blk.N.PART, values lN_NAME.
 class Layer {
  public:
-  Layer(Builder& builder, std::int64_t index, ValueId inv_freq, double rope_scale)
-      : builder_(builder), index_(index), inv_freq_(inv_freq), rope_scale_(rope_scale) {}
+  Layer(Builder& builder, std::int64_t index, RopeConstant rope) : builder_(builder), index_(index), rope_(rope) {}
 
   Builder& builder() { return builder_; }
   const ModelConfig& config() const { return builder_.config(); }
@@ -95,8 +108,8 @@ class Layer {
   std::string Name(std::string_view value) const { return fmt::format("l{}_{}", index_, value); }
   bool Has(std::string_view part) const { return builder_.Has(Tensor(part)); }
 
-  Result<ValueId> LayerNorm(std::string_view part, ValueId x) {
-    return builder_.LayerNorm(Tensor(part), x, Name(part));
+  Result<ValueId> LayerNorm(std::string_view part, ValueId x, Bias bias) {
+    return builder_.LayerNorm(Tensor(part), x, bias, Name(part));
   }
   Result<ValueId> Norm(std::string_view part, ValueId x) { return builder_.Norm(Tensor(part), x, Name(part)); }
   Result<ValueId> Linear(std::string_view part, ValueId x, std::int64_t n, Bias bias, std::string_view name) {
@@ -107,8 +120,8 @@ class Layer {
   }
   ValueId Rope(ValueId x, std::int64_t heads, std::string_view name);
 
-  /// Query, key and value projections of the normed x, their rotation, attention, output projection.
-  Result<ValueId> Attention(ValueId x);
+  /// Query, key and value projections of x, their norm and rotation, attention, output projection.
+  Result<ValueId> Attention(ValueId x, QkNorm qk_norm = QkNorm::kNone);
   /// down(activation(gate(x)) * up(x)).
   Result<ValueId> GatedMlp(ValueId x);
   /// down(activation(up(x))).
@@ -119,16 +132,18 @@ class Layer {
  private:
   Builder& builder_;
   std::int64_t index_;
-  ValueId inv_freq_;
-  double rope_scale_;
+  RopeConstant rope_;
 };
 
-/// Embedding, the layers one after another, output norm and head.
-Result<graph::Graph> BuildDecoder(const ModelFile& model,
-                                  const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer);
+using LayerBuilder = std::function<Result<ValueId>(Layer& layer, ValueId x)>;
 
-/// Embeddings, the layers one after another, pooling; nothing rotates.
-Result<graph::Graph> BuildEncoder(const ModelFile& model,
-                                  const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer);
+/// The layers one after another, each rotated as the config says of it.
+Result<ValueId> BuildLayers(Builder& builder, ValueId x, const LayerBuilder& build_layer);
+
+/// Embedding, the layers, output norm and head.
+Result<graph::Graph> BuildDecoder(const ModelFile& model, const LayerBuilder& build_layer);
+
+/// Embeddings and their norm, the layers, a last norm where there is one, pooling. `norm_bias`: of those two.
+Result<graph::Graph> BuildEncoder(const ModelFile& model, Bias norm_bias, const LayerBuilder& build_layer);
 
 }  // namespace strata::models

@@ -7,17 +7,18 @@ namespace strata::models {
 
 using graph::Graph;
 
-Result<ValueId> Builder::LayerNorm(const std::string& part, ValueId x, std::string name) {
+Result<ValueId> Builder::LayerNorm(const std::string& part, ValueId x, Bias bias, std::string name) {
   STRATA_TRY(const ValueId weight, Weight(part + ".weight", {type(x).dims.back().value}));
   std::vector<ValueId> inputs = {x, weight};
-  if (model_.FindTensor(part + ".bias") != nullptr) {
-    STRATA_TRY(const ValueId bias, Weight(part + ".bias", {type(x).dims.back().value}));
-    inputs.push_back(bias);
+  const std::string bias_tensor = part + ".bias";
+  if (bias == Bias::kRequired || (bias == Bias::kIfStored && model_.FindTensor(bias_tensor) != nullptr)) {
+    STRATA_TRY(const ValueId b, Weight(bias_tensor, {type(x).dims.back().value}));
+    inputs.push_back(b);
   }
   return graph_.Add(Op::kLayerNorm, std::move(inputs), {{"eps", config_.norm_eps}}, type(x), std::move(name));
 }
 
-Result<ValueId> Builder::EmbedForEncoder() {
+Result<ValueId> Builder::EmbedForEncoder(Bias norm_bias) {
   const graph::Type rows = Activation(config_.hidden);
   STRATA_TRY(const ValueId tokens, Embed());
   std::vector<ValueId> parts = {tokens};
@@ -36,7 +37,7 @@ Result<ValueId> Builder::EmbedForEncoder() {
     for (std::size_t i = 1; i < parts.size(); ++i) sum += fmt::format(" + a{}", i);
     x = Map(std::move(sum), parts, "embedded");
   }
-  return LayerNorm("token_embd_norm", x, "x0");
+  return LayerNorm("token_embd_norm", x, norm_bias, "x0");
 }
 
 ValueId Builder::Pool(ValueId x) {
@@ -58,10 +59,11 @@ ValueId Builder::Pool(ValueId x) {
 Result<ValueId> Builder::Classifier(ValueId x) {
   if (Has("cls")) {
     STRATA_TRY(x, Linear("cls", x, config_.hidden, Bias::kIfStored, "cls"));
-    x = Map(fmt::format("{}(a0)", config_.pooling.head_activation), {x}, "cls_act");
+    STRATA_TRY(const std::string function, ActivationFunction(config_.pooling.head_activation));
+    x = Map(fmt::format("{}(a0)", function), {x}, "cls_act");
   }
   if (Has("cls_norm")) {
-    STRATA_TRY(x, LayerNorm("cls_norm", x, "cls_norm"));
+    STRATA_TRY(x, LayerNorm("cls_norm", x, Bias::kIfStored, "cls_norm"));
   }
   STRATA_TRY(const ValueId scores, Linear("cls.output", x, config_.pooling.labels, Bias::kIfStored, "scores"));
   return config_.pooling.sigmoid ? Map("sigmoid(a0)", {scores}, "chances") : scores;
@@ -85,15 +87,12 @@ Result<ValueId> Layer::Mlp(ValueId x) {
   return Linear("ffn_down", activated, config().hidden, bias, "down");
 }
 
-Result<Graph> BuildEncoder(const ModelFile& model,
-                           const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer) {
+Result<Graph> BuildEncoder(const ModelFile& model, Bias norm_bias, const LayerBuilder& build_layer) {
   Builder builder(model);
-  STRATA_TRY(ValueId x, builder.EmbedForEncoder());
-  const ValueId inv_freq = builder.Constant(
-      "inv_freq", std::vector<double>(static_cast<std::size_t>(model.config().head_dim / 2)));  // INTERIM
-  for (std::int64_t index = 0; index < model.config().layers; ++index) {
-    Layer layer(builder, index, inv_freq, /*rope_scale=*/1);
-    STRATA_TRY(x, build_layer(layer, x));
+  STRATA_TRY(ValueId x, builder.EmbedForEncoder(norm_bias));
+  STRATA_TRY(x, BuildLayers(builder, x, build_layer));
+  if (builder.Has("output_norm")) {
+    STRATA_TRY(x, builder.LayerNorm("output_norm", x, norm_bias, "normed"));
   }
   return builder.FinishPooled(x);
 }

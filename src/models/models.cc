@@ -12,7 +12,14 @@ struct Family {
   Result<graph::Graph> (*build)(const ModelFile&);
 };
 
-constexpr std::array kFamilies = {Family{"llama", BuildLlama}, Family{"bert", BuildBert}};
+constexpr std::array kFamilies = {
+    Family{"bert", BuildBert},     Family{"modern-bert", BuildModernBert},
+    Family{"llama", BuildLlama},   Family{"gemma2", BuildGemma2},
+    Family{"gemma3", BuildGemma3}, Family{"glm4", BuildGlm4},
+    Family{"granite", BuildLlama}, Family{"olmo2", BuildOlmo2},
+    Family{"phi3", BuildLlama},    Family{"qwen2", BuildLlama},
+    Family{"qwen3", BuildQwen3},   Family{"smollm3", BuildLlama},
+};
 
 }  // namespace
 

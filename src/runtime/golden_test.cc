@@ -13,6 +13,7 @@
 
 #include "formats/safetensors.h"
 #include "runtime/model_runner.h"
+#include "runtime/sequence_kv.h"
 #include "tensor/convert.h"
 
 namespace strata {
@@ -22,110 +23,204 @@ namespace {
 /// what that amounts to in these models is about 1e-5.
 constexpr double kTolerance = 1e-4;
 
-/// Sub-folders that hold a golden.safetensors.
-std::vector<std::string> FoldersIn(const std::string& root) {
-  std::vector<std::string> folders;
+/// Models with a golden.safetensors: sub-folders, and the GGUF files in them, which hold the same checkpoint.
+std::vector<std::string> ModelsIn(const std::string& root) {
+  std::vector<std::string> models;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
-    if (std::filesystem::exists(entry.path() / "golden.safetensors", error)) folders.push_back(entry.path().string());
+  for (const auto& folder : std::filesystem::directory_iterator(root, error)) {
+    if (!std::filesystem::exists(folder.path() / "golden.safetensors", error)) continue;
+    models.push_back(folder.path().string());
+    for (const auto& file : std::filesystem::directory_iterator(folder.path(), error)) {
+      if (file.path().extension() == ".gguf") models.push_back(file.path().string());
+    }
   }
-  std::ranges::sort(folders);
-  return folders;
+  std::ranges::sort(models);
+  return models;
 }
 
-std::vector<std::string> Folders() {
-  std::vector<std::string> folders = FoldersIn(STRATA_SOURCE_DIR "/tests/golden/tiny_llama");
+constexpr const char* kCommitted[] = {STRATA_SOURCE_DIR "/tests/golden/tiny_llama",
+                                      STRATA_SOURCE_DIR "/tests/golden/families"};
+
+std::vector<std::string> Models() {
+  std::vector<std::string> models;
+  for (const char* root : kCommitted) std::ranges::move(ModelsIn(root), std::back_inserter(models));
   if (const char* more = std::getenv("STRATA_GOLDEN_DIR"); more != nullptr) {
-    for (std::string& folder : FoldersIn(more)) folders.push_back(std::move(folder));
+    std::ranges::move(ModelsIn(more), std::back_inserter(models));
   }
-  return folders;
+  return models;
 }
 
 TEST(Golden, FoldersAreThere) {
-  EXPECT_FALSE(FoldersIn(STRATA_SOURCE_DIR "/tests/golden/tiny_llama").empty());
+  for (const char* root : kCommitted) EXPECT_FALSE(ModelsIn(root).empty()) << root;
   const char* more = std::getenv("STRATA_GOLDEN_DIR");
-  if (more != nullptr) EXPECT_FALSE(FoldersIn(more).empty()) << more;
+  if (more != nullptr) EXPECT_FALSE(ModelsIn(more).empty()) << more;
 }
 
-struct Golden {
+struct Text {
   std::vector<std::int32_t> tokens;
-  std::vector<float> logits;  ///< [tokens, vocab]
+  std::vector<float> logits;  ///< [tokens, vocab]: the reference's
 };
 
-Result<Golden> ReadGolden(const std::string& path) {
+/// input_ids and logits, and the same with _2 behind where there is a second text.
+Result<std::vector<Text>> ReadGolden(const std::string& path) {
   STRATA_TRY(const SafetensorsFile file, SafetensorsFile::Open(path));
-  const SafetensorsTensor* ids = file.Find("input_ids");
-  const SafetensorsTensor* logits = file.Find("logits");
-  if (ids == nullptr || logits == nullptr || (ids->dtype != "I32" && ids->dtype != "I64"))
-    return Fail(ErrorCode::kCorrupt, "{}: wants input_ids (I32 or I64) and logits", path);
-  Golden golden;
-  const std::size_t stride = ids->dtype == "I32" ? 4 : 8;
-  golden.tokens.resize(ids->data.size() / stride);
-  for (std::size_t i = 0; i < golden.tokens.size(); ++i)  // little-endian: the low half comes first
-    std::memcpy(&golden.tokens[i], ids->data.data() + i * stride, sizeof(std::int32_t));
-  STRATA_TRY(const TensorView view, file.View(*logits));
-  STRATA_TRY(golden.logits, DequantizeTensor(view));
-  return golden;
+  std::vector<Text> texts;
+  for (const std::string suffix : {"", "_2"}) {
+    const SafetensorsTensor* ids = file.Find("input_ids" + suffix);
+    const SafetensorsTensor* logits = file.Find("logits" + suffix);
+    if (ids == nullptr && !texts.empty()) break;
+    if (ids == nullptr || logits == nullptr || (ids->dtype != "I32" && ids->dtype != "I64"))
+      return Fail(ErrorCode::kCorrupt, "{}: wants input_ids (I32 or I64) and logits", path);
+    Text& text = texts.emplace_back();
+    const std::size_t stride = ids->dtype == "I32" ? 4 : 8;
+    text.tokens.resize(ids->data.size() / stride);
+    for (std::size_t i = 0; i < text.tokens.size(); ++i)  // little-endian: the low half comes first
+      std::memcpy(&text.tokens[i], ids->data.data() + i * stride, sizeof(std::int32_t));
+    STRATA_TRY(const TensorView view, file.View(*logits));
+    STRATA_TRY(text.logits, DequantizeTensor(view));
+  }
+  return texts;
 }
+
+/// How many tokens of a sequence each step takes; the last one repeated.
+using Steps = std::vector<std::size_t>;
+
+/// A text on its way through the runner.
+struct Passage {
+  std::span<const std::int32_t> tokens;
+  std::span<const std::int32_t> table;
+  Steps steps;
+  std::size_t at = 0;
+  std::size_t step = 0;
+  std::vector<float> logits = {};  ///< of the tokens so far
+
+  bool done() const { return at == tokens.size(); }
+  /// What the next step computes.
+  SequenceSlice Slice() const {
+    const std::size_t rows = std::min(steps[std::min(step, steps.size() - 1)], tokens.size() - at);
+    return {tokens.subspan(at, rows), static_cast<std::int64_t>(at), table, WantLogits::kAll};
+  }
+};
 
 class Checkpoint : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    auto golden = ReadGolden(GetParam() + "/golden.safetensors");
-    ASSERT_TRUE(golden) << golden.error().ToString();
-    golden_ = std::move(*golden);
-    auto file = ModelFile::Open(GetParam());
+    const std::filesystem::path path = GetParam();
+    const std::filesystem::path folder = std::filesystem::is_directory(path) ? path : path.parent_path();
+    auto texts = ReadGolden((folder / "golden.safetensors").string());
+    ASSERT_TRUE(texts) << texts.error().ToString();
+    texts_ = std::move(*texts);
+    auto file = ModelFile::Open(path.string());
     ASSERT_TRUE(file) << file.error().ToString();
-    auto runner =
-        ModelRunner::Load(std::move(*file), {.kv_dtype = DType::kF32, .max_sequences = 1, .max_step_tokens = 64});
+    auto runner = ModelRunner::Load(
+        std::move(*file), {.kv_dtype = DType::kF32, .max_sequences = 2, .max_step_tokens = 128, .max_logit_rows = 128});
     ASSERT_TRUE(runner) << runner.error().ToString();
     runner_ = std::move(*runner);
     vocab_ = static_cast<std::size_t>(runner_->config().vocab);
-    ASSERT_EQ(golden_.logits.size(), golden_.tokens.size() * vocab_);
+    for (const Text& text : texts_) ASSERT_EQ(text.logits.size(), text.tokens.size() * vocab_);
   }
 
-  /// Runs the tokens in steps of these sizes, the last one repeated, and compares every row.
-  void Compare(const std::vector<std::size_t>& steps) {
-    std::vector<std::int32_t> table;
-    const auto count = static_cast<std::int64_t>(golden_.tokens.size());
-    ASSERT_TRUE(runner_->kv().Allocate(KvPool::BlocksFor(count), table));
-    std::size_t at = 0;
-    for (std::size_t step = 0; at < golden_.tokens.size(); ++step) {
-      const std::size_t rows = std::min(steps[std::min(step, steps.size() - 1)], golden_.tokens.size() - at);
-      const SequenceSlice slice{std::span(golden_.tokens).subspan(at, rows), static_cast<std::int64_t>(at), table,
-                                WantLogits::kAll};
-      const auto logits = runner_->Run({&slice, 1});
+  /// All of them step by step in one batch.
+  void Run(std::span<Passage> passages) {
+    std::vector<SequenceSlice> slices;
+    for (;;) {
+      slices.clear();
+      for (const Passage& passage : passages) {
+        if (!passage.done()) slices.push_back(passage.Slice());
+      }
+      if (slices.empty()) return;
+      const auto logits = runner_->Run(slices);
       ASSERT_TRUE(logits) << logits.error().ToString();
-      for (std::size_t row = 0; row < rows; ++row) CompareRow(logits->row(static_cast<std::int64_t>(row)), at + row);
-      at += rows;
+      const float* row = logits->data;
+      for (Passage& passage : passages) {
+        if (passage.done()) continue;
+        const std::size_t rows = passage.Slice().tokens.size();
+        passage.logits.insert(passage.logits.end(), row, row + rows * vocab_);
+        row += rows * vocab_;
+        passage.at += rows;
+        ++passage.step;
+      }
     }
-    runner_->kv().Release(table);
   }
 
-  Golden golden_;
+  std::vector<float> Alone(const Text& text, Steps steps) {
+    std::vector<std::int32_t> table;
+    EXPECT_TRUE(runner_->kv().Allocate(KvPool::BlocksFor(static_cast<std::int64_t>(text.tokens.size())), table));
+    Passage passage{text.tokens, table, std::move(steps)};
+    Run({&passage, 1});
+    runner_->kv().Release(table);
+    return std::move(passage.logits);
+  }
+  std::vector<float> Whole(const Text& text) { return Alone(text, {text.tokens.size()}); }
+
+  void ExpectTheReferences(const std::vector<float>& got, const Text& text) const {
+    ASSERT_EQ(got.size(), text.logits.size());
+    for (std::size_t row = 0; row < text.tokens.size(); ++row) {
+      double error = 0, scale = 0;
+      for (std::size_t i = row * vocab_; i < (row + 1) * vocab_; ++i) {
+        const double want = static_cast<double>(text.logits[i]);
+        const double difference = std::abs(static_cast<double>(got[i]) - want);
+        if (!(difference <= error)) error = difference;  // a NaN stays
+        scale = std::max(scale, std::abs(want));
+      }
+      EXPECT_LE(error / scale, kTolerance) << "position " << row;
+    }
+  }
+
+  std::vector<Text> texts_;
   std::unique_ptr<ModelRunner> runner_;
 
  private:
-  void CompareRow(std::span<const float> got, std::size_t position) const {
-    double error = 0, scale = 0;
-    for (std::size_t i = 0; i < vocab_; ++i) {
-      const double want = static_cast<double>(golden_.logits[position * vocab_ + i]);
-      const double difference = std::abs(static_cast<double>(got[i]) - want);
-      if (!(difference <= error)) error = difference;  // a NaN stays
-      scale = std::max(scale, std::abs(want));
-    }
-    EXPECT_LE(error / scale, kTolerance) << "position " << position;
-  }
-
   std::size_t vocab_ = 0;
 };
 
-TEST_P(Checkpoint, GivesTheReferencesLogits) { Compare({64}); }
+TEST_P(Checkpoint, GivesTheReferencesLogits) {
+  for (const Text& text : texts_) ExpectTheReferences(Whole(text), text);
+}
 
-TEST_P(Checkpoint, GivesTheReferencesLogitsInChunksAndTokenByToken) { Compare({7, 16, 1, 1, 5, 1}); }
+TEST_P(Checkpoint, GivesTheSameBitsInChunksAndTokenByToken) {
+  const std::vector<float> whole = Whole(texts_.front());
+  EXPECT_EQ(Alone(texts_.front(), {7, 16, 1, 1, 5, 1}), whole);
+  EXPECT_EQ(Alone(texts_.front(), {1, 30}), whole);
+}
 
-INSTANTIATE_TEST_SUITE_P(Folders, Checkpoint, testing::ValuesIn(Folders()), [](const auto& info) {
-  std::string name = std::filesystem::path(info.param).filename().string() + "_" + std::to_string(info.index);
+TEST_P(Checkpoint, GivesTextsInOneBatchTheBitsOfEachAlone) {
+  const Text& first = texts_.front();
+  const Text& last = texts_.back();
+  std::vector<std::int32_t> first_table, last_table;
+  ASSERT_TRUE(runner_->kv().Allocate(KvPool::BlocksFor(static_cast<std::int64_t>(first.tokens.size())), first_table));
+  ASSERT_TRUE(runner_->kv().Allocate(KvPool::BlocksFor(static_cast<std::int64_t>(last.tokens.size())), last_table));
+  Passage passages[] = {{first.tokens, first_table, {11, 1, 17, 3, 1}}, {last.tokens, last_table, {1, 9, 2}}};
+  Run(passages);
+  runner_->kv().Release(first_table);
+  runner_->kv().Release(last_table);
+  EXPECT_EQ(passages[0].logits, Whole(first));
+  EXPECT_EQ(passages[1].logits, Whole(last));
+}
+
+TEST_P(Checkpoint, GivesTheSameBitsBehindBlocksOfThePrefixCache) {
+  const Text& text = texts_.front();
+  const std::vector<float> whole = Whole(text);
+  const auto length = static_cast<std::int64_t>(text.tokens.size());
+  PrefixCache cache(runner_->kv());
+  SequenceKv first(cache), again(cache);
+  ASSERT_TRUE(first.Reserve(length));
+  Passage passage{text.tokens, first.table(), {16, 3, 40}};
+  Run({&passage, 1});
+  first.Publish(text.tokens, length);
+  const std::int64_t reused = again.Reuse(text.tokens, 0, length - 1);
+  ASSERT_EQ(reused, (length - 1) / kernels::kKvBlock * kernels::kKvBlock);
+  ASSERT_TRUE(again.Reserve(length));
+  Passage rest{text.tokens, again.table(), {1, 5, 64}, static_cast<std::size_t>(reused)};
+  Run({&rest, 1});
+  EXPECT_TRUE(std::ranges::equal(rest.logits, std::span(whole).last(rest.logits.size())));
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Checkpoint, testing::ValuesIn(Models()), [](const auto& info) {
+  const std::filesystem::path path = info.param;
+  std::string name =
+      path.extension() == ".gguf" ? path.parent_path().filename().string() + "_gguf" : path.filename().string();
+  name += "_" + std::to_string(info.index);
   for (char& c : name) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
   }

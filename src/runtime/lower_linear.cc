@@ -49,7 +49,8 @@ Status Lowering::LowerLinear(ValueId id) {
   packings_.push_back(std::move(packing));
 
   if (view.norm >= 0) {
-    STRATA_TRY(const std::vector<float>* weight, Vector(view.norm));
+    const double offset = graph::HasAttribute(node, "norm_offset") ? graph::FloatAttribute(node, "norm_offset") : 0;
+    STRATA_TRY(const std::vector<float>* weight, Vector(view.norm, offset));
     operation->norm_weight = weight->data();
     operation->norm_eps = static_cast<float>(graph::FloatAttribute(node, "norm_eps"));
   }

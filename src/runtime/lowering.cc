@@ -14,7 +14,6 @@ std::int64_t Stride(std::int64_t cols) { return (cols + kernels::kPanel - 1) / k
 
 Result<Plan> Lowering::Run() {
   row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
-  STRATA_CHECK(JoinSeparateQkv());
   CollectLastUses();
   STRATA_CHECK(PlaceOutputs());
   for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
@@ -30,8 +29,8 @@ bool Lowering::IsComputed(ValueId id) const {
 }
 
 ValueId Lowering::StorageOf(ValueId id) const {
-  const auto joined = joined_.find(id);
-  return joined == joined_.end() ? id : joined->second.first;
+  while (graph_.node(id).op == Op::kSlice) id = graph_.node(id).inputs[0];
+  return id;
 }
 
 void Lowering::CollectLastUses() {
@@ -73,20 +72,11 @@ Status Lowering::PlaceOutputs() {
 }
 
 Buffer Lowering::Define(ValueId id) {
-  const ValueId owner = StorageOf(id);
-  Storage& storage = storage_[owner];
-  if (storage.stride == 0) {
-    const auto wide = joined_columns_.find(owner);
-    const std::int64_t cols = wide != joined_columns_.end() ? wide->second : graph::Columns(graph_.node(owner).type);
-    storage.stride = Stride(cols);
-    storage.offset =
-        layout_.Allocate(static_cast<std::size_t>(storage.stride * options_.max_step_tokens) * sizeof(float));
-  }
-  const auto joined = joined_.find(id);
-  const std::int64_t column = joined == joined_.end() ? 0 : joined->second.second;
-  const Buffer buffer{reinterpret_cast<float*>(storage.offset) + column, storage.stride};
-  buffers_[id] = buffer;
-  return buffer;
+  Storage& storage = storage_[id];
+  storage.stride = Stride(graph::Columns(graph_.node(id).type));
+  storage.offset =
+      layout_.Allocate(static_cast<std::size_t>(storage.stride * options_.max_step_tokens) * sizeof(float));
+  return buffers_[id] = {reinterpret_cast<float*>(storage.offset), storage.stride};
 }
 
 void Lowering::DefineInto(ValueId id, Buffer& target) {
@@ -110,12 +100,13 @@ Result<const TensorView*> Lowering::Tensor(ValueId id) const {
   return tensor;
 }
 
-Result<const std::vector<float>*> Lowering::Vector(ValueId id) {
-  if (const auto known = vectors_.find(id); known != vectors_.end()) return known->second;
+Result<const std::vector<float>*> Lowering::Vector(ValueId id, double offset) {
+  if (const auto known = vectors_.find({id, offset}); known != vectors_.end()) return known->second;
   STRATA_TRY(const TensorView* tensor, Tensor(id));
   STRATA_TRY(std::vector<float> values, DequantizeTensor(*tensor));
+  for (float& value : values) value += static_cast<float>(offset);
   plan_.vectors.push_back(std::move(values));
-  return vectors_[id] = &plan_.vectors.back();
+  return vectors_[{id, offset}] = &plan_.vectors.back();
 }
 
 Result<Buffer> Lowering::Operand(ValueId id) {
@@ -147,15 +138,15 @@ Status Lowering::LowerNode(ValueId id) {
       DefineInto(id, operation->out);
       break;
     }
-    case Op::kRmsNorm: {
-      auto* operation = Add<RmsNormOperation>(id);
-      STRATA_TRY(const std::vector<float>* weight, Vector(node.inputs[1]));
-      operation->kernels = row_kernels_;
-      operation->weight = weight->data();
-      operation->eps = static_cast<float>(graph::FloatAttribute(node, "eps"));
-      operation->cols = graph::Columns(node.type);
-      Relocate(buffers_.at(node.inputs[0]), operation->in);
-      DefineInto(id, operation->out);
+    case Op::kRmsNorm:
+      STRATA_CHECK(LowerNorm(id));
+      break;
+    case Op::kRope:
+      STRATA_CHECK(LowerRope(id));
+      break;
+    case Op::kSlice: {
+      const Buffer whole = buffers_.at(node.inputs[0]);
+      buffers_[id] = {whole.data + graph::IntAttribute(node, "offset"), whole.stride};
       break;
     }
     case Op::kMap: {
@@ -191,6 +182,21 @@ Status Lowering::LowerNode(ValueId id) {
                   graph::ToString(node.op));
   }
   FreeDead(id);
+  return {};
+}
+
+Status Lowering::LowerNorm(ValueId id) {
+  const Node& node = graph_.node(id);
+  auto* operation = Add<RmsNormOperation>(id);
+  const double offset = graph::HasAttribute(node, "offset") ? graph::FloatAttribute(node, "offset") : 0;
+  STRATA_TRY(const std::vector<float>* weight, Vector(node.inputs[1], offset));
+  operation->kernels = row_kernels_;
+  operation->weight = weight->data();
+  operation->eps = static_cast<float>(graph::FloatAttribute(node, "eps"));
+  operation->cols = graph::Columns(node.type);
+  operation->group = static_cast<std::int64_t>(weight->size());
+  Relocate(buffers_.at(node.inputs[0]), operation->in);
+  Relocate(Define(id), operation->out);
   return {};
 }
 

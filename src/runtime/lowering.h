@@ -39,9 +39,7 @@ class Lowering {
 
   bool IsComputed(ValueId id) const;
 
-  /// q, k and v of an attention that takes them apart are written side by side, as the kernel reads them.
-  Status JoinSeparateQkv();
-
+  /// The value whose bytes it has: a slice's are its input's.
   ValueId StorageOf(ValueId id) const;
 
   void CollectLastUses();
@@ -73,8 +71,8 @@ class Lowering {
 
   Result<const TensorView*> Tensor(ValueId id) const;
 
-  /// A vector weight as f32; the plan keeps it.
-  Result<const std::vector<float>*> Vector(ValueId id);
+  /// A vector weight as f32, `offset` added to each element; the plan keeps it.
+  Result<const std::vector<float>*> Vector(ValueId id, double offset = 0);
 
   /// An operand that elementwise work reads: a computed value, or a vector that all rows share.
   Result<Buffer> Operand(ValueId id);
@@ -89,11 +87,18 @@ class Lowering {
   /// Not for the gathered rows, the head's: these are few, and no longer parted by phase.
   void SelectPrefill(LinearOperation& operation, bool log);
 
+  Status LowerNorm(ValueId id);
+
   Status LowerAttention(ValueId id);
 
   Status LowerEmbed(ValueId id);
   Status LowerLayerNorm(ValueId id);
   Status LowerPool(ValueId id);
+  Status LowerRope(ValueId id);
+
+  /// Rotation by a constant of frequencies, which the operation keeps.
+  static kernels::RopeArgs Rope(const Node& frequencies, std::string_view layout, double scale,
+                                std::vector<float>& inv_freq);
 
   void Relocate(Buffer planned, Buffer& target);
 
@@ -121,12 +126,11 @@ class Lowering {
   compiler::MapCompiler& compiler_;
   Plan plan_;
   const kernels::RowKernels* row_kernels_ = nullptr;
-  std::map<ValueId, std::pair<ValueId, std::int64_t>> joined_;  ///< value -> (owner of its bytes, column)
-  std::map<ValueId, std::int64_t> joined_columns_;
   std::map<ValueId, Storage> storage_;
   std::map<ValueId, Buffer> buffers_;
-  std::map<ValueId, const std::vector<float>*> vectors_;
+  std::map<std::pair<ValueId, double>, const std::vector<float>*> vectors_;  ///< by weight and offset
   std::set<std::pair<DType, std::int64_t>> logged_;
+  bool attention_logged_ = false;
   ArenaLayout layout_;
   std::vector<Relocation> relocations_;
   std::vector<Packing> packings_;

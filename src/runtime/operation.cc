@@ -48,10 +48,30 @@ std::string GatherRowsOperation::Describe() const { return fmt::format("gather_r
 
 void RmsNormOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
-  for (std::int64_t r = share.begin; r < share.end; ++r) kernels->rms_norm(Row(in, r), weight, eps, cols, Row(out, r));
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    for (std::int64_t c = 0; c < cols; c += group) {
+      kernels->rms_norm(Row(in, r) + c, weight, eps, group, Row(out, r) + c);
+    }
+  }
 }
 
-std::string RmsNormOperation::Describe() const { return fmt::format("rms_norm       {} columns", cols); }
+std::string RmsNormOperation::Describe() const {
+  return fmt::format("rms_norm       {} columns{}", cols, group < cols ? fmt::format(" by {}", group) : "");
+}
+
+void RopeOperation::Run(int rank, const Step& step) {
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
+  for (const kernels::SequenceRows& sequence : step.sequences) {
+    const std::int64_t begin = std::max(share.begin, sequence.row_begin);
+    const std::int64_t end = std::min(share.end, sequence.row_begin + sequence.row_count);
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::int64_t position = sequence.position_begin + r - sequence.row_begin;
+      kernels->rope(rope, position, heads, head_dim, Row(in, r), Row(out, r));
+    }
+  }
+}
+
+std::string RopeOperation::Describe() const { return fmt::format("rope           {} heads of {}", heads, head_dim); }
 
 void LayerNormOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
@@ -154,7 +174,10 @@ std::string LinearOperation::Describe() const {
 
 void AttentionOperation::Run(int rank, const Step& step) {
   kernels::AttentionArgs now = args;
-  now.rope.inv_freq = inv_freq.data();
+  now.q = {q.data, q.stride};
+  now.k = {k.data, k.stride};
+  now.v = {v.data, v.stride};
+  now.out = {out.data, out.stride};
   now.kv = step.kv->layer(layer);
   now.partials = step.partials;
   const auto for_units = [&](WorkQueue& queue, const std::vector<Step::AttendChunk>& chunks, const auto& work) {
@@ -193,9 +216,18 @@ void AttentionOperation::Run(int rank, const Step& step) {
             });
 }
 
-std::string AttentionOperation::Describe() const {
-  return fmt::format("attention      {} heads={} kv_heads={} head_dim={} layer={}", kernel->name, args.heads,
-                     args.kv_heads, args.head_dim, layer);
+std::string AttentionOperation::DescribeKind() const {
+  std::string text = fmt::format("attention      {} heads={} kv_heads={} head_dim={}", kernel->name, args.heads,
+                                 args.kv_heads, args.head_dim);
+  if (args.window > 0) text += fmt::format(" window={}", args.window);
+  if (args.chunk > 0) text += fmt::format(" chunk={}", args.chunk);
+  if (args.softcap > 0) text += fmt::format(" softcap={}", args.softcap);
+  if (args.sinks != nullptr) text += " sinks";
+  if (args.q_norm != nullptr) text += " norm";
+  if (args.rope.rotary_dim > 0) text += fmt::format(" rope={}", args.rope.rotary_dim);
+  return text;
 }
+
+std::string AttentionOperation::Describe() const { return fmt::format("{} layer={}", DescribeKind(), layer); }
 
 }  // namespace strata

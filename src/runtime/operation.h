@@ -129,6 +129,18 @@ struct RmsNormOperation : Operation {
   float eps = 0;
   Buffer in, out;
   std::int64_t cols = 0;
+  std::int64_t group = 0;  ///< so many columns are normed by themselves; as many as there are: the row
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
+};
+
+struct RopeOperation : Operation {
+  const kernels::RowKernels* kernels = nullptr;
+  std::int64_t heads = 0, head_dim = 0;
+  std::vector<float> inv_freq;
+  kernels::RopeArgs rope{};
+  Buffer in, out;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
   OperationCost Cost(const StepShape& shape) const override;
@@ -213,7 +225,8 @@ struct LinearOperation : Operation {
 
 struct AttentionOperation : Operation {
   const kernels::AttentionKernel* kernel = nullptr;
-  kernels::AttentionArgs args{};  ///< kv is filled in for each step
+  kernels::AttentionArgs args{};  ///< kv and where rows are is filled in for each step
+  Buffer q, k, v, out;
   std::int64_t layer = 0;
   std::vector<float> inv_freq;
   WorkQueue stores, attends, merges;
@@ -226,6 +239,9 @@ struct AttentionOperation : Operation {
     attends.Reset();
     merges.Reset();
   }
+
+ private:
+  std::string DescribeKind() const;  ///< alike for all layers that are
 };
 
 }  // namespace strata

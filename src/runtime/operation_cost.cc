@@ -34,6 +34,11 @@ OperationCost PoolOperation::Cost(const StepShape& shape) const {
   return {.description = Describe(), .float_ops = mean ? static_cast<double>(shape.tokens() * cols) : 0};
 }
 
+OperationCost RopeOperation::Cost(const StepShape& shape) const {
+  // Two products and a sum for each element.
+  return {.description = Describe(), .float_ops = 3 * RowCount(rows, shape) * static_cast<double>(heads * head_dim)};
+}
+
 OperationCost MapOperation::Cost(const StepShape& shape) const {
   const auto elements = RowCount(rows, shape) * static_cast<double>(cols);
   return {.description = Describe(), .float_ops = elements * static_cast<double>(inputs.size())};
@@ -53,16 +58,16 @@ OperationCost LinearOperation::Cost(const StepShape& shape) const {
 }
 
 OperationCost AttentionOperation::Cost(const StepShape& shape) const {
-  OperationCost cost{.description = fmt::format("attention      {} heads={} kv_heads={} head_dim={}", kernel->name,
-                                                args.heads, args.kv_heads, args.head_dim)};
-  const auto new_rows = static_cast<double>(shape.rows);
-  const auto context = static_cast<double>(shape.context);
+  OperationCost cost{.description = DescribeKind()};
   const auto sequences = static_cast<double>(shape.sequences);
-  // Row i of a sequence sees context + i + 1 positions, each with a product of queries and keys and one of weights and
-  // values.
-  const double seen = new_rows * context + new_rows * (new_rows + 1) / 2;
-  cost.float_ops = 4 * static_cast<double>(args.heads * args.head_dim) * sequences * seen;
-  cost.kv_bytes = sequences * (context + new_rows) * shape.kv_token_bytes;
+  // Each position that a row sees takes a product of queries and keys and one of weights and values.
+  std::int64_t seen = 0;
+  const std::int64_t end = shape.context + shape.rows;
+  for (std::int64_t position = shape.context; position < end; ++position) {
+    seen += args.last_seen(position, end) + 1 - args.first_seen(position);
+  }
+  cost.float_ops = 4 * static_cast<double>(args.heads * args.head_dim) * sequences * static_cast<double>(seen);
+  cost.kv_bytes = sequences * static_cast<double>(end - args.first_seen(shape.context)) * shape.kv_token_bytes;
   return cost;
 }
 

@@ -13,6 +13,7 @@
 #include "models/tiny_model.h"
 #include "runtime/arena_layout.h"
 #include "runtime/model_runner.h"
+#include "runtime/operation.h"
 #include "runtime/test_prefill.h"
 
 namespace strata {
@@ -36,6 +37,58 @@ TEST(ArenaLayout, SkipsHolesThatAreTooSmall) {
   layout.Free(a);
   EXPECT_EQ(layout.Allocate(128), 128U);
   EXPECT_EQ(layout.Allocate(64), 0U);
+}
+
+/// Two sequences' rows in one step, as operations see them.
+Step StepOf(ThreadTeam& team) {
+  Step step{};
+  step.team = &team;
+  step.tokens = {0, 0, 0, 0, 0};
+  step.sequences = {{.row_begin = 2, .row_count = 3, .position_begin = 40, .block_table = nullptr},
+                    {.row_begin = 0, .row_count = 2, .position_begin = 7, .block_table = nullptr}};
+  return step;
+}
+
+TEST(RopeOperation, TurnsEachRowByItsPosition) {
+  ThreadTeam team(2);
+  const Step step = StepOf(team);
+  std::vector<float> in(5 * 16, 1.0F), out(5 * 16);
+  RopeOperation rope;
+  rope.kernels = &kernels::SelectRowKernels(Cpu());
+  rope.heads = 2;
+  rope.head_dim = 8;
+  rope.inv_freq = {1, 0.5F, 0.25F, 0.125F};
+  rope.rope = {rope.inv_freq.data(), 8, 1, kernels::RopeStyle::kHalves};
+  rope.in = {in.data(), 16};
+  rope.out = {out.data(), 16};
+  team.Run([&](int rank) { rope.Run(rank, step); });
+  constexpr double kPositions[] = {7, 8, 40, 41, 42};
+  for (std::size_t row = 0; row < 5; ++row) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      const double angle = kPositions[row] * static_cast<double>(rope.inv_freq[i]);
+      EXPECT_NEAR(static_cast<double>(out[row * 16 + 8 + i]), std::cos(angle) - std::sin(angle), 1e-6);
+      EXPECT_NEAR(static_cast<double>(out[row * 16 + 12 + i]), std::cos(angle) + std::sin(angle), 1e-6);
+    }
+  }
+}
+
+TEST(RmsNormOperation, NormsGroupsByThemselves) {
+  ThreadTeam team(2);
+  const Step step = StepOf(team);
+  std::vector<float> in, out(5 * 16);
+  for (int i = 0; i < 5 * 16; ++i) in.push_back(i % 16 < 8 ? 3.0F : -5.0F);
+  const std::vector<float> weight = {1, 2, 3, 4, 5, 6, 7, 8};
+  RmsNormOperation norm;
+  norm.kernels = &kernels::SelectRowKernels(Cpu());
+  norm.weight = weight.data();
+  norm.cols = 16;
+  norm.group = 8;
+  norm.in = {in.data(), 16};
+  norm.out = {out.data(), 16};
+  team.Run([&](int rank) { norm.Run(rank, step); });
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    EXPECT_NEAR(static_cast<double>(out[i]), (i % 16 < 8 ? 1.0 : -1.0) * static_cast<double>(i % 8 + 1), 1e-5);
+  }
 }
 
 TEST(KvPool, AllocatesAllOrNothing) {

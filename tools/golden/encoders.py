@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 from transformers import (AutoModel, AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification,
-                          BertModel, ModernBertConfig, ModernBertForSequenceClassification, ModernBertModel,
-                          RobertaConfig, RobertaModel, XLMRobertaConfig, XLMRobertaForSequenceClassification,
+                          BertModel, LlamaConfig, LlamaModel, ModernBertConfig, ModernBertForSequenceClassification,
+                          ModernBertModel, Qwen3Config, Qwen3Model, RobertaConfig, RobertaModel, XLMRobertaConfig, XLMRobertaForSequenceClassification,
                           XLMRobertaModel)
 
 COMMITTED_SEED = 20261127
@@ -41,6 +41,8 @@ VARIANTS = {
     "modernbert": (ModernBertModel, ModernBertConfig, {}, "mean"),
     "modernbert_rank": (ModernBertForSequenceClassification, ModernBertConfig,
                         {"num_labels": 1, "classifier_pooling": "mean", "norm_bias": True, "mlp_bias": True}, None),
+    "qwen3_last": (Qwen3Model, Qwen3Config, {"num_key_value_heads": 1, "head_dim": 16}, "lasttoken"),
+    "llama_mean": (LlamaModel, LlamaConfig, {"num_key_value_heads": 1}, "mean"),
 }
 MODERN = {"local_attention": 8, "global_attn_every_n_layers": 3, "num_hidden_layers": 4, "pad_token_id": 0,
           "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2}
@@ -151,7 +153,7 @@ def write(folder, variant, rng, committed):
     options = {"dtype": torch.float32, "attn_implementation": "eager"}
     loaded = (AutoModel if labels is None else AutoModelForSequenceClassification).from_pretrained(folder, **options)
     loaded.eval()
-    has_types = not modern
+    has_types = hasattr(config, "type_vocab_size")
     ids, types = texts(rng, config.vocab_size, config.type_vocab_size if has_types else 1)
     hidden, pooled = [], []
     for one, kinds in zip(ids, types):
