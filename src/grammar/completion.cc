@@ -38,9 +38,16 @@ std::vector<std::uint8_t> Candidates(const ByteSet& may) {
   return plain;
 }
 
+}  // namespace
+
+const Completions::Way* Completions::KnownWay(ConfigId config) const {
+  const auto known = ways_.find(config);
+  return known != ways_.end() && known->second.next != kDeadConfig ? &known->second : nullptr;
+}
+
 /// Best first: `cost(calls still open, bytes so far)` is least.
 template <class Cost>
-std::optional<std::string> Search(Machine& machine, ConfigId from, Cost cost) {
+std::optional<std::string> Completions::Search(ConfigId from, Cost cost) {
   struct Place {
     ConfigId config;
     std::uint32_t parent;
@@ -58,35 +65,48 @@ std::optional<std::string> Search(Machine& machine, ConfigId from, Cost cost) {
   std::priority_queue<Entry> open;
   open.push({0, 0});
   std::unordered_set<ConfigId> seen = {from};
-  for (std::size_t looked = 0; !open.empty() && looked < kMostConfigs && !machine.exhausted(); ++looked) {
+  for (std::size_t looked = 0; !open.empty() && looked < kMostConfigs && !machine_.exhausted(); ++looked) {
     const std::uint32_t at = open.top().place;
     open.pop();
     const Place place = places[at];
-    if (machine.Accepts(place.config)) {
+    const Way* known = KnownWay(place.config);
+    if (known != nullptr || machine_.Accepts(place.config)) {
+      // What lies behind each place of the path is known from now on.
       std::string text;
-      for (std::uint32_t p = at; p != 0; p = places[p].parent) text.push_back(static_cast<char>(places[p].byte));
+      std::uint32_t left = known != nullptr ? known->bytes : 0;
+      for (std::uint32_t p = at; p != 0; p = places[p].parent) {
+        text.push_back(static_cast<char>(places[p].byte));
+        ways_.insert_or_assign(places[places[p].parent].config, Way{++left, places[p].byte, places[p].config});
+      }
       std::ranges::reverse(text);
+      for (; known != nullptr; known = KnownWay(known->next)) text.push_back(static_cast<char>(known->byte));
       return text;
     }
     if (place.bytes == kMostBytes) continue;
-    for (const std::uint8_t byte : Candidates(machine.MayFollow(place.config))) {
-      const ConfigId next = machine.Step(place.config, byte);
+    for (const std::uint8_t byte : Candidates(machine_.MayFollow(place.config))) {
+      const ConfigId next = machine_.Step(place.config, byte);
       if (next == kDeadConfig || !seen.insert(next).second) continue;
       const Place found{next, at, place.bytes + 1, byte};
-      open.push({cost(machine.Depth(next), found.bytes), static_cast<std::uint32_t>(places.size())});
+      const Way* way = KnownWay(next);
+      open.push({way != nullptr ? cost(0, found.bytes + way->bytes) : cost(machine_.Depth(next), found.bytes),
+                 static_cast<std::uint32_t>(places.size())});
       places.push_back(found);
     }
   }
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<std::string> FindCompletion(Machine& machine, ConfigId from) {
+std::optional<std::string> Completions::Find(ConfigId from) {
+  if (machine_.Accepts(from)) return "";
+  if (const auto known = ways_.find(from); known != ways_.end() && known->second.next == kDeadConfig) {
+    return std::nullopt;
+  }
   const auto shortest = [](std::int64_t calls, std::int64_t bytes) { return calls * kCallBytes + bytes; };
-  if (auto text = Search(machine, from, shortest)) return text;
+  auto text = Search(from, shortest);
   // Too many ways: straight on, whatever comes first.
-  return Search(machine, from, [](std::int64_t calls, std::int64_t bytes) { return calls * kCallBytes - bytes; });
+  if (!text) text = Search(from, [](std::int64_t calls, std::int64_t bytes) { return calls * kCallBytes - bytes; });
+  if (!text) ways_.insert_or_assign(from, Way{0, 0, kDeadConfig});
+  return text;
 }
 
 }  // namespace strata::grammar

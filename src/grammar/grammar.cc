@@ -20,6 +20,7 @@ struct Grammar::State {
   std::vector<std::unique_ptr<NodeSource>> sources;
   std::unique_ptr<Machine> machine;
   std::unique_ptr<Masker> masker;
+  std::unique_ptr<Completions> completions;
 };
 
 Grammar::Grammar(std::shared_ptr<const Vocabulary> vocabulary)
@@ -32,6 +33,7 @@ Result<std::shared_ptr<Grammar>> Grammar::Compile(std::shared_ptr<const Vocabula
   STRATA_TRY(const NodeId root, CompileFormat(state.network, format, *grammar->vocabulary_, state.sources));
   state.machine = std::make_unique<Machine>(state.network, root);
   state.masker = std::make_unique<Masker>(*state.machine, *grammar->vocabulary_);
+  state.completions = std::make_unique<Completions>(*state.machine);
   if (state.machine->exhausted()) return Fail(ErrorCode::kUnsupported, "the grammar is too complex");
   if (state.machine->start() == kDeadConfig) {
     return Fail(ErrorCode::kInvalidArgument, "the grammar accepts no text");
@@ -146,7 +148,7 @@ std::optional<std::vector<TokenId>> Matcher::Completion() {
   {
     const std::lock_guard lock(grammar_->state_->mutex);
     if (ended_) return std::vector<TokenId>();
-    text = FindCompletion(*grammar_->state_->machine, history_.back());
+    text = grammar_->state_->completions->Find(history_.back());
   }
   if (!text) return std::nullopt;
   return vocabulary().Spell(*text);
