@@ -15,7 +15,7 @@ struct ModelsToServe {
   std::string path;                ///< of the first, which generates or not
   std::vector<std::string> names;  ///< that clients call it by
   /// Beside it, "MODEL" or "ID=MODEL" each: models that make embeddings, and models that rank.
-  std::vector<std::string> embedding, rerank;
+  std::vector<std::string> embedding = {}, rerank = {};
 };
 
 /// Loads the models and hands them to the server, or tells the server why it cannot. Errors: those of loading;

@@ -14,10 +14,12 @@ namespace strata {
 
 struct PoolingEngine::State {
   State(std::unique_ptr<ModelRunner> runner_in, PoolingEngineOptions options_in)
-      : runner(std::move(runner_in)), options(std::move(options_in)), queue(options.tenant_weights) {}
+      : runner(std::move(runner_in)), options(std::move(options_in)), queue(options.tenant_weights) {
+    options.step_tokens = std::min(options.step_tokens, runner->options().max_step_tokens);
+  }
 
   const std::unique_ptr<ModelRunner> runner;
-  const PoolingEngineOptions options;
+  PoolingEngineOptions options;
 
   // Shared, under the mutex.
   std::mutex mutex;

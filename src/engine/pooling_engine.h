@@ -49,7 +49,7 @@ struct PoolingRequest {
 };
 
 struct PoolingEngineOptions {
-  std::int64_t step_tokens = 512;  ///< of a step, but for a text that is longer
+  std::int64_t step_tokens = 512;  ///< of a step, but for a text that is longer; at most the runner's
   std::int64_t max_queued = 1024;  ///< requests; then kResourceExhausted
   std::vector<double> tenant_weights = {};
 };

@@ -120,7 +120,7 @@ class Encoder : public testing::TestWithParam<std::string> {
   void Load(std::shared_ptr<const ModelFile> file) {
     ASSERT_TRUE(file);
     auto runner =
-        ModelRunner::Load(std::move(file), {.kv_dtype = DType::kF32, .max_sequences = 8, .max_step_tokens = 300});
+        ModelRunner::Load(std::move(file), {.kv_dtype = DType::kF32, .max_sequences = 8, .max_step_tokens = 1024});
     ASSERT_TRUE(runner) << runner.error().ToString();
     runner_ = std::move(*runner);
   }
