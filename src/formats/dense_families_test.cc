@@ -122,6 +122,26 @@ TEST(Gemma, RotatesItsSlidingLayersOnTheirOwn) {
               testing::HasSubstr("/rope_parameters/sliding_attention/rope_type: linear is not supported for sliding"));
 }
 
+TEST(Gemma, MayHaveEyes) {
+  const json text = {{"hidden_size", 64}, {"intermediate_size", 6}, {"num_hidden_layers", 2}, {"sliding_window", 9}};
+  json config = {
+      {"model_type", "gemma3"}, {"eos_token_id", {1, 106}}, {"text_config", text}, {"vision_config", {{"x", 1}}}};
+  const ModelConfig read = Parse(config);
+  EXPECT_EQ(read.architecture, "gemma3");
+  EXPECT_EQ(read.vocab, 262208);
+  EXPECT_EQ(read.heads, 8);
+  EXPECT_EQ(read.kv_heads, 4);
+  EXPECT_THAT(read.eos_token_ids, ElementsAre(1, 106));
+  EXPECT_THAT(Windows(read), ElementsAre(9, 9));
+  config["text_config"]["hidden_size"] = 0;
+  EXPECT_EQ(ErrorOf(config), "config.json: /text_config/hidden_size: is 0");
+  config["quantization_config"] = {{"quant_method", "gptq"}};
+  EXPECT_EQ(ErrorOf(config), "config.json: /quantization_config: is not supported");
+  config.erase("text_config");
+  config.erase("quantization_config");
+  EXPECT_EQ(ErrorOf(config), "config.json: /text_config: is missing");
+}
+
 TEST(Phi3, RotatesAPartAndScalesByLongropeAlone) {
   EXPECT_EQ(Parse(Config("phi3", {{"partial_rotary_factor", 0.75}})).rotary_dim, 12);
   EXPECT_THAT(ErrorOf(Config("phi3", {{"partial_rotary_factor", 0.7}})),
@@ -184,6 +204,10 @@ TEST(Names, FollowTheFamily) {
   EXPECT_EQ(canonical(kHfGlm4, "model.layers.3.post_self_attn_layernorm.weight"), "blk.3.post_attention_norm.weight");
   EXPECT_EQ(canonical(kHfPhi3, "model.layers.0.self_attn.qkv_proj.weight"), "blk.0.attn_qkv.weight");
   EXPECT_EQ(canonical(kHfQwen3, "model.layers.1.self_attn.k_norm.weight"), "blk.1.attn_k_norm.weight");
+  for (const char* name : {"language_model.model.norm.weight", "model.language_model.norm.weight"}) {
+    EXPECT_EQ(canonical(kHfGemma3, name), "output_norm.weight");
+  }
+  EXPECT_EQ(canonical(kHfGemma3, "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight"), "none");
   EXPECT_THAT(canonical(kHfQwen2, "model.layers.1.self_attn.k_norm.weight"),
               testing::HasSubstr("the layers of a qwen2 have no self_attn.k_norm"));
 }

@@ -92,6 +92,11 @@ class Splitter {
     if (part == "ffn_gate_up" || doubled) {
       return Divide(tensor, tensor.view, {{named("ffn_gate"), config_.ffn}, {named("ffn_up"), config_.ffn}}, out);
     }
+    if (part == "ffn_gate_inp_shexp" && tensor.view.shape.rank() == 1) {
+      const Shape row = {1, tensor.view.shape[0]};
+      out.push_back({std::move(tensor.name), {tensor.view.dtype, row, tensor.view.data}});
+      return {};
+    }
     if (part.ends_with("_exps") && config_.experts) return TakeExperts(tensor, *parsed, out);
     out.push_back(std::move(tensor));
     return {};

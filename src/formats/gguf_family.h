@@ -27,6 +27,8 @@ class GgufFields {
   /// Errors: kCorrupt when it is missing, or not between 1 and 2^30.
   Result<std::int64_t> Positive(std::string_view name) const;
   Result<double> NumberOr(std::string_view name, double otherwise) const;
+  /// Errors: kCorrupt also when it is less than 0 or not finite.
+  Result<double> FactorOr(std::string_view name, double otherwise) const;
   template <class... Args>
   std::unexpected<Error> Bad(ErrorCode code, std::string_view name, fmt::format_string<Args...> format,
                              Args&&... args) const {
@@ -52,8 +54,13 @@ struct GgufFamily {
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufBert, kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGranite, kGgufLlama, kGgufOlmo2, kGgufPhi3,
-    kGgufQwen2, kGgufQwen3, kGgufSmolLM3;
+extern const GgufFamily kGgufBert, kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGptOss, kGgufGranite, kGgufGraniteMoe,
+    kGgufLlama, kGgufOlmo2, kGgufOlmoe, kGgufPhi3, kGgufQwen2, kGgufQwen2Moe, kGgufQwen3, kGgufQwen3Moe, kGgufSmolLM3;
+
+/// For `read`: the keys expert_*, of a file that has any; `normalize` is what the architecture does where the file is
+/// silent, as `scoring`. Errors: kCorrupt and kUnsupported with the key.
+Result<std::optional<ExpertsConfig>> ReadGgufExperts(const GgufFields& fields, const ModelConfig& config,
+                                                     ExpertsConfig::Scoring scoring, bool normalize);
 
 /// `config` has its architecture's task; a file that names a way of pooling is of an embedding model or a classifier.
 /// Errors: as of `read`.

@@ -11,8 +11,7 @@ Status ReadGranite(const GgufFields& fields, const GgufFile&, ModelConfig& confi
   if (!finetuned.value_or(true)) return fields.Bad(ErrorCode::kUnsupported, "rope.scaling.finetuned", "is false");
   // A factor of 0 is llama.cpp's way to say that there is none.
   const auto read = [&](std::string_view name, double& value) -> Status {
-    STRATA_TRY(const double given, fields.NumberOr(name, value));
-    if (given < 0) return fields.Bad(ErrorCode::kCorrupt, name, "is {}", given);
+    STRATA_TRY(const double given, fields.FactorOr(name, value));
     if (given != 0) value = given;
     return {};
   };
@@ -22,6 +21,17 @@ Status ReadGranite(const GgufFields& fields, const GgufFile&, ModelConfig& confi
   double divisor = 1;
   STRATA_CHECK(read("logit_scale", divisor));
   config.logit_scale = 1 / divisor;
+  return {};
+}
+
+constexpr std::string_view kGraniteMoeFields[] = {"embedding_scale", "attention.scale", "residual_scale", "logit_scale",
+                                                  "expert_count"};
+
+Status ReadGraniteMoe(const GgufFields& fields, const GgufFile& file, ModelConfig& config) {
+  STRATA_CHECK(ReadGranite(fields, file, config));
+  STRATA_TRY(config.experts,
+             ReadGgufExperts(fields, config, ExpertsConfig::Scoring::kSoftmaxOfChosen, /*normalize=*/false));
+  if (!config.experts) return fields.Bad(ErrorCode::kCorrupt, "expert_count", "is missing");
   return {};
 }
 
@@ -56,6 +66,10 @@ Status ReadGlm4(const GgufFields& fields, const GgufFile&, ModelConfig&) {
 }  // namespace
 
 constexpr GgufFamily kGgufGlm4 = {.architecture = "glm4", .rope_layout = RopeLayout::kInterleaved, .read = ReadGlm4};
+constexpr GgufFamily kGgufGraniteMoe = {.architecture = "granitemoe",
+                                        .rope_layout = RopeLayout::kInterleaved,
+                                        .fields = kGraniteMoeFields,
+                                        .read = ReadGraniteMoe};
 constexpr GgufFamily kGgufGranite = {
     .architecture = "granite", .rope_layout = RopeLayout::kInterleaved, .fields = kGraniteFields, .read = ReadGranite};
 constexpr GgufFamily kGgufOlmo2 = {.architecture = "olmo2"};

@@ -1,5 +1,6 @@
 // Gemma 2 and 3 as llama.cpp's converter writes them: 1 is added to the norms' weights already, and what the config has
 // beyond the keys follows from the number of layers.
+#include <algorithm>
 #include <cmath>
 
 #include "formats/gguf_family.h"
@@ -38,7 +39,8 @@ Status ReadBoth(const GgufFields& fields, const GgufFile& file, std::int64_t win
                 std::int64_t largest, ModelConfig& config) {
   config.activation = "gelu_pytorch_tanh";
   config.embedding_scale = static_cast<double>(std::sqrt(static_cast<float>(config.hidden)));
-  const std::int64_t dim = config.layers == largest ? config.hidden / config.heads : config.head_dim;
+  const std::int64_t dim =
+      config.layers == largest ? std::max<std::int64_t>(config.hidden / config.heads, 1) : config.head_dim;
   config.attention_scale = 1 / std::sqrt(static_cast<double>(dim));
   STRATA_TRY(const auto given, fields.Find<std::int64_t>("attention.sliding_window"));
   const std::int64_t length = given.value_or(window);
@@ -52,16 +54,18 @@ Status ReadBoth(const GgufFields& fields, const GgufFile& file, std::int64_t win
 }
 
 Status ReadGemma2(const GgufFields& fields, const GgufFile& file, ModelConfig& config) {
-  STRATA_TRY(config.attention_softcap, fields.NumberOr("attn_logit_softcapping", 50));
-  STRATA_TRY(config.logit_softcap, fields.NumberOr("final_logit_softcapping", 30));
+  STRATA_TRY(config.attention_softcap, fields.FactorOr("attn_logit_softcapping", 50));
+  STRATA_TRY(config.logit_softcap, fields.FactorOr("final_logit_softcapping", 30));
   return ReadBoth(fields, file, 4096, 2, 46, config);
 }
 
 Status ReadGemma3(const GgufFields& fields, const GgufFile& file, ModelConfig& config) {
-  STRATA_TRY(const double cap, fields.NumberOr("attn_logit_softcapping", 0));
+  STRATA_TRY(const double cap, fields.FactorOr("attn_logit_softcapping", 0));
   if (cap != 0) return fields.Bad(ErrorCode::kUnsupported, "attn_logit_softcapping", "= {} is not supported", cap);
-  STRATA_TRY(config.logit_softcap, fields.NumberOr("final_logit_softcapping", 0));
-  STRATA_TRY(config.local_rope_theta, fields.NumberOr("rope.freq_base_swa", 10000));
+  STRATA_TRY(config.logit_softcap, fields.FactorOr("final_logit_softcapping", 0));
+  STRATA_TRY(const double theta, fields.FactorOr("rope.freq_base_swa", 10000));
+  if (theta <= 1) return fields.Bad(ErrorCode::kCorrupt, "rope.freq_base_swa", "is {}", theta);
+  config.local_rope_theta = theta;
   return ReadBoth(fields, file, 0, 6, 62, config);
 }
 

@@ -16,8 +16,10 @@
 namespace strata {
 namespace {
 
-constexpr std::array kFamilies = {&kGgufBert,  &kGgufLlama, &kGgufGemma2, &kGgufGemma3, &kGgufGlm4,   &kGgufGranite,
-                                  &kGgufOlmo2, &kGgufPhi3,  &kGgufQwen2,  &kGgufQwen3,  &kGgufSmolLM3};
+constexpr std::array kFamilies = {&kGgufBert,     &kGgufLlama,  &kGgufGemma2,   &kGgufGemma3,
+                                  &kGgufGlm4,     &kGgufGptOss, &kGgufGranite,  &kGgufGraniteMoe,
+                                  &kGgufOlmo2,    &kGgufOlmoe,  &kGgufPhi3,     &kGgufQwen2,
+                                  &kGgufQwen2Moe, &kGgufQwen3,  &kGgufQwen3Moe, &kGgufSmolLM3};
 
 /// Features that change what is computed and that a family must say it knows; off when missing or at these values.
 struct Refused {
@@ -111,6 +113,7 @@ class GgufModel : public ModelFile {
     STRATA_TRY(const auto name, file_.Find<std::string_view>("general.name"));
     config_.name = name.value_or("");
     STRATA_TRY(config_.layers, fields_->Positive("block_count"));
+    if (config_.layers > kMaxLayers) return fields_->Bad(ErrorCode::kCorrupt, "block_count", "is {}", config_.layers);
     STRATA_TRY(config_.hidden, fields_->Positive("embedding_length"));
     STRATA_TRY(config_.heads, fields_->Positive("attention.head_count"));
     STRATA_TRY(const auto kv_heads, fields_->Find<std::int64_t>("attention.head_count_kv"));
@@ -272,6 +275,12 @@ class GgufModel : public ModelFile {
 Result<std::int64_t> GgufFields::Positive(std::string_view name) const {
   STRATA_TRY(const auto value, file_.Get<std::int64_t>(Key(name)));
   if (value <= 0 || value > (1 << 30)) return Bad(ErrorCode::kCorrupt, name, "is {}", value);
+  return value;
+}
+
+Result<double> GgufFields::FactorOr(std::string_view name, double otherwise) const {
+  STRATA_TRY(const double value, NumberOr(name, otherwise));
+  if (!(value >= 0) || std::isinf(value)) return Bad(ErrorCode::kCorrupt, name, "is {}", value);
   return value;
 }
 

@@ -327,7 +327,7 @@ TEST(GgufModel, ATurnEndsAtTheFilesEosAndAtTheUsualControlTokens) {
 
 TEST(GgufModel, RefusesByNameWhatItDoesNotCompute) {
   using Entry = std::pair<std::string, Value>;
-  for (const auto& [key, value] : {Entry{"llama.expert_count", 8U}, Entry{"llama.attention.value_length", 16U},
+  for (const auto& [key, value] : {Entry{"llama.attention.q_lora_rank", 8U}, Entry{"llama.attention.value_length", 16U},
                                    Entry{"llama.rope.scaling.type", std::string("longrope")}, Entry{"split.count", 3U},
                                    Entry{"general.architecture", std::string("mamba")}}) {
     const std::string error = Model().Set(key, value).error();
@@ -348,6 +348,12 @@ TEST(GgufModel, NamesImpossibleValues) {
   EXPECT_NE(Model().Set("tokenizer.ggml.eos_token_id", 3U).error().find("eos token 3 of a vocabulary of 3"),
             std::string::npos);
   EXPECT_NE(Model().Set("llama.block_count", 0U).error().find("llama.block_count is 0"), std::string::npos);
+  EXPECT_NE(Model().Set("llama.block_count", 1U << 30).error().find("llama.block_count is 1073741824"),
+            std::string::npos);
+  EXPECT_NE(Of("gemma2", 1, {{"attn_logit_softcapping", NAN}}).error().find("attn_logit_softcapping is nan"),
+            std::string::npos);
+  EXPECT_NE(Of("granite", 1, {{"logit_scale", -INFINITY}}).error().find("granite.logit_scale is -inf"),
+            std::string::npos);
   EXPECT_NE(Model().Set("llama.attention.head_count_kv", 2U).error().find("1 query heads"), std::string::npos);
   EXPECT_NE(Model().Set("llama.rope.scaling.factor", 0.0F).error().find("rope scaling by 0"), std::string::npos);
   EXPECT_NE(Model().Set("llama.block_count", std::string("one")).error().find("llama.block_count has an unexpected"),

@@ -10,9 +10,10 @@ namespace {
 
 constexpr std::int64_t kMaxSize = 1 << 30;
 
-constexpr std::array kFamilies = {&kHfBert,    &kHfModernBert, &kHfRoberta,    &kHfXlmRoberta, &kHfLlama,
-                                  &kHfMistral, &kHfGemma2,     &kHfGemma3Text, &kHfGlm4,       &kHfGranite,
-                                  &kHfOlmo2,   &kHfPhi3,       &kHfQwen2,      &kHfQwen3,      &kHfSmolLM3};
+constexpr std::array kFamilies = {
+    &kHfBert,       &kHfModernBert, &kHfRoberta,  &kHfXlmRoberta, &kHfLlama,      &kHfMistral, &kHfGemma2, &kHfGemma3,
+    &kHfGemma3Text, &kHfGlm4,       &kHfGptOss,   &kHfGranite,    &kHfGraniteMoe, &kHfMixtral, &kHfOlmo2,  &kHfOlmoe,
+    &kHfPhi3,       &kHfQwen2,      &kHfQwen2Moe, &kHfQwen3,      &kHfQwen3Moe,   &kHfSmolLM3};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
 /// always null, false, 0, "" and the empty list or object) says that the feature is off.
@@ -84,11 +85,12 @@ Result<std::vector<std::int32_t>> TokenIds(const JsonFields& fields, std::string
 
 class ConfigReader {
  public:
-  explicit ConfigReader(const JsonFields& fields) : fields_(fields) {}
+  explicit ConfigReader(const JsonFields& fields) : whole_(fields), fields_(fields) {}
 
   Result<HuggingFaceConfig> Read() {
     STRATA_CHECK(ReadType());
     STRATA_CHECK(RefuseWhatIsNotImplemented());
+    if (family_->nested) STRATA_CHECK(Enter());
     STRATA_CHECK(ReadShape());
     STRATA_CHECK(ReadMath());
     STRATA_CHECK(RefuseWindow());
@@ -124,7 +126,7 @@ class ConfigReader {
     const auto& architecture = architectures->front().get_ref<const std::string&>();
     if (architecture == family_->class_name) return {};
     std::string known(family_->class_name);
-    for (const HfHead& head : family_->heads) {
+    for (const HfHead& head : family_->classes) {
       if (head.class_name == architecture) {
         head_ = &head;
         config_.task = head.task;
@@ -134,6 +136,14 @@ class ConfigReader {
     }
     return fields_.Bad(ErrorCode::kUnsupported, "architectures/0", "{} is not supported (supported: {})", architecture,
                        known);
+  }
+
+  /// From here on fields are those of text_config.
+  Status Enter() {
+    STRATA_TRY(const auto inner, fields_.Object("text_config"));
+    if (!inner) return fields_.Bad(ErrorCode::kCorrupt, "text_config", "is missing");
+    fields_ = *inner;
+    return RefuseWhatIsNotImplemented();
   }
 
   bool Reads(std::string_view field) const {
@@ -149,20 +159,23 @@ class ConfigReader {
     return {};
   }
 
-  Result<std::int64_t> Positive(std::string_view field, std::optional<std::int64_t> otherwise) const {
+  /// otherwise: 0 when the field must be there.
+  Result<std::int64_t> Positive(std::string_view field, std::int64_t otherwise) const {
     STRATA_TRY(const auto given, fields_.Integer(field));
-    if (!given && !otherwise) return fields_.Bad(ErrorCode::kCorrupt, field, "is missing");
-    const std::int64_t value = given ? *given : *otherwise;
+    if (!given && otherwise == 0) return fields_.Bad(ErrorCode::kCorrupt, field, "is missing");
+    const std::int64_t value = given.value_or(otherwise);
     if (value <= 0 || value > kMaxSize) return fields_.Bad(ErrorCode::kCorrupt, field, "is {}", value);
     return value;
   }
 
   Status ReadShape() {
-    STRATA_TRY(config_.vocab, Positive("vocab_size", std::nullopt));
-    STRATA_TRY(config_.hidden, Positive("hidden_size", std::nullopt));
-    STRATA_TRY(config_.layers, Positive("num_hidden_layers", std::nullopt));
-    STRATA_TRY(config_.heads, Positive("num_attention_heads", std::nullopt));
-    STRATA_TRY(config_.ffn, Positive("intermediate_size", std::nullopt));
+    STRATA_TRY(config_.vocab, Positive("vocab_size", family_->vocab));
+    STRATA_TRY(config_.hidden, Positive("hidden_size", 0));
+    STRATA_TRY(config_.layers, Positive("num_hidden_layers", 0));
+    if (config_.layers > kMaxLayers)
+      return fields_.Bad(ErrorCode::kCorrupt, "num_hidden_layers", "is {}", config_.layers);
+    STRATA_TRY(config_.heads, Positive("num_attention_heads", family_->heads));
+    STRATA_TRY(config_.ffn, Positive("intermediate_size", 0));
     STRATA_TRY(config_.max_positions, Positive("max_position_embeddings", family_->max_positions));
     const bool silent = !fields_.Mentions("num_key_value_heads") && family_->kv_heads != 0;
     STRATA_TRY(config_.kv_heads, Positive("num_key_value_heads", silent ? family_->kv_heads : config_.heads));
@@ -221,10 +234,12 @@ class ConfigReader {
     return {};
   }
 
+  /// A nested config leaves these to the outer one.
   Status ReadTokens() {
-    STRATA_TRY(config_.eos_token_ids, TokenIds(fields_, "eos_token_id", config_.vocab));
+    const auto holder = [&](std::string_view field) { return fields_.Find(field) != nullptr ? fields_ : whole_; };
+    STRATA_TRY(config_.eos_token_ids, TokenIds(holder("eos_token_id"), "eos_token_id", config_.vocab));
     const auto optional = [&](std::string_view field) -> Result<std::optional<std::int32_t>> {
-      STRATA_TRY(const auto id, fields_.Integer(field));
+      STRATA_TRY(const auto id, holder(field).Integer(field));
       // -1 is an old way to say "none".
       if (!id || *id < 0) return std::optional<std::int32_t>();
       if (*id >= config_.vocab)
@@ -237,7 +252,8 @@ class ConfigReader {
     return {};
   }
 
-  const JsonFields& fields_;
+  const JsonFields& whole_;
+  JsonFields fields_;  ///< where the decoder's fields are
   const HfFamily* family_ = nullptr;
   const HfHead* head_ = nullptr;
   ModelConfig config_;

@@ -28,17 +28,32 @@ struct HfHead {
   std::span<const HfModule> modules = {};  ///< by their whole names
 };
 
+/// A tensor of a layer whose name has another ending than ours, both whole behind the layer's number:
+/// "mlp.experts.gate_up_proj", "ffn_gate_up_exps.weight".
+using HfTensor = HfModule;
+
+/// How stacks of experts are stored.
+enum class HfStacks : std::uint8_t {
+  kRows,           ///< [experts, n, k], as other weights
+  kColumns,        ///< [experts, k, n]
+  kPairedColumns,  ///< so, and gate's columns alternate with up's
+};
+
 struct HfFamily {
   std::string_view model_type;
   std::string_view class_name;            ///< of `architectures`
   std::string_view architecture;          ///< GGUF's name
   ModelTask task = ModelTask::kGenerate;  ///< of class_name
-  std::span<const HfHead> heads = {};     ///< further classes
+  std::span<const HfHead> classes = {};   ///< further ones
+  /// The decoder's fields are those of text_config: of a model that reads more than text, of which only this is read.
+  bool nested = false;
 
   // What the config class assumes where config.json is silent (transformers 5.24).
   std::int64_t max_positions = 2048;
   std::int64_t kv_heads = 0;  ///< 0: as many as query heads
   std::int64_t head_dim = 0;  ///< 0: hidden_size / num_attention_heads
+  std::int64_t heads = 0;     ///< 0: must be written; so for vocab
+  std::int64_t vocab = 0;
   double norm_eps = 1e-6;
   double rope_theta = 10000;
   std::string_view rope_theta_field = "rope_theta";             ///< outside of rope_parameters
@@ -61,10 +76,13 @@ struct HfFamily {
   std::string_view layers = "layers.";
   std::span<const HfModule> layer_modules = {};  ///< beyond kHfLayerModules; these win
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
+  std::span<const HfTensor> layer_tensors = {};  ///< beyond kHfLayerTensors
+  HfStacks stacks = HfStacks::kRows;
 };
 
-extern const HfFamily kHfBert, kHfGemma2, kHfGemma3Text, kHfGlm4, kHfGranite, kHfLlama, kHfMistral, kHfModernBert,
-    kHfOlmo2, kHfPhi3, kHfQwen2, kHfQwen3, kHfRoberta, kHfSmolLM3, kHfXlmRoberta;
+extern const HfFamily kHfBert, kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGptOss, kHfGranite, kHfGraniteMoe,
+    kHfLlama, kHfMistral, kHfModernBert, kHfMixtral, kHfOlmo2, kHfOlmoe, kHfPhi3, kHfQwen2, kHfQwen2Moe, kHfQwen3,
+    kHfQwen3Moe, kHfRoberta, kHfSmolLM3, kHfXlmRoberta;
 
 /// For `read`: gives layers their sliding window: those that layer_types names, or where it is silent those for which
 /// `slides` holds. `otherwise` is the window where sliding_window is not written; 0 = none. A window of the context's
@@ -78,6 +96,12 @@ Status ReadOneWindow(const JsonFields& fields, std::int64_t otherwise, ModelConf
 
 /// For `read`: a number greater than 0. Errors: kCorrupt with the pointer.
 Result<double> ReadPositive(const JsonFields& fields, std::string_view field, double otherwise);
+
+/// For `read`, of families with experts: an integer from `least` on. Errors: kCorrupt with the JSON pointer.
+Result<std::int64_t> ReadIntegerOr(const JsonFields& fields, std::string_view field, std::int64_t otherwise,
+                                   std::int64_t least);
+/// For `read`, after the experts' count, use and groups are known: that these fit each other.
+Status CheckExperts(const JsonFields& fields, const ExpertsConfig& experts);
 
 /// The family of a model_type; nullptr when there is none.
 const HfFamily* FindHfFamily(std::string_view model_type);

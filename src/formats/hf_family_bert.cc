@@ -71,12 +71,12 @@ Status ReadRoberta(const JsonFields& fields, ModelConfig& config) {
 }
 
 constexpr HfFamily Encoder(std::string_view model_type, std::string_view class_name, std::string_view prefix,
-                           std::span<const HfHead> heads, Status (*read)(const JsonFields&, ModelConfig&)) {
+                           std::span<const HfHead> classes, Status (*read)(const JsonFields&, ModelConfig&)) {
   return {.model_type = model_type,
           .class_name = class_name,
           .architecture = "bert",
           .task = ModelTask::kEmbed,
-          .heads = heads,
+          .classes = classes,
           .max_positions = 512,
           .activation = "gelu",
           .read = read,

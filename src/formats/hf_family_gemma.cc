@@ -1,5 +1,5 @@
-// Gemma 2 and the text model of Gemma 3. Both store their norms' weights less 1 and scale the embeddings by the root of
-// their width; sliding layers come first in each run of layers.
+// Gemma 2 and the text model of Gemma 3, alone or beside eyes, which are not read. Both store their norms' weights less
+// 1 and scale the embeddings by the root of their width; sliding layers come first in each run of layers.
 #include <cmath>
 
 #include "formats/hf_family.h"
@@ -53,6 +53,34 @@ Status ReadGemma3(const JsonFields& fields, ModelConfig& config) {
   return {};
 }
 
+constexpr HfFamily Gemma3() {
+  return {.model_type = "gemma3_text",
+          .class_name = "Gemma3ForCausalLM",
+          .architecture = "gemma3",
+          .max_positions = 131072,
+          .kv_heads = 4,
+          .head_dim = 256,
+          .heads = 8,
+          .vocab = 262208,
+          .rope_theta = 1e6,
+          .tied = true,
+          .activation_field = "hidden_activation",
+          .activation = "gelu_pytorch_tanh",
+          .has_biases = true,
+          .rope_by_kind = true,
+          .fields = kFields,
+          .read = ReadGemma3,
+          .layer_modules = kModules};
+}
+
+constexpr HfFamily Gemma3WithEyes() {
+  HfFamily family = Gemma3();
+  family.model_type = "gemma3";
+  family.class_name = "Gemma3ForConditionalGeneration";
+  family.nested = true;
+  return family;
+}
+
 }  // namespace
 
 constexpr HfFamily kHfGemma2 = {.model_type = "gemma2",
@@ -69,20 +97,7 @@ constexpr HfFamily kHfGemma2 = {.model_type = "gemma2",
                                 .read = ReadGemma2,
                                 .layer_modules = kModules};
 
-constexpr HfFamily kHfGemma3Text = {.model_type = "gemma3_text",
-                                    .class_name = "Gemma3ForCausalLM",
-                                    .architecture = "gemma3",
-                                    .max_positions = 131072,
-                                    .kv_heads = 4,
-                                    .head_dim = 256,
-                                    .rope_theta = 1e6,
-                                    .tied = true,
-                                    .activation_field = "hidden_activation",
-                                    .activation = "gelu_pytorch_tanh",
-                                    .has_biases = true,
-                                    .rope_by_kind = true,
-                                    .fields = kFields,
-                                    .read = ReadGemma3,
-                                    .layer_modules = kModules};
+constexpr HfFamily kHfGemma3Text = Gemma3();
+constexpr HfFamily kHfGemma3 = Gemma3WithEyes();
 
 }  // namespace strata

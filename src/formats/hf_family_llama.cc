@@ -20,13 +20,13 @@ Status ReadMistral(const JsonFields& fields, ModelConfig& config) {
 constexpr HfFamily kHfLlama = {.model_type = "llama",
                                .class_name = "LlamaForCausalLM",
                                .architecture = "llama",
-                               .heads = kBareLlama,
+                               .classes = kBareLlama,
                                .has_biases = true};
 
 constexpr HfFamily kHfMistral = {.model_type = "mistral",
                                  .class_name = "MistralForCausalLM",
                                  .architecture = "llama",
-                                 .heads = kBareMistral,
+                                 .classes = kBareMistral,
                                  .max_positions = 4096 * 32,
                                  .kv_heads = 8,
                                  .fields = kMistralFields,

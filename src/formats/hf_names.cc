@@ -12,6 +12,9 @@ constexpr HfModule kLayerModules[] = {
     {"self_attn.v_proj", "attn_v"},   {"self_attn.o_proj", "attn_output"}, {"post_attention_layernorm", "ffn_norm"},
     {"mlp.gate_proj", "ffn_gate"},    {"mlp.up_proj", "ffn_up"},           {"mlp.down_proj", "ffn_down"}};
 
+constexpr HfTensor kLayerTensors[] = {{"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"}};
+
+constexpr std::string_view kTextModel = "language_model.";
 constexpr std::string_view kOurLayer = "blk.";
 
 /// Cuts a number off the front, which a dot or the end must follow.
@@ -63,7 +66,9 @@ Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) c
   if (const auto ours = Lookup(module, {head_modules()}, &HfModule::theirs, &HfModule::ours)) {
     return fmt::format("{}{}", *ours, part);
   }
-  if (module.starts_with(family_->prefix)) module.remove_prefix(family_->prefix.size());
+  for (const std::string_view prefix : {kTextModel, family_->prefix, kTextModel}) {
+    if (module.starts_with(prefix)) module.remove_prefix(prefix.size());
+  }
   if (!module.starts_with(family_->layers)) {
     const auto ours = Lookup(module, {family_->modules, kModules}, &HfModule::theirs, &HfModule::ours);
     return ours ? std::optional(fmt::format("{}{}", *ours, part)) : kNothing;
@@ -74,6 +79,10 @@ Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) c
   if (digits) std::from_chars(digits->data(), digits->data() + digits->size(), layer);
   if (layer < 0 || layer >= layers_ || !module.starts_with('.')) return kNothing;
   module.remove_prefix(1);
+  const std::string tensor = fmt::format("{}{}", module, part);
+  if (const auto ours = Lookup(tensor, {family_->layer_tensors, kLayerTensors}, &HfModule::theirs, &HfModule::ours)) {
+    return fmt::format("{}{}.{}", kOurLayer, layer, *ours);
+  }
   const auto ours = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::theirs, &HfModule::ours);
   if (ours) return fmt::format("{}{}.{}{}", kOurLayer, layer, *ours, part);
   if (part != ".weight" && part != ".bias") return kNothing;
@@ -97,9 +106,13 @@ std::string HfNames::Stored(std::string_view canonical) const {
   const auto layer = TakeNumber(module);
   if (!layer || !module.starts_with('.')) return std::string(canonical);
   module.remove_prefix(1);
-  const auto theirs = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::ours, &HfModule::theirs);
-  return theirs ? fmt::format("{}{}{}.{}{}", family_->prefix, family_->layers, *layer, *theirs, part)
-                : std::string(canonical);
+  const std::string_view tensor = canonical.substr(canonical.size() - module.size() - part.size());
+  auto theirs = Lookup(tensor, {family_->layer_tensors, kLayerTensors}, &HfModule::ours, &HfModule::theirs);
+  if (!theirs) {
+    theirs = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::ours, &HfModule::theirs);
+    if (theirs) *theirs += part;
+  }
+  return theirs ? fmt::format("{}{}{}.{}", family_->prefix, family_->layers, *layer, *theirs) : std::string(canonical);
 }
 
 }  // namespace strata

@@ -17,7 +17,8 @@ class HfNames {
   HfNames(const HfFamily& family, const HfHead* head, std::int64_t layers)
       : family_(&family), head_(head), layers_(layers) {}
 
-  /// "model.layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight". Checkpoints of the bare model have no "model.".
+  /// "model.layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight". Checkpoints of the bare model have no "model.",
+  /// those of models that read more than text have "language_model." before or behind it.
   /// nullopt: nothing that the model computes with. Errors: kUnsupported for a weight or bias in one of the layers that
   /// the family does not know: to leave it out would give something else than was trained.
   Result<std::optional<std::string>> Canonical(std::string_view stored) const;

@@ -178,9 +178,11 @@ Status ReadLocalTheta(const JsonFields& fields, const JsonFields& rope, const Hf
       return rope.Bad(ErrorCode::kUnsupported, key, "{} is not supported for sliding layers", *type);
   }
   const bool inner = rope.Find("rope_theta") != nullptr;
-  STRATA_TRY(config.local_rope_theta,
-             ReadPositive(inner ? rope : fields, inner ? "rope_theta" : family.local_theta_field, 10000));
-  return {};
+  const JsonFields& from = inner ? rope : fields;
+  const std::string_view key = inner ? "rope_theta" : family.local_theta_field;
+  STRATA_TRY(config.local_rope_theta, ReadPositive(from, key, 10000));
+  if (*config.local_rope_theta > 1) return {};
+  return from.Bad(ErrorCode::kCorrupt, key, "is {}", *config.local_rope_theta);
 }
 
 }  // namespace

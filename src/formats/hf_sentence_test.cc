@@ -102,7 +102,7 @@ TEST(EncoderConfig, RefusesWhatWouldChangeTheResult) {
 
 TEST(EncoderNames, AreThoseOfTheClass) {
   const HfFamily& bert = *FindHfFamily("bert");
-  const HfHead& classifier = bert.heads.back();
+  const HfHead& classifier = bert.classes.back();
   const HfNames embeds(bert, nullptr, 2), ranks(bert, &classifier, 2);
   for (const HfNames& names : {embeds, ranks}) {
     EXPECT_EQ(*names.Canonical("bert.embeddings.word_embeddings.weight"), "token_embd.weight");

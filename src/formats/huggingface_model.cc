@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/mapped_file.h"
+#include "formats/expert_stacks.h"
 #include "formats/fused_tensors.h"
 #include "formats/hf_config.h"
 #include "formats/hf_names.h"
@@ -25,6 +26,7 @@ class HuggingFaceModel : public ModelFile {
     STRATA_TRY(weights_, HuggingFaceWeights::Open(folder_));
     STRATA_CHECK(CollectTensors());
     DropTiedHead();
+    STRATA_CHECK(TurnExpertStacks(family_->stacks, config_, tensors_, copies_), "{}", weights_.path());
     STRATA_CHECK(SplitFusedTensors(config_, tensors_), "{}", weights_.path());
     return SortTensors(tensors_, path());
   }

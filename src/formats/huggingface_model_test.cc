@@ -179,6 +179,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{{"hidden_size", 0}}, "/hidden_size: is 0"},
         Refusal{{{"hidden_size", "8"}}, "/hidden_size: must be an integer, it is string"},
         Refusal{{{"num_hidden_layers", 1e30}}, "/num_hidden_layers: must be an integer"},
+        Refusal{{{"num_hidden_layers", 1 << 30}}, "/num_hidden_layers: is 1073741824"},
         Refusal{{{"num_attention_heads", 3}}, "/num_attention_heads: 3 heads do not divide"},
         Refusal{{{"num_attention_heads", 4}, {"num_key_value_heads", 3}}, "/num_key_value_heads: 4 query heads"},
         Refusal{{{"head_dim", 5}}, "/head_dim: 5 is not an even number"},

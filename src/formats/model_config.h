@@ -77,6 +77,10 @@ struct ExpertsConfig {
   bool normalize = false;    ///< the chosen weights are made to sum to 1
   double scale = 1;          ///< multiplies the weights at last
   bool weigh_input = false;  ///< the weight multiplies the expert's input, not its output (Llama 4)
+  /// gpt-oss: gate sigmoid(alpha gate) (up + 1), gate clamped to at most the limit, up to both sides of it; 0 = the
+  /// plain activation(gate) up.
+  double swiglu_alpha = 0;
+  double swiglu_limit = 0;
 };
 
 /// Multi-head latent attention (DeepSeek V2): the cache holds one latent row for all heads.
@@ -87,6 +91,9 @@ struct LatentConfig {
   std::int64_t rope_dim = 0;  ///< rotated; the key's is shared by all heads
   std::int64_t value_dim = 0;
 };
+
+/// More layers than any model has; readers refuse more, since they keep something for each.
+inline constexpr std::int64_t kMaxLayers = 1 << 14;
 
 /// What a model gives for a text.
 enum class ModelTask {

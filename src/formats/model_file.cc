@@ -15,12 +15,26 @@ Result<std::unique_ptr<ModelFile>> OpenGguf(const std::string& path) {
   return MakeGgufModel(std::move(file));
 }
 
+const ModelTensor* Find(const std::vector<ModelTensor>& sorted, std::string_view name) {
+  const auto found = std::ranges::lower_bound(sorted, name, {}, &ModelTensor::name);
+  return found == sorted.end() || found->name != name ? nullptr : &*found;
+}
+
 }  // namespace
 
+std::string ExpertName(std::string_view stack, std::int64_t expert) {
+  const std::size_t ending = stack.rfind('.');
+  return fmt::format("{}.{}{}", stack.substr(0, ending), expert, stack.substr(ending));
+}
+
 const TensorView* ModelFile::FindTensor(std::string_view name) const {
-  const auto& all = tensors();
-  const auto found = std::ranges::lower_bound(all, name, {}, &ModelTensor::name);
-  return found == all.end() || found->name != name ? nullptr : &found->view;
+  const ModelTensor* tensor = Find(tensors(), name);
+  return tensor == nullptr ? nullptr : &tensor->view;
+}
+
+const ModelTensor* ModelFile::FindExpert(std::string_view stack, std::int64_t expert) const {
+  const ModelTensor* numbered = Find(tensors(), ExpertName(stack, expert));
+  return numbered != nullptr || expert != 0 ? numbered : Find(tensors(), stack);
 }
 
 Status ModelFile::SortTensors(std::vector<ModelTensor>& tensors, const std::string& path) {

@@ -24,6 +24,9 @@ struct ModelTensor {
   TensorView view;
 };
 
+/// The name of one expert's tensor: "blk.0.ffn_up_exps.weight" and 7 are "blk.0.ffn_up_exps.7.weight".
+std::string ExpertName(std::string_view stack, std::int64_t expert);
+
 class ModelFile {
  public:
   /// `path`: a GGUF file; a folder with config.json and safetensors; or a folder with one GGUF file.
@@ -42,6 +45,9 @@ class ModelFile {
   /// Hugging Face names (model.layers.N.self_attn.q_proj.weight, ...) are translated; the data is not touched, so
   /// config().rope_layout differs. Views live as long as the ModelFile.
   virtual const std::vector<ModelTensor>& tensors() const = 0;
+  /// Of a stack of experts, "blk.0.ffn_up_exps.weight": the tensor of one of them, "blk.0.ffn_up_exps.7.weight". A
+  /// tensor of the stack's own name is a stack of one.
+  const ModelTensor* FindExpert(std::string_view stack, std::int64_t expert) const;
   /// What the file calls the tensor, for errors.
   virtual std::string StoredName(std::string_view canonical) const { return std::string(canonical); }
   const TensorView* FindTensor(std::string_view name) const;

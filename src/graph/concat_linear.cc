@@ -1,6 +1,7 @@
 // Linears of one input become one: its activations are prepared once, and one phase with more tiles replaces several.
 // Every other linear becomes a fused linear of one weight, so that what follows sees one operation.
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "graph/rewrite.h"
@@ -17,6 +18,30 @@ bool FeedOneMap(const Graph& graph, const std::vector<std::vector<ValueId>>& use
   return first.size() == 1 && graph.node(first.front()).op == Op::kMap &&
          std::all_of(linears.begin(), linears.end(),
                      [&](ValueId id) { return users[static_cast<std::size_t>(id)] == first; });
+}
+
+/// Of linears with one input those that may become one. What one map takes, or a route, is left to it; the rest may.
+std::vector<std::vector<ValueId>> Groups(const Graph& graph, const std::vector<std::vector<ValueId>>& users,
+                                         const std::vector<ValueId>& linears) {
+  constexpr ValueId kRest = -1;
+  std::map<ValueId, std::vector<ValueId>> by_user;
+  for (const ValueId id : linears) {
+    const auto& of_linear = users[static_cast<std::size_t>(id)];
+    const Op op = of_linear.size() == 1 ? graph.node(of_linear.front()).op : Op::kInput;
+    by_user[op == Op::kMap || op == Op::kRoute ? of_linear.front() : kRest].push_back(id);
+  }
+  std::vector<ValueId> rest;
+  std::vector<std::vector<ValueId>> groups;
+  for (auto& [user, group] : by_user) {
+    if (user != kRest && (group.size() > 1 || graph.node(user).op == Op::kRoute)) {
+      groups.push_back(std::move(group));
+    } else {
+      rest.insert(rest.end(), group.begin(), group.end());
+    }
+  }
+  std::ranges::sort(rest);
+  if (!rest.empty()) groups.push_back(std::move(rest));
+  return groups;
 }
 
 ValueId AddFused(Graph& graph, const std::vector<ValueId>& linears, std::string name) {
@@ -50,7 +75,11 @@ Graph ConcatLinear(const Graph& graph, const CostModel& cost, std::vector<PassNo
   for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
     if (graph.nodes[id].op == Op::kLinear) by_input[graph.nodes[id].inputs[0]].push_back(static_cast<ValueId>(id));
   }
-  for (const auto& [input, linears] : by_input) {
+  std::vector<std::vector<ValueId>> all;
+  for (const auto& [input, linears] : by_input)
+    std::ranges::move(Groups(graph, users, linears), std::back_inserter(all));
+  for (const std::vector<ValueId>& linears : all) {
+    const ValueId input = graph.node(linears.front()).inputs[0];
     const Node& first = graph.node(linears.front());
     const auto dtype_of = [&](ValueId id) { return graph.node(graph.node(id).inputs[1]).type.dtype; };
     std::string refusal;

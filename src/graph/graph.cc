@@ -34,6 +34,10 @@ std::string_view ToString(Op op) {
       return "pool";
     case Op::kArgmax:
       return "argmax";
+    case Op::kRoute:
+      return "route";
+    case Op::kExperts:
+      return "experts";
     case Op::kFusedLinear:
       return "fused_linear";
     case Op::kFusedAttention:

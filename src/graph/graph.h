@@ -60,6 +60,13 @@ enum class Op : std::uint8_t {
   kPool,        ///< x[T, h], rows[R] {kind="mean"|"first"} -> [R, h]: of all rows in this step of the sequence that has
                 ///< the row, their mean or the first
   kArgmax,      ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
+  kRoute,       ///< logits[T, E] (, correction[E]) {top_k, scoring="softmax"|"sigmoid"|"softmax_of_chosen", groups,
+                ///< groups_used, group_by_two, normalize, scale} -> f32[T, E]: the weights of the top_k experts that a
+                ///< row goes to, 0 for the others. The correction is added to the scores for the choice alone
+  kExperts,     ///< x[T, h], weights[T, E] (a route's), gate[E, f, h], up[E, f, h], down[E, h, f] (, their biases
+                ///< [E, f], [E, f], [E, h]) {top_k, expr, weigh_input} -> f32[T, h]: the sum over a row's experts of
+                ///< weight * down(expr(a0 = gate(x), a1 = up(x))); with weigh_input weight * x is what goes in. A stack
+                ///< is a weight "PART.weight" or "PART.bias" that stands for its experts' tensors PART.E.weight
   // Made by passes:
   kFusedLinear,     ///< x (, norm weight), weights..., biases..., extras... {norm_eps?, weights, biases,
                     ///< combine="concat"|"map", expr?, argmax?}: see passes.h

@@ -193,6 +193,70 @@ TEST(Verify, RefusesForwardReferencesAndDuplicateNames) {
   EXPECT_NE(Verify(graph).error().message().find("not defined before"), std::string::npos);
 }
 
+/// A mixture of four experts with `route` and `experts` as they are given.
+std::string Mixture(std::string_view route, std::string_view experts) {
+  return fmt::format(R"(graph mixture {{
+  %t = input {{name="tokens"}} : i32[T]
+  %e = weight {{name="e"}} : f32[8, 4]
+  %x = embed %t, %e : f32[T, 4]
+  %r = weight {{name="r"}} : f32[4, 4]
+  %c = weight {{name="c"}} : f32[4]
+  %g = weight {{name="g"}} : f32[4, 6, 4]
+  %d = weight {{name="d"}} : f32[4, 4, 6]
+  %gb = weight {{name="gb"}} : f32[4, 6]
+  %db = weight {{name="db"}} : f32[4, 4]
+  %l = linear %x, %r : f32[T, 4]
+  {}
+  {}
+  return %y
+}})",
+                     route, experts);
+}
+constexpr std::string_view kRoute =
+    "%w = route %l, %c {group_by_two=1, groups=2, groups_used=1, normalize=0, scale=2.5, scoring=\"sigmoid\", top_k=2} "
+    ": "
+    "f32[T, 4]";
+constexpr std::string_view kExperts =
+    "%y = experts %x, %w, %g, %g, %d, %gb, %gb, %db {expr=\"silu(a0) * a1\", top_k=2, weigh_input=0} : f32[T, 4]";
+
+TEST(Mixture, IsPrintedAndVerified) {
+  const auto graph = Parse(Mixture(kRoute, kExperts));
+  ASSERT_TRUE(graph) << graph.error().ToString();
+  EXPECT_TRUE(Verify(*graph)) << Verify(*graph).error().ToString();
+  for (const std::string_view line : {kRoute, kExperts}) EXPECT_NE(Print(*graph).find(line), std::string::npos);
+}
+
+/// What a part of the route or of the experts is replaced by, and what the error says.
+struct WrongMixture {
+  std::string_view part, by, message;
+};
+class MixtureErrors : public testing::TestWithParam<WrongMixture> {};
+TEST_P(MixtureErrors, NameTheNode) {
+  const auto [part, by, message] = GetParam();
+  std::string text = Mixture(kRoute, kExperts);
+  ASSERT_NE(text.find(part), std::string::npos);
+  text.replace(text.find(part), part.size(), by);
+  const auto graph = Parse(text);
+  ASSERT_TRUE(graph) << graph.error().ToString();
+  const Status status = Verify(*graph);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message().find(message), std::string::npos) << status.error().message();
+}
+INSTANTIATE_TEST_SUITE_P(
+    Cases, MixtureErrors,
+    testing::Values(WrongMixture{"%l, %c", "%l, %gb", "correction is [E]"},
+                    WrongMixture{"\"sigmoid\"", "\"relu\"", "scoring is"},
+                    WrongMixture{"groups=2", "groups=3", "do not divide"},
+                    WrongMixture{"groups_used=1", "groups_used=3", "between 1 and groups"},
+                    WrongMixture{"top_k=2} : f32[T, 4]\n  %y", "top_k=3} : f32[T, 4]\n  %y", "not in the groups used"},
+                    WrongMixture{", %gb, %gb, %db", ", %gb", "of all three or of none"},
+                    WrongMixture{"%w, %g, %g", "%w, %g, %d", "gate and up are stacks"},
+                    WrongMixture{"%g, %d, %gb", "%g, %g, %gb", "down is a stack"},
+                    WrongMixture{"%gb, %gb, %db", "%gb, %gb, %gb", "biases are stacks"},
+                    WrongMixture{"silu(a0) * a1\", top_k=2", "silu(a0) * a1\", top_k=5", "between 1 and E"},
+                    WrongMixture{"silu(a0) * a1", "silu(a0) * a2", "names an input"},
+                    WrongMixture{"weigh_input=0", "weight=0", "weigh_input is missing"}));
+
 class ExpressionText : public testing::TestWithParam<std::pair<const char*, const char*>> {};
 TEST_P(ExpressionText, PrintsCanonically) {
   const auto expression = ParseExpression(GetParam().first);

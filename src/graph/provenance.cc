@@ -8,9 +8,9 @@ namespace {
 
 bool Computes(const Node& node) { return node.op != Op::kInput && node.op != Op::kWeight && node.op != Op::kConstant; }
 
-/// An argmax that its linear keeps only reads what is there.
+/// Only reads what is there: an argmax that its linear keeps, a slice.
 bool IsKept(const Graph& graph, const Node& node) {
-  return node.op == Op::kArgmax && HasAttribute(graph.node(node.inputs[0]), "argmax");
+  return node.op == Op::kSlice || (node.op == Op::kArgmax && HasAttribute(graph.node(node.inputs[0]), "argmax"));
 }
 
 }  // namespace
@@ -21,7 +21,7 @@ std::map<std::string, std::vector<std::string>> Provenance(const Graph& built, c
   std::map<std::string, std::string> by_weight;  // of the last node that takes it: embeddings keep their own name
   for (const Node& node : fused.nodes) {
     if (!Computes(node)) continue;
-    by_name[node.name] = IsKept(fused, node) ? fused.node(node.inputs[0]).name : node.name;
+    by_name[node.name] = IsKept(fused, node) ? by_name.at(fused.node(node.inputs[0]).name) : node.name;
     if (!IsKept(fused, node)) found[node.name];
     for (const ValueId input : node.inputs) {
       if (fused.node(input).op == Op::kWeight) by_weight[fused.node(input).name] = node.name;

@@ -48,6 +48,53 @@ TEST(Provenance, FindsEveryOperationOnce) {
   EXPECT_EQ(found.size(), 5U);
 }
 
+// Attention in two ways: with norms of heads, which join it, and with norms of all of them, which do not.
+std::string Attention(std::string_view group) {
+  const bool heads = !group.empty();
+  return fmt::format(R"(graph attention {{
+  %tokens = input {{name="tokens"}} : i32[T]
+  %positions = input {{name="positions"}} : i32[T]
+  %freq = constant {{name="freq", values=[1.0]}} : f32[1]
+  %table = weight {{name="table"}} : f32[64, 8]
+  %x = embed %tokens, %table : f32[T, 8]
+  %qw = weight {{name="qw"}} : f32[8, 8]
+  %q = linear %x, %qw : f32[T, 8]
+  %kw = weight {{name="kw"}} : f32[4, 8]
+  %k = linear %x, %kw : f32[T, 4]
+  %vw = weight {{name="vw"}} : f32[4, 8]
+  %v = linear %x, %vw : f32[T, 4]
+  %qnw = weight {{name="qnw"}} : f32[{0}]
+  %qn = rms_norm %q, %qnw {{eps=1e-05{2}}} : f32[T, 8]
+  %knw = weight {{name="knw"}} : f32[{1}]
+  %kn = rms_norm %k, %knw {{eps=1e-05{2}}} : f32[T, 4]
+  %qr = rope %qn, %positions, %freq {{head_dim=2, heads=4, layout="halves", scale=1.0}} : f32[T, 8]
+  %kr = rope %kn, %positions, %freq {{head_dim=2, heads=2, layout="halves", scale=1.0}} : f32[T, 4]
+  %a = attention %qr, %kr, %v {{head_dim=2, heads=4, kv_heads=2, layer=0, scale=0.5, window=16}} : f32[T, 8]
+  return %a
+}}
+)",
+                     heads ? 2 : 8, heads ? 2 : 4, group);
+}
+
+TEST(Provenance, FollowsWhatJoinsAttentionAndWhatStaysBefore) {
+  const auto provenance = [](std::string_view group) {
+    const auto built = Parse(Attention(group));
+    EXPECT_TRUE(built) << built.error().ToString();
+    const auto fused = RunPasses(*built, {}, nullptr);
+    EXPECT_TRUE(fused) << fused.error().ToString();
+    return Provenance(*built, *fused);
+  };
+  const auto joined = provenance(", group=2");
+  EXPECT_THAT(joined.at("q_cat"), ElementsAre("q", "k", "v"));
+  EXPECT_THAT(joined.at("a"), ElementsAre("qn", "kn", "qr", "kr", "a"));
+  EXPECT_EQ(joined.size(), 3U);
+  const auto before = provenance("");
+  EXPECT_THAT(before.at("q_cat"), ElementsAre("q", "k", "v"));
+  EXPECT_THAT(before.at("qn"), ElementsAre("qn"));
+  EXPECT_THAT(before.at("a"), ElementsAre("qr", "kr", "a"));
+  EXPECT_EQ(before.size(), 5U);
+}
+
 TEST(Provenance, IsThatOfEachItselfWithoutPasses) {
   const auto built = Parse(kBlock);
   ASSERT_TRUE(built) << built.error().ToString();

@@ -40,6 +40,16 @@ const OpRule& RuleOf(Op op) {
   static const OpRule gather{2, 2, {}};
   static const OpRule pool{2, 2, {{"kind", kString}}};
   static const OpRule argmax{1, 1, {}};
+  static const OpRule route{1,
+                            2,
+                            {{"top_k", kInt},
+                             {"scoring", kString},
+                             {"groups", kInt},
+                             {"groups_used", kInt},
+                             {"group_by_two", kInt},
+                             {"normalize", kInt},
+                             {"scale", kFloat}}};
+  static const OpRule experts{5, 8, {{"top_k", kInt}, {"expr", kString}, {"weigh_input", kInt}}};
   static const OpRule fused_linear{2,
                                    -1,
                                    {{"weights", kInt}, {"biases", kInt}, {"combine", kString}},
@@ -83,6 +93,10 @@ const OpRule& RuleOf(Op op) {
       return pool;
     case Op::kArgmax:
       return argmax;
+    case Op::kRoute:
+      return route;
+    case Op::kExperts:
+      return experts;
     case Op::kFusedLinear:
       return fused_linear;
     case Op::kFusedAttention:
@@ -163,7 +177,7 @@ class Verifier {
       case Op::kInput:
         return Expect(node, node.type.dtype == DType::kI32, "inputs are i32");
       case Op::kWeight:
-        return Expect(node, node.type.dims.size() <= 2, "weights have one or two dimensions");
+        return Expect(node, node.type.dims.size() <= 3, "weights have one or two dimensions, stacks of them one more");
       case Op::kConstant:
         return Expect(
             node,
@@ -216,6 +230,10 @@ class Verifier {
       case Op::kArgmax:
         return Expect(node, IsActivation(In(node, 0)) && node.type == Type{DType::kI32, {In(node, 0).dims[0]}},
                       "wants x[rows, n] -> i32[rows]");
+      case Op::kRoute:
+        return CheckRoute(node);
+      case Op::kExperts:
+        return CheckExperts(node);
       case Op::kFusedLinear:
         return CheckFusedLinear(node);
       case Op::kFusedAttention:
@@ -305,6 +323,45 @@ class Verifier {
                           fmt::format("input {} is neither of the result's type nor a row of it", i)));
     }
     return {};
+  }
+
+  Status CheckRoute(const Node& node) const {
+    const std::int64_t experts = Cols(node.type);
+    STRATA_CHECK(Expect(node, IsActivation(node.type) && node.type == In(node, 0), "wants logits[T, E] -> f32[T, E]"));
+    STRATA_CHECK(Expect(node, node.inputs.size() < 2 || IsVector(In(node, 1), experts), "the correction is [E]"));
+    const std::string& scoring = StringAttribute(node, "scoring");
+    STRATA_CHECK(Expect(node, scoring == "softmax" || scoring == "sigmoid" || scoring == "softmax_of_chosen",
+                        "scoring is softmax, sigmoid or softmax_of_chosen"));
+    const std::int64_t groups = IntAttribute(node, "groups"), used = IntAttribute(node, "groups_used");
+    STRATA_CHECK(Expect(node, groups >= 1 && experts % groups == 0, "groups do not divide the experts"));
+    STRATA_CHECK(Expect(node, used >= 1 && used <= groups, "groups_used is not between 1 and groups"));
+    const std::int64_t top_k = IntAttribute(node, "top_k");
+    return Expect(node, top_k >= 1 && top_k <= experts / groups * used, "top_k experts are not in the groups used");
+  }
+
+  Status CheckExperts(const Node& node) const {
+    const Type& x = In(node, 0);
+    STRATA_CHECK(Expect(node, node.inputs.size() == 5 || node.inputs.size() == 8,
+                        "takes x, weights, gate, up, down, and the biases of all three or of none"));
+    STRATA_CHECK(Expect(node, IsActivation(node.type) && node.type == x, "wants x[T, h] -> f32[T, h]"));
+    STRATA_CHECK(Expect(node, IsActivation(In(node, 1)) && In(node, 1).dims[0] == x.dims[0], "weights are f32[T, E]"));
+    const Dim experts = In(node, 1).dims[1], hidden = x.dims[1];
+    const Dim inner = In(node, 2).dims.size() == 3 ? In(node, 2).dims[1] : Dim{};
+    const auto is_stack = [&](std::size_t input, std::vector<Dim> dims) {
+      dims.insert(dims.begin(), experts);
+      return In(node, input).dims == dims;
+    };
+    STRATA_CHECK(
+        Expect(node, is_stack(2, {inner, hidden}) && is_stack(3, {inner, hidden}), "gate and up are stacks [E, f, h]"));
+    STRATA_CHECK(Expect(node, is_stack(4, {hidden, inner}), "down is a stack [E, h, f]"));
+    STRATA_CHECK(
+        Expect(node, node.inputs.size() == 5 || (is_stack(5, {inner}) && is_stack(6, {inner}) && is_stack(7, {hidden})),
+               "biases are stacks [E, f], [E, f], [E, h]"));
+    const std::int64_t top_k = IntAttribute(node, "top_k");
+    STRATA_CHECK(Expect(node, top_k >= 1 && top_k <= experts.value, "top_k is not between 1 and E"));
+    const Result<Expression> expression = ParseExpression(StringAttribute(node, "expr"));
+    if (!expression) return Bad(node, expression.error().message());
+    return Expect(node, expression->inputs <= 2, "the expression names an input that is not there");
   }
 
   Status CheckFusedLinear(const Node& node) const {

@@ -69,7 +69,7 @@ struct Epilogue {
 };
 
 /// A weight as it is stored: `parts` matrices [n_i, k] of one dtype, concatenated over n, or interleaved by panels
-/// (then all n_i are equal and multiples of kPanel: only whole panels interleave).
+/// (then all n_i are equal, and a problem's n counts whole panels of each: the last ones may be padding).
 struct PackSource {
   std::span<const TensorView> parts;
   bool interleaved = false;
@@ -77,9 +77,10 @@ struct PackSource {
 
 /// What a linear over quantised weights rounds its activations to, a scale for each 32 of them. kInt16 (relative error
 /// about 2e-5) gives the answers of exact activations; kInt8 (about 1e-2 where a group has an outlier) needs half the
-/// multiplications and moves logits by some tenths. Linears over float weights take activations as they are; rows of
+/// multiplications and moves logits by some tenths. Linears over float weights take activations as they are, and with
+/// kExact so do all (a router's: a choice between two experts that are nearly equal must not hang on rounding); rows of
 /// prompts may have bf16 (PrefillLinears).
-enum class Activations : std::uint8_t { kInt16, kInt8 };
+enum class Activations : std::uint8_t { kInt16, kInt8, kExact };
 
 struct LinearProblem {
   DType weight_dtype;
@@ -87,6 +88,9 @@ struct LinearProblem {
   std::int64_t k;
   Activations activations = Activations::kInt16;
 };
+
+/// Weights stream by up to so many rows; more may be handled in another way.
+inline constexpr std::int64_t kFewRows = 8;
 
 /// Rows [0, rows) of x, to convert into what `run` wants.
 struct PrepareArgs {
@@ -96,8 +100,10 @@ struct PrepareArgs {
   std::int64_t k;
   const float* norm_weight = nullptr;  ///< [k]: an RMS norm comes first
   float norm_eps = 0;
-  std::int64_t run_rows = 0;  ///< of the `run` that will read them, of which these are a share: decides the layout
-  std::byte* out = nullptr;   ///< rows prepared_row_bytes(k) apart
+  /// Of the `run` that will read them, of which these are a share: decides the layout, which is one for all counts up
+  /// to kFewRows.
+  std::int64_t run_rows = 0;
+  std::byte* out = nullptr;  ///< rows prepared_row_bytes(k) apart
 };
 
 struct LinearArgs {
@@ -304,6 +310,8 @@ struct RowKernels {
   /// out = exp(scale * (x - max(x))), 0 where x is NaN or the value under 2^-126; returns their sum. scale >= 0. All
   /// are 0 when no x is above -infinity.
   double (*softmax)(const float* x, float scale, std::int64_t n, float* out);
+  /// out += scale * x.
+  void (*add_scaled)(const float* x, float scale, std::int64_t n, float* out);
 };
 const RowKernels& SelectRowKernels(const CpuFeatures&, std::vector<Choice>* log = nullptr);
 

@@ -9,7 +9,6 @@
 namespace strata::kernels {
 namespace {
 
-constexpr std::int64_t kFewRows = 8;
 constexpr std::int64_t kTileRows = 64;
 constexpr std::int64_t kMaxTilePanels = 8;
 constexpr std::int64_t kBlock = 192;  // two panels of it are 24 KiB: half of L1 here, three quarters where it is 32 KiB

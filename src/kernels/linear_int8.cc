@@ -16,6 +16,7 @@ namespace {
 
 std::string RefusesProblem(DType type, std::optional<Activations> activations, const LinearProblem& problem) {
   if (problem.weight_dtype != type) return fmt::format("packs {} only", Info(type).name);
+  if (problem.activations == Activations::kExact) return "rounds activations";
   if (activations && problem.activations != *activations) {
     return fmt::format("rounds activations to {}", *activations == Activations::kInt8 ? "int8" : "int16");
   }

@@ -110,8 +110,6 @@ struct Int8Group {
 // Defined and instantiated for every format above, for one and two planes, in linear_int8_prepare_avx512.cc,
 // linear_int8_avx512vnni.cc and linear_int8_avx2.cc.
 
-inline constexpr std::int64_t kFewRows = 8;
-
 /// How the AVX-512 kernels compute more than kFewRows rows; the bits are the same. Strips unpack the weights again for
 /// each few rows, which hides behind the multiplications where these take two passes (CpuFeatures::avx512_halves);
 /// elsewhere tiles are faster. With two planes tiles multiply words: one sum a row instead of two to keep and to put

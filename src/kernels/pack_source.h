@@ -1,7 +1,6 @@
 // Inside the kernels only: which stored row a packed column holds. Every packer walks its panels with this.
 #pragma once
 
-#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -10,14 +9,13 @@
 
 namespace strata::kernels {
 
-/// The stored blocks of packed column [panel, column], or nothing where the last panel is padding.
-/// Interleaved parts have whole panels each (n_i a multiple of kPanel).
+/// The stored blocks of packed column [panel, column], or nothing where it is padding: at the end of
+/// the last panel or, of interleaved parts, of each one's.
 inline std::optional<std::span<const std::byte>> StoredRow(const PackSource& source, std::int64_t panel,
                                                            std::int64_t column) {
   if (source.interleaved) {
     const auto parts = static_cast<std::int64_t>(source.parts.size());
     const TensorView& part = source.parts[static_cast<std::size_t>(panel % parts)];
-    assert(parts == 1 || part.shape.rows() % kPanel == 0);
     const std::int64_t row = panel / parts * kPanel + column;
     if (row >= part.shape.rows()) return std::nullopt;
     return part.row(row);

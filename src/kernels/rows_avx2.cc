@@ -102,8 +102,18 @@ double Softmax(const float* x, float scale, std::int64_t n, float* out) {
   return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
+void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
+  const __m256 factor = _mm256_set1_ps(scale);
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    _mm256_storeu_ps(out + i, _mm256_fmadd_ps(factor, _mm256_loadu_ps(x + i), _mm256_loadu_ps(out + i)));
+  }
+  for (; i < n; ++i) out[i] = __builtin_fmaf(scale, x[i], out[i]);
+}
+
 }  // namespace
 
-constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, LayerNorm, RotateRow, ArgMax, Softmax};
+constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, LayerNorm,
+                                        RotateRow,   ArgMax,   Softmax, AddScaled};
 
 }  // namespace strata::kernels

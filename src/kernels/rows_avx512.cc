@@ -87,8 +87,19 @@ double Softmax(const float* x, float scale, std::int64_t n, float* out) {
   return _mm512_reduce_add_pd(_mm512_add_pd(low, high));
 }
 
+void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
+  const __m512 factor = _mm512_set1_ps(scale);
+  for (std::int64_t i = 0; i < n; i += 16) {
+    const __mmask16 lanes = Lanes(n - i);
+    const __m512 sum =
+        _mm512_fmadd_ps(factor, _mm512_maskz_loadu_ps(lanes, x + i), _mm512_maskz_loadu_ps(lanes, out + i));
+    _mm512_mask_storeu_ps(out + i, lanes, sum);
+  }
+}
+
 }  // namespace
 
-constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, LayerNorm, RotateRow, ArgMax, Softmax};
+constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, LayerNorm,
+                                          RotateRow,     ArgMax,   Softmax, AddScaled};
 
 }  // namespace strata::kernels

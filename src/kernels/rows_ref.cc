@@ -57,8 +57,12 @@ double Softmax(const float* x, float scale, std::int64_t n, float* out) {
   return sum;
 }
 
+void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] += scale * x[i];
+}
+
 }  // namespace
 
-const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, LayerNorm, RotateRow, ArgMax, Softmax};
+const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, LayerNorm, RotateRow, ArgMax, Softmax, AddScaled};
 
 }  // namespace strata::kernels

@@ -64,6 +64,31 @@ Result<ValueId> Builder::Weight(const std::string& tensor, std::vector<std::int6
   return id;
 }
 
+Result<ValueId> Builder::Stack(const std::string& name, std::vector<std::int64_t> dims) {
+  const Shape wanted{std::span<const std::int64_t>(dims).subspan(1)};
+  Type type;
+  for (const std::int64_t dim : dims) type.dims.push_back({dim, 0});
+  const auto id = static_cast<ValueId>(graph_.nodes.size());
+  for (std::int64_t e = 0; e < dims[0]; ++e) {
+    const ModelTensor* tensor = model_.FindExpert(name, e);
+    if (tensor == nullptr) {
+      return Fail(ErrorCode::kCorrupt, "{}: tensor {} {} is missing", model_.path(),
+                  model_.StoredName(ExpertName(name, e)), wanted.ToString());
+    }
+    if (tensor->view.shape != wanted) {
+      return Fail(ErrorCode::kCorrupt, "{}: tensor {} is {}, the config implies {}", model_.path(),
+                  model_.StoredName(tensor->name), tensor->view.shape.ToString(), wanted.ToString());
+    }
+    if (e == 0) type.dtype = tensor->view.dtype;
+    if (tensor->view.dtype != type.dtype) {
+      return Unsupported(fmt::format("tensor {} is {}, that of the first expert is {}", model_.StoredName(tensor->name),
+                                     Info(tensor->view.dtype).name, Info(type.dtype).name));
+    }
+    weights_.emplace(tensor->name, id);
+  }
+  return graph_.Add(Op::kWeight, {}, {{"name", name}}, std::move(type), name);
+}
+
 Result<ValueId> Builder::Norm(const std::string& part, ValueId x, std::string name, std::int64_t group) {
   STRATA_TRY(const ValueId weight, Weight(part + ".weight", {group != 0 ? group : type(x).dims.back().value}));
   graph::Attributes attributes = {{"eps", config_.norm_eps}};
@@ -178,8 +203,13 @@ Result<ValueId> Layer::Attention(ValueId x, QkNorm qk_norm) {
   if (sees.window != 0) attributes.emplace("window", sees.window);
   if (sees.chunk != 0) attributes.emplace("chunk", sees.chunk);
   if (config.attention_softcap != 0) attributes.emplace("softcap", config.attention_softcap);
-  const ValueId attention =
-      builder_.Add(Op::kAttention, {q, k, v}, std::move(attributes), Builder::Activation(queries), Name("attn"));
+  std::vector<ValueId> inputs = {q, k, v};
+  if (Has("attn_sinks")) {
+    STRATA_TRY(const ValueId sinks, builder_.Weight(Tensor("attn_sinks.weight"), {config.heads}));
+    inputs.push_back(sinks);
+  }
+  const ValueId attention = builder_.Add(Op::kAttention, std::move(inputs), std::move(attributes),
+                                         Builder::Activation(queries), Name("attn"));
   // Llama's attention_bias covers the output projection; Qwen2's files have biases on q, k, v alone.
   return Linear("attn_output", attention, config.hidden, config.attention_bias ? Bias::kIfStored : Bias::kNone, "o");
 }

@@ -47,10 +47,16 @@ class Builder {
   const ModelConfig& config() const { return config_; }
   /// `part` without its ending: "output_norm", "blk.0.attn_q".
   bool Has(std::string_view part) const { return model_.FindTensor(fmt::format("{}.weight", part)) != nullptr; }
+  bool HasTensor(std::string_view name) const { return model_.FindTensor(name) != nullptr; }
+  /// Whether there is a stack of experts, as Stack reads it.
+  bool HasStack(std::string_view name) const { return model_.FindExpert(name, 0) != nullptr; }
   const graph::Type& type(ValueId id) const { return graph_.node(id).type; }
 
   /// Errors: kCorrupt naming the tensor that is missing or has other dimensions.
   Result<ValueId> Weight(const std::string& tensor, std::vector<std::int64_t> dims);
+  /// A stack of experts, "blk.0.ffn_up_exps.weight" or ".bias", which stands for the tensors of all of them (see
+  /// ModelFile::FindExpert); dims[0] experts. Errors: as Weight's; kUnsupported when the experts' types differ.
+  Result<ValueId> Stack(const std::string& name, std::vector<std::int64_t> dims);
   /// Rows stay what they are: of tokens, or of logits behind the gather. group: so many columns are normed by
   /// themselves; 0 = the row.
   Result<ValueId> Norm(const std::string& part, ValueId x, std::string name, std::int64_t group = 0);

@@ -11,9 +11,11 @@ Result<graph::Graph> BuildBert(const ModelFile& model);
 Result<graph::Graph> BuildGemma2(const ModelFile& model);
 Result<graph::Graph> BuildGemma3(const ModelFile& model);
 Result<graph::Graph> BuildGlm4(const ModelFile& model);
+Result<graph::Graph> BuildGptOss(const ModelFile& model);
 Result<graph::Graph> BuildLlama(const ModelFile& model);
 Result<graph::Graph> BuildModernBert(const ModelFile& model);
 Result<graph::Graph> BuildOlmo2(const ModelFile& model);
+Result<graph::Graph> BuildOlmoe(const ModelFile& model);
 Result<graph::Graph> BuildQwen3(const ModelFile& model);
 
 }  // namespace strata::models

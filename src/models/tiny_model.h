@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <random>
 
 #include "formats/model_file.h"
@@ -21,6 +22,8 @@ class TinyModel : public ModelFile {
     DType value_dtype = DType::kF32;  ///< of attn_v and ffn_up, when `mixed`
     bool mixed = false;
     unsigned seed = 42;
+    /// In the place of the MLPs; with `biases` they have some, and the router and the choice as well.
+    std::optional<ExpertsConfig> experts = {};
   };
 
   explicit TinyModel(const Options& options) : path_("tiny"), random_(options.seed) {
@@ -36,6 +39,7 @@ class TinyModel : public ModelFile {
     config_.tied_embeddings = options.tied;
     config_.attention_bias = config_.mlp_bias = options.biases;
     config_.rope_layout = options.layout;
+    config_.experts = options.experts;
     Add("token_embd.weight", {config_.vocab, config_.hidden}, options.dtype);
     if (!options.tied) Add("output.weight", {config_.vocab, config_.hidden}, options.dtype);
     Add("output_norm.weight", {config_.hidden}, DType::kF32);
@@ -49,6 +53,10 @@ class TinyModel : public ModelFile {
       AddLinear(block + "attn_k", kv, config_.hidden, options.dtype, options.biases);
       AddLinear(block + "attn_v", kv, config_.hidden, other, options.biases);
       AddLinear(block + "attn_output", config_.hidden, q, options.dtype, options.biases);
+      if (options.experts) {
+        AddExperts(block, options);
+        continue;
+      }
       AddLinear(block + "ffn_gate", config_.ffn, config_.hidden, options.dtype, options.biases);
       AddLinear(block + "ffn_up", config_.ffn, config_.hidden, other, options.biases);
       AddLinear(block + "ffn_down", config_.hidden, config_.ffn, options.dtype, options.biases);
@@ -76,8 +84,28 @@ class TinyModel : public ModelFile {
     Add(name, dims, DType::kF32);
     std::ranges::sort(tensors_, {}, &ModelTensor::name);
   }
+  void PutValues(const std::string& name, std::initializer_list<std::int64_t> dims, std::span<const float> values) {
+    Remove(name);
+    data_.push_back(std::make_unique<std::vector<std::byte>>(*Quantize(DType::kF32, values)));
+    tensors_.push_back({name, {DType::kF32, Shape(dims), *data_.back()}});
+    std::ranges::sort(tensors_, {}, &ModelTensor::name);
+  }
 
  private:
+  void AddExperts(const std::string& block, const Options& options) {
+    const ExpertsConfig& experts = *options.experts;
+    // In the weights' type: what a router is stored in must not change how it is computed.
+    AddLinear(block + "ffn_gate_inp", experts.count, config_.hidden, options.dtype, options.biases);
+    if (options.biases) Add(block + "exp_probs_b.bias", {experts.count}, DType::kF32);
+    const auto add = [&](const std::string& ending, std::int64_t ffn, bool biases) {
+      AddLinear(block + "ffn_gate_" + ending, ffn, config_.hidden, options.dtype, biases);
+      AddLinear(block + "ffn_up_" + ending, ffn, config_.hidden, options.dtype, biases);
+      AddLinear(block + "ffn_down_" + ending, config_.hidden, ffn, options.dtype, biases);
+    };
+    for (int e = 0; e < experts.count; ++e) add("exps." + std::to_string(e), experts.ffn, options.biases);
+    if (experts.shared_ffn > 0) add("shexp", experts.shared_ffn, false);
+  }
+
   void AddLinear(const std::string& name, std::int64_t n, std::int64_t k, DType dtype, bool bias) {
     Add(name + ".weight", {n, k}, dtype);
     if (bias) Add(name + ".bias", {n}, DType::kF32);

@@ -72,12 +72,18 @@ class Sequences {
   std::vector<SequenceSlice> slices_;
 };
 
-class SteadyState : public testing::TestWithParam<int> {};
+struct Load {
+  int chunk;
+  bool experts;
+};
+class SteadyState : public testing::TestWithParam<Load> {};
 
 TEST_P(SteadyState, AStepTakesNoMemory) {
   constexpr int kWarmUp = 2, kSteps = 20;
-  const auto chunk = static_cast<std::size_t>(GetParam());
-  auto runner = ModelRunner::Load(std::make_shared<TinyModel>(TinyModel::Options{.dtype = DType::kQ4_0}),
+  const auto chunk = static_cast<std::size_t>(GetParam().chunk);
+  TinyModel::Options options{.dtype = DType::kQ4_0};
+  if (GetParam().experts) options.experts = ExpertsConfig{.count = 8, .used = 2, .ffn = 32};
+  auto runner = ModelRunner::Load(std::make_shared<TinyModel>(options),
                                   {.threads = 2, .max_sequences = 8, .max_step_tokens = 32});
   ASSERT_TRUE(runner) << runner.error().ToString();
   Sequences sequences(**runner, 8, static_cast<std::int64_t>(2 * (kWarmUp + kSteps) * chunk));
@@ -111,7 +117,8 @@ TEST(SteadyStateOfEncoders, AStepTakesNoMemory) {
   EXPECT_EQ(allocations - before, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Chunks, SteadyState, testing::Values(1, 5));
+INSTANTIATE_TEST_SUITE_P(Loads, SteadyState,
+                         testing::Values(Load{1, false}, Load{5, false}, Load{1, true}, Load{5, true}));
 
 }  // namespace
 }  // namespace strata

@@ -39,7 +39,8 @@ std::vector<std::string> ModelsIn(const std::string& root) {
 }
 
 constexpr const char* kCommitted[] = {STRATA_SOURCE_DIR "/tests/golden/tiny_llama",
-                                      STRATA_SOURCE_DIR "/tests/golden/families"};
+                                      STRATA_SOURCE_DIR "/tests/golden/families",
+                                      STRATA_SOURCE_DIR "/tests/golden/experts"};
 
 std::vector<std::string> Models() {
   std::vector<std::string> models;

@@ -15,7 +15,11 @@ Result<graph::Expression> Lowering::EpilogueExpression(const Node& node, const g
     if (part.kind == graph::ExpressionNode::Kind::kInput && part.input >= parts) part.input += biases;
   }
   expression.inputs = parts + biases + static_cast<int>(view.extras.size());
-  if (biases == 0) return expression;
+  return biases == 0 ? Result<graph::Expression>(std::move(expression)) : AddBiases(std::move(expression), parts);
+}
+
+Result<graph::Expression> Lowering::AddBiases(graph::Expression expression, int parts) {
+  expression.inputs = std::max(expression.inputs, 2 * parts);
   STRATA_TRY(const graph::Expression sum, graph::ParseExpression("a0 + a1"));
   for (int part = 0; part < parts; ++part) {
     std::vector<int> outer;
@@ -30,7 +34,6 @@ Status Lowering::LowerLinear(ValueId id) {
   const graph::FusedLinearView view(node);
   auto* operation = Add<LinearOperation>(id);
   Packing packing;
-  packing.operation = operation;
   packing.interleaved = view.combined && view.weights.size() > 1;
   for (const ValueId weight : view.weights) {
     STRATA_TRY(const TensorView* tensor, Tensor(weight));
@@ -39,14 +42,16 @@ Status Lowering::LowerLinear(ValueId id) {
     operation->problem.k = tensor->shape[1];
     operation->problem.weight_dtype = tensor->dtype;
   }
-  operation->problem.activations = options_.activations;
-  // The decision is the same for every layer: it is logged once for each kind of weight.
-  const bool seen = !logged_.emplace(operation->problem.weight_dtype, operation->problem.k).second;
-  operation->kernel = kernels::SelectLinear(operation->problem, Cpu(), seen ? nullptr : &plan_.choices);
-  if (operation->rows == Rows::kTokens) SelectPrefill(*operation, !seen);
-  packing.offset = packed_bytes_;
-  packed_bytes_ += operation->kernel->packed_bytes(operation->problem);
-  packings_.push_back(std::move(packing));
+  operation->problem.activations = FeedsRoute(id) ? kernels::Activations::kExact : options_.activations;
+  SelectKernels(operation->problem, operation->kernel, operation->prefill);
+  // Not for the gathered rows, the head's: these are few, and no longer parted by phase.
+  if (operation->rows != Rows::kTokens) operation->prefill = nullptr;
+  const bool interleaved = packing.interleaved;
+  packing.kernel = operation->kernel;
+  packing.problem = operation->problem;
+  packing.target = &operation->weights;
+  AddPacking(std::move(packing));
+  linears_.push_back(operation);
 
   if (view.norm >= 0) {
     const double offset = graph::HasAttribute(node, "norm_offset") ? graph::FloatAttribute(node, "norm_offset") : 0;
@@ -57,7 +62,7 @@ Status Lowering::LowerLinear(ValueId id) {
   Relocate(buffers_.at(view.x), operation->in);
 
   kernels::Epilogue& epilogue = operation->epilogue;
-  epilogue.parts = packings_.back().interleaved ? static_cast<int>(view.weights.size()) : 1;
+  epilogue.parts = interleaved ? static_cast<int>(view.weights.size()) : 1;
   const auto add_extra = [&](const Buffer& buffer, bool computed) {
     epilogue.extra_stride[epilogue.extras] = buffer.stride;
     if (computed) {
@@ -72,7 +77,7 @@ Status Lowering::LowerLinear(ValueId id) {
     return Fail(ErrorCode::kUnsupported, "%{}: an epilogue with {} extra inputs, {} are possible", node.name,
                 bias_vectors + view.extras.size(), kernels::Epilogue::kMaxExtras);
   }
-  if (packings_.back().interleaved) {
+  if (interleaved) {
     for (const ValueId bias : view.biases) {
       STRATA_TRY(const Buffer buffer, Operand(bias));
       add_extra(buffer, false);
@@ -117,14 +122,20 @@ Status Lowering::LowerLinear(ValueId id) {
   return {};
 }
 
-void Lowering::SelectPrefill(LinearOperation& operation, bool log) {
+bool Lowering::FeedsRoute(ValueId id) const {
+  return std::ranges::any_of(graph_.nodes,
+                             [&](const Node& node) { return node.op == Op::kRoute && node.inputs[0] == id; });
+}
+
+void Lowering::SelectKernels(const kernels::LinearProblem& problem, const kernels::LinearKernel*& kernel,
+                             const kernels::LinearKernel*& prefill) {
+  const bool seen = !logged_.emplace(problem.weight_dtype, problem.k, problem.activations).second;
+  kernel = kernels::SelectLinear(problem, Cpu(), seen ? nullptr : &plan_.choices);
   std::vector<kernels::Choice> choices;
-  operation.prefill =
-      kernels::SelectPrefillLinear(options_.prefill_linears, operation.problem, *operation.kernel, Cpu(), &choices);
-  if (!log) return;
+  prefill = kernels::SelectPrefillLinear(options_.prefill_linears, problem, *kernel, Cpu(), &choices);
+  if (seen) return;
   for (const kernels::Choice& choice : choices) {
-    plan_.notes.push_back({"prefill-linear",
-                           fmt::format("{} k={}", Info(operation.problem.weight_dtype).name, operation.problem.k),
+    plan_.notes.push_back({"prefill-linear", fmt::format("{} k={}", Info(problem.weight_dtype).name, problem.k),
                            choice.taken, fmt::format("{} {}", choice.kernel, choice.reason)});
     plan_.choices.push_back(choice);
   }

@@ -5,12 +5,6 @@
 #include "tensor/convert.h"
 
 namespace strata {
-namespace {
-
-/// Rows are whole vectors apart, so that no two rows share a cache line.
-std::int64_t Stride(std::int64_t cols) { return (cols + kernels::kPanel - 1) / kernels::kPanel * kernels::kPanel; }
-
-}  // namespace
 
 Result<Plan> Lowering::Run() {
   row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
@@ -18,6 +12,7 @@ Result<Plan> Lowering::Run() {
   STRATA_CHECK(PlaceOutputs());
   for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
   STRATA_CHECK(PlaceArena());
+  STRATA_CHECK(PlaceExpertScratch());
   STRATA_CHECK(PackWeights());
   STRATA_CHECK(CompileExpressions());
   return std::move(plan_);
@@ -154,7 +149,7 @@ Status Lowering::LowerNode(ValueId id) {
       operation->expression = graph::StringAttribute(node, "expr");
       operation->cols = graph::Columns(node.type);
       if (node.inputs.size() > MapOperation::kMaxInputs) {
-        return Fail(ErrorCode::kUnsupported, "%{}: a map of {} inputs, {} are possible", node.name, node.inputs.size(),
+        return Fail(ErrorCode::kUnsupported, "%{}: {} inputs, {} are possible", node.name, node.inputs.size(),
                     MapOperation::kMaxInputs);
       }
       operation->inputs.resize(node.inputs.size());
@@ -172,6 +167,12 @@ Status Lowering::LowerNode(ValueId id) {
       break;
     case Op::kFusedAttention:
       STRATA_CHECK(LowerAttention(id));
+      break;
+    case Op::kRoute:
+      STRATA_CHECK(LowerRoute(id));
+      break;
+    case Op::kExperts:
+      STRATA_CHECK(LowerExperts(id));
       break;
     case Op::kArgmax:  // the linear's, see CheckResults
       if (id != graph_.results.back())
@@ -221,26 +222,31 @@ Status Lowering::PlaceArena() {
   };
   for (const Relocation& relocation : relocations_) *relocation.target = place(relocation.planned);
   for (auto& [id, buffer] : buffers_) buffer.data = place(buffer);
-  for (const Packing& packing : packings_) {
-    packing.operation->shared = base + shared;
-    for (const std::size_t offset : own) packing.operation->own.push_back(base + offset);
+  for (LinearOperation* operation : linears_) {
+    operation->shared = base + shared;
+    for (const std::size_t offset : own) operation->own.push_back(base + offset);
   }
   return {};
+}
+
+void Lowering::AddPacking(Packing packing) {
+  packing.offset = packed_bytes_;
+  packed_bytes_ += packing.kernel->packed_bytes(packing.problem);
+  packings_.push_back(std::move(packing));
 }
 
 Status Lowering::PackWeights() {
   STRATA_TRY(plan_.weights, MappedMemory::Map(packed_bytes_, "packed weights"));
   std::size_t done = 0;
   for (const Packing& packing : packings_) {
-    LinearOperation& operation = *packing.operation;
     std::byte* packed = plan_.weights.data() + packing.offset;
     const kernels::PackSource source{packing.parts, packing.interleaved};
-    const std::int64_t panels = kernels::Panels(operation.problem.n);
+    const std::int64_t panels = kernels::Panels(packing.problem.n);
     team_.Run([&](int rank) {
-      operation.kernel->pack(operation.problem, source, panels * rank / team_.size(),
-                             panels * (rank + 1) / team_.size(), packed);
+      const RowRange share = Share(panels, rank, team_.size());
+      packing.kernel->pack(packing.problem, source, share.begin, share.end, packed);
     });
-    operation.weights = packed;
+    *packing.target = packed;
     for (const TensorView& part : packing.parts) model_.DoneWith(part);
     if (options_.progress) {
       options_.progress(static_cast<double>(++done) / static_cast<double>(packings_.size()), "packing weights");

@@ -1,18 +1,22 @@
 // Inside runtime: how a fused graph becomes a plan. One pass over the nodes makes operations whose buffers are offsets;
-// then the arena is laid out, weights are packed and expressions compiled. lower_*.cc have the
-// operations that take most words.
+// then the arena is laid out, weights are packed and expressions compiled. lower_WHAT.cc have the operations that take
+// most words.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "graph/expression.h"
 #include "graph/rewrite.h"
 #include "runtime/arena_layout.h"
+#include "runtime/experts.h"
 #include "runtime/plan.h"
 
 namespace strata {
@@ -20,6 +24,9 @@ namespace strata {
 using graph::Node;
 using graph::Op;
 using graph::ValueId;
+
+/// Rows are whole vectors apart, so that no two rows share a cache line.
+inline std::int64_t Stride(std::int64_t cols) { return kernels::Panels(cols) * kernels::kPanel; }
 
 class Lowering {
  public:
@@ -35,6 +42,16 @@ class Lowering {
     std::size_t offset = 0;
     std::int64_t stride = 0;
     ValueId last_use = -1;
+  };
+
+  /// A weight to be packed, and where the pointer to it goes.
+  struct Packing {
+    const kernels::LinearKernel* kernel = nullptr;
+    kernels::LinearProblem problem{};
+    std::vector<TensorView> parts = {};
+    bool interleaved = false;
+    const std::byte** target = nullptr;
+    std::size_t offset = 0;  ///< AddPacking sets it
   };
 
   bool IsComputed(ValueId id) const;
@@ -82,10 +99,26 @@ class Lowering {
   /// What the accumulators go through: biases are inputs after the accumulators, then come the map's own extras.
   Result<graph::Expression> EpilogueExpression(const Node& node, const graph::FusedLinearView& view) const;
 
-  Status LowerLinear(ValueId id);
+  /// `expression` with a bias added to each of its first `parts` inputs: biases are inputs after those.
+  static Result<graph::Expression> AddBiases(graph::Expression expression, int parts);
 
-  /// Not for the gathered rows, the head's: these are few, and no longer parted by phase.
-  void SelectPrefill(LinearOperation& operation, bool log);
+  Status LowerLinear(ValueId id);
+  bool FeedsRoute(ValueId id) const;
+
+  /// A kernel, and another for the rows of prompts where there is one. A choice is logged once for each kind
+  /// of weight.
+  void SelectKernels(const kernels::LinearProblem& problem, const kernels::LinearKernel*& kernel,
+                     const kernels::LinearKernel*& prefill);
+
+  void AddPacking(Packing packing);
+
+  Status LowerRoute(ValueId id);
+  Status LowerExperts(ValueId id);
+  /// One linear of every expert, of stacks that are interleaved.
+  Status LowerExpertLinear(std::span<const ValueId> weights, std::span<const ValueId> biases, const std::string& expr,
+                           ExpertLinear& linear);
+  Result<const TensorView*> ExpertTensor(ValueId stack, std::int64_t expert) const;
+  Status PlaceExpertScratch();
 
   Status LowerNorm(ValueId id);
 
@@ -112,12 +145,6 @@ class Lowering {
     Buffer planned;
     float** target;
   };
-  struct Packing {
-    LinearOperation* operation;
-    std::vector<TensorView> parts;
-    bool interleaved;
-    std::size_t offset;
-  };
 
   const graph::Graph& graph_;
   const ModelFile& model_;
@@ -129,11 +156,14 @@ class Lowering {
   std::map<ValueId, Storage> storage_;
   std::map<ValueId, Buffer> buffers_;
   std::map<std::pair<ValueId, double>, const std::vector<float>*> vectors_;  ///< by weight and offset
-  std::set<std::pair<DType, std::int64_t>> logged_;
+  std::set<std::tuple<DType, std::int64_t, kernels::Activations>> logged_;
   bool attention_logged_ = false;
   ArenaLayout layout_;
   std::vector<Relocation> relocations_;
   std::vector<Packing> packings_;
+  std::vector<LinearOperation*> linears_;
+  std::map<ValueId, const RouteOperation*> routes_;
+  std::vector<ExpertsOperation*> experts_;
   std::vector<std::pair<graph::Expression, kernels::MapFn*>> maps_;
   std::size_t packed_bytes_ = 0;
   std::size_t prepared_row_bytes_ = 0;

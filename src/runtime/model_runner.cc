@@ -48,7 +48,17 @@ class CpuModelRunner : public ModelRunner {
   KvPool& kv() override { return *kv_; }
   const std::vector<graph::PassNote>& pass_notes() const override { return notes_; }
   const std::vector<kernels::Choice>& kernel_choices() const override { return plan_.choices; }
-  MemoryUse memory() const override { return {plan_.weights.size(), plan_.arena.size(), kv_->bytes()}; }
+  MemoryUse memory() const override {
+    return {plan_.weights.size(), plan_.arena.size() + plan_.expert_memory.size(), kv_->bytes()};
+  }
+  std::vector<ExpertUse> expert_use() const override {
+    std::vector<ExpertUse> all;
+    for (const auto& operation : plan_.operations) {
+      const auto* experts = dynamic_cast<const ExpertsOperation*>(operation.get());
+      if (experts != nullptr) all.push_back({experts->value, experts->use});
+    }
+    return all;
+  }
 
   Result<LogitsView> Run(std::span<const SequenceSlice> slices) override {
     SetStep(slices);

@@ -115,6 +115,14 @@ class ModelRunner {
   /// From now on Run adds to (*seconds)[i] what operation i took until all ranks were done with it; nullptr ends that.
   virtual void TimeOperations(std::vector<double>* seconds) = 0;
 
+  /// Of one mixture of experts: how many rows each expert has had since the model was loaded.
+  struct ExpertUse {
+    std::string value;  ///< the graph's name for what the mixture computes
+    std::span<const std::uint64_t> rows;
+  };
+  /// In the order of execution; not while a step runs.
+  virtual std::vector<ExpertUse> expert_use() const = 0;
+
   struct MemoryUse {
     std::uint64_t packed_weights, arena, kv;
   };

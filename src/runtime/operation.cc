@@ -1,7 +1,6 @@
 #include "runtime/operation.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <iterator>
 
@@ -9,9 +8,6 @@
 
 namespace strata {
 namespace {
-
-/// The rank's share of [0, count), in order.
-RowRange Share(std::int64_t count, int rank, int ranks) { return {count * rank / ranks, count * (rank + 1) / ranks}; }
 
 float* Row(const Buffer& buffer, std::int64_t row) { return buffer.data + row * buffer.stride; }
 
@@ -105,13 +101,13 @@ std::string PoolOperation::Describe() const {
 
 void MapOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
-  std::array<const float*, kMaxInputs> data{};
-  std::array<std::int64_t, kMaxInputs> strides{};
+  const float* data[kMaxInputs];
+  std::int64_t strides[kMaxInputs];
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     data[i] = Row(inputs[i], share.begin);
     strides[i] = inputs[i].stride;
   }
-  map(data.data(), strides.data(), Row(out, share.begin), out.stride, share.end - share.begin, cols);
+  map(data, strides, Row(out, share.begin), out.stride, share.end - share.begin, cols);
 }
 
 std::string MapOperation::Describe() const { return fmt::format("map            {}", expression); }

@@ -28,6 +28,11 @@ struct RowRange {
   std::int64_t begin, end;
 };
 
+/// The rank's share of [0, count), in order.
+inline RowRange Share(std::int64_t count, int rank, int ranks) {
+  return {count * rank / ranks, count * (rank + 1) / ranks};
+}
+
 /// 'T' or 'R' rows: which count of the step applies.
 enum class Rows : std::uint8_t { kTokens, kLogits };
 
@@ -169,7 +174,7 @@ struct PoolOperation : Operation {
 };
 
 struct MapOperation : Operation {
-  static constexpr std::size_t kMaxInputs = 8;
+  static constexpr std::size_t kMaxInputs = 64;  ///< as many as expressions can name
   kernels::MapFn map = nullptr;
   std::string expression;
   std::vector<Buffer> inputs;  ///< stride 0 broadcasts a row

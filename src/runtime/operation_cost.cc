@@ -44,16 +44,22 @@ OperationCost MapOperation::Cost(const StepShape& shape) const {
   return {.description = Describe(), .float_ops = elements * static_cast<double>(inputs.size())};
 }
 
-OperationCost LinearOperation::Cost(const StepShape& shape) const {
-  OperationCost cost{.description = Describe()};
-  cost.weight_bytes = static_cast<double>(kernel->packed_bytes(problem));
-  const double ops = 2 * static_cast<double>(problem.n) * static_cast<double>(problem.k) * RowCount(rows, shape);
-  if (Info(problem.weight_dtype).quantized()) {
+OperationCost LinearCost(const kernels::LinearKernel& kernel, const kernels::LinearProblem& problem, double rows) {
+  OperationCost cost;
+  cost.weight_bytes = static_cast<double>(kernel.packed_bytes(problem));
+  const double ops = 2 * static_cast<double>(problem.n) * static_cast<double>(problem.k) * rows;
+  if (Info(problem.weight_dtype).quantized() && problem.activations != kernels::Activations::kExact) {
     cost.integer_ops = ops;
     cost.planes = problem.activations == kernels::Activations::kInt16 ? 2 : 1;
   } else {
     cost.float_ops = ops;
   }
+  return cost;
+}
+
+OperationCost LinearOperation::Cost(const StepShape& shape) const {
+  OperationCost cost = LinearCost(*kernel, problem, RowCount(rows, shape));
+  cost.description = Describe();
   return cost;
 }
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/kernels.h"
+
 namespace strata {
 
 /// A step as costs see it: so many sequences alike.
@@ -29,5 +31,8 @@ struct OperationCost {
   double float_ops = 0;          ///< the same with floats
   double bytes() const { return weight_bytes + kv_bytes; }
 };
+
+/// What a linear reads and computes for so many rows.
+OperationCost LinearCost(const kernels::LinearKernel& kernel, const kernels::LinearProblem& problem, double rows);
 
 }  // namespace strata

@@ -14,6 +14,7 @@
 #include "formats/model_file.h"
 #include "graph/graph.h"
 #include "graph/passes.h"
+#include "runtime/experts.h"
 #include "runtime/model_runner.h"
 #include "runtime/operation.h"
 
@@ -27,6 +28,8 @@ struct Plan {
   MappedMemory arena;
   MappedMemory weights;                   ///< packed, 64-byte aligned areas
   std::list<std::vector<float>> vectors;  ///< norm weights and biases, as f32
+  MappedMemory expert_memory;             ///< of expert_scratch
+  std::unique_ptr<ExpertScratch> expert_scratch;
   std::vector<kernels::Choice> choices;
   std::vector<graph::PassNote> notes;  ///< of decisions that change what is computed
 

@@ -9,11 +9,11 @@
 
 #include "kernels/kernels.h"
 #include "models/models.h"
-#include "models/rope_frequencies.h"
 #include "models/tiny_model.h"
 #include "runtime/arena_layout.h"
 #include "runtime/model_runner.h"
 #include "runtime/operation.h"
+#include "runtime/test_oracle.h"
 #include "runtime/test_prefill.h"
 
 namespace strata {
@@ -158,122 +158,23 @@ std::vector<float> Whole(ModelRunner& runner, const std::vector<std::int32_t>& t
   return Copy(*logits);
 }
 
-/// A forward pass in double, straight from the papers' formulas: nothing of the runtime's.
-class Oracle {
- public:
-  explicit Oracle(const TinyModel& model) : model_(model), c_(model.config()) {}
-
-  std::vector<double> Run(const std::vector<std::int32_t>& tokens) {
-    const std::size_t rows = tokens.size();
-    const auto table = Tensor("token_embd.weight");
-    Matrix x(rows);
-    for (std::size_t r = 0; r < rows; ++r) {
-      x[r].assign(table.begin() + tokens[r] * c_.hidden, table.begin() + (tokens[r] + 1) * c_.hidden);
-    }
-    for (std::int64_t layer = 0; layer < c_.layers; ++layer) {
-      const std::string block = fmt::format("blk.{}.", layer);
-      const Matrix normed = Norm(x, block + "attn_norm.weight");
-      Matrix q = Linear(normed, block + "attn_q"), k = Linear(normed, block + "attn_k");
-      const Matrix v = Linear(normed, block + "attn_v");
-      Rotate(q);
-      Rotate(k);
-      Add(x, Linear(Attend(q, k, v), block + "attn_output"));
-      const Matrix ffn = Norm(x, block + "ffn_norm.weight");
-      Matrix gate = Linear(ffn, block + "ffn_gate");
-      const Matrix up = Linear(ffn, block + "ffn_up");
-      for (std::size_t r = 0; r < rows; ++r) {
-        for (std::size_t i = 0; i < gate[r].size(); ++i) gate[r][i] *= up[r][i] / (1 + std::exp(-gate[r][i]));
-      }
-      Add(x, Linear(gate, block + "ffn_down"));
-    }
-    const Matrix logits = Linear(Norm(x, "output_norm.weight"), c_.tied_embeddings ? "token_embd" : "output");
-    std::vector<double> all;
-    for (const auto& row : logits) all.insert(all.end(), row.begin(), row.end());
-    return all;
-  }
-
- private:
-  using Matrix = std::vector<std::vector<double>>;
-
-  std::vector<float> Tensor(const std::string& name) const { return *DequantizeTensor(*model_.FindTensor(name)); }
-
-  Matrix Norm(const Matrix& x, const std::string& name) const {
-    const auto weight = Tensor(name);
-    Matrix out = x;
-    for (auto& row : out) {
-      double sum = 0;
-      for (const double value : row) sum += value * value;
-      const double scale = 1 / std::sqrt(sum / static_cast<double>(row.size()) + c_.norm_eps);
-      for (std::size_t i = 0; i < row.size(); ++i) row[i] *= scale * static_cast<double>(weight[i]);
-    }
-    return out;
-  }
-
-  Matrix Linear(const Matrix& x, const std::string& name) const {
-    const auto weight = Tensor(name + ".weight");
-    const std::size_t k = x[0].size(), n = weight.size() / k;
-    const bool biased = model_.FindTensor(name + ".bias") != nullptr;
-    const auto bias = biased ? Tensor(name + ".bias") : std::vector<float>(n);
-    Matrix out(x.size(), std::vector<double>(n));
-    for (std::size_t r = 0; r < x.size(); ++r) {
-      for (std::size_t i = 0; i < n; ++i) {
-        double sum = static_cast<double>(bias[i]);
-        for (std::size_t j = 0; j < k; ++j) sum += x[r][j] * static_cast<double>(weight[i * k + j]);
-        out[r][i] = sum;
-      }
-    }
-    return out;
-  }
-
-  void Rotate(Matrix& x) const {
-    const auto frequencies = models::ComputeRopeFrequencies(c_);
-    const auto dim = static_cast<std::size_t>(c_.head_dim), half = dim / 2;
-    for (std::size_t r = 0; r < x.size(); ++r) {
-      for (std::size_t head = 0; head < x[r].size() / dim; ++head) {
-        for (std::size_t i = 0; i < half; ++i) {
-          const bool halves = c_.rope_layout == RopeLayout::kHalves;
-          double& a = x[r][head * dim + (halves ? i : 2 * i)];
-          double& b = x[r][head * dim + (halves ? i + half : 2 * i + 1)];
-          const double angle = static_cast<double>(r) * frequencies.inverse[i];
-          const double first = a * std::cos(angle) - b * std::sin(angle);
-          b = a * std::sin(angle) + b * std::cos(angle);
-          a = first;
-        }
-      }
-    }
-  }
-
-  Matrix Attend(const Matrix& q, const Matrix& k, const Matrix& v) const {
-    const auto dim = static_cast<std::size_t>(c_.head_dim), heads = static_cast<std::size_t>(c_.heads);
-    const std::size_t group = heads / static_cast<std::size_t>(c_.kv_heads);
-    Matrix out(q.size(), std::vector<double>(heads * dim));
-    for (std::size_t r = 0; r < q.size(); ++r) {
-      for (std::size_t head = 0; head < heads; ++head) {
-        const std::size_t kv = head / group * dim;
-        std::vector<double> weight(r + 1);
-        double total = 0;
-        for (std::size_t p = 0; p <= r; ++p) {
-          double dot = 0;
-          for (std::size_t i = 0; i < dim; ++i) dot += q[r][head * dim + i] * k[p][kv + i];
-          total += weight[p] = std::exp(dot / std::sqrt(static_cast<double>(dim)));
-        }
-        for (std::size_t p = 0; p <= r; ++p) {
-          for (std::size_t i = 0; i < dim; ++i) out[r][head * dim + i] += weight[p] / total * v[p][kv + i];
-        }
-      }
-    }
-    return out;
-  }
-
-  static void Add(Matrix& x, const Matrix& y) {
-    for (std::size_t r = 0; r < x.size(); ++r) {
-      for (std::size_t i = 0; i < x[r].size(); ++i) x[r][i] += y[r][i];
-    }
-  }
-
-  const TinyModel& model_;
-  const ModelConfig& c_;
-};
+constexpr ExpertsConfig kExperts = {.count = 6, .used = 3, .ffn = 32};
+constexpr ExpertsConfig kGrouped = {.count = 12,
+                                    .used = 4,
+                                    .ffn = 64,
+                                    .shared_ffn = 96,
+                                    .groups = 4,
+                                    .groups_used = 2,
+                                    .group_by_two = true,
+                                    .scoring = ExpertsConfig::Scoring::kSigmoid,
+                                    .normalize = true,
+                                    .scale = 2.5};
+constexpr ExpertsConfig kWeighingX = {.count = 5,
+                                      .used = 1,
+                                      .ffn = 64,
+                                      .shared_ffn = 32,
+                                      .scoring = ExpertsConfig::Scoring::kSigmoid,
+                                      .weigh_input = true};
 
 struct Variant {
   const char* name;
@@ -477,7 +378,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Variant{"mixed", {.dtype = DType::kQ4_1, .value_dtype = DType::kQ8_0, .mixed = true}, 3e-4},
                     Variant{"mixed_biases",
                             {.dtype = DType::kF32, .biases = true, .value_dtype = DType::kBF16, .mixed = true},
-                            1e-4}),
+                            1e-4},
+                    Variant{"experts", {.experts = kExperts}, 1e-4},
+                    Variant{"experts_biases", {.biases = true, .experts = kGrouped}, 1e-4},
+                    Variant{"experts_q4_0", {.dtype = DType::kQ4_0, .experts = kExperts}, 3e-4},
+                    Variant{"experts_q8_0", {.dtype = DType::kQ8_0, .experts = kGrouped}, 3e-4},
+                    Variant{"experts_weighing_x", {.dtype = DType::kQ4_0, .experts = kWeighingX}, 3e-4}),
     [](const auto& variant) { return std::string(variant.param.name); });
 
 TEST(Runner, WantsNoLogitsGivesNone) {

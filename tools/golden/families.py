@@ -22,7 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 import families_gguf
 
 COMMITTED_SEED = 20261127
-ORIGINAL = 96  # tokens, of longrope
+ORIGINAL = 256  # tokens, of longrope
 # name: model_type, what differs from the base, and how the folder is written. Windows are shorter than the first text and
 # softcaps about as great as what they cap, so that each matters. "kv" is how many KV heads there are.
 VARIANTS = {
@@ -50,6 +50,8 @@ VARIANTS = {
     "gemma3_old_config": ("gemma3_text", {"sliding_window": 12, "head_dim": 16, "layer_types": ["sliding_attention",
                                           "full_attention", "sliding_attention"], "query_pre_attn_scalar": 20},
                           {"layers": 3, "old_gemma3": True}),
+    "gemma3_with_eyes": ("gemma3", {"sliding_window": 12, "head_dim": 16, "query_pre_attn_scalar": 16,
+                                    "sliding_window_pattern": 2}, {"layers": 2}),
     "phi3": ("phi3", {"sliding_window": 24}, {"heads": 4}),
     "phi3_partial_longrope": ("phi3", {"partial_rotary_factor": 0.75, "rope_parameters": {
         "rope_type": "longrope", "rope_theta": 10000.0}, "original_max_position_embeddings": ORIGINAL,
@@ -110,12 +112,18 @@ def randomize(model, centred):
 
 def write(folder, kind, settings, options, rng, committed):
     fields = base(rng, committed, options) | settings
+    vocab = fields["vocab_size"]
     rope = fields.get("rope_parameters", {})
     if rope.get("rope_type") == "longrope":
         head_dim = fields["hidden_size"] // fields["num_attention_heads"]
         pairs = int(head_dim * fields.get("partial_rotary_factor", 1)) // 2
         factors = {name: [round(rng.uniform(1, 4), 3) for _ in range(pairs)] for name in ("short_factor", "long_factor")}
         fields["rope_parameters"] = rope | factors
+    if kind == "gemma3":  # what it sees with is there, but not asked
+        eyes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
+                "image_size": 28, "patch_size": 14}
+        fields = {"text_config": fields, "vision_config": eyes, "mm_tokens_per_image": 4,
+                  "image_token_index": fields["vocab_size"] - 1}
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **fields)).eval()
     randomize(model, centred=kind.startswith("gemma"))
     folder.mkdir(parents=True)
@@ -126,8 +134,8 @@ def write(folder, kind, settings, options, rng, committed):
     # As a user would get it: from the folder, in f32.
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     golden = {}
-    for suffix, length in (("", 80 if committed else rng.randint(40, ORIGINAL)), ("_2", 33)):
-        ids = torch.tensor([[rng.randrange(fields["vocab_size"]) for _ in range(length)]])
+    for suffix, length in (("", 80 if committed else rng.randint(40, 100)), ("_2", 33)):
+        ids = torch.tensor([[rng.randrange(vocab - 1) for _ in range(length)]])
         with torch.no_grad():
             logits = model(ids).logits[0]
         golden["input_ids" + suffix] = ids[0].numpy().astype(np.int32)
