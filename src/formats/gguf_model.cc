@@ -16,10 +16,10 @@
 namespace strata {
 namespace {
 
-constexpr std::array kFamilies = {&kGgufBert,     &kGgufLlama,  &kGgufGemma2,   &kGgufGemma3,
-                                  &kGgufGlm4,     &kGgufGptOss, &kGgufGranite,  &kGgufGraniteMoe,
-                                  &kGgufOlmo2,    &kGgufOlmoe,  &kGgufPhi3,     &kGgufQwen2,
-                                  &kGgufQwen2Moe, &kGgufQwen3,  &kGgufQwen3Moe, &kGgufSmolLM3};
+constexpr std::array kFamilies = {&kGgufLlama,  &kGgufGemma2,   &kGgufGemma3,     &kGgufGlm4,
+                                  &kGgufGptOss, &kGgufGranite,  &kGgufGraniteMoe, &kGgufOlmo2,
+                                  &kGgufOlmoe,  &kGgufPhi3,     &kGgufQwen2,      &kGgufQwen2Moe,
+                                  &kGgufQwen3,  &kGgufQwen3Moe, &kGgufSmolLM3,    &kGgufBert};
 
 /// Features that change what is computed and that a family must say it knows; off when missing or at these values.
 struct Refused {

@@ -11,9 +11,9 @@ namespace {
 constexpr std::int64_t kMaxSize = 1 << 30;
 
 constexpr std::array kFamilies = {
-    &kHfBert,       &kHfModernBert, &kHfRoberta,  &kHfXlmRoberta, &kHfLlama,      &kHfMistral, &kHfGemma2, &kHfGemma3,
-    &kHfGemma3Text, &kHfGlm4,       &kHfGptOss,   &kHfGranite,    &kHfGraniteMoe, &kHfMixtral, &kHfOlmo2,  &kHfOlmoe,
-    &kHfPhi3,       &kHfQwen2,      &kHfQwen2Moe, &kHfQwen3,      &kHfQwen3Moe,   &kHfSmolLM3};
+    &kHfLlama,      &kHfMistral, &kHfGemma2, &kHfGemma3,     &kHfGemma3Text, &kHfGlm4,      &kHfGptOss,   &kHfGranite,
+    &kHfGraniteMoe, &kHfMixtral, &kHfOlmo2,  &kHfOlmoe,      &kHfPhi3,       &kHfQwen2,     &kHfQwen2Moe, &kHfQwen3,
+    &kHfQwen3Moe,   &kHfSmolLM3, &kHfBert,   &kHfModernBert, &kHfRoberta,    &kHfXlmRoberta};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
 /// always null, false, 0, "" and the empty list or object) says that the feature is off.

@@ -13,15 +13,23 @@ struct Family {
 };
 
 constexpr std::array kFamilies = {
-    Family{"bert", BuildBert},        Family{"modern-bert", BuildModernBert},
-    Family{"llama", BuildLlama},      Family{"gemma2", BuildGemma2},
-    Family{"gemma3", BuildGemma3},    Family{"glm4", BuildGlm4},
-    Family{"gpt-oss", BuildGptOss},   Family{"granite", BuildLlama},
-    Family{"granitemoe", BuildLlama}, Family{"olmo2", BuildOlmo2},
-    Family{"olmoe", BuildOlmoe},      Family{"phi3", BuildLlama},
-    Family{"qwen2", BuildLlama},      Family{"qwen2moe", BuildLlama},
-    Family{"qwen3", BuildQwen3},      Family{"qwen3moe", BuildQwen3},
+    Family{"llama", BuildLlama},
+    Family{"gemma2", BuildGemma2},
+    Family{"gemma3", BuildGemma3},
+    Family{"glm4", BuildGlm4},
+    Family{"gpt-oss", BuildGptOss},
+    Family{"granite", BuildLlama},
+    Family{"granitemoe", BuildLlama},
+    Family{"olmo2", BuildOlmo2},
+    Family{"olmoe", BuildOlmoe},
+    Family{"phi3", BuildLlama},
+    Family{"qwen2", BuildLlama},
+    Family{"qwen2moe", BuildLlama},
+    Family{"qwen3", BuildQwen3},
+    Family{"qwen3moe", BuildQwen3},
     Family{"smollm3", BuildLlama},
+    Family{"bert", BuildBert},
+    Family{"modern-bert", BuildModernBert},
 };
 
 }  // namespace
