@@ -15,6 +15,16 @@ install_python() {
   cat "$requirements" | sha256sum >"$folder/.made-from"
 }
 
+# install_package PIP FOLDER REQUIREMENT WHAT: the files of one Python package, for what is in it and not to be imported.
+install_package() {
+  local pip=$1 folder=$2 requirement=$3
+  if made_from "$folder" "$requirement"; then return 0; fi
+  step "Installing $4"
+  rm -rf "$folder"
+  "$pip" install -q --disable-pip-version-check --no-deps --require-hashes --target "$folder" -r "$requirement"
+  cat "$requirement" | sha256sum >"$folder/.made-from"
+}
+
 # install_npm FOLDER SOURCE WHAT: the modules of SOURCE/package-lock.json.
 install_npm() {
   local folder=$1 files=("$2/package.json" "$2/package-lock.json")

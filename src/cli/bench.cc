@@ -88,7 +88,7 @@ Status BenchHttp(const BenchOptions& options, const std::string& path, const Loa
   server_options.port = 0;
   server_options.model_name = "bench";
   STRATA_TRY(const std::unique_ptr<serve::Server> server, serve::Server::Start(server_options));
-  STRATA_CHECK(LoadInto(*server, path, load));
+  STRATA_CHECK(LoadInto(*server, {.path = path, .names = {server_options.model_name}}, load));
   for (std::size_t place = 0; place < options.http.size(); ++place) {
     const std::int64_t clients = options.http[place];
     if (!options.json) fmt::print(stderr, "http {} clients ...\n", clients);

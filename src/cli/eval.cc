@@ -100,7 +100,7 @@ Status RunEvalTools(const EvalToolsOptions& options) {
   server_options.port = 0;
   server_options.model_name = options.model;
   STRATA_TRY(const std::unique_ptr<serve::Server> server, serve::Server::Start(server_options));
-  STRATA_CHECK(LoadInto(*server, path, options.load));
+  STRATA_CHECK(LoadInto(*server, {.path = path, .names = {options.model}}, options.load));
   eval.model = options.model;
   STRATA_TRY(eval.endpoint, eval::ParseEndpoint(fmt::format("http://127.0.0.1:{}/v1", server->port())));
   return Evaluate(options, eval, cases);

@@ -32,6 +32,7 @@ constexpr std::chrono::milliseconds kLook{50};
 struct ServeOptions {
   std::string model;
   serve::ServerOptions server;
+  std::vector<std::string> embedding_models, rerank_models;
   std::string api_key_file;
   std::string mcp_servers_file;
   std::string tools_file;
@@ -71,11 +72,11 @@ Status AddRegisteredToolsOf(const std::string& path, ServeOptions& options) {
 }
 
 /// Loads in a thread, so that a signal is heard meanwhile. Nothing when it was a signal that ended the wait.
-std::optional<Status> LoadUnlessStopped(serve::Server& server, const std::string& path, const LoadOptions& load) {
+std::optional<Status> LoadUnlessStopped(serve::Server& server, const ModelsToServe& models, const LoadOptions& load) {
   std::optional<Status> status;
   std::atomic<bool> done = false;
   std::thread loader([&] {
-    status = LoadInto(server, path, load);
+    status = LoadInto(server, models, load);
     done = true;
   });
   while (!done && !StopRequested()) std::this_thread::sleep_for(kLook);
@@ -107,7 +108,12 @@ Status Serve(ServeOptions options) {
   }
   LogInfo("listening on {}, loading {}", address, path);
   const auto begin = std::chrono::steady_clock::now();
-  const std::optional<Status> loaded = LoadUnlessStopped(*server, path, options.load);
+  ModelsToServe models{.path = path,
+                       .names = {options.server.model_name},
+                       .embedding = options.embedding_models,
+                       .rerank = options.rerank_models};
+  models.names.insert(models.names.end(), options.server.model_aliases.begin(), options.server.model_aliases.end());
+  const std::optional<Status> loaded = LoadUnlessStopped(*server, models, options.load);
   if (loaded && !*loaded) return *loaded;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   LogInfo("ready: {} serves {} (loaded in {:.2f} s)", address, options.server.model_name, took.count());
@@ -122,6 +128,14 @@ Status Serve(ServeOptions options) {
 void AddModelOptions(CLI::App& command, ServeOptions& options) {
   command.add_option("--model-name", options.server.model_name, "The id that clients name (default: MODEL as given)");
   command.add_option("--model-alias", options.server.model_aliases, "A further id of the same model; may be repeated")
+      ->allow_extra_args(false);
+  command
+      .add_option("--embedding-model", options.embedding_models,
+                  "A model beside MODEL for /v1/embeddings, as MODEL or ID=MODEL; may be repeated")
+      ->allow_extra_args(false);
+  command
+      .add_option("--rerank-model", options.rerank_models,
+                  "A model beside MODEL for /v1/rerank and /score, as MODEL or ID=MODEL; may be repeated")
       ->allow_extra_args(false);
   command.add_option("--tool-call-parser", options.server.tool_call_parser,
                      "How the model writes tool calls (default: as its chat template says)");

@@ -1,7 +1,8 @@
-// A model loaded for a server.
+// Models loaded for a server.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/session.h"
@@ -9,7 +10,16 @@
 
 namespace strata::cli {
 
-/// Loads the model and hands it to the server, or tells the server why it cannot.
-Status LoadInto(serve::Server& server, const std::string& model_path, const LoadOptions& load);
+/// What one server serves.
+struct ModelsToServe {
+  std::string path;                ///< of the first, which generates or not
+  std::vector<std::string> names;  ///< that clients call it by
+  /// Beside it, "MODEL" or "ID=MODEL" each: models that make embeddings, and models that rank.
+  std::vector<std::string> embedding = {}, rerank = {};
+};
+
+/// Loads the models and hands them to the server, or tells the server why it cannot. Errors: those of loading;
+/// kUnsupported for a model that is not what it is asked for.
+Status LoadInto(serve::Server& server, const ModelsToServe& models, const LoadOptions& load);
 
 }  // namespace strata::cli

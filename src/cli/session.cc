@@ -120,6 +120,10 @@ Result<std::unique_ptr<ModelRunner>> LoadDraftModel(const Session& session, cons
 
 Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOptions& options,
                                             std::shared_ptr<EngineObserver> observer) {
+  if (session.file->config().whole()) {
+    return Fail(ErrorCode::kUnsupported, "{} gives vectors or scores for texts, it does not generate (strata serve)",
+                session.file->path());
+  }
   STRATA_TRY(std::unique_ptr<ModelRunner> runner, LoadRunner(session, options));
   STRATA_TRY(std::unique_ptr<ModelRunner> draft, LoadDraftModel(session, options));
   EngineOptions engine_options;
@@ -132,6 +136,24 @@ Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOp
   engine_options.masks_ahead = runner->options().threads < AvailableCpus();
   return std::make_unique<Engine>(std::move(runner), session.tokenizer, engine_options, std::move(observer),
                                   std::move(draft));
+}
+
+Result<std::shared_ptr<PoolingEngine>> StartPoolingEngine(const Session& session, const LoadOptions& options) {
+  const ModelConfig& config = session.file->config();
+  if (!config.whole()) {
+    return Fail(ErrorCode::kUnsupported, "{} generates text, it makes neither embeddings nor scores",
+                session.file->path());
+  }
+  if (config.pooling.pooling == Pooling::kNone) {
+    return Fail(ErrorCode::kUnsupported, "{} gives a vector for each token (pooling_type 0), not one for a text",
+                session.file->path());
+  }
+  STRATA_TRY(std::unique_ptr<ModelRunner> runner, LoadRunner(session, options));
+  PoolingEngineOptions engine;
+  engine.step_tokens = options.max_step_tokens;
+  engine.max_queued = options.max_queued;
+  engine.tenant_weights = options.scheduler.tenant_weights;
+  return std::make_shared<PoolingEngine>(std::move(runner), std::move(engine));
 }
 
 Result<std::vector<TokenId>> EncodeChat(const Session& session, const nlohmann::ordered_json& messages) {

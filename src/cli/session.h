@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "engine/pooling_engine.h"
 #include "formats/chat_template.h"
 #include "formats/model_file.h"
 
@@ -51,8 +52,13 @@ Result<Session> OpenSession(const std::string& path);
 /// The runner with a progress bar on stderr (only when that is a terminal).
 Result<std::unique_ptr<ModelRunner>> LoadRunner(const Session& session, const LoadOptions& options);
 
+/// Errors: kUnsupported for a model that does not generate, besides those of loading.
 Result<std::unique_ptr<Engine>> StartEngine(const Session& session, const LoadOptions& options,
                                             std::shared_ptr<EngineObserver> observer = nullptr);
+
+/// The engine of a model that gives vectors or scores. Errors: kUnsupported for one that generates, or that gives a
+/// vector for each token.
+Result<std::shared_ptr<PoolingEngine>> StartPoolingEngine(const Session& session, const LoadOptions& options);
 
 /// The prompt of a conversation: the model's template, or the bare text of the last message when it has none.
 Result<std::vector<TokenId>> EncodeChat(const Session& session, const nlohmann::ordered_json& messages);

@@ -200,7 +200,7 @@ TEST(Granite, HasFactors) {
 
 TEST(Names, FollowTheFamily) {
   const auto canonical = [](const HfFamily& family, std::string_view name) {
-    const auto found = HfNames(family, 4).Canonical(name);
+    const auto found = HfNames(family, nullptr, 4).Canonical(name);
     return found ? found->value_or("none") : found.error().ToString();
   };
   EXPECT_EQ(canonical(kHfLlama, "model.layers.3.post_attention_layernorm.weight"), "blk.3.ffn_norm.weight");

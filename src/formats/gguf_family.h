@@ -47,13 +47,14 @@ Status ReadOneWindow(const GgufFields& fields, ModelConfig& config);
 struct GgufFamily {
   std::string_view architecture;
   RopeLayout rope_layout = RopeLayout::kHalves;  ///< as the converter leaves Q and K
+  std::string_view norm_epsilon = "attention.layer_norm_rms_epsilon";
   /// Keys that change what is computed, are refused of other families, and that `read` understands.
   std::span<const std::string_view> fields = {};
   /// Completes the config, which has what all families share. Errors: kCorrupt and kUnsupported with the key.
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufDeepseek2, kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGptOss, kGgufGranite, kGgufGraniteMoe,
+extern const GgufFamily kGgufBert, kGgufDeepseek2, kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGptOss, kGgufGranite, kGgufGraniteMoe,
     kGgufLlama, kGgufLlama4, kGgufOlmo2, kGgufOlmoe, kGgufPhi3, kGgufQwen2, kGgufQwen2Moe, kGgufQwen3, kGgufQwen3Moe,
     kGgufSmolLM3;
 
@@ -61,5 +62,9 @@ extern const GgufFamily kGgufDeepseek2, kGgufGemma2, kGgufGemma3, kGgufGlm4, kGg
 /// silent, as `scoring`. Errors: kCorrupt and kUnsupported with the key.
 Result<std::optional<ExpertsConfig>> ReadGgufExperts(const GgufFields& fields, const ModelConfig& config,
                                                      ExpertsConfig::Scoring scoring, bool normalize);
+
+/// `config` has its architecture's task; a file that names a way of pooling is of an embedding model or a classifier.
+/// Errors: as of `read`.
+Status ReadGgufPooling(const GgufFields& fields, const GgufFile& file, ModelConfig& config);
 
 }  // namespace strata

@@ -20,7 +20,7 @@ namespace {
 constexpr std::array kFamilies = {&kGgufLlama,    &kGgufDeepseek2, &kGgufGemma2,     &kGgufGemma3,   &kGgufGlm4,
                                   &kGgufGptOss,   &kGgufGranite,   &kGgufGraniteMoe, &kGgufLlama4,   &kGgufOlmo2,
                                   &kGgufOlmoe,    &kGgufPhi3,      &kGgufQwen2,      &kGgufQwen2Moe, &kGgufQwen3,
-                                  &kGgufQwen3Moe, &kGgufSmolLM3};
+                                  &kGgufQwen3Moe, &kGgufSmolLM3, &kGgufBert};
 
 /// Features that change what is computed and that a family must say it knows; off when missing or at these values.
 struct Refused {
@@ -59,6 +59,7 @@ class GgufModel : public ModelFile {
     STRATA_CHECK(ReadShape());
     STRATA_CHECK(ReadRope());
     if (family_->read != nullptr) STRATA_CHECK(family_->read(*fields_, file_, config_));
+    STRATA_CHECK(ReadGgufPooling(*fields_, file_, config_));
     STRATA_CHECK(ReadTokens());
     STRATA_CHECK(SplitFusedTensors(config_, tensors_), "{}", path());
     STRATA_CHECK(SortTensors(tensors_, path()));
@@ -100,6 +101,8 @@ class GgufModel : public ModelFile {
   }
 
   Status RefuseWhatIsNotImplemented() const {
+    STRATA_TRY(const auto causal, fields_->Find<bool>("attention.causal"));
+    STRATA_CHECK(RefuseUnless(Knows("attention.causal") || causal.value_or(true), "attention.causal", 0));
     for (const Refused& refused : kRefused) {
       if (Knows(refused.field)) continue;
       STRATA_TRY(const double value, fields_->NumberOr(refused.field, refused.neutral));
@@ -136,7 +139,7 @@ class GgufModel : public ModelFile {
     STRATA_CHECK(
         RefuseUnless(Knows("attention.value_length") || value_length.value_or(config_.head_dim) == config_.head_dim,
                      "attention.value_length", static_cast<double>(value_length.value_or(0))));
-    STRATA_TRY(config_.norm_eps, file_.Get<double>(fields_->Key("attention.layer_norm_rms_epsilon")));
+    STRATA_TRY(config_.norm_eps, file_.Get<double>(fields_->Key(family_->norm_epsilon)));
     const TensorView* embedding = FindTensor("token_embd.weight");
     if (embedding == nullptr) return Fail(ErrorCode::kCorrupt, "{}: tensor token_embd.weight is missing", path());
     config_.vocab = embedding->shape.rows();

@@ -14,7 +14,7 @@ constexpr std::array kFamilies = {
     &kHfLlama,      &kHfMistral, &kHfDeepseekV2, &kHfDeepseekV3, &kHfKimiK2,     &kHfGemma2,     &kHfGemma3,
     &kHfGemma3Text, &kHfGlm4,    &kHfGptOss,     &kHfGranite,    &kHfGraniteMoe, &kHfLlama4Text, &kHfMixtral,
     &kHfOlmo2,      &kHfOlmoe,   &kHfPhi3,       &kHfQwen2,      &kHfQwen2Moe,   &kHfQwen3,      &kHfQwen3Moe,
-    &kHfSmolLM3};
+    &kHfSmolLM3,    &kHfBert,    &kHfModernBert, &kHfRoberta,    &kHfXlmRoberta};
 
 /// Fields of other architectures, or of variants of this one, that change what is computed. A number in `neutral` (and
 /// always null, false, 0, "" and the empty list or object) says that the feature is off.
@@ -98,7 +98,7 @@ class ConfigReader {
     STRATA_CHECK(ReadTokens());
     // Of a model with a text_config it stands outside.
     STRATA_TRY(const auto quantization, ReadHfQuantConfig(whole_.Find("quantization_config") ? whole_ : fields_));
-    return HuggingFaceConfig{std::move(config_), family_, quantization};
+    return HuggingFaceConfig{std::move(config_), family_, head_, quantization};
   }
 
  private:
@@ -119,16 +119,24 @@ class ConfigReader {
                          Supported());
     }
     config_.architecture = family_->architecture;
+    config_.task = family_->task;
     const nlohmann::json* architectures = fields_.Find("architectures");
     if (architectures == nullptr || architectures->empty()) return {};
     if (!architectures->is_array() || !architectures->front().is_string())
       return fields_.Bad(ErrorCode::kCorrupt, "architectures", "must be a list of strings");
     const auto& architecture = architectures->front().get_ref<const std::string&>();
-    if (architecture != family_->class_name) {
-      return fields_.Bad(ErrorCode::kUnsupported, "architectures/0", "{} is not supported (supported: {})",
-                         architecture, family_->class_name);
+    if (architecture == family_->class_name) return {};
+    std::string known(family_->class_name);
+    for (const HfHead& head : family_->classes) {
+      if (head.class_name == architecture) {
+        head_ = &head;
+        config_.task = head.task;
+        return {};
+      }
+      known += fmt::format(", {}", head.class_name);
     }
-    return {};
+    return fields_.Bad(ErrorCode::kUnsupported, "architectures/0", "{} is not supported (supported: {})", architecture,
+                       known);
   }
 
   /// From here on fields are those of text_config.
@@ -246,12 +254,14 @@ class ConfigReader {
     };
     STRATA_TRY(config_.bos_token_id, optional("bos_token_id"));
     STRATA_TRY(config_.pad_token_id, optional("pad_token_id"));
+    STRATA_TRY(config_.pooling.dimensions, fields_.IntegerOrList("matryoshka_dimensions"));
     return {};
   }
 
   const JsonFields& whole_;
   JsonFields fields_;  ///< where the decoder's fields are
   const HfFamily* family_ = nullptr;
+  const HfHead* head_ = nullptr;
   ModelConfig config_;
 };
 

@@ -18,6 +18,7 @@ namespace strata {
 struct HuggingFaceConfig {
   ModelConfig config;
   const HfFamily* family;
+  const HfHead* head;  ///< of the family's; nullptr: that of its class_name
   std::optional<HfQuantConfig> quantization;
 };
 /// `name` stands for the file in errors. Errors, all with a JSON pointer: kCorrupt for a missing, mistyped or

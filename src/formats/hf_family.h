@@ -21,6 +21,13 @@ struct HfModule {
   std::string_view theirs, ours;
 };
 
+/// One of a family's classes that puts something else on the layers than HfFamily::class_name does.
+struct HfHead {
+  std::string_view class_name;
+  ModelTask task;
+  std::span<const HfModule> modules = {};  ///< by their whole names
+};
+
 /// A tensor of a layer whose name has another ending than ours, both whole behind the layer's number:
 /// "mlp.experts.gate_up_proj", "ffn_gate_up_exps.weight".
 using HfTensor = HfModule;
@@ -34,8 +41,10 @@ enum class HfStacks : std::uint8_t {
 
 struct HfFamily {
   std::string_view model_type;
-  std::string_view class_name;    ///< of `architectures`
-  std::string_view architecture;  ///< GGUF's name
+  std::string_view class_name;            ///< of `architectures`
+  std::string_view architecture;          ///< GGUF's name
+  ModelTask task = ModelTask::kGenerate;  ///< of class_name
+  std::span<const HfHead> classes = {};   ///< further ones
   /// Of a model that reads more than text, of which only the decoder is read: the model_type of its text_config, which
   /// has the decoder's fields. Empty: they are not nested.
   std::string_view text_type = {};
@@ -48,7 +57,9 @@ struct HfFamily {
   std::int64_t vocab = 0;
   double norm_eps = 1e-6;
   double rope_theta = 10000;
-  double rotary_factor = 1;  ///< partial_rotary_factor, where `fields` has it
+  std::string_view rope_theta_field = "rope_theta";             ///< outside of rope_parameters
+  std::string_view local_theta_field = "rope_local_base_freq";  ///< so, of rope_by_kind
+  double rotary_factor = 1;                                     ///< partial_rotary_factor, where `fields` has it
   bool tied = false;
   std::string_view activation_field = "hidden_act";
   std::string_view activation = "silu";
@@ -62,13 +73,15 @@ struct HfFamily {
   /// to be added. Errors: kCorrupt and kUnsupported with the JSON pointer.
   Status (*read)(const JsonFields&, ModelConfig&) = nullptr;
 
+  std::string_view prefix = "model.";  ///< of what the layers and the embeddings are, where there is a head
+  std::string_view layers = "layers.";
   std::span<const HfModule> layer_modules = {};  ///< beyond kHfLayerModules; these win
   std::span<const HfModule> modules = {};        ///< outside of layers, beyond kHfModules; these win
   std::span<const HfTensor> layer_tensors = {};  ///< beyond kHfLayerTensors
   HfStacks stacks = HfStacks::kRows;
 };
 
-extern const HfFamily kHfDeepseekV2, kHfDeepseekV3, kHfKimiK2, kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGptOss,
+extern const HfFamily kHfBert, kHfModernBert, kHfRoberta, kHfXlmRoberta, kHfDeepseekV2, kHfDeepseekV3, kHfKimiK2, kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGptOss,
     kHfGranite, kHfGraniteMoe, kHfLlama, kHfLlama4Text, kHfMistral, kHfMixtral, kHfOlmo2, kHfOlmoe, kHfPhi3, kHfQwen2,
     kHfQwen2Moe, kHfQwen3, kHfQwen3Moe, kHfSmolLM3;
 

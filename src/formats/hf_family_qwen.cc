@@ -27,6 +27,9 @@ Status ReadQwen2(const JsonFields& fields, ModelConfig& config) {
   return ReadWindows(fields, config);
 }
 
+/// Without a head: an embedding model's.
+constexpr HfHead kQwen3Bare[] = {{"Qwen3Model", ModelTask::kEmbed}};
+
 constexpr HfModule kQwen3Modules[] = {{"self_attn.q_norm", "attn_q_norm"}, {"self_attn.k_norm", "attn_k_norm"}};
 
 }  // namespace
@@ -42,6 +45,7 @@ constexpr HfFamily kHfQwen2 = {.model_type = "qwen2",
 constexpr HfFamily kHfQwen3 = {.model_type = "qwen3",
                                .class_name = "Qwen3ForCausalLM",
                                .architecture = "qwen3",
+                               .classes = kQwen3Bare,
                                .max_positions = 32768,
                                .kv_heads = 32,
                                .head_dim = 128,

@@ -14,9 +14,7 @@ constexpr HfModule kLayerModules[] = {
 
 constexpr HfTensor kLayerTensors[] = {{"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"}};
 
-constexpr std::string_view kPrefix = "model.";
 constexpr std::string_view kTextModel = "language_model.";
-constexpr std::string_view kTheirLayer = "layers.";
 constexpr std::string_view kOurLayer = "blk.";
 
 /// Cuts a number off the front, which a dot or the end must follow.
@@ -52,28 +50,36 @@ std::optional<std::string> Lookup(std::string_view name, std::initializer_list<s
   return std::nullopt;
 }
 
+/// ".weight", ".bias": TensorFlow's layer norms, as old checkpoints of BERT have them, have a gamma and a beta.
+std::string_view PartNamed(std::string_view stored) {
+  return stored == ".gamma" ? ".weight" : stored == ".beta" ? ".bias" : stored;
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) const {
-  std::string_view name = stored;
-  for (const std::string_view prefix : {kTextModel, kPrefix, kTextModel}) {
-    if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  constexpr std::optional<std::string> kNothing;
+  const std::size_t dot = stored.rfind('.');
+  if (dot == std::string_view::npos) return kNothing;
+  const std::string_view part = PartNamed(stored.substr(dot));
+  std::string_view module = stored.substr(0, dot);
+  if (const auto ours = Lookup(module, {head_modules()}, &HfModule::theirs, &HfModule::ours)) {
+    return fmt::format("{}{}", *ours, part);
   }
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return std::nullopt;
-  const std::string_view part = name.substr(dot);  // ".weight"
-  std::string_view module = name.substr(0, dot);
-  if (!module.starts_with(kTheirLayer)) {
+  for (const std::string_view prefix : {kTextModel, family_->prefix, kTextModel}) {
+    if (module.starts_with(prefix)) module.remove_prefix(prefix.size());
+  }
+  if (!module.starts_with(family_->layers)) {
     const auto ours = Lookup(module, {family_->modules, kModules}, &HfModule::theirs, &HfModule::ours);
     return ours ? std::optional(fmt::format("{}{}", *ours, part)) : std::nullopt;
   }
-  module.remove_prefix(kTheirLayer.size());
+  module.remove_prefix(family_->layers.size());
   const auto digits = TakeNumber(module);
   std::int64_t layer = -1;
   if (digits) std::from_chars(digits->data(), digits->data() + digits->size(), layer);
   if (layer < 0 || layer >= layers_ || !module.starts_with('.')) return std::nullopt;
   module.remove_prefix(1);
-  const std::string_view tensor = name.substr(name.size() - module.size() - part.size());
+  const std::string tensor = fmt::format("{}{}", module, part);
   if (const auto ours = Lookup(tensor, {family_->layer_tensors, kLayerTensors}, &HfModule::theirs, &HfModule::ours)) {
     return fmt::format("{}{}.{}", kOurLayer, layer, *ours);
   }
@@ -88,10 +94,13 @@ std::string HfNames::Stored(std::string_view canonical) const {
   if (dot == std::string_view::npos) return std::string(canonical);
   std::string_view module = canonical.substr(0, dot);
   const std::string_view part = canonical.substr(dot);
+  if (const auto theirs = Lookup(module, {head_modules()}, &HfModule::ours, &HfModule::theirs)) {
+    return fmt::format("{}{}", *theirs, part);
+  }
   if (!module.starts_with(kOurLayer)) {
     const auto theirs = Lookup(module, {family_->modules, kModules}, &HfModule::ours, &HfModule::theirs);
     if (!theirs) return std::string(canonical);
-    return fmt::format("{}{}{}", *theirs == "lm_head" ? "" : kPrefix, *theirs, part);
+    return fmt::format("{}{}{}", *theirs == "lm_head" ? "" : family_->prefix, *theirs, part);
   }
   module.remove_prefix(kOurLayer.size());
   const auto layer = TakeNumber(module);
@@ -103,7 +112,7 @@ std::string HfNames::Stored(std::string_view canonical) const {
     theirs = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::ours, &HfModule::theirs);
     if (theirs) *theirs += part;
   }
-  return theirs ? fmt::format("{}{}{}.{}", kPrefix, kTheirLayer, *layer, *theirs) : std::string(canonical);
+  return theirs ? fmt::format("{}{}{}.{}", family_->prefix, family_->layers, *layer, *theirs) : std::string(canonical);
 }
 
 }  // namespace strata

@@ -13,7 +13,9 @@ namespace strata {
 
 class HfNames {
  public:
-  HfNames(const HfFamily& family, std::int64_t layers) : family_(&family), layers_(layers) {}
+  /// `head`: of the family's, or nullptr for its class_name.
+  HfNames(const HfFamily& family, const HfHead* head, std::int64_t layers)
+      : family_(&family), head_(head), layers_(layers) {}
 
   /// "model.layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight". Checkpoints of the bare model have no "model.",
   /// those of models that read more than text have "language_model." before or behind it.
@@ -25,7 +27,12 @@ class HfNames {
   std::string Stored(std::string_view canonical) const;
 
  private:
+  std::span<const HfModule> head_modules() const {
+    return head_ == nullptr ? std::span<const HfModule>() : head_->modules;
+  }
+
   const HfFamily* family_;
+  const HfHead* head_;
   std::int64_t layers_;
 };
 

@@ -34,7 +34,7 @@ class RopeReader {
  private:
   Status ReadTheta() {
     STRATA_TRY(const auto inner, rope_.Number("rope_theta"));
-    STRATA_TRY(const auto outer, fields_.Number("rope_theta"));
+    STRATA_TRY(const auto outer, fields_.Number(family_.rope_theta_field));
     config_.rope_theta = inner.value_or(outer.value_or(family_.rope_theta));
     if (config_.rope_theta > 1) return {};
     return (inner ? rope_ : fields_).Bad(ErrorCode::kCorrupt, "rope_theta", "is {}", config_.rope_theta);
@@ -172,7 +172,7 @@ class RopeReader {
 };
 
 /// Of sliding layers that have positions of their own; before version 5 of transformers rope_local_base_freq.
-Status ReadLocalTheta(const JsonFields& fields, const JsonFields& rope, ModelConfig& config) {
+Status ReadLocalTheta(const JsonFields& fields, const JsonFields& rope, const HfFamily& family, ModelConfig& config) {
   for (const std::string_view key : {"rope_type", "type"}) {
     STRATA_TRY(const auto type, rope.String(key));
     if (type.value_or("default") != "default")
@@ -180,7 +180,7 @@ Status ReadLocalTheta(const JsonFields& fields, const JsonFields& rope, ModelCon
   }
   const bool inner = rope.Find("rope_theta") != nullptr;
   const JsonFields& from = inner ? rope : fields;
-  const std::string_view key = inner ? "rope_theta" : "rope_local_base_freq";
+  const std::string_view key = inner ? "rope_theta" : family.local_theta_field;
   STRATA_TRY(config.local_rope_theta, ReadPositive(from, key, 10000));
   if (*config.local_rope_theta > 1) return {};
   return from.Bad(ErrorCode::kCorrupt, key, "is {}", *config.local_rope_theta);
@@ -199,7 +199,7 @@ Status ReadHuggingFaceRope(const JsonFields& fields, const HfFamily& family, Mod
     return RopeReader(fields, scaled ? *old : now ? *now : empty, family, config).Read();
   }
   if (!now) {
-    STRATA_CHECK(ReadLocalTheta(fields, empty, config));
+    STRATA_CHECK(ReadLocalTheta(fields, empty, family, config));
     return RopeReader(fields, scaled ? *old : empty, family, config).Read();
   }
   if (scaled) return fields.Bad(ErrorCode::kUnsupported, "rope_scaling", "beside rope_parameters");
@@ -209,7 +209,7 @@ Status ReadHuggingFaceRope(const JsonFields& fields, const HfFamily& family, Mod
   }
   STRATA_TRY(const auto full, now->Object("full_attention"));
   STRATA_TRY(const auto sliding, now->Object("sliding_attention"));
-  STRATA_CHECK(ReadLocalTheta(fields, sliding.value_or(empty), config));
+  STRATA_CHECK(ReadLocalTheta(fields, sliding.value_or(empty), family, config));
   return RopeReader(fields, full.value_or(empty), family, config).Read();
 }
 

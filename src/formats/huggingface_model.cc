@@ -11,6 +11,7 @@
 #include "formats/hf_config.h"
 #include "formats/hf_names.h"
 #include "formats/hf_quant.h"
+#include "formats/hf_sentence.h"
 #include "formats/hf_templates.h"
 
 namespace strata {
@@ -69,6 +70,8 @@ class HuggingFaceModel : public ModelFile {
     config_ = std::move(read.config);
     family_ = read.family;
     quantization_ = read.quantization;
+    head_ = read.head;
+    STRATA_CHECK(ReadSentenceTransformers(folder_, config_));
     // A trailing slash would hide the folder's name.
     config_.name = std::filesystem::absolute(folder_ + "/.").parent_path().filename().string();
 
@@ -84,7 +87,7 @@ class HuggingFaceModel : public ModelFile {
     return {};
   }
 
-  HfNames Names() const { return {*family_, config_.layers + config_.nextn_layers}; }
+  HfNames Names() const { return {*family_, head_, config_.layers + config_.nextn_layers}; }
 
   Status CollectTensors() {
     const HfNames names = Names();
@@ -152,6 +155,7 @@ class HuggingFaceModel : public ModelFile {
   std::string config_text_;
   ModelConfig config_;
   const HfFamily* family_ = nullptr;
+  const HfHead* head_ = nullptr;
   GenerationDefaults defaults_;
   HuggingFaceWeights weights_;
   std::optional<HfQuantConfig> quantization_;

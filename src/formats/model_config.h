@@ -49,7 +49,8 @@ inline double YarnAttentionFactor(double factor, double mscale = 1) {
 
 /// What one layer's attention sees and how it is rotated.
 struct LayerAttention {
-  std::int64_t window = 0;  ///< tokens that a query sees, its own included; 0 = all before it
+  std::int64_t window =
+      0;  ///< tokens that a query sees, its own the last, or the middle where it is not causal; 0 = all
   std::int64_t chunk = 0;   ///< sees only what is in its own chunk of so many positions (Llama 4); 0 = no chunks
   bool rotated = true;      ///< false: no positions at all (SmolLM3's and Llama 4's NoPE layers)
   bool local_rope = false;  ///< rotated by local_rope_theta, unscaled (Gemma 3's sliding layers)
@@ -95,6 +96,34 @@ struct LatentConfig {
 /// More layers than any model has; readers refuse more, since they keep something for each.
 inline constexpr std::int64_t kMaxLayers = 1 << 14;
 
+/// What a model gives for a text.
+enum class ModelTask {
+  kGenerate,  ///< a token after each token
+  kEmbed,     ///< one vector: PoolingConfig
+  kClassify,  ///< one score a label, of a text or of a pair of texts
+};
+
+/// How the rows of a text's tokens become its one vector.
+enum class Pooling {
+  kNone,  ///< not at all: a vector for each token
+  kMean,
+  kFirst,  ///< that of the first token ([CLS])
+  kLast,
+};
+
+/// What comes behind the layers of a model that does not generate.
+struct PoolingConfig {
+  Pooling pooling = Pooling::kMean;
+  bool normalize = false;                ///< vectors are made to have length 1
+  std::int64_t labels = 0;               ///< scores, of kClassify
+  bool sigmoid = false;                  ///< of each score
+  std::string head_activation = "tanh";  ///< behind the classifier's first linear
+  std::vector<std::int64_t> dimensions;  ///< to which vectors may be cut (Matryoshka); empty = nothing is said
+  /// Texts that stand before an input, by what the input is ("query", "document"); one of them where none is asked for.
+  std::map<std::string, std::string> prompts;
+  std::string default_prompt;  ///< a name; empty = none
+};
+
 struct ModelConfig {
   std::string architecture;  ///< GGUF's name: "llama", "qwen3", "gemma3", ...
   std::string name;          ///< for people; may be empty
@@ -129,10 +158,24 @@ struct ModelConfig {
   std::optional<LatentConfig> latent;
   std::int64_t nextn_layers =
       0;  ///< behind the last layer: modules that predict the token after the next (DeepSeek V3)
+  ModelTask task = ModelTask::kGenerate;
+  PoolingConfig pooling;  ///< of the other tasks
+  bool causal = true;     ///< a token sees those before it; else all of its sequence, which is computed at once
+  std::int64_t position_embeddings = 0;     ///< rows of a learned table of positions; 0 = none
+  std::int64_t position_offset = 0;         ///< row of position 0 in it
+  std::int64_t token_types = 0;             ///< rows of a table of token types (segments); 0 = none
   std::vector<std::int32_t> eos_token_ids;  ///< any of them ends the answer
   std::optional<std::int32_t> bos_token_id;
   std::optional<std::int32_t> pad_token_id;
 
+  /// A text is computed in one step, and nothing of it is kept for the next.
+  bool whole() const { return task != ModelTask::kGenerate; }
+  /// Layers of the KV cache: of what no later step reads, one serves all layers in turn.
+  std::int64_t kv_layers() const { return whole() ? 1 : layers; }
+  /// Columns of what the model gives.
+  std::int64_t output_width() const {
+    return task == ModelTask::kGenerate ? vocab : task == ModelTask::kEmbed ? hidden : pooling.labels;
+  }
   LayerAttention attention_of(std::int64_t layer) const {
     return layer_attention.empty() ? LayerAttention{} : layer_attention[static_cast<std::size_t>(layer)];
   }

@@ -30,6 +30,17 @@ struct EncodeOptions {
   bool parse_special = true;
 };
 
+/// How two texts stand in one sequence, as cross-encoders read them ("[CLS] A [SEP] B [SEP]"); a token type for each
+/// token.
+struct PairTemplate {
+  struct Special {
+    TokenId id;
+    std::int32_t type;
+  };
+  std::vector<Special> before, between, after;
+  std::int32_t first_type = 0, second_type = 0;
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -53,6 +64,12 @@ class Tokenizer {
   virtual std::optional<TokenId> eos() const = 0;
   /// Whether Encode with add_special_tokens puts bos first (chat templates that write it themselves must not get two).
   virtual bool adds_bos() const = 0;
+
+  /// What Encode with add_special_tokens puts before and behind a text.
+  virtual std::span<const TokenId> prefix() const { return {}; }
+  virtual std::span<const TokenId> suffix() const { return {}; }
+  /// Null where nothing is said of pairs.
+  virtual const PairTemplate* pair() const { return nullptr; }
 
   /// Decodes as the `tokenizers` package does, decoder's clean-up (leading space strip of SentencePiece) included.
   virtual std::string Decode(std::span<const TokenId> ids, bool skip_special_tokens = false) const = 0;

@@ -16,6 +16,8 @@ std::string_view ToString(Op op) {
       return "embed";
     case Op::kRmsNorm:
       return "rms_norm";
+    case Op::kLayerNorm:
+      return "layer_norm";
     case Op::kLinear:
       return "linear";
     case Op::kRope:
@@ -32,6 +34,8 @@ std::string_view ToString(Op op) {
       return "concat";
     case Op::kGatherRows:
       return "gather_rows";
+    case Op::kPool:
+      return "pool";
     case Op::kArgmax:
       return "argmax";
     case Op::kRoute:

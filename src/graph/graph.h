@@ -39,18 +39,21 @@ struct Type {
 };
 
 enum class Op : std::uint8_t {
-  kInput,   ///< {name}: tokens i32[T], positions i32[T], logit_rows i32[R]; hidden f32[T, h], which another graph gave
+  kInput,   ///< {name}: tokens, positions, token_types i32[T], logit_rows i32[R]; hidden f32[T, h], which another graph
+            ///< gave
   kWeight,  ///< {name}: a tensor of the model file, [n, k] or [n]
   kConstant,   ///< {name, values}: f32[n] made by the model builder (rope frequencies)
-  kEmbed,      ///< tokens, table[v, h] -> f32[T, h]
+  kEmbed,      ///< ids i32[T], table[v, h] {offset?}: row ids[t] + offset of the table -> f32[T, h]
   kRmsNorm,    ///< x, weight[h] {eps, offset?, group?}: x * rsqrt(mean(x^2) + eps) * (weight + offset). With `group`
                ///< each so many columns, a head's, are normed by themselves, all by one weight[group]
+  kLayerNorm,  ///< x, weight[h] (, bias[h]) {eps}: (x - mean(x)) * rsqrt(variance(x) + eps) * weight + bias
   kLinear,     ///< x[rows, k], weight[n, k] (, bias[n]) -> f32[rows, n] = x W^T + b
   kRope,       ///< x[T, heads*head_dim], positions, inv_freq[rotary/2] {heads, head_dim, layout="interleaved"|"halves",
                ///< scale}: rotates each head
-  kAttention,  ///< q, k, v (, sinks[heads]) {layer, heads, kv_heads, head_dim, scale, window?, chunk?, softcap?}:
-               ///< writes k, v to the paged cache of `layer`, attends causally -> f32[T, heads*head_dim]. A query sees
-               ///< the last `window` tokens, its own included, and those of its own `chunk` of positions; a score s
+  kAttention,  ///< q, k, v (, sinks[heads]) {layer, heads, kv_heads, head_dim, scale, causal?, window?, chunk?,
+               ///< softcap?}: writes k, v to the paged cache of `layer`, attends -> f32[T, heads*head_dim]. A query
+               ///< sees what is before it (with causal=0 all of its sequence, which is in the step), the last `window`
+               ///< tokens, its own included (then in the middle), and those of its own `chunk` of positions; a score s
                ///< becomes softcap * tanh(s / softcap); a head's sink joins its softmax's denominator as one more score
   kLatentAttention,  ///< q[T, heads*(nope_dim+rope_dim)], latent[T, kv_rank], key[T, rope_dim], weights, positions,
                      ///< inv_freq[rope_dim/2] {layer, heads, nope_dim, rope_dim, value_dim, kv_rank, scale, layout,
@@ -62,6 +65,8 @@ enum class Op : std::uint8_t {
   kSlice,            ///< x {offset, length}: columns
   kConcat,           ///< x[T, n], y[T, m], ... -> f32[T, n + m + ...]
   kGatherRows,       ///< x[T, h], rows[R] -> [R, h]
+  kPool,             ///< x[T, h], rows[R] {kind="mean"|"first"} -> [R, h]: of all rows in this step of the sequence that
+                     ///< has the row, their mean or the first
   kArgmax,           ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
   kRoute,    ///< logits[T, E] (, correction[E]) {top_k, scoring="softmax"|"sigmoid"|"softmax_of_chosen", groups,
              ///< groups_used, group_by_two, normalize, scale} -> f32[T, E]: the weights of the top_k experts that a

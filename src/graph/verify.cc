@@ -25,15 +25,16 @@ const OpRule& RuleOf(Op op) {
   using enum AttributeKind;
   static const OpRule input{0, 0, {{"name", kString}}};
   static const OpRule constant{0, 0, {{"name", kString}, {"values", kFloats}}};
-  static const OpRule embed{2, 2, {}};
+  static const OpRule embed{2, 2, {}, {{"offset", kInt}}};
   static const OpRule rms_norm{2, 2, {{"eps", kFloat}}, {{"offset", kFloat}, {"group", kInt}}};
+  static const OpRule layer_norm{2, 3, {{"eps", kFloat}}};
   static const OpRule linear{2, 3, {}};
   static const OpRule rope{3, 3, {{"heads", kInt}, {"head_dim", kInt}, {"layout", kString}, {"scale", kFloat}}};
   static const OpRule attention{
       3,
       4,
       {{"layer", kInt}, {"heads", kInt}, {"kv_heads", kInt}, {"head_dim", kInt}, {"scale", kFloat}},
-      {{"window", kInt}, {"chunk", kInt}, {"softcap", kFloat}}};
+      {{"causal", kInt}, {"window", kInt}, {"chunk", kInt}, {"softcap", kFloat}}};
   static const OpRule latent_attention{6,
                                        7,
                                        {{"layer", kInt},
@@ -49,6 +50,7 @@ const OpRule& RuleOf(Op op) {
   static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
   static const OpRule concat{2, -1, {}};
   static const OpRule gather{2, 2, {}};
+  static const OpRule pool{2, 2, {{"kind", kString}}};
   static const OpRule argmax{1, 1, {}};
   static const OpRule route{1,
                             2,
@@ -67,7 +69,8 @@ const OpRule& RuleOf(Op op) {
   static const OpRule fused_attention{1,
                                       8,
                                       attention.required,
-                                      {{"window", kInt},
+                                      {{"causal", kInt},
+                                       {"window", kInt},
                                        {"chunk", kInt},
                                        {"softcap", kFloat},
                                        {"layout", kString},
@@ -84,6 +87,8 @@ const OpRule& RuleOf(Op op) {
       return embed;
     case Op::kRmsNorm:
       return rms_norm;
+    case Op::kLayerNorm:
+      return layer_norm;
     case Op::kLinear:
       return linear;
     case Op::kRope:
@@ -100,6 +105,8 @@ const OpRule& RuleOf(Op op) {
       return concat;
     case Op::kGatherRows:
       return gather;
+    case Op::kPool:
+      return pool;
     case Op::kArgmax:
       return argmax;
     case Op::kRoute:
@@ -195,13 +202,20 @@ class Verifier {
             "the type does not fit the values");
       case Op::kEmbed:
         STRATA_CHECK(Expect(node, In(node, 0).dims.size() == 1 && In(node, 1).dims.size() == 2,
-                            "wants tokens [T] and a table [v, h]"));
+                            "wants ids [T] and a table [v, h]"));
+        STRATA_CHECK(Expect(node, !HasAttribute(node, "offset") || IntAttribute(node, "offset") >= 0,
+                            "the offset is a row of the table"));
         return Expect(
             node,
             IsActivation(node.type) && node.type.dims[0] == In(node, 0).dims[0] && Cols(node.type) == Cols(In(node, 1)),
             "the result is f32[T, h]");
       case Op::kRmsNorm:
         return CheckRmsNorm(node);
+      case Op::kLayerNorm:
+        return Expect(node,
+                      IsActivation(node.type) && node.type == In(node, 0) && IsVector(In(node, 1), Cols(node.type)) &&
+                          (node.inputs.size() < 3 || IsVector(In(node, 2), Cols(node.type))),
+                      "wants x[rows, h], weight [h] (, bias [h]) -> f32[rows, h]");
       case Op::kLinear:
         STRATA_CHECK(CheckLinear(node, node.inputs[1], Cols(node.type)));
         return Expect(node, node.inputs.size() < 3 || IsVector(In(node, 2), Cols(node.type)), "the bias is [n]");
@@ -227,10 +241,12 @@ class Verifier {
       case Op::kConcat:
         return CheckConcat(node);
       case Op::kGatherRows:
-        return Expect(node,
-                      IsActivation(node.type) && IsActivation(In(node, 0)) && In(node, 1).dims.size() == 1 &&
-                          node.type.dims[0] == In(node, 1).dims[0] && Cols(node.type) == Cols(In(node, 0)),
-                      "wants x[T, h], rows[R] -> [R, h]");
+        return CheckGather(node);
+      case Op::kPool: {
+        const std::string& kind = StringAttribute(node, "kind");
+        STRATA_CHECK(Expect(node, kind == "mean" || kind == "first", "kind is mean or first"));
+        return CheckGather(node);
+      }
       case Op::kArgmax:
         return Expect(node, IsActivation(In(node, 0)) && node.type == Type{DType::kI32, {In(node, 0).dims[0]}},
                       "wants x[rows, n] -> i32[rows]");
@@ -244,6 +260,13 @@ class Verifier {
         return CheckFusedAttention(node);
     }
     return {};
+  }
+
+  Status CheckGather(const Node& node) const {
+    return Expect(node,
+                  IsActivation(node.type) && IsActivation(In(node, 0)) && In(node, 1).dims.size() == 1 &&
+                      node.type.dims[0] == In(node, 1).dims[0] && Cols(node.type) == Cols(In(node, 0)),
+                  "wants x[T, h], rows[R] -> [R, h]");
   }
 
   Status CheckLinear(const Node& node, ValueId weight, std::int64_t n) const {

@@ -155,8 +155,8 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
   std::vector<float> part_out(static_cast<std::size_t>(dim));
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
     const float* q = args.query(sequence, r, head);
-    const std::int64_t end = sequence.position_begin + r + 1;
-    const std::int64_t first = args.first_seen(end - 1);
+    const std::int64_t end = args.last_seen(sequence, r) + 1;
+    const std::int64_t first = args.first_seen(sequence.position_begin + r);
     Partial all{args.output(sequence, r, head), 0, 0};
     AttendStretch(args, sequence, kv_head, first, StretchEnd(first, end), q, all);
     for (std::int64_t begin = StretchEnd(first, end); begin < end; begin = StretchEnd(begin, end)) {
@@ -171,9 +171,8 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
 void AttendPart(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
                 std::int64_t row_end, std::int64_t split) {
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
-    const std::int64_t position = sequence.position_begin + r;
-    const std::int64_t begin = std::max(split * kAttentionSplit, args.first_seen(position));
-    const std::int64_t end = std::min(position + 1, (split + 1) * kAttentionSplit);
+    const std::int64_t begin = std::max(split * kAttentionSplit, args.first_seen(sequence.position_begin + r));
+    const std::int64_t end = std::min(args.last_seen(sequence, r) + 1, (split + 1) * kAttentionSplit);
     if (begin >= end) return;
     Partial part{args.partial(sequence, r, head, split), 0, 0};
     AttendStretch(args, sequence, kv_head, begin, end, args.query(sequence, r, head), part);
@@ -187,9 +186,8 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
   const std::int64_t dim = args.head_dim;
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
     Partial all{args.output(sequence, r, head), 0, 0};
-    const std::int64_t position = sequence.position_begin + r;
-    const std::int64_t first = args.first_seen(position) / kAttentionSplit;
-    for (std::int64_t split = first; split <= position / kAttentionSplit; ++split) {
+    const std::int64_t first = args.first_seen(sequence.position_begin + r) / kAttentionSplit;
+    for (std::int64_t split = first; split <= args.last_seen(sequence, r) / kAttentionSplit; ++split) {
       float* stored = args.partial(sequence, r, head, split);
       const Partial part{stored, stored[dim], stored[dim + 1]};
       if (split == first) {

@@ -18,6 +18,7 @@ struct Shape {
   std::int64_t window = 0, chunk = 0;
   float softcap = 0;
   bool sinks = false, norms = false;
+  bool causal = true;
   std::int64_t qkv_width() const { return (heads + 2 * kv_heads) * head_dim; }
 };
 
@@ -58,6 +59,7 @@ class Sequence {
             .kv_heads = shape_.kv_heads,
             .head_dim = shape_.head_dim,
             .scale = 1.0f / std::sqrt(static_cast<float>(shape_.head_dim)),
+            .causal = shape_.causal,
             .window = shape_.window,
             .chunk = shape_.chunk,
             .softcap = shape_.softcap,
@@ -197,8 +199,7 @@ TEST_P(AttentionTest, PartsGiveTheBitsOfTheWhole) {
   }
 }
 
-TEST_P(AttentionTest, RefMatchesSoftmaxInDouble) {
-  const Shape& shape = GetParam();
+void ExpectThatRefMatchesSoftmaxInDouble(const Shape& shape) {
   const std::int64_t tokens = shape.window + shape.chunk > 0 ? 290 : 70;
   Sequence sequence(Ref(), shape, tokens);
   sequence.Step(0, tokens);
@@ -209,8 +210,9 @@ TEST_P(AttentionTest, RefMatchesSoftmaxInDouble) {
       std::vector<double> out(static_cast<std::size_t>(shape.head_dim), 0.0);
       double sum = 0;
       if (shape.sinks) sum = std::exp(static_cast<double>(sequence.Args().sinks[head]));
-      for (std::int64_t t = 0; t <= row; ++t) {
-        if (shape.window > 0 && t + shape.window <= row) continue;
+      for (std::int64_t t = 0; t < (shape.causal ? row + 1 : tokens); ++t) {
+        const std::int64_t before = shape.causal ? shape.window - 1 : shape.window / 2;
+        if (shape.window > 0 && std::abs(row - t) > before) continue;
         if (shape.chunk > 0 && t / shape.chunk != row / shape.chunk) continue;
         const float* k = sequence.kv().block_k<float>(sequence.block(t / kKvBlock), head / group) + t % kKvBlock;
         const float* v =
@@ -227,6 +229,30 @@ TEST_P(AttentionTest, RefMatchesSoftmaxInDouble) {
       }
       const float* got = sequence.out().data() + (row * shape.heads + head) * shape.head_dim;
       for (std::size_t d = 0; d < out.size(); ++d) ASSERT_NEAR(static_cast<double>(got[d]), out[d] / sum, 1e-5);
+    }
+  }
+}
+
+TEST_P(AttentionTest, RefMatchesSoftmaxInDouble) { ExpectThatRefMatchesSoftmaxInDouble(GetParam()); }
+
+/// What sees behind itself sees all at once.
+TEST(BidirectionalAttentionTest, MatchesRefAndSoftmaxInDouble) {
+  Shape shape{4, 2, 32, 32, RopeStyle::kHalves};
+  shape.causal = false;
+  for (const std::int64_t window : {0, 1, 9, 129, 601}) {
+    shape.window = window;
+    ExpectThatRefMatchesSoftmaxInDouble(shape);
+    for (const std::int64_t tokens : {1, 17, 130, 300}) {
+      Sequence want(Ref(), shape, tokens);
+      want.Step(0, tokens);
+      for (const AttentionKernel* kernel : Kernels(shape)) {
+        for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+          Sequence got(*kernel, shape, tokens, 1, dtype);
+          got.Step(0, tokens);
+          const double tolerance = dtype == DType::kF32 ? 1e-5 : dtype == DType::kF16 ? 1e-2 : 1e-1;
+          EXPECT_LT(MaxError(got.out(), want.out()), tolerance) << kernel->name << " " << tokens << " " << window;
+        }
+      }
     }
   }
 }

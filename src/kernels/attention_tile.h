@@ -261,7 +261,7 @@ void ForPairs(const AttentionArgs& args, const SequenceRows& sequence, std::int6
           tile.rounded_q[set.place(pair)] = set.rounded_q[pair];
         }
       }
-      tile.position[set.place(pair)] = sequence.position_begin + place.row;
+      tile.position[set.place(pair)] = args.last_seen(sequence, place.row);
       tile.first[set.place(pair)] = args.first_seen(sequence.position_begin + place.row);
     }
     work(set, first);
@@ -272,7 +272,7 @@ template <class Isa>
 void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
             std::int64_t row_end) {
   const std::int64_t dim = args.head_dim;
-  const std::int64_t end = sequence.position_begin + row_end;
+  const std::int64_t end = args.last_seen(sequence, row_end - 1) + 1;
   const auto output = [&](std::int64_t pair) {
     const PairPlace place = PlaceOf(args, kv_head, row_begin, pair);
     return args.output(sequence, place.row, place.head);
@@ -341,7 +341,7 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
     for (std::int64_t d = 0; d < dim; ++d) out[d] = part[d];
     float max = part[dim];
     float sum = part[dim + 1];
-    while (++split <= SplitOf(position)) {
+    while (++split <= SplitOf(args.last_seen(sequence, place.row))) {
       part = args.partial(sequence, place.row, place.head, split);
       MergeStretch<Isa>(part[dim], part[dim + 1], part, dim, max, sum, out);
     }

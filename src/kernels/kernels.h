@@ -230,7 +230,8 @@ struct AttentionArgs {
   std::int64_t kv_heads;
   std::int64_t head_dim;
   float scale;
-  std::int64_t window = 0;        ///< how many tokens a query sees, its own included; 0 = all before it
+  bool causal = true;             ///< a query sees what is before it; else all of its sequence, which is in the step
+  std::int64_t window = 0;        ///< how many tokens a query sees, its own the last (or the middle); 0 = no limit
   std::int64_t chunk = 0;         ///< a query sees only its own chunk of so many positions; 0 = there are none
   float softcap = 0;              ///< a score s becomes softcap * tanh(s / softcap); 0 = it stays
   const float* sinks = nullptr;   ///< [heads]: one more score for each softmax, without a value
@@ -243,12 +244,22 @@ struct AttentionArgs {
 
   /// The first position that a query at `position` sees.
   std::int64_t first_seen(std::int64_t position) const {
-    const std::int64_t by_window = window > 0 && position >= window ? position - window + 1 : 0;
+    const std::int64_t before = causal ? window - 1 : window / 2;
+    const std::int64_t by_window = window > 0 && position > before ? position - before : 0;
     const std::int64_t by_chunk = chunk > 0 ? position / chunk * chunk : 0;
     return by_window > by_chunk ? by_window : by_chunk;
   }
+  /// The last one, in a sequence that has `end` positions after this step.
+  std::int64_t last_seen(std::int64_t position, std::int64_t end) const {
+    if (causal) return position;
+    return window > 0 && position + window / 2 < end ? position + window / 2 : end - 1;
+  }
+  /// That of a row of the sequence (0 = its first).
+  std::int64_t last_seen(const SequenceRows& sequence, std::int64_t row) const {
+    return last_seen(sequence.position_begin + row, sequence.position_begin + sequence.row_count);
+  }
 
-  /// Of a row of the sequence (0 = its first) and a query head.
+  /// Of a row of the sequence and a query head.
   float* query(const SequenceRows& sequence, std::int64_t row, std::int64_t head) const {
     return q.data + (sequence.row_begin + row) * q.stride + head * head_dim;
   }
@@ -268,7 +279,7 @@ struct AttentionKernel {
   /// its query heads; writes k and v into the cache.
   void (*rope_store)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
                      std::int64_t row_end);
-  /// Causal attention of rows [begin, end) of the sequence, for the query heads of one KV head, over the cache.
+  /// Attention of rows [begin, end) of the sequence, for the query heads of one KV head, over the cache.
   void (*attend)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
                  std::int64_t row_end);
   /// The same in parts, each (row, split) at its place in partials; merge puts them together once all are there.
@@ -287,6 +298,9 @@ struct RowKernels {
   void (*embed)(const TensorView& table, std::int32_t token, float* out);
   /// out = x * rsqrt(mean(x^2) + eps) * weight, one row; sums in a fixed order. out may be x.
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* out);
+  /// out = (x - mean(x)) * rsqrt(variance(x) + eps) * weight + bias, one row, the variance over n; sums in a fixed
+  /// order. bias may be null. out may be x.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, std::int64_t n, float* out);
   /// Rotates the heads of one row. out may be x.
   void (*rope)(const RopeArgs&, std::int64_t position, std::int64_t heads, std::int64_t head_dim, const float* x,
                float* out);

@@ -11,6 +11,40 @@ void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, flo
   ScaleBy(x, RmsFactor(x, n, eps), weight, n, out);
 }
 
+// Sum of f(x) over the row, in an order that depends on n alone; f of a vector and of a number.
+template <class OfEight, class OfOne>
+float SumOver(const float* x, std::int64_t n, const OfEight& of_eight, const OfOne& of_one) {
+  __m256 even = _mm256_setzero_ps();
+  __m256 odd = _mm256_setzero_ps();
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    even = _mm256_add_ps(even, of_eight(_mm256_loadu_ps(x + i)));
+    odd = _mm256_add_ps(odd, of_eight(_mm256_loadu_ps(x + i + 8)));
+  }
+  float sum = Sum(_mm256_add_ps(even, odd));
+  for (; i < n; ++i) sum += of_one(x[i]);
+  return sum;
+}
+
+void LayerNorm(const float* x, const float* weight, const float* bias, float eps, std::int64_t n, float* out) {
+  const auto count = static_cast<float>(n);
+  const float mean = SumOver(x, n, [](__m256 v) { return v; }, [](float v) { return v; }) / count;
+  const __m256 means = _mm256_set1_ps(mean);
+  const float squares = SumOver(
+      x, n,
+      [&](__m256 v) {
+        const __m256 apart = _mm256_sub_ps(v, means);
+        return _mm256_mul_ps(apart, apart);
+      },
+      [&](float v) { return (v - mean) * (v - mean); });
+  const float factor = 1.0f / __builtin_sqrtf(squares / count + eps);
+  if (bias == nullptr) {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = (x[i] - mean) * factor * weight[i];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = (x[i] - mean) * factor * weight[i] + bias[i];
+  }
+}
+
 float Greatest(const float* x, std::int64_t n) {
   __m256 max = _mm256_set1_ps(-__builtin_inff());
   std::int64_t i = 0;
@@ -79,6 +113,7 @@ void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, RotateRow, ArgMax, Softmax, AddScaled};
+constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, LayerNorm,
+                                        RotateRow,   ArgMax,   Softmax, AddScaled};
 
 }  // namespace strata::kernels

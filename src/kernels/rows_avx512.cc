@@ -11,6 +11,36 @@ void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, flo
   ScaleBy(x, RmsFactor(x, n, eps), weight, n, out);
 }
 
+// Sum of f(x) over the row, in an order that depends on n alone.
+template <class F>
+float SumOver(const float* x, std::int64_t n, const F& f) {
+  __m512 even = _mm512_setzero_ps();
+  __m512 odd = _mm512_setzero_ps();
+  for (std::int64_t i = 0; i < n; i += 32) {
+    const __mmask16 first = Lanes(n - i);
+    const __mmask16 second = Lanes(n - i - 16);
+    even = _mm512_mask_add_ps(even, first, even, f(_mm512_maskz_loadu_ps(first, x + i)));
+    odd = _mm512_mask_add_ps(odd, second, odd, f(_mm512_maskz_loadu_ps(second, x + i + 16)));
+  }
+  return _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
+}
+
+void LayerNorm(const float* x, const float* weight, const float* bias, float eps, std::int64_t n, float* out) {
+  const auto count = static_cast<float>(n);
+  const __m512 mean = _mm512_set1_ps(SumOver(x, n, [](__m512 v) { return v; }) / count);
+  const float squares = SumOver(x, n, [&](__m512 v) {
+    const __m512 apart = _mm512_sub_ps(v, mean);
+    return _mm512_mul_ps(apart, apart);
+  });
+  const __m512 factor = _mm512_set1_ps(1.0f / __builtin_sqrtf(squares / count + eps));
+  for (std::int64_t i = 0; i < n; i += 16) {
+    const __mmask16 lanes = Lanes(n - i);
+    const __m512 scaled = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), mean), factor);
+    const __m512 added = bias != nullptr ? _mm512_maskz_loadu_ps(lanes, bias + i) : _mm512_setzero_ps();
+    _mm512_mask_storeu_ps(out + i, lanes, _mm512_fmadd_ps(scaled, _mm512_maskz_loadu_ps(lanes, weight + i), added));
+  }
+}
+
 /// Among those whose bit is set; nullptr: among all.
 float Greatest(const float* x, const std::uint32_t* allowed, std::int64_t n) {
   const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
@@ -69,6 +99,7 @@ void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, RotateRow, ArgMax, Softmax, AddScaled};
+constinit const RowKernels kRowsAvx512 = {"rows_avx512", EmbedRow, RmsNorm, LayerNorm,
+                                          RotateRow,     ArgMax,   Softmax, AddScaled};
 
 }  // namespace strata::kernels

@@ -24,6 +24,19 @@ void RmsNorm(const float* x, const float* weight, float eps, std::int64_t n, flo
   for (std::int64_t i = 0; i < n; ++i) out[i] = x[i] * factor * weight[i];
 }
 
+void LayerNorm(const float* x, const float* weight, const float* bias, float eps, std::int64_t n, float* out) {
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]);
+  const double mean = sum / static_cast<double>(n);
+  double squares = 0.0;
+  for (std::int64_t i = 0; i < n; ++i)
+    squares += (static_cast<double>(x[i]) - mean) * (static_cast<double>(x[i]) - mean);
+  const auto factor = static_cast<float>(1.0 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(eps)));
+  const auto middle = static_cast<float>(mean);
+  for (std::int64_t i = 0; i < n; ++i)
+    out[i] = (x[i] - middle) * factor * weight[i] + (bias != nullptr ? bias[i] : 0.0F);
+}
+
 std::int64_t ArgMax(const float* x, const std::uint32_t* allowed, std::int64_t n) {
   RowMax best;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -50,6 +63,6 @@ void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, RotateRow, ArgMax, Softmax, AddScaled};
+const RowKernels kRowsRef = {"rows_ref", EmbedRow, RmsNorm, LayerNorm, RotateRow, ArgMax, Softmax, AddScaled};
 
 }  // namespace strata::kernels

@@ -81,6 +81,33 @@ TEST(RopeRowTest, TurnsPairsOfEachHeadAndLeavesTheRest) {
   }
 }
 
+TEST_P(RowsTest, LayerNormMatchesDouble) {
+  const std::int64_t n = GetParam();
+  const auto size = static_cast<std::size_t>(n);
+  std::vector<float> x = Normal(size, 1);
+  for (float& value : x) value += 3;  // a mean that has to go
+  const std::vector<float> weight = Normal(size, 2);
+  const std::vector<float> bias = Normal(size, 3);
+  double mean = 0, squares = 0;
+  for (const float value : x) mean += static_cast<double>(value) / static_cast<double>(n);
+  for (const float value : x) squares += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean);
+  const double factor = 1.0 / std::sqrt(squares / static_cast<double>(n) + 1e-5);
+  for (const RowKernels* kernels : Kernels()) {
+    for (const float* added : {static_cast<const float*>(nullptr), bias.data()}) {
+      std::vector<float> out(size);
+      kernels->layer_norm(x.data(), weight.data(), added, 1e-5f, n, out.data());
+      std::vector<float> in_place = x;
+      kernels->layer_norm(in_place.data(), weight.data(), added, 1e-5f, n, in_place.data());
+      EXPECT_EQ(in_place, out) << kernels->name;
+      for (std::size_t i = 0; i < size; ++i) {
+        const double want = (static_cast<double>(x[i]) - mean) * factor * static_cast<double>(weight[i]) +
+                            (added != nullptr ? static_cast<double>(added[i]) : 0);
+        ASSERT_NEAR(static_cast<double>(out[i]), want, 5e-6 * (1 + std::abs(want))) << kernels->name;
+      }
+    }
+  }
+}
+
 TEST_P(RowsTest, ArgMaxFindsTheFirstOfEquals) {
   const std::int64_t n = GetParam();
   for (const RowKernels* kernels : Kernels()) {

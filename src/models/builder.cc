@@ -14,26 +14,29 @@ using graph::Type;
 constexpr graph::Dim kTokens{0, 'T'};
 constexpr graph::Dim kLogitRows{0, 'R'};
 
-/// Of what is stored: tensors that are no part of the computation. Rotary frequencies are in the config, and layers
-/// behind the last are for training or drafts.
-bool MayBeLeft(std::string_view tensor, std::int64_t layers) {
+/// Of what is stored: tensors that are no part of the computation. Rotary frequencies are in the config, layers
+/// behind the last are for training or drafts, and who only embeds texts needs no head.
+bool MayBeLeft(std::string_view tensor, const ModelConfig& config) {
   constexpr std::string_view kLayer = "blk.";
-  if (!tensor.starts_with(kLayer)) return tensor.starts_with("rope_");
+  if (!tensor.starts_with(kLayer)) {
+    return tensor.starts_with("rope_") || (config.whole() && tensor == "output.weight");
+  }
   std::int64_t layer = -1;
   std::from_chars(tensor.data() + kLayer.size(), tensor.data() + tensor.size(), layer);
-  return layer >= layers;
+  return layer >= config.layers;
 }
 
 }  // namespace
 
 Builder::Builder(const ModelFile& model) : model_(model), config_(model.config()) {
   graph_.name = config_.architecture;
-  const auto input = [&](const std::string& name, graph::Dim rows) {
-    return graph_.Add(Op::kInput, {}, {{"name", name}}, {DType::kI32, {rows}}, name);
-  };
-  tokens_ = input("tokens", kTokens);
-  positions_ = input("positions", kTokens);
-  logit_rows_ = input("logit_rows", kLogitRows);
+  tokens_ = Input("tokens", 'T');
+  positions_ = Input("positions", 'T');
+  logit_rows_ = Input("logit_rows", 'R');
+}
+
+ValueId Builder::Input(const std::string& name, char rows) {
+  return graph_.Add(Op::kInput, {}, {{"name", name}}, {DType::kI32, {{0, rows}}}, name);
 }
 
 Type Builder::Activation(std::int64_t columns) { return {DType::kF32, {kTokens, {columns, 0}}}; }
@@ -122,12 +125,12 @@ ValueId Builder::Constant(std::string name, std::vector<double> values) {
   return graph_.Add(Op::kConstant, {}, {{"name", name}, {"values", std::move(values)}}, std::move(type), name);
 }
 
-Result<std::string> Builder::ActivationFunction() const {
+Result<std::string> Builder::ActivationFunction(const std::string& name) const {
   static const std::map<std::string, std::string, std::less<>> kFunctions = {
       {"silu", "silu"},          {"swish", "silu"}, {"gelu", "gelu"}, {"gelu_pytorch_tanh", "gelu_tanh"},
-      {"gelu_new", "gelu_tanh"}, {"relu", "relu"}};
-  const auto found = kFunctions.find(config_.activation);
-  if (found == kFunctions.end()) return Unsupported(fmt::format("hidden_act {} is not supported", config_.activation));
+      {"gelu_new", "gelu_tanh"}, {"relu", "relu"},  {"tanh", "tanh"}};
+  const auto found = kFunctions.find(name);
+  if (found == kFunctions.end()) return Unsupported(fmt::format("hidden_act {} is not supported", name));
   return found->second;
 }
 
@@ -156,6 +159,10 @@ Status Builder::AddResults(ValueId x, const std::string& norm) {
 }
 
 Result<Graph> Builder::Finish(ValueId x) {
+  if (config_.whole()) {
+    STRATA_TRY(x, Norm("output_norm", x, "normed"));
+    return FinishPooled(x);
+  }
   STRATA_CHECK(AddResults(x, "output_norm"));
   STRATA_CHECK(CheckAllRead());
   return std::move(graph_);
@@ -172,7 +179,7 @@ Result<Graph> Builder::FinishDraft(ValueId x, const std::string& norm) {
 
 Status Builder::CheckAllRead() const {
   for (const ModelTensor& tensor : model_.tensors()) {
-    if (weights_.contains(tensor.name) || MayBeLeft(tensor.name, config_.layers)) continue;
+    if (weights_.contains(tensor.name) || MayBeLeft(tensor.name, config_)) continue;
     return Unsupported(fmt::format("tensor {} is stored, but a {} of this config has no use for it",
                                    model_.StoredName(tensor.name), config_.architecture));
   }
@@ -211,11 +218,12 @@ Result<ValueId> Layer::Attention(ValueId x, QkNorm qk_norm) {
   }
   const double scale =
       config.attention_scale != 0 ? config.attention_scale : 1 / std::sqrt(static_cast<double>(head_dim));
-  graph::Attributes attributes = {{"layer", index_},
+  graph::Attributes attributes = {{"layer", config.whole() ? 0 : index_},  // see ModelConfig::kv_layers
                                   {"heads", config.heads},
                                   {"kv_heads", config.kv_heads},
                                   {"head_dim", head_dim},
                                   {"scale", scale}};
+  if (!config.causal) attributes.emplace("causal", std::int64_t{0});
   if (sees.window != 0) attributes.emplace("window", sees.window);
   if (sees.chunk != 0) attributes.emplace("chunk", sees.chunk);
   if (config.attention_softcap != 0) attributes.emplace("softcap", config.attention_softcap);
@@ -244,15 +252,14 @@ ValueId Layer::Residual(ValueId added, ValueId x, std::string_view name) {
   return Map(scale == 1 ? "a0 + a1" : fmt::format("a0 * {} + a1", scale), {added, x}, name);
 }
 
-Result<Graph> BuildDecoder(const ModelFile& model,
-                           const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer) {
-  Builder builder(model);
-  const ModelConfig& config = model.config();
+Result<ValueId> BuildLayers(Builder& builder, ValueId x, const LayerBuilder& build_layer) {
+  const ModelConfig& config = builder.config();
   const auto rope_of = [&](const ModelConfig& positions, std::string name) {
     const RopeFrequencies frequencies = ComputeRopeFrequencies(positions);
     return RopeConstant{builder.Constant(std::move(name), frequencies.inverse), frequencies.scale};
   };
-  const RopeConstant rope = rope_of(config, "inv_freq");
+  RopeConstant rope{-1, 1};
+  if (config.rotary_dim > 0) rope = rope_of(config, "inv_freq");
   RopeConstant local_rope = rope;
   if (config.local_rope_theta) {
     ModelConfig local = config;
@@ -260,11 +267,17 @@ Result<Graph> BuildDecoder(const ModelFile& model,
     local.rope_scaling = {};
     local_rope = rope_of(local, "local_inv_freq");
   }
-  STRATA_TRY(ValueId x, builder.Embed());
   for (std::int64_t index = 0; index < config.layers; ++index) {
     Layer layer(builder, index, config.attention_of(index).local_rope ? local_rope : rope);
     STRATA_TRY(x, build_layer(layer, x));
   }
+  return x;
+}
+
+Result<Graph> BuildDecoder(const ModelFile& model, const LayerBuilder& build_layer) {
+  Builder builder(model);
+  STRATA_TRY(ValueId x, builder.Embed());
+  STRATA_TRY(x, BuildLayers(builder, x, build_layer));
   return builder.Finish(x);
 }
 

@@ -63,6 +63,7 @@ class Builder {
   Result<ValueId> Norm(const std::string& part, ValueId x, std::string name, std::int64_t group = 0);
   /// The same without weights.
   ValueId UnitNorm(ValueId x, std::string name, std::int64_t group);
+  Result<ValueId> LayerNorm(const std::string& part, ValueId x, Bias bias, std::string name);
   /// x W^T (+ b) with W [n, columns of x].
   Result<ValueId> Linear(const std::string& part, ValueId x, std::int64_t n, Bias bias, std::string name);
   ValueId Map(std::string expression, std::vector<ValueId> inputs, std::string name);
@@ -74,13 +75,20 @@ class Builder {
   static graph::Type Activation(std::int64_t columns);
 
   ValueId positions() const { return positions_; }
-  /// config.activation as an expression's function. Errors: kUnsupported.
-  Result<std::string> ActivationFunction() const;
+  /// An activation of config.json, or config.activation, as an expression's function. Errors: kUnsupported.
+  Result<std::string> ActivationFunction(const std::string& name) const;
+  Result<std::string> ActivationFunction() const { return ActivationFunction(config_.activation); }
 
   Result<ValueId> Embed();
-  /// x's wanted rows, output_norm, head and argmax are the results. Errors: kUnsupported naming a tensor of the file
-  /// that nothing reads: without it the model would compute something else than was trained.
+  /// Embeddings of tokens, positions and token types, as many of these as the model has, and their norm.
+  Result<ValueId> EmbedForEncoder(Bias norm_bias);
+  /// x's wanted rows, output_norm, head and argmax are the results; FinishPooled of the norm where the model does not
+  /// generate. Errors: kUnsupported naming a tensor of the file that nothing reads: without it the model would compute
+  /// something else than was trained.
   Result<graph::Graph> Finish(ValueId x);
+  /// The result is one row for each text, as config().pooling says: of x, or what the classifier makes of it. Errors as
+  /// above.
+  Result<graph::Graph> FinishPooled(ValueId x);
 
   /// Of a graph that goes on from another's: what its last layer gave, f32[T, hidden].
   ValueId Hidden();
@@ -91,6 +99,9 @@ class Builder {
 
  private:
   Status AddResults(ValueId x, const std::string& norm);
+  ValueId Input(const std::string& name, char rows);
+  ValueId Pool(ValueId x);
+  Result<ValueId> Classifier(ValueId x);
   Status CheckAllRead() const;
 
   const ModelFile& model_;
@@ -113,6 +124,9 @@ class Layer {
   std::string Name(std::string_view value) const { return fmt::format("l{}_{}", index_, value); }
   bool Has(std::string_view part) const { return builder_.Has(Tensor(part)); }
 
+  Result<ValueId> LayerNorm(std::string_view part, ValueId x, Bias bias) {
+    return builder_.LayerNorm(Tensor(part), x, bias, Name(part));
+  }
   Result<ValueId> Norm(std::string_view part, ValueId x) { return builder_.Norm(Tensor(part), x, Name(part)); }
   Result<ValueId> Linear(std::string_view part, ValueId x, std::int64_t n, Bias bias, std::string_view name) {
     return builder_.Linear(Tensor(part), x, n, bias, Name(name));
@@ -126,6 +140,8 @@ class Layer {
   Result<ValueId> Attention(ValueId x, QkNorm qk_norm = QkNorm::kNone);
   /// down(activation(gate(x)) * up(x)).
   Result<ValueId> GatedMlp(ValueId x);
+  /// down(activation(up(x))).
+  Result<ValueId> Mlp(ValueId x);
   /// What a block adds to the residual x.
   ValueId Residual(ValueId added, ValueId x, std::string_view name);
 
@@ -135,8 +151,15 @@ class Layer {
   RopeConstant rope_;
 };
 
-/// Embedding, the layers one after another, output norm and head.
-Result<graph::Graph> BuildDecoder(const ModelFile& model,
-                                  const std::function<Result<ValueId>(Layer& layer, ValueId x)>& build_layer);
+using LayerBuilder = std::function<Result<ValueId>(Layer& layer, ValueId x)>;
+
+/// The layers one after another, each rotated as the config says of it.
+Result<ValueId> BuildLayers(Builder& builder, ValueId x, const LayerBuilder& build_layer);
+
+/// Embedding, the layers, output norm and head.
+Result<graph::Graph> BuildDecoder(const ModelFile& model, const LayerBuilder& build_layer);
+
+/// Embeddings and their norm, the layers, a last norm where there is one, pooling. `norm_bias`: of those two.
+Result<graph::Graph> BuildEncoder(const ModelFile& model, Bias norm_bias, const LayerBuilder& build_layer);
 
 }  // namespace strata::models

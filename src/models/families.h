@@ -9,6 +9,7 @@
 
 namespace strata::models {
 
+Result<graph::Graph> BuildBert(const ModelFile& model);
 Result<graph::Graph> BuildDeepseek(const ModelFile& model);
 Result<std::optional<graph::Graph>> BuildDeepseekDraft(const ModelFile& model);
 Result<graph::Graph> BuildGemma2(const ModelFile& model);
@@ -17,6 +18,7 @@ Result<graph::Graph> BuildGlm4(const ModelFile& model);
 Result<graph::Graph> BuildGptOss(const ModelFile& model);
 Result<graph::Graph> BuildLlama(const ModelFile& model);
 Result<graph::Graph> BuildLlama4(const ModelFile& model);
+Result<graph::Graph> BuildModernBert(const ModelFile& model);
 Result<graph::Graph> BuildOlmo2(const ModelFile& model);
 Result<graph::Graph> BuildOlmoe(const ModelFile& model);
 Result<graph::Graph> BuildQwen3(const ModelFile& model);

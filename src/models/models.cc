@@ -23,6 +23,7 @@ constexpr std::array kFamilies = {
     Family{"qwen2", BuildLlama},      Family{"qwen2moe", BuildLlama},
     Family{"qwen3", BuildQwen3},      Family{"qwen3moe", BuildQwen3},
     Family{"smollm3", BuildLlama},
+    Family{"bert", BuildBert},        Family{"modern-bert", BuildModernBert},
 };
 
 }  // namespace

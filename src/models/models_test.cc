@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "models/tiny_encoder.h"
 #include "models/tiny_model.h"
 
 namespace strata::models {
@@ -34,6 +35,27 @@ TEST(Models, EveryTensorIsNeeded) {
           << ErrorOf(model);
     }
   }
+}
+
+TEST(Models, EveryTensorOfAnEncoderIsNeeded) {
+  for (const ModelTask task : {ModelTask::kEmbed, ModelTask::kClassify}) {
+    const TinyEncoder whole({.task = task});
+    ASSERT_EQ(ErrorOf(whole), "");
+    for (const ModelTensor& tensor : whole.tensors()) {
+      TinyEncoder model({.task = task});
+      model.Remove(tensor.name);
+      // The output projection's bias, and the classifier's parts that not all have.
+      if (tensor.name.ends_with("attn_output.bias") || tensor.name.starts_with("cls")) continue;
+      EXPECT_NE(ErrorOf(model).find(fmt::format("tensor {} {} is missing", tensor.name, tensor.view.shape.ToString())),
+                std::string::npos)
+          << ErrorOf(model);
+    }
+  }
+  TinyEncoder unread({});
+  unread.Put("cls.output.weight", {1, 64});
+  EXPECT_NE(ErrorOf(unread).find("tensor cls.output.weight is stored, but a bert of this config has no use for it"),
+            std::string::npos)
+      << ErrorOf(unread);
 }
 
 TEST(Models, ATensorThatNothingReadsIsRefused) {

@@ -200,7 +200,7 @@ class Folder : public testing::Test {
     EXPECT_TRUE(config);
     EXPECT_TRUE(WriteFileAtomically(in_ + "/config.json", config->dump()));
     EXPECT_TRUE(WriteFileAtomically(in_ + "/notes.txt", "kept"));
-    const HfNames names(kHfLlama, model.config().layers);
+    const HfNames names(kHfLlama, nullptr, model.config().layers);
     std::vector<SafetensorsOutput> outputs;
     for (const ModelTensor& tensor : model.tensors()) {
       std::vector<std::int64_t> dims;

@@ -54,7 +54,7 @@ class FolderWriter {
 
   Result<std::string> Stored(const std::string& canonical) const {
     std::string name =
-        from_gguf_ ? HfNames(kHfLlama, model_.config().layers).Stored(canonical) : model_.StoredName(canonical);
+        from_gguf_ ? HfNames(kHfLlama, nullptr, model_.config().layers).Stored(canonical) : model_.StoredName(canonical);
     if (name != canonical) return name;
     return Fail(ErrorCode::kUnsupported, "{}: tensor {} has no name of its own in a Hugging Face folder", model_.path(),
                 canonical);

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "models/tiny_deepseek.h"
+#include "models/tiny_encoder.h"
 #include "runtime/model_runner.h"
 
 namespace {
@@ -107,6 +108,27 @@ TEST_P(SteadyState, AStepTakesNoMemory) {
     EXPECT_EQ(allocations - before, 0);
   }
   EXPECT_GT(allocations, 0) << "nothing is counted";
+}
+
+TEST(SteadyStateOfEncoders, AStepTakesNoMemory) {
+  constexpr int kSteps = 20;
+  auto runner = ModelRunner::Load(std::make_shared<TinyEncoder>(TinyEncoder::Options{}),
+                                  {.threads = 2, .max_sequences = 8, .max_step_tokens = 64});
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  std::vector<std::int32_t> table;
+  ASSERT_TRUE((*runner)->kv().Allocate(8, table));
+  constexpr std::array<TokenId, 6> kText = {1, 2, 3, 4, 5, 6}, kTypes = {0, 0, 0, 1, 1, 1};
+  std::vector<SequenceSlice> slices;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    slices.push_back({.tokens = std::span(kText).first(1 + i % kText.size()),
+                      .block_table = std::span(table).subspan(i, 1),
+                      .phase = Phase::kPrefill,
+                      .token_types = std::span(kTypes).first(1 + i % kText.size())});
+  }
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE((*runner)->Run(slices));  // the step's lists find their sizes
+  const std::int64_t before = allocations;
+  for (int i = 0; i < kSteps; ++i) ASSERT_TRUE((*runner)->Run(slices));
+  EXPECT_EQ(allocations - before, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Chunks, SteadyState,

@@ -35,13 +35,14 @@ Status Lowering::LowerAttention(ValueId id) {
   args.heads = graph::IntAttribute(node, "heads");
   args.kv_heads = graph::IntAttribute(node, "kv_heads");
   args.head_dim = graph::IntAttribute(node, "head_dim");
+  args.causal = !graph::HasAttribute(node, "causal") || graph::IntAttribute(node, "causal") != 0;
   args.scale = static_cast<float>(graph::FloatAttribute(node, "scale"));
   if (graph::HasAttribute(node, "window")) args.window = graph::IntAttribute(node, "window");
   if (graph::HasAttribute(node, "chunk")) args.chunk = graph::IntAttribute(node, "chunk");
   if (graph::HasAttribute(node, "softcap")) args.softcap = static_cast<float>(graph::FloatAttribute(node, "softcap"));
   operation->layer = graph::IntAttribute(node, "layer");
   operation->kernel = kernels::SelectAttention(args.heads, args.kv_heads, args.head_dim, Cpu(),
-                                               operation->layer == 0 ? &plan_.choices : nullptr);
+                                               std::exchange(attention_logged_, true) ? nullptr : &plan_.choices);
   if (view.inv_freq >= 0) {
     args.rope = Rope(graph_.node(view.inv_freq), graph::StringAttribute(node, "layout"),
                      graph::FloatAttribute(node, "rope_scale"), operation->inv_freq);

@@ -103,11 +103,13 @@ Status Lowering::LowerLinear(ValueId id) {
   }
   epilogue.out_cols = graph::Columns(node.type);
   if (id == graph_.results[0]) {
-    plan_.head = operation;
-    epilogue.out = plan_.logits.data;
-    epilogue.out_stride = plan_.logits.stride;
-    operation->row_max.assign(static_cast<std::size_t>(team_.size()),
-                              std::vector<kernels::RowMax>(static_cast<std::size_t>(options_.max_step_tokens)));
+    epilogue.out = plan_.outputs.data;
+    epilogue.out_stride = plan_.outputs.stride;
+    if (graph::HasAttribute(node, "argmax")) {
+      plan_.head = operation;
+      operation->row_max.assign(static_cast<std::size_t>(team_.size()),
+                                std::vector<kernels::RowMax>(static_cast<std::size_t>(options_.max_step_tokens)));
+    }
   } else {
     const Buffer out = Define(id);
     epilogue.out_stride = out.stride;

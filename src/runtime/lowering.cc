@@ -18,7 +18,7 @@ Result<Plan> Lowering::Run() {
   row_kernels_ = &kernels::SelectRowKernels(Cpu(), &plan_.choices);
   STRATA_CHECK(JoinConcats());
   CollectLastUses();
-  STRATA_CHECK(PlaceLogits());
+  STRATA_CHECK(PlaceOutputs());
   for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
   STRATA_CHECK(PlaceArena());
   STRATA_CHECK(PlaceExpertScratch());
@@ -69,22 +69,33 @@ void Lowering::CollectLastUses() {
   }
 }
 
-Status Lowering::PlaceLogits() {
+Status Lowering::CheckResults() const {
   const auto refuse = [&](std::string_view what) {
     return Fail(ErrorCode::kUnsupported, "graph {}: {}", graph_.name, what);
   };
-  if (graph_.results.size() != 2) return refuse("returns something else than logits and their argmax");
-  const Node& logits = graph_.node(graph_.results[0]);
+  const Node& output = graph_.node(graph_.results[0]);
+  if (RowsOf(output) != Rows::kLogits || !IsComputed(graph_.results[0]))
+    return refuse("its result is of no wanted rows");
+  if (graph_.results.size() == 1) {
+    const bool read = graph_.UseCounts()[static_cast<std::size_t>(graph_.results[0])] > 1;
+    return read ? refuse("its result is read by another operation") : Status();
+  }
+  if (graph_.results.size() != 2) return refuse("returns something else than one value, or logits and their argmax");
   const Node& argmax = graph_.node(graph_.results[1]);
-  if (logits.op != Op::kFusedLinear || RowsOf(logits) != Rows::kLogits) return refuse("its logits are no linear's");
-  if (argmax.op != Op::kArgmax || argmax.inputs[0] != graph_.results[0] || !graph::HasAttribute(logits, "argmax")) {
+  if (output.op != Op::kFusedLinear) return refuse("its logits are no linear's");
+  if (argmax.op != Op::kArgmax || argmax.inputs[0] != graph_.results[0] || !graph::HasAttribute(output, "argmax")) {
     return refuse("its argmax is not part of the linear that gives the logits");
   }
-  const std::int64_t cols = graph::Columns(logits.type);
-  STRATA_TRY(plan_.logits_memory,
-             MappedMemory::Map(static_cast<std::size_t>(options_.max_logit_rows * cols) * sizeof(float), "logits",
+  return {};
+}
+
+Status Lowering::PlaceOutputs() {
+  STRATA_CHECK(CheckResults());
+  const std::int64_t cols = graph::Columns(graph_.node(graph_.results[0]).type);
+  STRATA_TRY(plan_.outputs_memory,
+             MappedMemory::Map(static_cast<std::size_t>(options_.max_logit_rows * cols) * sizeof(float), "outputs",
                                MappedMemory::Pages::kSmall));
-  plan_.logits = {reinterpret_cast<float*>(plan_.logits_memory.data()), cols};
+  plan_.outputs = {reinterpret_cast<float*>(plan_.outputs_memory.data()), cols};
   return {};
 }
 
@@ -105,6 +116,14 @@ Buffer Lowering::Scratch(std::int64_t columns) {
   const std::int64_t stride = Stride(columns);
   scratch_.push_back(layout_.Allocate(static_cast<std::size_t>(stride * options_.max_step_tokens) * sizeof(float)));
   return {reinterpret_cast<float*>(scratch_.back()), stride};
+}
+
+void Lowering::DefineInto(ValueId id, Buffer& target) {
+  if (id == graph_.results[0]) {
+    target = plan_.outputs;
+  } else {
+    Relocate(Define(id), target);
+  }
 }
 
 void Lowering::FreeDead(ValueId now) {
@@ -150,19 +169,20 @@ Status Lowering::LowerNode(ValueId id) {
   const Node& node = graph_.node(id);
   if (!IsComputed(id)) return {};
   switch (node.op) {
-    case Op::kEmbed: {
-      auto* operation = Add<EmbedOperation>(id);
-      STRATA_TRY(const TensorView* table, Tensor(node.inputs[1]));
-      operation->table = *table;
-      operation->kernels = row_kernels_;
-      Relocate(Define(id), operation->out);
+    case Op::kEmbed:
+      STRATA_CHECK(LowerEmbed(id));
       break;
-    }
+    case Op::kLayerNorm:
+      STRATA_CHECK(LowerLayerNorm(id));
+      break;
+    case Op::kPool:
+      STRATA_CHECK(LowerPool(id));
+      break;
     case Op::kGatherRows: {
       auto* operation = Add<GatherRowsOperation>(id);
       operation->cols = graph::Columns(node.type);
       Relocate(buffers_.at(node.inputs[0]), operation->in);
-      Relocate(Define(id), operation->out);
+      DefineInto(id, operation->out);
       if (keep_hidden_) Relocate(buffers_.at(node.inputs[0]), plan_.hidden);
       break;
     }
@@ -190,7 +210,7 @@ Status Lowering::LowerNode(ValueId id) {
         STRATA_TRY(const Buffer operand, Operand(node.inputs[i]));
         IsComputed(node.inputs[i]) ? Relocate(operand, operation->inputs[i]) : void(operation->inputs[i] = operand);
       }
-      Relocate(Define(id), operation->out);
+      DefineInto(id, operation->out);
       STRATA_TRY(const graph::Expression expression, graph::ParseExpression(operation->expression));
       maps_.push_back({expression, &operation->map});
       break;
@@ -220,8 +240,9 @@ Status Lowering::LowerNode(ValueId id) {
     case Op::kExperts:
       STRATA_CHECK(LowerExperts(id));
       break;
-    case Op::kArgmax:  // the linear's, see PlaceLogits
-      if (id != graph_.results[1]) return Fail(ErrorCode::kUnsupported, "%{}: an argmax that is no result", node.name);
+    case Op::kArgmax:  // the linear's, see CheckResults
+      if (id != graph_.results.back())
+        return Fail(ErrorCode::kUnsupported, "%{}: an argmax that is no result", node.name);
       break;
     default:
       return Fail(ErrorCode::kUnsupported, "%{}: the executor has no operation for {}", node.name,

@@ -65,15 +65,18 @@ class Lowering {
 
   void CollectLastUses();
 
-  /// The model's results are logits and their argmax, both of one linear. Logits have memory of their own: few rows of
-  /// a step want them, and pages that no row reaches stay untouched.
-  Status PlaceLogits();
+  /// The model's results are logits and their argmax, both of one linear, or one value for each wanted row. They have
+  /// memory of their own: few rows of a step want them, and pages that no row reaches stay untouched.
+  Status PlaceOutputs();
+  Status CheckResults() const;
 
   /// Reserves the value's bytes; its buffer's data is an offset until PlaceArena.
   Buffer Define(ValueId id);
 
   /// [T, columns] that the operation at work alone uses, freed with what dies there.
   Buffer Scratch(std::int64_t columns);
+  /// `target` becomes where the operation of `id` writes.
+  void DefineInto(ValueId id, Buffer& target);
 
   void FreeDead(ValueId now);
 
@@ -132,6 +135,9 @@ class Lowering {
   Status SelectHeadLinears(const Node& node, LatentAttentionOperation& operation);
 
   Status PackHeadLinears();
+  Status LowerEmbed(ValueId id);
+  Status LowerLayerNorm(ValueId id);
+  Status LowerPool(ValueId id);
   Status LowerRope(ValueId id);
 
   /// Rotation by a constant of frequencies, which the operation keeps.
@@ -172,6 +178,7 @@ class Lowering {
   std::map<ValueId, Buffer> buffers_;
   std::map<std::pair<ValueId, double>, const std::vector<float>*> vectors_;  ///< by weight and offset
   std::set<std::tuple<DType, std::int64_t, kernels::Activations>> logged_;
+  bool attention_logged_ = false;
   ArenaLayout layout_;
   std::vector<Relocation> relocations_;
   std::vector<Packing> packings_;

@@ -148,12 +148,14 @@ class CpuModelRunner : public ModelRunner {
     for (const auto& operation : plan.operations) operation->Reset();
     running_ = &plan;  // a function that captured more than `this` would take memory
     team_->Run(
-        [this](int rank) { timer_ != nullptr&& running_ == &plan_ ? RunPlan<true>(rank) : RunPlan<false>(rank); });
+        [this](int rank) { timer_ != nullptr && running_ == &plan_ ? RunPlan<true>(rank) : RunPlan<false>(rank); });
     // The rows stand in the order of their kind; the answer has that of the slices.
     argmax_.clear();
-    for (const std::int32_t row : rows_) argmax_.push_back(plan.head->Argmax(row));
+    if (plan.head != nullptr) {
+      for (const std::int32_t row : rows_) argmax_.push_back(plan.head->Argmax(row));
+    }
     for (std::int32_t& row : rows_) row = row < step_.stored_logits ? row : -1;
-    return LogitsView{plan.logits.data, step_.Count(Rows::kLogits), config().vocab, argmax_, rows_};
+    return LogitsView{plan.outputs.data, step_.Count(Rows::kLogits), plan.outputs.stride, argmax_, rows_};
   }
 
   Status ChooseOptions() {
@@ -164,11 +166,15 @@ class CpuModelRunner : public ModelRunner {
       return Fail(ErrorCode::kInvalidArgument, "a context of {} tokens: the model was trained for {}",
                   options_.max_context, trained);
     }
+    if (config().whole()) options_.max_step_tokens = std::max(options_.max_step_tokens, options_.max_context);
     if (options_.max_sequences < 1 || options_.max_step_tokens < options_.max_sequences) {
       return Fail(ErrorCode::kInvalidArgument, "max_step_tokens {} must be at least max_sequences {}, and that 1",
                   options_.max_step_tokens, options_.max_sequences);
     }
-    if (options_.max_logit_rows <= 0) options_.max_logit_rows = options_.max_sequences + 64;
+    const bool every_row = config().whole() && config().pooling.pooling == Pooling::kNone;
+    if (options_.max_logit_rows <= 0) {
+      options_.max_logit_rows = every_row ? options_.max_step_tokens : options_.max_sequences + 64;
+    }
     options_.max_logit_rows = std::clamp(options_.max_logit_rows, options_.max_sequences, options_.max_step_tokens);
     // Of keys and values, which are multiplied in pairs as they lie there. Latent rows are widened first.
     const bool pairs = !config().latent && config().head_dim % 2 == 0;
@@ -188,7 +194,7 @@ class CpuModelRunner : public ModelRunner {
     return {};
   }
 
-  std::int64_t kv_layers() const { return config().layers + (draft_ ? 1 : 0); }
+  std::int64_t kv_layers() const { return config().kv_layers() + (draft_ ? 1 : 0); }
   KvShape ShapeOfKv() const {
     if (config().latent) {
       return {.layers = kv_layers(),
@@ -204,10 +210,13 @@ class CpuModelRunner : public ModelRunner {
   std::int64_t KvBlocks() {
     const auto block_bytes =
         static_cast<std::uint64_t>(std::max<std::int64_t>(ShapeOfKv().BlockBytes() * kv_layers(), 1));
-    const auto wanted = static_cast<std::uint64_t>(options_.max_sequences * KvPool::BlocksFor(options_.max_context));
+    // Of a model that takes a text at once, the texts of a step, each with a last block that is not full.
+    const auto wanted = static_cast<std::uint64_t>(
+        config().whole() ? KvPool::BlocksFor(options_.max_step_tokens) + options_.max_sequences
+                         : options_.max_sequences * KvPool::BlocksFor(options_.max_context));
     // Half of what is free: the other half is for everything else that the machine does.
     const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : ReadMemoryLimit().available_bytes / 2;
-    const std::uint64_t blocks = std::clamp<std::uint64_t>(bytes / block_bytes, 1, wanted);
+    const std::uint64_t blocks = config().whole() ? wanted : std::clamp<std::uint64_t>(bytes / block_bytes, 1, wanted);
     options_.kv_bytes = blocks * block_bytes;
     return static_cast<std::int64_t>(blocks);
   }
@@ -246,6 +255,7 @@ class CpuModelRunner : public ModelRunner {
     SetTokens(slices);
     SetForms(slices);
     step_.logit_rows.clear();
+    step_.logit_sequences.clear();
     step_.stores.clear();
     step_.attends.clear();
     step_.merges.clear();
@@ -279,6 +289,8 @@ class CpuModelRunner : public ModelRunner {
   /// order.
   void SetTokens(std::span<const SequenceSlice> slices) {
     step_.tokens.clear();
+    step_.positions.clear();
+    step_.token_types.clear();
     step_.sequences.resize(slices.size());
     for (const Phase phase : {Phase::kDecode, Phase::kPrefill}) {
       for (std::size_t i = 0; i < slices.size(); ++i) {
@@ -288,7 +300,12 @@ class CpuModelRunner : public ModelRunner {
         assert(count > 0 &&
                KvPool::BlocksFor(slice.start + count) <= static_cast<std::int64_t>(slice.block_table.size()));
         step_.sequences[i] = {step_.Count(Rows::kTokens), count, slice.start, slice.block_table.data()};
+        assert(!config().whole() || (slice.start == 0 && slice.result == RowResult::kLogits));
         step_.tokens.insert(step_.tokens.end(), slice.tokens.begin(), slice.tokens.end());
+        for (std::int64_t r = 0; r < count; ++r) step_.positions.push_back(static_cast<std::int32_t>(slice.start + r));
+        assert(slice.token_types.empty() || slice.token_types.size() == slice.tokens.size());
+        step_.token_types.insert(step_.token_types.end(), slice.token_types.begin(), slice.token_types.end());
+        step_.token_types.resize(step_.tokens.size());
       }
       if (phase == Phase::kDecode) step_.decode_rows = step_.Count(Rows::kTokens);
     }
@@ -326,6 +343,7 @@ class CpuModelRunner : public ModelRunner {
           if (slices[i].result != result) continue;
           rows_[wanted] = static_cast<std::int32_t>(step_.logit_rows.size());
           step_.logit_rows.push_back(static_cast<std::int32_t>(r));
+          step_.logit_sequences.push_back(static_cast<std::int32_t>(i));
         }
       }
       if (result == RowResult::kLogits) step_.stored_logits = step_.Count(Rows::kLogits);

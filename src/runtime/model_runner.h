@@ -31,8 +31,9 @@ struct RunnerOptions {
   std::optional<DType> kv_dtype = {};
   std::uint64_t kv_bytes = 0;  ///< 0 = from the memory limit, at most enough for max_sequences * max_context
   std::int64_t max_sequences = 64;
-  std::int64_t max_step_tokens = 512;  ///< T of the largest step: sizes the arena
-  std::int64_t max_logit_rows = 0;     ///< rows of one step with logits, >= max_sequences; 0 = 64 more than that
+  /// T of the largest step: sizes the arena. At least max_context for a model that takes a text at once.
+  std::int64_t max_step_tokens = 512;
+  std::int64_t max_logit_rows = 0;  ///< rows of one step with logits, >= max_sequences; 0 = 64 more than that
   kernels::Activations activations = kernels::Activations::kInt16;
   /// What may compute rows of Phase::kPrefill in the place of the linears that `activations` chooses, where it reads
   /// the weights that these pack. Tests have others.
@@ -64,6 +65,7 @@ struct SequenceSlice {
   RowResult result = RowResult::kLogits;
   Phase phase = Phase::kDecode;
   std::int64_t prompt = 0;  ///< of Phase::kPrefill: tokens of the whole prompt
+  std::span<const std::int32_t> token_types = {};  ///< of each token; empty = 0
 
   /// How many of its rows give something: the last ones.
   std::int64_t rows() const {
@@ -80,19 +82,21 @@ struct DraftSlice {
   RowResult result = RowResult::kArgmax;
 };
 
-/// What the wanted rows gave, in the order of the slices; valid until the next Run.
+/// What the wanted rows gave, in the order of the slices: logits, or what else the model gives
+/// (ModelConfig::output_width columns). Valid until the next Run.
 struct LogitsView {
-  const float* data = nullptr;  ///< [rows that asked for logits, vocab]
+  const float* data = nullptr;  ///< [rows that asked for logits, width]
   std::int64_t rows = 0;        ///< wanted ones of both kinds
-  std::int64_t vocab = 0;
-  std::span<const std::int32_t> argmax;  ///< [rows]: the likeliest token, the first of equals; NaN is never likeliest
+  std::int64_t width = 0;
+  std::span<const std::int32_t> argmax;  ///< [rows], empty where there are no logits: the likeliest token, the first of
+                                         ///< equals; NaN is never likeliest
   std::span<const std::int32_t> places;  ///< [rows]: which row of data, -1 for RowResult::kArgmax
 
   /// Of a wanted row that asked for logits (assert).
   std::span<const float> row(std::int64_t r) const {
     const std::int32_t place = places[static_cast<std::size_t>(r)];
     assert(place >= 0);
-    return {data + place * vocab, static_cast<std::size_t>(vocab)};
+    return {data + place * width, static_cast<std::size_t>(width)};
   }
 };
 

@@ -23,7 +23,8 @@ kernels::Epilogue From(kernels::Epilogue epilogue, std::int64_t row) {
 void EmbedOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
   for (std::int64_t r = share.begin; r < share.end; ++r) {
-    kernels->embed(table, step.tokens[static_cast<std::size_t>(r)], Row(out, r));
+    const std::int64_t id = (step.*ids)[static_cast<std::size_t>(r)] + offset;
+    kernels->embed(table, static_cast<std::int32_t>(id), Row(out, r));
   }
 }
 
@@ -77,6 +78,36 @@ void RopeOperation::Run(int rank, const Step& step) {
 }
 
 std::string RopeOperation::Describe() const { return fmt::format("rope           {} heads of {}", heads, head_dim); }
+
+void LayerNormOperation::Run(int rank, const Step& step) {
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    kernels->layer_norm(Row(in, r), weight, bias, eps, cols, Row(out, r));
+  }
+}
+
+std::string LayerNormOperation::Describe() const { return fmt::format("layer_norm     {} columns", cols); }
+
+void PoolOperation::Run(int rank, const Step& step) {
+  const RowRange share = Share(step.Count(rows), rank, step.team->size());
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    const auto of = static_cast<std::size_t>(step.logit_sequences[static_cast<std::size_t>(r)]);
+    const kernels::SequenceRows& sequence = step.sequences[of];
+    float* const to = Row(out, r);
+    std::memcpy(to, Row(in, sequence.row_begin), static_cast<std::size_t>(cols) * sizeof(float));
+    if (!mean) continue;
+    for (std::int64_t i = 1; i < sequence.row_count; ++i) {
+      const float* const from = Row(in, sequence.row_begin + i);
+      for (std::int64_t c = 0; c < cols; ++c) to[c] += from[c];
+    }
+    const auto count = static_cast<float>(sequence.row_count);
+    for (std::int64_t c = 0; c < cols; ++c) to[c] /= count;
+  }
+}
+
+std::string PoolOperation::Describe() const {
+  return fmt::format("pool           {}, {} columns", mean ? "mean" : "first", cols);
+}
 
 void MapOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());

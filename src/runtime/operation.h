@@ -70,11 +70,12 @@ class WorkQueue {
 struct Step {
   ThreadTeam* team;
   KvPool* kv;
-  std::vector<std::int32_t> tokens;       ///< [T]
+  std::vector<std::int32_t> tokens, positions, token_types;  ///< [T] each
   std::vector<std::int32_t> hidden_rows;  ///< [T], of a plan that goes on from another's: which of that one's rows
   std::vector<std::int32_t> logit_rows;   ///< [R], indices into the T rows; those that want logits first
-  std::int64_t stored_logits = 0;         ///< how many of these want more than the argmax
-  std::int64_t decode_rows = 0;           ///< of the T rows: those of Phase::kDecode, before those of Phase::kPrefill
+  std::vector<std::int32_t> logit_sequences;  ///< [R], of each of them the index into sequences
+  std::int64_t stored_logits = 0;             ///< how many of these want more than the argmax
+  std::int64_t decode_rows = 0;  ///< of the T rows: those of Phase::kDecode, before those of Phase::kPrefill
   std::vector<kernels::SequenceRows> sequences;
   // For latent attention, which has two forms: see latent_attention.h.
   std::vector<std::int64_t> expanded;  ///< [sequences]: so many of its rows, the first ones, are of the expanded form
@@ -114,6 +115,8 @@ class Operation {
 
 struct EmbedOperation : Operation {
   TensorView table;
+  std::vector<std::int32_t> Step::* ids = &Step::tokens;
+  std::int64_t offset = 0;  ///< the table's row of id 0
   const kernels::RowKernels* kernels = nullptr;
   Buffer out;
   void Run(int rank, const Step& step) override;
@@ -157,6 +160,28 @@ struct RopeOperation : Operation {
   std::vector<float> inv_freq;
   kernels::RopeArgs rope{};
   Buffer in, out;
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
+};
+
+struct LayerNormOperation : Operation {
+  const kernels::RowKernels* kernels = nullptr;
+  const float* weight = nullptr;
+  const float* bias = nullptr;  ///< null = none
+  float eps = 0;
+  Buffer in, out;
+  std::int64_t cols = 0;
+  void Run(int rank, const Step& step) override;
+  std::string Describe() const override;
+  OperationCost Cost(const StepShape& shape) const override;
+};
+
+/// Of each wanted row's sequence, the mean of all its rows in the step or the first.
+struct PoolOperation : Operation {
+  bool mean = true;
+  Buffer in, out;
+  std::int64_t cols = 0;
   void Run(int rank, const Step& step) override;
   std::string Describe() const override;
   OperationCost Cost(const StepShape& shape) const override;

@@ -28,6 +28,15 @@ OperationCost RmsNormOperation::Cost(const StepShape& shape) const {
   return {.description = Describe(), .float_ops = 4 * RowCount(rows, shape) * static_cast<double>(cols)};
 }
 
+OperationCost LayerNormOperation::Cost(const StepShape& shape) const {
+  // A sum; a difference, a square and a sum; then a difference, two multiplications and a sum.
+  return {.description = Describe(), .float_ops = 8 * RowCount(rows, shape) * static_cast<double>(cols)};
+}
+
+OperationCost PoolOperation::Cost(const StepShape& shape) const {
+  return {.description = Describe(), .float_ops = mean ? static_cast<double>(shape.tokens() * cols) : 0};
+}
+
 OperationCost RopeOperation::Cost(const StepShape& shape) const {
   // Two products and a sum for each element.
   return {.description = Describe(), .float_ops = 3 * RowCount(rows, shape) * static_cast<double>(heads * head_dim)};
@@ -64,7 +73,7 @@ OperationCost AttentionOperation::Cost(const StepShape& shape) const {
   std::int64_t seen = 0;
   const std::int64_t end = shape.context + shape.rows;
   for (std::int64_t position = shape.context; position < end; ++position) {
-    seen += position + 1 - args.first_seen(position);
+    seen += args.last_seen(position, end) + 1 - args.first_seen(position);
   }
   cost.float_ops = 4 * static_cast<double>(args.heads * args.head_dim) * sequences * static_cast<double>(seen);
   cost.kv_bytes = sequences * static_cast<double>(end - args.first_seen(shape.context)) * shape.kv_token_bytes;

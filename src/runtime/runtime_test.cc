@@ -156,7 +156,7 @@ std::vector<std::int32_t> Table(ModelRunner& runner, std::int64_t tokens) {
   return table;
 }
 
-std::vector<float> Copy(const LogitsView& logits) { return {logits.data, logits.data + logits.rows * logits.vocab}; }
+std::vector<float> Copy(const LogitsView& logits) { return {logits.data, logits.data + logits.rows * logits.width}; }
 
 /// All logits of one prompt, in one step.
 std::vector<float> Whole(ModelRunner& runner, const std::vector<std::int32_t>& tokens, Phase phase = Phase::kDecode) {

@@ -8,6 +8,7 @@
 #include "serve/anthropic/messages_request.h"
 #include "serve/mcp/json_rpc.h"
 #include "serve/mcp/protocol.h"
+#include "serve/pooling/request.h"
 #include "serve/request.h"
 #include "serve/responses/response_request.h"
 
@@ -58,5 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   MustBeTheClientsFault(strata::serve::ParseTokenizeRequest(body));
   MustBeTheClientsFault(strata::serve::ParseDetokenizeRequest(body));
+  MustBeTheClientsFault(strata::serve::pooling::ParseEmbeddingRequest(body));
+  MustBeTheClientsFault(strata::serve::pooling::ParseRerankRequest(body));
+  MustBeTheClientsFault(strata::serve::pooling::ParseScoreRequest(body));
   return 0;
 }

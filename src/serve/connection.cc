@@ -12,6 +12,7 @@
 #include "serve/generate.h"
 #include "serve/mcp/endpoint.h"
 #include "serve/mcp/json_rpc.h"
+#include "serve/pooling/serve.h"
 #include "serve/wire.h"
 
 namespace strata::serve {
@@ -137,6 +138,9 @@ std::optional<HttpResponse> Connection::AnswerEarly(const RouteMatch& match) con
   if (Generates(match.route)) {
     if (const auto model = state_->Ready(); !model) return ErrorOf(model.error());
   }
+  if (Pools(match.route)) {
+    if (const auto models = state_->Loaded(); !models) return ErrorOf(models.error());
+  }
   return std::nullopt;
 }
 
@@ -153,12 +157,21 @@ HttpResponse Connection::ErrorOf(const ApiError& error) const {
 }
 
 asio::awaitable<void> Connection::Handle(const RouteMatch& match) {
+  const double arrived = MonotonicSeconds();
+  if (Pools(match.route)) {
+    auto models = state_->Loaded();
+    if (!models) {
+      co_await Refuse(models.error());
+      co_return;
+    }
+    co_await pooling::Serve(*state_, std::move(*models), match.route, request_, arrived, *this);
+    co_return;
+  }
   if (!Generates(match.route)) {
     Answer answer = AnswerPlain(*state_, match, request_);
     co_await Respond(answer ? std::move(*answer) : ErrorOf(answer.error()));
     co_return;
   }
-  const double arrived = MonotonicSeconds();
   const auto model = state_->Ready();
   if (!model) {
     co_await Refuse(model.error());

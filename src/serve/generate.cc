@@ -313,7 +313,7 @@ asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedM
     co_return;
   }
   if (!call->request.model.empty() && !state.IsModelName(call->request.model)) {
-    co_await exchange.Refuse(ModelNotFound(call->request.model));
+    co_await exchange.Refuse(state.NoGenerator(call->request.model));
     co_return;
   }
   call->request.tenant = tenant;

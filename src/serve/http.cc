@@ -29,6 +29,12 @@ constexpr std::array kRoutes = {
     Entry{"DELETE", "/v1/responses/*", Route::kDeleteResponse},
     Entry{"POST", "/v1/messages", Route::kMessages},
     Entry{"POST", "/v1/messages/count_tokens", Route::kCountTokens},
+    Entry{"POST", "/v1/embeddings", Route::kEmbeddings},
+    Entry{"POST", "/v1/rerank", Route::kRerank},
+    Entry{"POST", "/v2/rerank", Route::kRerank},
+    Entry{"POST", "/rerank", Route::kRerank},
+    Entry{"POST", "/v1/score", Route::kScore},
+    Entry{"POST", "/score", Route::kScore},
     Entry{"POST", "/mcp", Route::kMcp},
     Entry{"DELETE", "/mcp", Route::kMcpDelete},
     Entry{"POST", "/tokenize", Route::kTokenize},
@@ -89,6 +95,8 @@ bool Generates(Route route) {
   return route == Route::kChatCompletions || route == Route::kCompletions || route == Route::kResponses ||
          route == Route::kMessages || route == Route::kMcp;
 }
+
+bool Pools(Route route) { return route == Route::kEmbeddings || route == Route::kRerank || route == Route::kScore; }
 
 Protocol ProtocolOf(Route route) {
   switch (route) {

@@ -50,6 +50,9 @@ enum class Route {
   kInputItems,      ///< /v1/responses/{id}/input_items
   kMessages,
   kCountTokens,
+  kEmbeddings,
+  kRerank,
+  kScore,
   kMcp,
   kMcpDelete,  ///< the same path
   kTokenize,
@@ -71,6 +74,8 @@ struct RouteMatch {
 RouteMatch FindRoute(std::string_view method, std::string_view path);
 /// Whether an answer comes from the engine, and not at once.
 bool Generates(Route route);
+/// Whether it comes from a pooling model's engine.
+bool Pools(Route route);
 
 /// Whose errors and headers the clients of a route expect.
 enum class Protocol : std::uint8_t { kOpenAi, kAnthropic, kMcp };

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include <fmt/format.h>
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
+#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
@@ -160,12 +163,60 @@ struct Metrics::Model {
   }
 };
 
-Metrics::Metrics(std::string model_name) : model_name_(std::move(model_name)), http_(std::make_unique<Http>()) {}
+/// Of all pooling models, by their names.
+struct Metrics::Pooling {
+  prometheus::Registry registry;
+  prometheus::Family<prometheus::Counter>& AddCounters(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  }
+  prometheus::Family<prometheus::Counter>& requests =
+      AddCounters("strata:pooling_requests_total", "Requests for embeddings or scores that were answered");
+  prometheus::Family<prometheus::Counter>& texts = AddCounters("strata:pooling_texts_total", "Texts of those requests");
+  prometheus::Family<prometheus::Counter>& tokens =
+      AddCounters("strata:pooling_tokens_total", "Tokens of those requests");
+  prometheus::Family<prometheus::Histogram>& seconds = prometheus::BuildHistogram()
+                                                           .Name("strata:pooling_request_seconds")
+                                                           .Help("From such a request's arrival to its answer")
+                                                           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& waiting = prometheus::BuildGauge()
+                                                       .Name("strata:pooling_texts_waiting")
+                                                       .Help("Texts that are not computed yet")
+                                                       .Register(registry);
+  std::mutex mutex;
+  std::map<std::string, std::weak_ptr<PoolingEngine>> engines;
+
+  std::vector<prometheus::MetricFamily> Collect() {
+    {
+      const std::lock_guard lock(mutex);
+      for (const auto& [name, engine] : engines) {
+        const auto alive = engine.lock();
+        waiting.Add({{"model_name", name}}).Set(alive ? static_cast<double>(alive->stats().inputs_waiting) : 0);
+      }
+    }
+    return registry.Collect();
+  }
+};
+
+Metrics::Metrics(std::string model_name)
+    : model_name_(std::move(model_name)), http_(std::make_unique<Http>()), pooling_(std::make_unique<Pooling>()) {}
 Metrics::~Metrics() = default;
 
 void Metrics::SetModel(const std::shared_ptr<Engine>& engine, std::int64_t max_context) {
   model_storage_ = std::make_unique<Model>(model_name_, engine, max_context);
   model_ = model_storage_.get();
+}
+
+void Metrics::AddPooling(const std::string& model_name, const std::shared_ptr<PoolingEngine>& engine) {
+  const std::lock_guard lock(pooling_->mutex);
+  pooling_->engines[model_name] = engine;
+}
+
+void Metrics::OnPooled(const std::string& model_name, std::int64_t texts, std::int64_t tokens, double seconds) {
+  const prometheus::Labels labels = {{"model_name", model_name}};
+  pooling_->requests.Add(labels).Increment();
+  pooling_->texts.Add(labels).Increment(static_cast<double>(texts));
+  pooling_->tokens.Add(labels).Increment(static_cast<double>(tokens));
+  pooling_->seconds.Add(labels, kFirstToken).Observe(seconds);
 }
 
 void Metrics::OnStep(const StepWork& work, double /*seconds*/) {
@@ -245,6 +296,7 @@ std::string Metrics::Text() const {
     families.insert(families.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   };
   append(http_->registry.Collect());
+  append(pooling_->Collect());
   if (const Model* model = model_) {
     append(model->EngineFigures());
     append(model->registry.Collect());

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "engine/engine.h"
+#include "engine/pooling_engine.h"
 
 namespace strata::serve {
 
@@ -21,6 +22,9 @@ class Metrics : public EngineObserver {
 
   /// From now on the figures of the engine are there. Once only.
   void SetModel(const std::shared_ptr<Engine>& engine, std::int64_t max_context);
+
+  /// So of a pooling model. Before the server is ready.
+  void AddPooling(const std::string& model_name, const std::shared_ptr<PoolingEngine>& engine);
 
   void OnStep(const StepWork& work, double seconds) override;
   void OnFinished(const RequestTimes& times) override;
@@ -47,6 +51,9 @@ class Metrics : public EngineObserver {
   };
   void OnChoiceEnd(const Choice& choice);
 
+  /// A request that a pooling model answered: its texts, their tokens, the time since it had arrived.
+  void OnPooled(const std::string& model_name, std::int64_t texts, std::int64_t tokens, double seconds);
+
   /// The text format 0.0.4 of Prometheus.
   std::string Text() const;
   static constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=utf-8";
@@ -54,8 +61,10 @@ class Metrics : public EngineObserver {
  private:
   struct Http;
   struct Model;
+  struct Pooling;
   const std::string model_name_;
   const std::unique_ptr<Http> http_;
+  const std::unique_ptr<Pooling> pooling_;
   std::unique_ptr<Model> model_storage_;
   std::atomic<Model*> model_ = nullptr;  ///< null until SetModel
 };

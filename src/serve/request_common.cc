@@ -152,6 +152,37 @@ Status ReadTokenIds(const Json& value, const std::string& path, std::vector<Toke
   return {};
 }
 
+Status ReadPromptInputs(const Json& value, const std::string& path, std::size_t most, std::vector<PromptInput>& out) {
+  if (value.is_string()) {
+    out.emplace_back(value.get<std::string>());
+    return {};
+  }
+  if (!value.is_array())
+    return BadField(path, "must be a string, an array of strings, token ids or arrays of token ids");
+  if (value.empty()) return BadField(path, "must not be empty");
+  if (value[0].is_number()) {
+    std::vector<TokenId> ids;
+    STRATA_CHECK(ReadTokenIds(value, path, ids));
+    out.emplace_back(std::move(ids));
+    return {};
+  }
+  if (value.size() > most) return BadField(path, "must not have more than {} entries", most);
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const std::string item_path = fmt::format("{}[{}]", path, i);
+    if (value[i].is_string() && value[0].is_string()) {
+      out.emplace_back(value[i].get<std::string>());
+    } else if (value[i].is_array() && value[0].is_array()) {
+      std::vector<TokenId> ids;
+      STRATA_CHECK(ReadTokenIds(value[i], item_path, ids));
+      if (ids.empty()) return BadField(item_path, "must not be empty");
+      out.emplace_back(std::move(ids));
+    } else {
+      return BadField(item_path, "must be of one kind with the others: strings, or arrays of token ids");
+    }
+  }
+  return {};
+}
+
 void AppendCommonFields(std::vector<Field<R>>& t) {
   t.push_back({"model", [](const Json& v, const std::string& path, R& r) { return ReadString(v, path, r.model); }});
   AppendSampling(t);

@@ -43,6 +43,8 @@ void AppendToolFields(std::vector<Field<tools::Tool>>& table);
 std::unexpected<Error> UnsupportedToolType(const Json& type, const std::string& path, std::string_view only);
 
 Status ReadTokenIds(const Json& value, const std::string& path, std::vector<TokenId>& out);
+/// A string, strings, token ids, or arrays of them; at most `most` inputs.
+Status ReadPromptInputs(const Json& value, const std::string& path, std::size_t most, std::vector<PromptInput>& out);
 
 /// What no single field can tell: n against seeds, stream_options without stream, echo, max_tokens 0.
 Status CheckTogether(const Json& body, const GenerateRequest& request);

@@ -50,41 +50,12 @@ std::vector<Field<R>> MakeChatTable() {
   return t;
 }
 
-Status ReadPrompt(const Json& value, const std::string& path, R& r) {
-  if (value.is_string()) {
-    r.prompts.emplace_back(value.get<std::string>());
-    return {};
-  }
-  if (!value.is_array())
-    return BadField(path, "must be a string, an array of strings, token ids or arrays of token ids");
-  if (value.empty()) return BadField(path, "must not be empty");
-  if (value[0].is_number()) {
-    std::vector<TokenId> ids;
-    STRATA_CHECK(ReadTokenIds(value, path, ids));
-    r.prompts.emplace_back(std::move(ids));
-    return {};
-  }
-  if (value.size() > kMaxPrompts) return BadField(path, "must not have more than {} prompts", kMaxPrompts);
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const std::string item_path = fmt::format("{}[{}]", path, i);
-    if (value[i].is_string() && value[0].is_string()) {
-      r.prompts.emplace_back(value[i].get<std::string>());
-    } else if (value[i].is_array() && value[0].is_array()) {
-      std::vector<TokenId> ids;
-      STRATA_CHECK(ReadTokenIds(value[i], item_path, ids));
-      if (ids.empty()) return BadField(item_path, "must not be empty");
-      r.prompts.emplace_back(std::move(ids));
-    } else {
-      return BadField(item_path, "must be of one kind with the others: strings, or arrays of token ids");
-    }
-  }
-  return {};
-}
-
 std::vector<Field<R>> MakeCompletionTable() {
   std::vector<Field<R>> t;
   AppendCommonFields(t);
-  t.push_back({"prompt", ReadPrompt});
+  t.push_back({"prompt", [](const Json& v, const std::string& path, R& r) {
+                 return ReadPromptInputs(v, path, kMaxPrompts, r.prompts);
+               }});
   t.push_back(
       IntegerField<R>("max_tokens", 0, INT32_MAX, [](R& r) -> std::optional<std::int64_t>& { return r.max_tokens; }));
   t.push_back(IntegerField<R>("logprobs", 0, 20, [](R& r) -> std::optional<int>& { return r.logprobs; }));

@@ -123,7 +123,9 @@ Result<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
 
 Server::~Server() { impl_->Stop(); }
 
-void Server::SetModel(std::shared_ptr<ServedModel> model) { impl_->state->SetModel(std::move(model)); }
+void Server::SetModel(std::shared_ptr<ServedModel> model, std::vector<std::shared_ptr<ServedPoolingModel>> pooling) {
+  impl_->state->SetModel(std::move(model), std::move(pooling));
+}
 void Server::SetFailed(Error error) { impl_->state->SetFailed(std::move(error)); }
 std::uint16_t Server::port() const { return impl_->port; }
 std::shared_ptr<EngineObserver> Server::observer() const { return impl_->state->metrics; }

@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "engine/pooling_engine.h"
 #include "formats/model_file.h"
 #include "formats/tokenizer.h"
 #include "mcp/server_config.h"
@@ -67,6 +68,15 @@ struct ServedModel {
   std::int64_t created = 0;  ///< Unix seconds; /v1/models reports it
 };
 
+/// A model that gives vectors or scores for texts.
+struct ServedPoolingModel {
+  std::vector<std::string> names;  ///< ids that clients name; the first is its own
+  std::shared_ptr<const ModelFile> file;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<PoolingEngine> engine;
+  std::int64_t created = 0;  ///< as ServedModel::created
+};
+
 class Server {
  public:
   /// Binds and starts the I/O threads. Errors: kInvalidArgument (host, no such parser), kIo (address in use, named).
@@ -76,8 +86,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Makes the server ready (/health 200). Once only.
-  void SetModel(std::shared_ptr<ServedModel> model);
+  /// Makes the server ready (/health 200). Once only. `model` may be null where there are pooling models.
+  void SetModel(std::shared_ptr<ServedModel> model, std::vector<std::shared_ptr<ServedPoolingModel>> pooling = {});
   /// Loading failed: every request gets 500 with this error.
   void SetFailed(Error error);
 

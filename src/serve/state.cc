@@ -29,7 +29,72 @@ const tools::Dialect& DialectOf(std::string_view template_source, const Tokenize
   return tools::DetectDialect(special);
 }
 
+bool Has(const std::vector<std::string>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::string_view DeedOf(ModelTask task) {
+  switch (task) {
+    case ModelTask::kGenerate:
+      return "generates text";
+    case ModelTask::kEmbed:
+      return "makes embeddings";
+    case ModelTask::kClassify:
+      return "scores pairs of texts";
+  }
+  return "";
+}
+
+ApiError NotGenerating(const PoolingModel& model) {
+  return {
+      .message = fmt::format("The model `{}` {}, it does not generate text: {} takes it.", model.name(),
+                             DeedOf(model.task()), model.task() == ModelTask::kEmbed ? "/v1/embeddings" : "/v1/rerank"),
+      .param = "model",
+      .code = "model_does_not_generate"};
+}
+
+/// "" where it is.
+std::string WhyNotFor(PoolingUse use, const PoolingModel& model) {
+  if (model.task() == ModelTask::kEmbed) return "";
+  if (use == PoolingUse::kEmbed) return fmt::format("{}, it makes no embeddings", DeedOf(model.task()));
+  const std::int64_t labels = model.served->engine->config().pooling.labels;
+  return labels == 1 ? "" : fmt::format("has {} labels: it tells kinds of texts apart, and ranks none", labels);
+}
+
 }  // namespace
+
+std::shared_ptr<const PoolingModel> LoadedModels::PoolingNamed(std::string_view name) const {
+  const auto found = std::ranges::find_if(pooling, [&](const auto& model) { return Has(model->served->names, name); });
+  return found == pooling.end() ? nullptr : *found;
+}
+
+std::expected<std::shared_ptr<const PoolingModel>, ApiError> LoadedModels::FindPooling(std::string_view name,
+                                                                                       PoolingUse use) const {
+  const auto refuse = [](std::string message) {
+    return std::unexpected(ApiError{.message = std::move(message), .param = "model", .code = "model_not_for_this"});
+  };
+  if (!name.empty()) {
+    const auto named = PoolingNamed(name);
+    if (!named && Has(generator_names, name)) {
+      return refuse(fmt::format("The model `{}` generates text, it makes neither embeddings nor scores.", name));
+    }
+    if (!named) return std::unexpected(ModelNotFound(name));
+    const std::string why = WhyNotFor(use, *named);
+    if (!why.empty()) return refuse(fmt::format("The model `{}` {}.", name, why));
+    return named;
+  }
+  // A model that was made to rank is better at it than one that is not.
+  const ModelTask best = use == PoolingUse::kEmbed ? ModelTask::kEmbed : ModelTask::kClassify;
+  std::shared_ptr<const PoolingModel> other;
+  for (const auto& model : pooling) {
+    if (!WhyNotFor(use, *model).empty()) continue;
+    if (model->task() == best) return model;
+    if (!other) other = model;
+  }
+  if (other) return other;
+  return refuse(use == PoolingUse::kEmbed ? "The server has no model that makes embeddings (--embedding-model)."
+                                          : "The server has no model that scores pairs of texts (--rerank-model).");
+}
 
 void FindFormats(const ServerOptions& options, LoadedModel& model) {
   if (model.served->chat_template) model.chat = ProbeTemplate(model.served->chat_template);
@@ -65,7 +130,9 @@ ServerState::ServerState(ServerOptions server_options)
       mcp_sessions(std::make_shared<mcp::Sessions>()),
       started_unix_seconds(UnixSeconds()) {}
 
-void ServerState::SetModel(std::shared_ptr<ServedModel> model) {
+namespace {
+
+std::shared_ptr<const LoadedModel> LoadModel(const ServerOptions& options, std::shared_ptr<ServedModel> model) {
   auto loaded = std::make_shared<LoadedModel>();
   loaded->max_context = model->engine->max_context();
   loaded->fingerprint = fmt::format("strata-{}-{}", STRATA_VERSION, model->file->ContentKey().substr(0, 8));
@@ -77,9 +144,27 @@ void ServerState::SetModel(std::shared_ptr<ServedModel> model) {
   loaded->max_tool_tokens = options.max_tool_tokens > 0 ? options.max_tool_tokens : loaded->max_context / 4;
   loaded->served = std::move(model);
   FindFormats(options, *loaded);
-  metrics->SetModel(loaded->served->engine, loaded->max_context);
+  return loaded;
+}
+
+}  // namespace
+
+void ServerState::SetModel(std::shared_ptr<ServedModel> model,
+                           std::vector<std::shared_ptr<ServedPoolingModel>> pooling) {
+  auto loaded = std::make_shared<LoadedModels>();
+  if (model) {
+    loaded->generator = LoadModel(options, std::move(model));
+    loaded->generator_names = options.model_aliases;
+    loaded->generator_names.push_back(options.model_name);
+    metrics->SetModel(loaded->generator->served->engine, loaded->generator->max_context);
+  }
+  for (auto& one : pooling) {
+    metrics->AddPooling(one->names.front(), one->engine);
+    const std::int64_t max_context = one->engine->max_context();
+    loaded->pooling.push_back(std::make_shared<const PoolingModel>(std::move(one), max_context));
+  }
   const std::lock_guard lock(mutex_);
-  model_ = std::move(loaded);
+  models_ = std::move(loaded);
 }
 
 void ServerState::SetFailed(Error error) {
@@ -87,7 +172,7 @@ void ServerState::SetFailed(Error error) {
   failure_ = std::move(error);
 }
 
-std::expected<std::shared_ptr<const LoadedModel>, ApiError> ServerState::Ready() const {
+std::expected<std::shared_ptr<const LoadedModels>, ApiError> ServerState::Loaded() const {
   const auto unavailable = [](std::string message, std::string code) {
     return std::unexpected(ApiError{.status = 503,
                                     .message = std::move(message),
@@ -97,7 +182,7 @@ std::expected<std::shared_ptr<const LoadedModel>, ApiError> ServerState::Ready()
   };
   if (draining_) return unavailable("The server is shutting down.", "shutting_down");
   const std::lock_guard lock(mutex_);
-  if (model_) return model_;
+  if (models_) return models_;
   if (!failure_) return unavailable("The model is still loading.", "model_loading");
   return std::unexpected(ApiError{.status = 500,
                                   .message = "The model could not be loaded: " + failure_->ToString(),
@@ -105,8 +190,21 @@ std::expected<std::shared_ptr<const LoadedModel>, ApiError> ServerState::Ready()
                                   .code = "model_load_failed"});
 }
 
+std::expected<std::shared_ptr<const LoadedModel>, ApiError> ServerState::Ready() const {
+  auto models = Loaded();
+  if (!models) return std::unexpected(std::move(models.error()));
+  if ((*models)->generator) return (*models)->generator;
+  return std::unexpected(NotGenerating(*(*models)->pooling.front()));
+}
+
+ApiError ServerState::NoGenerator(std::string_view name) const {
+  const auto models = Loaded();
+  const auto pooling = models ? (*models)->PoolingNamed(name) : nullptr;
+  return pooling ? NotGenerating(*pooling) : ModelNotFound(name);
+}
+
 bool ServerState::IsModelName(std::string_view name) const {
-  return name == options.model_name || std::ranges::find(options.model_aliases, name) != options.model_aliases.end();
+  return name == options.model_name || Has(options.model_aliases, name);
 }
 
 ServerState::Active::Active(ServerState& state) : state_(state) {

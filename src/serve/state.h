@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 #include "serve/api_error.h"
 #include "serve/chat_prompt.h"
@@ -44,6 +45,30 @@ struct LoadedModel {
   const ChatFormat& ChatFor(const ChatInput& input) const;
 };
 
+struct PoolingModel {
+  std::shared_ptr<ServedPoolingModel> served;
+  std::int64_t max_context = 0;  ///< tokens of a text
+
+  const std::string& name() const { return served->names.front(); }
+  const Tokenizer& tokenizer() const { return *served->tokenizer; }
+  ModelTask task() const { return served->engine->config().task; }
+};
+
+/// What a request wants of a pooling model: vectors, or scores of pairs.
+enum class PoolingUse : std::uint8_t { kEmbed, kScore };
+
+struct LoadedModels {
+  std::shared_ptr<const LoadedModel> generator;  ///< null: no model generates
+  std::vector<std::string> generator_names;      ///< that clients may call it by
+  std::vector<std::shared_ptr<const PoolingModel>> pooling;
+
+  /// By an id; null: there is no such pooling model.
+  std::shared_ptr<const PoolingModel> PoolingNamed(std::string_view name) const;
+  /// The model of that id, or for "" the first that is made for the use. Scores come of classifiers with one label, and
+  /// of embeddings. Errors: 404 for no such model; 400 for one that is not for this use, or when there is none.
+  std::expected<std::shared_ptr<const PoolingModel>, ApiError> FindPooling(std::string_view name, PoolingUse use) const;
+};
+
 /// How model.served is talked to, calls tools and thinks, into the rest of `model`: as its templates say, but for what
 /// the options say. Needs no engine.
 void FindFormats(const ServerOptions& options, LoadedModel& model);
@@ -61,16 +86,20 @@ class ServerState {
   const std::int64_t started_unix_seconds;
   std::atomic<int> connections = 0;
 
-  void SetModel(std::shared_ptr<ServedModel> model);
+  void SetModel(std::shared_ptr<ServedModel> model, std::vector<std::shared_ptr<ServedPoolingModel>> pooling);
   void SetFailed(Error error);
   void SetDraining() { draining_ = true; }
   bool draining() const { return draining_; }
 
-  /// The model, or why there is none now: 503 while loading or draining, 500 when loading failed.
+  /// The models, or why there are none now: 503 while loading or draining, 500 when loading failed.
+  std::expected<std::shared_ptr<const LoadedModels>, ApiError> Loaded() const;
+  /// The model that generates, or why there is none: as Loaded; 400 when none of the server's models does.
   std::expected<std::shared_ptr<const LoadedModel>, ApiError> Ready() const;
 
-  /// Whether clients may call the model so.
+  /// Whether clients may call the model that generates so.
   bool IsModelName(std::string_view name) const;
+  /// Of a name that is not the generating model's: 404, or 400 where it is a pooling model's.
+  ApiError NoGenerator(std::string_view name) const;
 
   /// Counts a request from its dispatch until its response is written.
   class Active {
@@ -90,7 +119,7 @@ class ServerState {
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   int active_ = 0;
-  std::shared_ptr<const LoadedModel> model_;
+  std::shared_ptr<const LoadedModels> models_;
   std::optional<Error> failure_;
   std::atomic<bool> draining_ = false;
 };

@@ -220,6 +220,12 @@ class Builder {
     if (has_bytes) out_.decoder.push_back(MakeByteFallbackDecoder());
     out_.decoder.push_back(MakeMetaspaceDecoder(std::string(kSpaceMark), prefix));
     Surround(false, true);
+    // XLM-R's; T5 has no bos.
+    if (in_.bos && in_.eos) {
+      out_.pair = {.before = {{*in_.bos, 0}},
+                   .between = {{*in_.eos, 0}, {in_.sep.value_or(*in_.eos), 0}},
+                   .after = {{*in_.eos, 0}}};
+    }
     return {};
   }
 
@@ -243,6 +249,9 @@ class Builder {
     if (!out_.eos) out_.eos = sep;
     if (cls && in_.add_bos.value_or(true)) out_.prefix.push_back(*cls);
     if (sep && in_.add_eos.value_or(true)) out_.suffix.push_back(*sep);
+    if (cls && sep) {
+      out_.pair = {.before = {{*cls, 0}}, .between = {{*sep, 0}}, .after = {{*sep, 1}}, .second_type = 1};
+    }
     return {};
   }
 

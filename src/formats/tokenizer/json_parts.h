@@ -31,6 +31,9 @@ Result<ModelPtr> ReadModel(const JsonPlace& place, const Vocabulary& vocabulary,
 
 struct SpecialTokensAround {
   std::vector<TokenId> prefix, suffix;
+  std::optional<PairTemplate> pair;
+
+  std::vector<TokenId> Ids() const;  ///< all of them
 };
 Result<SpecialTokensAround> ReadPostProcessor(const JsonPlace& place);
 

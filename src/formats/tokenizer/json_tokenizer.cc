@@ -117,14 +117,12 @@ Result<Pipeline> ReadPipeline(const JsonPlace& root) {
   }
   STRATA_TRY(const JsonPlace post_processor, root.Field("post_processor"));
   STRATA_TRY(tokenizer::SpecialTokensAround around, tokenizer::ReadPostProcessor(post_processor));
-  for (const auto* ids : {&around.prefix, &around.suffix}) {
-    for (const TokenId id : *ids) {
-      if (!pipeline.vocabulary->Contains(id))
-        return post_processor.Corrupt(fmt::format("id {} is in no vocabulary", id));
-    }
+  for (const TokenId id : around.Ids()) {
+    if (!pipeline.vocabulary->Contains(id)) return post_processor.Corrupt(fmt::format("id {} is in no vocabulary", id));
   }
   pipeline.prefix = std::move(around.prefix);
   pipeline.suffix = std::move(around.suffix);
+  pipeline.pair = std::move(around.pair);
   STRATA_TRY(const JsonPlace decoder, root.Field("decoder"));
   STRATA_TRY(pipeline.decoder, tokenizer::ReadDecoder(decoder));
   return pipeline;

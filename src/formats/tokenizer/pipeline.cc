@@ -93,6 +93,10 @@ class PipelineTokenizer final : public Tokenizer {
     return parts_.bos && !parts_.prefix.empty() && parts_.prefix.front() == *parts_.bos;
   }
 
+  std::span<const TokenId> prefix() const override { return parts_.prefix; }
+  std::span<const TokenId> suffix() const override { return parts_.suffix; }
+  const PairTemplate* pair() const override { return parts_.pair ? &*parts_.pair : nullptr; }
+
   std::string Decode(std::span<const TokenId> ids, bool skip_special_tokens) const override {
     std::string text;
     Stream stream(*this, skip_special_tokens);

@@ -24,6 +24,7 @@ struct Pipeline {
   PreTokenizerPtr pre_tokenizer;  ///< null: the whole text is one word
   ModelPtr model;
   std::vector<TokenId> prefix, suffix;  ///< what add_special_tokens puts around a text
+  std::optional<PairTemplate> pair;
   std::vector<DecoderStepPtr> decoder;
   std::optional<TokenId> bos, eos;
 };

@@ -10,7 +10,7 @@ Answer CountTokens(const ServerState& state, const LoadedModel& model, std::stri
   const auto request = ParseMessagesRequest(body, model.served->file->generation_defaults(), /*counting=*/true,
                                             state.options.registered_tools);
   if (!request) return std::unexpected(ToApiError(request.error()));
-  if (!state.IsModelName(request->generate.model)) return std::unexpected(ModelNotFound(request->generate.model));
+  if (!state.IsModelName(request->generate.model)) return std::unexpected(state.NoGenerator(request->generate.model));
   const auto prompt = RenderPrompt(model, request->generate.chat_input, request->generate.tool_use);
   if (!prompt) return std::unexpected(prompt.error());
   return HttpResponse{.body = Dump({{"input_tokens", prompt->tokens.size()}})};
