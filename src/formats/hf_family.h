@@ -36,8 +36,9 @@ struct HfFamily {
   std::string_view model_type;
   std::string_view class_name;    ///< of `architectures`
   std::string_view architecture;  ///< GGUF's name
-  /// The decoder's fields are those of text_config: of a model that reads more than text, of which only this is read.
-  bool nested = false;
+  /// Of a model that reads more than text, of which only the decoder is read: the model_type of its text_config, which
+  /// has the decoder's fields. Empty: they are not nested.
+  std::string_view text_type = {};
 
   // What the config class assumes where config.json is silent (transformers 5.24).
   std::int64_t max_positions = 2048;

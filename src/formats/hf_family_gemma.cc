@@ -77,7 +77,7 @@ constexpr HfFamily Gemma3WithEyes() {
   HfFamily family = Gemma3();
   family.model_type = "gemma3";
   family.class_name = "Gemma3ForConditionalGeneration";
-  family.nested = true;
+  family.text_type = "gemma3_text";
   return family;
 }
 

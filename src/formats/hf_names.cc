@@ -55,24 +55,23 @@ std::optional<std::string> Lookup(std::string_view name, std::initializer_list<s
 }  // namespace
 
 Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) const {
-  constexpr std::optional<std::string> kNothing;
   std::string_view name = stored;
   for (const std::string_view prefix : {kTextModel, kPrefix, kTextModel}) {
     if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
   }
   const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return kNothing;
+  if (dot == std::string_view::npos) return std::nullopt;
   const std::string_view part = name.substr(dot);  // ".weight"
   std::string_view module = name.substr(0, dot);
   if (!module.starts_with(kTheirLayer)) {
     const auto ours = Lookup(module, {family_->modules, kModules}, &HfModule::theirs, &HfModule::ours);
-    return ours ? std::optional(fmt::format("{}{}", *ours, part)) : kNothing;
+    return ours ? std::optional(fmt::format("{}{}", *ours, part)) : std::nullopt;
   }
   module.remove_prefix(kTheirLayer.size());
   const auto digits = TakeNumber(module);
   std::int64_t layer = -1;
   if (digits) std::from_chars(digits->data(), digits->data() + digits->size(), layer);
-  if (layer < 0 || layer >= layers_ || !module.starts_with('.')) return kNothing;
+  if (layer < 0 || layer >= layers_ || !module.starts_with('.')) return std::nullopt;
   module.remove_prefix(1);
   const std::string_view tensor = name.substr(name.size() - module.size() - part.size());
   if (const auto ours = Lookup(tensor, {family_->layer_tensors, kLayerTensors}, &HfModule::theirs, &HfModule::ours)) {
@@ -80,7 +79,7 @@ Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) c
   }
   const auto ours = Lookup(module, {family_->layer_modules, kLayerModules}, &HfModule::theirs, &HfModule::ours);
   if (ours) return fmt::format("{}{}.{}{}", kOurLayer, layer, *ours, part);
-  if (part != ".weight" && part != ".bias") return kNothing;
+  if (part != ".weight" && part != ".bias") return std::nullopt;
   return Fail(ErrorCode::kUnsupported, "tensor {}: the layers of a {} have no {}", stored, family_->model_type, module);
 }
 
