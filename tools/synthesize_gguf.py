@@ -8,6 +8,7 @@ checkpoint at hand has. strata and llama.cpp load it like any other; what it say
 The tokenizer is that of MODEL.gguf, filled up with unused tokens to the shape's vocabulary. Weights are blocks of random
 quants under scales that give every linear's weights the variance 1 / inputs and the mean 0 (of Q4_0 half a step below);
 the same seed, the same file. Rows that are no whole blocks of Q4_K are Q4_0; routers are F32.
+llama.cpp knows DeepSeek-V2-Lite by its 27 layers, and does not load it with fewer.
 """
 import argparse
 import dataclasses

@@ -135,11 +135,11 @@ TEST(Gemma, MayHaveEyes) {
   EXPECT_THAT(Windows(read), ElementsAre(9, 9));
   config["text_config"]["hidden_size"] = 0;
   EXPECT_EQ(ErrorOf(config), "config.json: /text_config/hidden_size: is 0");
+  config["text_config"]["hidden_size"] = 64;
   config["text_config"]["model_type"] = "gemma9_text";
   EXPECT_EQ(ErrorOf(config),
             "config.json: /text_config/model_type: gemma9_text is not supported (supported: gemma3_text)");
   config["text_config"]["model_type"] = "gemma3_text";
-  config["text_config"]["hidden_size"] = 64;
   config["quantization_config"] = {{"quant_method", "nobody's"}};
   EXPECT_THAT(ErrorOf(config), testing::HasSubstr("config.json: /quantization_config/quant_method: "));
   config.erase("text_config");

@@ -148,6 +148,7 @@ Status Lowering::PlaceExpertScratch() {
   const std::int64_t inputs_at = take(slots * inputs), hidden_at = take(slots * hidden * kFloat);
   const std::int64_t hidden_inputs_at = take(slots * hidden_inputs);
   std::vector<std::array<std::int64_t, 4>> own;
+  own.reserve(static_cast<std::size_t>(team_.size()));
   for (int rank = 0; rank < team_.size(); ++rank) {
     own.push_back({take(kOwnSlots * inputs), take(kOwnSlots * hidden_inputs), take(width * kFloat),
                    take(options_.max_step_tokens * ExpertsOperation::kTilePanels * kernels::kPanel * kFloat)});
@@ -157,6 +158,7 @@ Status Lowering::PlaceExpertScratch() {
   scratch.inputs = base + inputs_at;
   scratch.hidden = reinterpret_cast<float*>(base + hidden_at);
   scratch.hidden_inputs = base + hidden_inputs_at;
+  scratch.own.reserve(own.size());
   for (const auto& [own_inputs, own_hidden, row, tile] : own) {
     scratch.own.push_back({ExpertOrder(experts, slots), base + own_inputs, base + own_hidden,
                            reinterpret_cast<float*>(base + row), reinterpret_cast<float*>(base + tile)});
