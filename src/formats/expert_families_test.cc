@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"llama4_text", {{"layer_types", {"full_attention"}}}, "/layer_types: do not follow"}));
 
 TEST(ExpertNames, AreThoseOfEachExpertOrOfTheStack) {
-  const HfNames qwen(*FindHfFamily("qwen3_moe"), 2);
+  const HfNames qwen(*FindHfFamily("qwen3_moe"), nullptr, 2);
   for (const auto& [theirs, ours] : std::vector<std::pair<std::string, std::string>>{
            {"model.layers.1.mlp.experts.17.gate_proj.weight", "blk.1.ffn_gate_exps.17.weight"},
            {"model.layers.0.mlp.experts.gate_up_proj", "blk.0.ffn_gate_up_exps.weight"},
@@ -98,9 +98,9 @@ TEST(ExpertNames, AreThoseOfEachExpertOrOfTheStack) {
     EXPECT_EQ(**canonical, ours);
     EXPECT_EQ(qwen.Stored(ours), theirs);
   }
-  const HfNames mixtral(*FindHfFamily("mixtral"), 1);
+  const HfNames mixtral(*FindHfFamily("mixtral"), nullptr, 1);
   EXPECT_EQ(**mixtral.Canonical("model.layers.0.block_sparse_moe.experts.3.w2.weight"), "blk.0.ffn_down_exps.3.weight");
-  const HfNames gpt_oss(*FindHfFamily("gpt_oss"), 1);
+  const HfNames gpt_oss(*FindHfFamily("gpt_oss"), nullptr, 1);
   EXPECT_EQ(**gpt_oss.Canonical("model.layers.0.self_attn.sinks"), "blk.0.attn_sinks.weight");
   EXPECT_EQ(**gpt_oss.Canonical("model.layers.0.mlp.experts.down_proj_bias"), "blk.0.ffn_down_exps.bias");
 }
