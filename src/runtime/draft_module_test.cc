@@ -61,7 +61,7 @@ class DraftModule : public testing::TestWithParam<Phase> {
                              RowResult::kLogits};
       const auto logits = runner_->Draft({&draft, 1});
       EXPECT_TRUE(logits);
-      all.insert(all.end(), logits->data, logits->data + logits->rows * logits->vocab);
+      all.insert(all.end(), logits->data, logits->data + logits->rows * logits->width);
     }
     runner_->kv().Release(table);
     runner_->kv().Release(other);

@@ -52,7 +52,7 @@ std::vector<float> LogitsOf(ModelRunner& runner, const Tokens& tokens, std::int6
                               said};
     const auto logits = runner.Run({&slice, 1});
     EXPECT_TRUE(logits);
-    all.insert(all.end(), logits->data, logits->data + logits->rows * logits->vocab);
+    all.insert(all.end(), logits->data, logits->data + logits->rows * logits->width);
     at += rows;
   }
   runner.kv().Release(table);
