@@ -76,8 +76,11 @@ void PrintJson(const quantize::Report& report, const std::optional<Quality>& qua
 
 Status RunQuantize(const QuantizeOptions& options) {
   STRATA_TRY(const std::string in, ResolveModel(options.in));
-  quantize::Options job{.window = options.window, .max_error = options.max_error, .threads = options.threads};
+  quantize::Options job;
   STRATA_TRY(job.scheme, quantize::ParseScheme(options.scheme));
+  job.window = options.window;
+  job.max_error = options.max_error;
+  job.threads = options.threads;
   STRATA_TRY(const Session session, OpenSession(in));
   STRATA_TRY(const std::string text, ReadFile(options.calibration));
   job.calibration = session.tokenizer->Encode(text);

@@ -54,9 +54,9 @@ struct GgufFamily {
   Status (*read)(const GgufFields& fields, const GgufFile& file, ModelConfig& config) = nullptr;
 };
 
-extern const GgufFamily kGgufBert, kGgufDeepseek2, kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGptOss, kGgufGranite, kGgufGraniteMoe,
-    kGgufLlama, kGgufLlama4, kGgufOlmo2, kGgufOlmoe, kGgufPhi3, kGgufQwen2, kGgufQwen2Moe, kGgufQwen3, kGgufQwen3Moe,
-    kGgufSmolLM3;
+extern const GgufFamily kGgufBert, kGgufDeepseek2, kGgufGemma2, kGgufGemma3, kGgufGlm4, kGgufGptOss, kGgufGranite,
+    kGgufGraniteMoe, kGgufLlama, kGgufLlama4, kGgufOlmo2, kGgufOlmoe, kGgufPhi3, kGgufQwen2, kGgufQwen2Moe, kGgufQwen3,
+    kGgufQwen3Moe, kGgufSmolLM3;
 
 /// For `read`: the keys expert_*, of a file that has any; `normalize` is what the architecture does where the file is
 /// silent, as `scoring`. Errors: kCorrupt and kUnsupported with the key.

@@ -20,7 +20,7 @@ namespace {
 constexpr std::array kFamilies = {&kGgufLlama,    &kGgufDeepseek2, &kGgufGemma2,     &kGgufGemma3,   &kGgufGlm4,
                                   &kGgufGptOss,   &kGgufGranite,   &kGgufGraniteMoe, &kGgufLlama4,   &kGgufOlmo2,
                                   &kGgufOlmoe,    &kGgufPhi3,      &kGgufQwen2,      &kGgufQwen2Moe, &kGgufQwen3,
-                                  &kGgufQwen3Moe, &kGgufSmolLM3, &kGgufBert};
+                                  &kGgufQwen3Moe, &kGgufSmolLM3,   &kGgufBert};
 
 /// Features that change what is computed and that a family must say it knows; off when missing or at these values.
 struct Refused {

@@ -81,9 +81,9 @@ struct HfFamily {
   HfStacks stacks = HfStacks::kRows;
 };
 
-extern const HfFamily kHfBert, kHfModernBert, kHfRoberta, kHfXlmRoberta, kHfDeepseekV2, kHfDeepseekV3, kHfKimiK2, kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGptOss,
-    kHfGranite, kHfGraniteMoe, kHfLlama, kHfLlama4Text, kHfMistral, kHfMixtral, kHfOlmo2, kHfOlmoe, kHfPhi3, kHfQwen2,
-    kHfQwen2Moe, kHfQwen3, kHfQwen3Moe, kHfSmolLM3;
+extern const HfFamily kHfBert, kHfModernBert, kHfRoberta, kHfXlmRoberta, kHfDeepseekV2, kHfDeepseekV3, kHfKimiK2,
+    kHfGemma2, kHfGemma3, kHfGemma3Text, kHfGlm4, kHfGptOss, kHfGranite, kHfGraniteMoe, kHfLlama, kHfLlama4Text,
+    kHfMistral, kHfMixtral, kHfOlmo2, kHfOlmoe, kHfPhi3, kHfQwen2, kHfQwen2Moe, kHfQwen3, kHfQwen3Moe, kHfSmolLM3;
 
 /// For `read`: gives layers their sliding window: those that layer_types names, or where it is silent those for which
 /// `slides` holds. `otherwise` is the window where sliding_window is not written; 0 = none. A window of the context's

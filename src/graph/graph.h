@@ -65,9 +65,9 @@ enum class Op : std::uint8_t {
   kSlice,            ///< x {offset, length}: columns
   kConcat,           ///< x[T, n], y[T, m], ... -> f32[T, n + m + ...]
   kGatherRows,       ///< x[T, h], rows[R] -> [R, h]
-  kPool,             ///< x[T, h], rows[R] {kind="mean"|"first"} -> [R, h]: of all rows in this step of the sequence that
-                     ///< has the row, their mean or the first
-  kArgmax,           ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
+  kPool,     ///< x[T, h], rows[R] {kind="mean"|"first"} -> [R, h]: of all rows in this step of the sequence that
+             ///< has the row, their mean or the first
+  kArgmax,   ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none
   kRoute,    ///< logits[T, E] (, correction[E]) {top_k, scoring="softmax"|"sigmoid"|"softmax_of_chosen", groups,
              ///< groups_used, group_by_two, normalize, scale} -> f32[T, E]: the weights of the top_k experts that a
              ///< row goes to, 0 for the others. The correction is added to the scores for the choice alone

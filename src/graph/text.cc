@@ -8,10 +8,10 @@
 namespace strata::graph {
 namespace {
 
-constexpr Op kAllOps[] = {Op::kInput,     Op::kWeight,      Op::kConstant,      Op::kEmbed,     Op::kRmsNorm,
-                          Op::kLayerNorm, Op::kLinear,      Op::kRope,          Op::kAttention, Op::kLatentAttention,
-                          Op::kMap,       Op::kSlice,       Op::kConcat,        Op::kGatherRows, Op::kPool,
-                          Op::kArgmax,    Op::kRoute,       Op::kExperts,       Op::kFusedLinear, Op::kFusedAttention};
+constexpr Op kAllOps[] = {Op::kInput,     Op::kWeight, Op::kConstant, Op::kEmbed,       Op::kRmsNorm,
+                          Op::kLayerNorm, Op::kLinear, Op::kRope,     Op::kAttention,   Op::kLatentAttention,
+                          Op::kMap,       Op::kSlice,  Op::kConcat,   Op::kGatherRows,  Op::kPool,
+                          Op::kArgmax,    Op::kRoute,  Op::kExperts,  Op::kFusedLinear, Op::kFusedAttention};
 
 std::string Quote(std::string_view text) {
   std::string out = "\"";

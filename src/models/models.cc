@@ -14,16 +14,25 @@ struct Family {
 };
 
 constexpr std::array kFamilies = {
-    Family{"llama", BuildLlama},      Family{"deepseek2", BuildDeepseek, BuildDeepseekDraft},
-    Family{"gemma2", BuildGemma2},    Family{"gemma3", BuildGemma3},
-    Family{"glm4", BuildGlm4},        Family{"gpt-oss", BuildGptOss},
-    Family{"granite", BuildLlama},    Family{"granitemoe", BuildLlama},
-    Family{"llama4", BuildLlama4},    Family{"olmo2", BuildOlmo2},
-    Family{"olmoe", BuildOlmoe},      Family{"phi3", BuildLlama},
-    Family{"qwen2", BuildLlama},      Family{"qwen2moe", BuildLlama},
-    Family{"qwen3", BuildQwen3},      Family{"qwen3moe", BuildQwen3},
+    Family{"llama", BuildLlama},
+    Family{"deepseek2", BuildDeepseek, BuildDeepseekDraft},
+    Family{"gemma2", BuildGemma2},
+    Family{"gemma3", BuildGemma3},
+    Family{"glm4", BuildGlm4},
+    Family{"gpt-oss", BuildGptOss},
+    Family{"granite", BuildLlama},
+    Family{"granitemoe", BuildLlama},
+    Family{"llama4", BuildLlama4},
+    Family{"olmo2", BuildOlmo2},
+    Family{"olmoe", BuildOlmoe},
+    Family{"phi3", BuildLlama},
+    Family{"qwen2", BuildLlama},
+    Family{"qwen2moe", BuildLlama},
+    Family{"qwen3", BuildQwen3},
+    Family{"qwen3moe", BuildQwen3},
     Family{"smollm3", BuildLlama},
-    Family{"bert", BuildBert},        Family{"modern-bert", BuildModernBert},
+    Family{"bert", BuildBert},
+    Family{"modern-bert", BuildModernBert},
 };
 
 }  // namespace

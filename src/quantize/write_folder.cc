@@ -53,8 +53,8 @@ class FolderWriter {
   }
 
   Result<std::string> Stored(const std::string& canonical) const {
-    std::string name =
-        from_gguf_ ? HfNames(kHfLlama, nullptr, model_.config().layers).Stored(canonical) : model_.StoredName(canonical);
+    std::string name = from_gguf_ ? HfNames(kHfLlama, nullptr, model_.config().layers).Stored(canonical)
+                                  : model_.StoredName(canonical);
     if (name != canonical) return name;
     return Fail(ErrorCode::kUnsupported, "{}: tensor {} has no name of its own in a Hugging Face folder", model_.path(),
                 canonical);

@@ -148,7 +148,7 @@ class CpuModelRunner : public ModelRunner {
     for (const auto& operation : plan.operations) operation->Reset();
     running_ = &plan;  // a function that captured more than `this` would take memory
     team_->Run(
-        [this](int rank) { timer_ != nullptr && running_ == &plan_ ? RunPlan<true>(rank) : RunPlan<false>(rank); });
+        [this](int rank) { timer_ != nullptr&& running_ == &plan_ ? RunPlan<true>(rank) : RunPlan<false>(rank); });
     // The rows stand in the order of their kind; the answer has that of the slices.
     argmax_.clear();
     if (plan.head != nullptr) {

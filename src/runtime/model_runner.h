@@ -64,7 +64,7 @@ struct SequenceSlice {
   WantLogits logits = WantLogits::kLast;
   RowResult result = RowResult::kLogits;
   Phase phase = Phase::kDecode;
-  std::int64_t prompt = 0;  ///< of Phase::kPrefill: tokens of the whole prompt
+  std::int64_t prompt = 0;                         ///< of Phase::kPrefill: tokens of the whole prompt
   std::span<const std::int32_t> token_types = {};  ///< of each token; empty = 0
 
   /// How many of its rows give something: the last ones.

@@ -71,8 +71,8 @@ struct Step {
   ThreadTeam* team;
   KvPool* kv;
   std::vector<std::int32_t> tokens, positions, token_types;  ///< [T] each
-  std::vector<std::int32_t> hidden_rows;  ///< [T], of a plan that goes on from another's: which of that one's rows
-  std::vector<std::int32_t> logit_rows;   ///< [R], indices into the T rows; those that want logits first
+  std::vector<std::int32_t> hidden_rows;      ///< [T], of a plan that goes on from another's: which of that one's rows
+  std::vector<std::int32_t> logit_rows;       ///< [R], indices into the T rows; those that want logits first
   std::vector<std::int32_t> logit_sequences;  ///< [R], of each of them the index into sequences
   std::int64_t stored_logits = 0;             ///< how many of these want more than the argmax
   std::int64_t decode_rows = 0;  ///< of the T rows: those of Phase::kDecode, before those of Phase::kPrefill
