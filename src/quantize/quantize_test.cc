@@ -143,12 +143,12 @@ TEST(ScaledInputs, AreThoseThatNormsAndFactorsMake) {
 }
 
 TEST(Schemes, HaveNames) {
-  const auto w4 = ParseScheme("w4a16-g64-sym");
+  const auto w4 = ParseScheme("w4a16-g64-asym");
   ASSERT_TRUE(w4);
   const auto& integers = std::get<IntegerScheme>(w4->kind);
   EXPECT_EQ(integers.weights.bits, 4);
   EXPECT_EQ(integers.weights.group, 64);
-  EXPECT_TRUE(integers.weights.symmetric);
+  EXPECT_FALSE(integers.weights.symmetric);
   EXPECT_TRUE(std::get<IntegerScheme>(ParseScheme("w8a8")->kind).int8_activations);
   EXPECT_EQ(std::get<BlockScheme>(ParseScheme("q4_k")->kind).dtype, DType::kQ4_K);
   for (const char* wrong : {"", "w4", "w4a16-", "w4a16-g", "w4a16-g33", "w8a8-g32", "q9_0", "w4a16-g-32"}) {
@@ -253,7 +253,7 @@ TEST_F(Folder, BecomesOneOfIntegers) {
 }
 
 TEST_F(Folder, WeightsThatWouldErrTooMuchStayFine) {
-  Options options = With("w4a16-g32");
+  Options options = With("w4a16-g32-asym");
   const auto four = Quantize(in_, out_, options);
   ASSERT_TRUE(four) << four.error().ToString();
   std::vector<double> errors;

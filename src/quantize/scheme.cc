@@ -27,7 +27,7 @@ std::optional<IntegerScheme> ParseIntegers(std::string_view name) {
   if (take("w8a8")) {
     scheme.int8_activations = true;
   } else if (take("w4a16")) {
-    scheme.weights = {.bits = 4, .group = 128, .symmetric = false};
+    scheme.weights = {.bits = 4, .group = 128};
   } else if (!take("w8a16")) {
     return std::nullopt;
   }
@@ -37,7 +37,7 @@ std::optional<IntegerScheme> ParseIntegers(std::string_view name) {
     if (error != std::errc() || group < 32 || group > 1024 || group % 32 != 0) return std::nullopt;
     name.remove_prefix(static_cast<std::size_t>(end - name.data()));
   }
-  if (take("-sym")) scheme.weights.symmetric = true;
+  if (take("-asym")) scheme.weights.symmetric = false;
   return name.empty() ? std::optional(scheme) : std::nullopt;
 }
 
@@ -47,7 +47,7 @@ Result<Scheme> ParseScheme(std::string_view name) {
   if (const auto integers = ParseIntegers(name)) return Scheme{std::string(name), *integers};
   const auto* const blocks = std::ranges::find(kBlocks, name, &NamedBlocks::name);
   if (blocks != kBlocks.end()) return Scheme{std::string(name), blocks->scheme};
-  std::string known = "w8a8, w8a16[-gN][-sym], w4a16[-gN][-sym] with N a multiple of 32 up to 1024";
+  std::string known = "w8a8, w8a16[-gN][-asym], w4a16[-gN][-asym] with N a multiple of 32 up to 1024";
   for (const NamedBlocks& one : kBlocks) known += fmt::format(", {}", one.name);
   return Fail(ErrorCode::kInvalidArgument, "no scheme {} (schemes: {})", name, known);
 }

@@ -156,7 +156,8 @@ def test_custom_tools():
 
 
 def test_models_headers_timeouts():
-    assert [m.id for m in client.models.list()] == [MODEL] and client.models.retrieve(MODEL).id == MODEL
+    # An embedding model is served beside it.
+    assert [m.id for m in client.models.list()][0] == MODEL and client.models.retrieve(MODEL).id == MODEL
     raises(openai.NotFoundError, client.models.retrieve, model="nope")
     raw = client.chat.completions.with_raw_response.create(
         model=MODEL, messages=ASK, max_tokens=1, extra_headers={"X-Request-Id": "mine-1"})
