@@ -58,9 +58,8 @@ std::string_view PartNamed(std::string_view stored) {
 }  // namespace
 
 Result<std::optional<std::string>> HfNames::Canonical(std::string_view stored) const {
-  constexpr std::optional<std::string> kNothing;
   const std::size_t dot = stored.rfind('.');
-  if (dot == std::string_view::npos) return kNothing;
+  if (dot == std::string_view::npos) return std::nullopt;
   const std::string_view part = PartNamed(stored.substr(dot));
   std::string_view module = stored.substr(0, dot);
   if (const auto ours = Lookup(module, {head_modules()}, &HfModule::theirs, &HfModule::ours)) {

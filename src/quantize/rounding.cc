@@ -102,6 +102,7 @@ class Rounding {
     const InputStatistics& inputs = *readers.front()->inputs;
     if (options_.scheme.int8_activations) {
       std::vector<const Matrix*> matrices;
+      matrices.reserve(readers.size());
       for (const Weight* reader : readers) matrices.push_back(&reader->matrix);
       return SmoothingScales(inputs, matrices, kSmoothing);
     }
@@ -158,6 +159,7 @@ class Rounding {
 
   RoundedLayers RoundAll() {
     std::vector<std::pair<const std::string*, const Weight*>> order;
+    order.reserve(weights_.size());
     for (const auto& [name, weight] : weights_) order.emplace_back(&name, &weight);
     std::vector<Rounded> rounded(order.size());
     std::atomic<std::size_t> next = 0;

@@ -31,9 +31,8 @@ struct Scheme {
 };
 
 /// w8a8, w8a16, w4a16: integers by output channel, or with -gN by groups of N inputs (w4a16 has -g128 unless it says
-/// another), -asym with zero points, which are finer (transformers 5.24 with compressed-tensors 0.20 fails on files that
-/// have them); q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1, q4_0: GGUF's.
-/// Errors: kInvalidArgument that lists them.
+/// another), -asym with zero points, which are finer (transformers 5.24 with compressed-tensors 0.20 fails on files
+/// that have them); q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1, q4_0: GGUF's. Errors: kInvalidArgument that lists them.
 Result<Scheme> ParseScheme(std::string_view name);
 
 }  // namespace strata::quantize

@@ -122,10 +122,9 @@ std::array<std::uint8_t, kSuper> EncodeLines(const float* x, const float* weight
 
 /// 64 values to 32 bytes: the first half are the low nibbles.
 void PackNibbles(const std::array<std::uint8_t, kSuper>& codes, std::uint8_t* out) {
-  for (int i = 0; i < kSuper / 2; ++i) {
-    const int first = i / 32 * 64 + i % 32;
-    out[i] = static_cast<std::uint8_t>((codes[static_cast<std::size_t>(first)] & 15) |
-                                       (codes[static_cast<std::size_t>(first + 32)] & 15) << 4);
+  for (std::size_t i = 0; i < kSuper / 2; ++i) {
+    const std::size_t first = i / 32 * 64 + i % 32;
+    out[i] = static_cast<std::uint8_t>((codes[first] & 15) | (codes[first + 32] & 15) << 4);
   }
 }
 
