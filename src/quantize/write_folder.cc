@@ -82,6 +82,7 @@ class FolderWriter {
   void AddAsItIs(const ModelTensor& tensor, const std::string& stored) {
     const Shape& shape = tensor.view.shape;
     std::vector<std::int64_t> dims;
+    dims.reserve(shape.rank());
     for (std::size_t axis = 0; axis < shape.rank(); ++axis) dims.push_back(shape[axis]);
     const DType dtype =
         tensor.view.dtype == DType::kF32 || tensor.view.dtype == DType::kF16 ? tensor.view.dtype : DType::kBF16;

@@ -61,7 +61,7 @@ Status Lowering::LowerAttention(ValueId id) {
   }
   const bool whole = view.qkv.size() == 1;
   const Buffer q = buffers_.at(view.qkv[0]);
-  const auto behind = [&](std::int64_t heads) { return Buffer{q.data + heads * args.head_dim, q.stride}; };
+  const auto behind = [&](std::int64_t heads) { return Behind(q, heads * args.head_dim); };
   Relocate(q, operation->q);
   Relocate(whole ? behind(args.heads) : buffers_.at(view.qkv[1]), operation->k);
   Relocate(whole ? behind(args.heads + args.kv_heads) : buffers_.at(view.qkv[2]), operation->v);

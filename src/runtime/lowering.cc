@@ -109,13 +109,13 @@ Buffer Lowering::Define(ValueId id) {
   }
   const auto joined = joined_.find(id);
   const std::int64_t column = joined == joined_.end() ? 0 : joined->second.second;
-  return buffers_[id] = {reinterpret_cast<float*>(storage.offset) + column, storage.stride};
+  return buffers_[id] = Behind(At(storage.offset, storage.stride), column);
 }
 
 Buffer Lowering::Scratch(std::int64_t columns) {
   const std::int64_t stride = Stride(columns);
   scratch_.push_back(layout_.Allocate(static_cast<std::size_t>(stride * options_.max_step_tokens) * sizeof(float)));
-  return {reinterpret_cast<float*>(scratch_.back()), stride};
+  return At(scratch_.back(), stride);
 }
 
 void Lowering::DefineInto(ValueId id, Buffer& target) {
@@ -194,7 +194,7 @@ Status Lowering::LowerNode(ValueId id) {
       break;
     case Op::kSlice: {
       const Buffer whole = buffers_.at(node.inputs[0]);
-      buffers_[id] = {whole.data + graph::IntAttribute(node, "offset"), whole.stride};
+      buffers_[id] = Behind(whole, graph::IntAttribute(node, "offset"));
       break;
     }
     case Op::kMap: {

@@ -3,6 +3,8 @@
 // most words.
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -72,6 +74,16 @@ class Lowering {
 
   /// Reserves the value's bytes; its buffer's data is an offset until PlaceArena.
   Buffer Define(ValueId id);
+
+  /// At an offset into the arena, in bytes, which is what a buffer's data is until PlaceArena.
+  static Buffer At(std::size_t offset, std::int64_t stride) {
+    return {std::bit_cast<float*>(static_cast<std::uintptr_t>(offset)), stride};
+  }
+  /// So many columns behind the first.
+  static Buffer Behind(const Buffer& planned, std::int64_t columns) {
+    const auto offset = std::bit_cast<std::uintptr_t>(planned.data);
+    return At(offset + static_cast<std::size_t>(columns) * sizeof(float), planned.stride);
+  }
 
   /// [T, columns] that the operation at work alone uses, freed with what dies there.
   Buffer Scratch(std::int64_t columns);
