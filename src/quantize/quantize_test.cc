@@ -204,6 +204,7 @@ class Folder : public testing::Test {
     std::vector<SafetensorsOutput> outputs;
     for (const ModelTensor& tensor : model.tensors()) {
       std::vector<std::int64_t> dims;
+      dims.reserve(tensor.view.shape.rank());
       for (std::size_t axis = 0; axis < tensor.view.shape.rank(); ++axis) dims.push_back(tensor.view.shape[axis]);
       const std::vector<std::byte> data(tensor.view.data.begin(), tensor.view.data.end());
       outputs.push_back({names.Stored(tensor.name), "F32", dims, data.size(),
