@@ -46,7 +46,7 @@ void HeadLinears::Run(std::int64_t head, const std::byte* prepared, std::int64_t
 LatentAttentionOperation::Own LatentAttentionOperation::OwnAt(std::byte* base) const {
   std::size_t end = 0;
   const auto take = [&](std::size_t bytes) {
-    std::byte* at = base + end;
+    std::byte* at = base == nullptr ? nullptr : base + end;  // without a base only the size is asked for
     end += (bytes + 63) / 64 * 64;
     return at;
   };
