@@ -67,7 +67,10 @@ Status ReadModules(const std::string& folder, ModelConfig& config) {
     const JsonFields module(document[i], path, place);
     STRATA_TRY(const auto type, module.String("type"));
     STRATA_TRY(const auto where, module.String("path"));
-    const std::string_view kind = LastPart(type.value_or(""));
+    const std::string kind(LastPart(type.value_or("")));
+    // A module lies inside the folder: a path could point anywhere.
+    if (where.value_or("").starts_with('/') || where.value_or("").find("..") != std::string::npos)
+      return module.Bad(ErrorCode::kCorrupt, "path", "{} is not a folder of the model's", *where);
     if (kind == "Transformer" && where.value_or("").empty()) continue;
     if (kind == "Pooling" && config.task != ModelTask::kClassify) {
       config.task = ModelTask::kEmbed;

@@ -195,6 +195,13 @@ TEST_F(SentenceTransformers, RefuseWhatIsNotComputed) {
   EXPECT_EQ(ErrorOf(), "config_sentence_transformers.json: /default_prompt_name: there is no prompt query");
 }
 
+TEST_F(SentenceTransformers, HaveTheirModulesInsideTheFolder) {
+  for (const char* path : {"../other", "/etc", "1_Pooling/../.."}) {
+    Write("modules.json", {{{"type", "sentence_transformers.models.Pooling"}, {"path", path}}});
+    EXPECT_EQ(ErrorOf(), fmt::format("modules.json: /0/path: {} is not a folder of the model's", path));
+  }
+}
+
 std::string PairOf(const json& post_processor) {
   const json tokenizer = {
       {"model", {{"type", "WordLevel"}, {"unk_token", "u"}, {"vocab", {{"u", 0}, {"[C]", 1}, {"[S]", 2}}}}},
