@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
@@ -79,68 +80,12 @@ std::vector<float> ColumnWeights(std::int64_t columns, const InputStatistics* in
   return weights;
 }
 
-/// Scales and zero points of every group; the integers are still to come.
-IntegerGroups Frame(const Matrix& weight, const GroupFormat& format, const InputStatistics* inputs) {
-  IntegerGroups out;
-  out.format = format;
-  out.rows = weight.rows;
-  out.columns = weight.columns;
-  const std::int64_t group = format.group_of(weight.columns), groups = out.groups();
-  const std::vector<float> weights = ColumnWeights(weight.columns, inputs);
-  out.values.resize(weight.values.size());
-  out.scales.resize(static_cast<std::size_t>(weight.rows * groups));
-  if (!format.symmetric) out.zero_points.resize(out.scales.size());
-  for (std::int64_t r = 0; r < weight.rows; ++r) {
-    for (std::int64_t g = 0; g < groups; ++g) {
-      const Range range = BestRange(weight.row(r) + g * group, weights.data() + g * group, group, format);
-      const auto at = static_cast<std::size_t>(r * groups + g);
-      out.scales[at] = range.scale;
-      if (!format.symmetric) out.zero_points[at] = static_cast<std::int8_t>(range.zero_point);
-    }
-  }
-  return out;
-}
-
 Range RangeAt(const IntegerGroups& of, std::int64_t row, std::int64_t column) {
   const auto at = static_cast<std::size_t>(row * of.groups() + column / of.format.group_of(of.columns));
   return {of.scales[at], of.zero_points.empty() ? 0 : of.zero_points[at]};
 }
 
 using Square = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-/// The columns by what an error in them costs, the dearest first.
-std::vector<std::int64_t> ByCost(const InputStatistics& inputs) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(inputs.columns()));
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::greater<>(), [&](std::int64_t c) { return inputs.gram(c, c); });
-  return order;
-}
-
-/// The upper factor U of the inverse Gram matrix = U^T U, its columns in `order`: row j says how the columns behind j
-/// make good an error in j.
-Square CompensationFactor(const InputStatistics& inputs, const std::vector<std::int64_t>& order) {
-  const std::int64_t k = inputs.columns();
-  Square gram(k, k);
-  double trace = 0;
-  for (std::int64_t i = 0; i < k; ++i) {
-    for (std::int64_t j = 0; j < k; ++j) {
-      gram(i, j) = inputs.gram(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(j)]);
-    }
-    trace += static_cast<double>(gram(i, i));
-  }
-  // A little of the mean on the diagonal: inputs that never varied must not divide by nothing.
-  double damping = 0.01 * trace / static_cast<double>(k);
-  if (!(damping > 0)) damping = 1;
-  for (;; damping *= 10) {
-    Square damped = gram;
-    damped.diagonal().array() += static_cast<float>(damping);
-    const Eigen::LLT<Square> factor(damped);
-    if (factor.info() != Eigen::Success) continue;
-    const Square inverse = factor.solve(Square::Identity(k, k));
-    const Eigen::LLT<Square> inverse_factor(inverse);
-    if (inverse_factor.info() == Eigen::Success) return inverse_factor.matrixU();
-  }
-}
 
 }  // namespace
 
@@ -157,21 +102,63 @@ Matrix IntegerGroups::Dequantize() const {
 }
 
 IntegerGroups RoundToNearest(const Matrix& weight, const GroupFormat& format, const InputStatistics* inputs) {
-  IntegerGroups out = Frame(weight, format, inputs);
-  for (std::int64_t r = 0; r < weight.rows; ++r) {
-    for (std::int64_t c = 0; c < weight.columns; ++c) {
-      const auto at = static_cast<std::size_t>(r * weight.columns + c);
-      out.values[at] = static_cast<std::int8_t>(Rounded(weight.values[at], RangeAt(out, r, c), format));
+  IntegerGroups out;
+  out.format = format;
+  out.rows = weight.rows;
+  out.columns = weight.columns;
+  const std::int64_t group = format.group_of(weight.columns), groups = out.groups();
+  const std::vector<float> weights = ColumnWeights(weight.columns, inputs);
+  out.values.resize(weight.values.size());
+  out.scales.resize(static_cast<std::size_t>(weight.rows * groups));
+  if (!format.symmetric) out.zero_points.resize(out.scales.size());
+  for (std::int64_t at = 0; at < weight.rows * groups; ++at) {
+    const float* const values = weight.values.data() + at * group;
+    const Range range = BestRange(values, weights.data() + at % groups * group, group, format);
+    out.scales[static_cast<std::size_t>(at)] = range.scale;
+    if (!format.symmetric) {
+      out.zero_points[static_cast<std::size_t>(at)] = static_cast<std::int8_t>(range.zero_point);
     }
+    std::transform(values, values + group, out.values.begin() + at * group,
+                   [&](float value) { return static_cast<std::int8_t>(Rounded(value, range, format)); });
   }
   return out;
 }
 
-IntegerGroups RoundInTurn(const Matrix& weight, const GroupFormat& format, const InputStatistics& inputs) {
-  IntegerGroups out = Frame(weight, format, &inputs);
+Compensation CompensationOf(const InputStatistics& inputs) {
+  const std::int64_t k = inputs.columns();
+  Compensation out{std::vector<std::int64_t>(static_cast<std::size_t>(k)), {k, k, {}}};
+  std::iota(out.order.begin(), out.order.end(), 0);
+  std::ranges::stable_sort(out.order, std::greater<>(), [&](std::int64_t c) { return inputs.gram(c, c); });
+  Square gram(k, k);
+  double trace = 0;
+  for (std::int64_t i = 0; i < k; ++i) {
+    for (std::int64_t j = 0; j < k; ++j) {
+      gram(i, j) = inputs.gram(out.order[static_cast<std::size_t>(i)], out.order[static_cast<std::size_t>(j)]);
+    }
+    trace += static_cast<double>(gram(i, i));
+  }
+  // A little of the mean on the diagonal: inputs that never varied must not divide by nothing.
+  double damping = 0.01 * trace / static_cast<double>(k);
+  if (!(damping > 0)) damping = 1;
+  for (;; damping *= 10) {
+    Square damped = gram;
+    damped.diagonal().array() += static_cast<float>(damping);
+    const Eigen::LLT<Square> factor(damped);
+    if (factor.info() != Eigen::Success) continue;
+    const Square inverse = factor.solve(Square::Identity(k, k));
+    const Eigen::LLT<Square> inverse_factor(inverse);
+    if (inverse_factor.info() != Eigen::Success) continue;
+    out.factor.values.resize(static_cast<std::size_t>(k * k));
+    Eigen::Map<Square>(out.factor.values.data(), k, k) = inverse_factor.matrixU();
+    return out;
+  }
+}
+
+IntegerGroups RoundInTurn(const Matrix& weight, IntegerGroups nearest, const Compensation& compensation) {
+  IntegerGroups out = std::move(nearest);
   const std::int64_t k = weight.columns;
-  const std::vector<std::int64_t> order = ByCost(inputs);
-  const Square factor = CompensationFactor(inputs, order);
+  const std::vector<std::int64_t>& order = compensation.order;
+  const Eigen::Map<const Square> factor(compensation.factor.values.data(), k, k);
   // Rows know nothing of each other; a few at once share each row of the factor while it is in cache.
   constexpr std::int64_t kRows = 16;
   Square left(kRows, k);
@@ -184,7 +171,7 @@ IntegerGroups RoundInTurn(const Matrix& weight, const GroupFormat& format, const
       const std::int64_t column = order[static_cast<std::size_t>(j)];
       for (std::int64_t r = 0; r < rows; ++r) {
         const Range range = RangeAt(out, first + r, column);
-        const int q = Rounded(left(r, j), range, format);
+        const int q = Rounded(left(r, j), range, out.format);
         out.values[static_cast<std::size_t>((first + r) * k + column)] = static_cast<std::int8_t>(q);
         const float error = (left(r, j) - static_cast<float>(q - range.zero_point) * range.scale) / factor(j, j);
         left.row(r).tail(k - j - 1) -= error * factor.row(j).tail(k - j - 1);

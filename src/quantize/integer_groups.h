@@ -36,8 +36,19 @@ struct IntegerGroups {
 /// column counting as `inputs` say (nullptr: all columns alike).
 IntegerGroups RoundToNearest(const Matrix& weight, const GroupFormat& format, const InputStatistics* inputs);
 
-/// The same scales and zero points, but the columns are rounded one after another, the greatest inputs first, and what
-/// one has lost the others make good as far as they can (Frantar et al. 2022, GPTQ). Needs inputs.
-IntegerGroups RoundInTurn(const Matrix& weight, const GroupFormat& format, const InputStatistics& inputs);
+/// How the columns of any weight that reads the same inputs make good each other's errors.
+struct Compensation {
+  std::vector<std::int64_t> order;  ///< the columns by what an error in them costs, the dearest first
+  /// [columns, columns], both in that order: the upper factor U of the inverse Gram matrix = U^T U. Row j says how the
+  /// columns behind j make good an error in j.
+  Matrix factor;
+};
+
+/// Work of the cube of the columns.
+Compensation CompensationOf(const InputStatistics& inputs);
+
+/// With the scales and zero points of `nearest`, but the columns are rounded one after another, and what one has lost
+/// the others make good as far as they can (Frantar et al. 2022, GPTQ).
+IntegerGroups RoundInTurn(const Matrix& weight, IntegerGroups nearest, const Compensation& compensation);
 
 }  // namespace strata::quantize

@@ -101,16 +101,17 @@ TEST_P(Groups, InTurnTheOutputsErrLess) {
   const GroupFormat format = GetParam();
   const Matrix weight = RandomMatrix(24, 96, 4);
   const InputStatistics inputs = RandomInputs(96, 5);
-  const double nearest = ErrorOf(weight, RoundToNearest(weight, format, &inputs), inputs);
-  const double in_turn = ErrorOf(weight, RoundInTurn(weight, format, inputs), inputs);
+  const IntegerGroups rounded = RoundToNearest(weight, format, &inputs);
+  const double nearest = ErrorOf(weight, rounded, inputs);
+  const double in_turn = ErrorOf(weight, RoundInTurn(weight, rounded, CompensationOf(inputs)), inputs);
   EXPECT_LT(in_turn, 0.5 * nearest);
 }
 
 TEST_P(Groups, NothingInNothingOut) {
   const Matrix zeros{3, 96, std::vector<float>(3 * 96)};
   const InputStatistics silent(96);
-  for (const IntegerGroups& rounded :
-       {RoundToNearest(zeros, GetParam(), &silent), RoundInTurn(zeros, GetParam(), silent)}) {
+  const IntegerGroups nearest = RoundToNearest(zeros, GetParam(), &silent);
+  for (const IntegerGroups& rounded : {nearest, RoundInTurn(zeros, nearest, CompensationOf(silent))}) {
     EXPECT_EQ(rounded.Dequantize().values, zeros.values);
   }
 }

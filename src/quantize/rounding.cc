@@ -1,6 +1,7 @@
 #include "quantize/rounding.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <thread>
@@ -11,7 +12,7 @@ namespace strata::quantize {
 namespace {
 
 constexpr double kSmoothing = 0.5;  ///< SmoothQuant's alpha
-constexpr double kImportances[] = {0, 0.25, 0.5, 0.75};
+constexpr double kImportances[] = {0, 0.25, 0.5, 0.75};  ///< the first: as it is
 
 /// The scheme's group where it divides the columns, else half of it and so on, down to 32.
 Result<GroupFormat> FormatFor(GroupFormat format, std::string_view name, std::int64_t columns) {
@@ -64,11 +65,18 @@ class Rounding {
   }
 
  private:
+  struct Rounded {
+    IntegerGroups groups;
+    TensorReport report;
+  };
+
   struct Weight {
     Matrix matrix;
     GroupFormat format;
     std::shared_ptr<const InputStatistics> inputs;
+    Rounded rounded;
   };
+  using Weights = std::map<std::string, Weight, std::less<>>;
 
   Status Scale(const ScaledInput& input) {
     std::vector<Weight*> readers;
@@ -106,35 +114,41 @@ class Rounding {
       for (const Weight* reader : readers) matrices.push_back(&reader->matrix);
       return SmoothingScales(inputs, matrices, kSmoothing);
     }
-    std::vector<float> best;
-    double best_error = 0;
-    for (const double alpha : kImportances) {
-      std::vector<float> scales = ImportanceScales(inputs, alpha);
-      const InputStatistics divided = inputs.DividedBy(scales);
+    struct Candidate {
+      std::vector<float> scales;
       double error = 0;
+    };
+    std::array<Candidate, std::size(kImportances)> candidates;
+    InParallel(candidates.size(), [&](std::size_t i) {
+      Candidate& candidate = candidates[i];
+      candidate.scales = ImportanceScales(inputs, kImportances[i]);
+      const InputStatistics divided = inputs.DividedBy(candidate.scales);
       for (const Weight* reader : readers) {
         Matrix matrix = reader->matrix;
-        ScaleColumns(matrix, scales);
-        error += ErrorOf(matrix, RoundToNearest(matrix, reader->format, &divided), divided);
+        ScaleColumns(matrix, candidate.scales);
+        candidate.error += ErrorOf(matrix, RoundToNearest(matrix, reader->format, &divided), divided);
       }
-      if (alpha == 0) {
-        best_error = error;
-      } else if (error < best_error) {
-        best_error = error;
-        best = std::move(scales);
-      }
-    }
-    return best;
+    });
+    Candidate& best = *std::ranges::min_element(candidates, {}, &Candidate::error);
+    return &best == candidates.data() ? std::vector<float>() : std::move(best.scales);
   }
 
-  struct Rounded {
-    IntegerGroups groups;
-    TensorReport report;
-  };
+  /// Calls work(i) once for each i below `count`.
+  template <class Work>
+  void InParallel(std::size_t count, const Work& work) const {
+    std::atomic<std::size_t> next = 0;
+    const auto run = [&] {
+      for (std::size_t i = next++; i < count; i = next++) work(i);
+    };
+    std::vector<std::jthread> threads;
+    for (int i = 1; i < options_.threads; ++i) threads.emplace_back(run);
+    run();
+  }
 
-  static Rounded RoundTo(const std::string& name, const Weight& weight, const GroupFormat& format) {
+  static Rounded RoundTo(const std::string& name, const Weight& weight, const GroupFormat& format,
+                         const Compensation& compensation) {
     IntegerGroups nearest = RoundToNearest(weight.matrix, format, weight.inputs.get());
-    IntegerGroups in_turn = RoundInTurn(weight.matrix, format, *weight.inputs);
+    IntegerGroups in_turn = RoundInTurn(weight.matrix, nearest, compensation);
     const double nearest_error = ErrorOf(weight.matrix, nearest, *weight.inputs);
     const double in_turn_error = ErrorOf(weight.matrix, in_turn, *weight.inputs);
     const double all = OutputError(weight.matrix.values.data(), weight.matrix.rows, *weight.inputs);
@@ -147,34 +161,30 @@ class Rounding {
     return rounded;
   }
 
-  Rounded RoundOne(const std::string& name, const Weight& weight) const {
-    Rounded rounded = RoundTo(name, weight, weight.format);
+  Rounded RoundOne(const std::string& name, const Weight& weight, const Compensation& compensation) const {
+    Rounded rounded = RoundTo(name, weight, weight.format, compensation);
     if (options_.max_error == 0 || weight.format.bits >= 8 || rounded.report.error <= options_.max_error) {
       return rounded;
     }
     GroupFormat finer = weight.format;
     finer.bits = 8;
-    return RoundTo(name, weight, finer);
+    return RoundTo(name, weight, finer, compensation);
   }
 
   RoundedLayers RoundAll() {
-    std::vector<std::pair<const std::string*, const Weight*>> order;
-    order.reserve(weights_.size());
-    for (const auto& [name, weight] : weights_) order.emplace_back(&name, &weight);
-    std::vector<Rounded> rounded(order.size());
-    std::atomic<std::size_t> next = 0;
-    const auto work = [&] {
-      for (std::size_t i = next++; i < order.size(); i = next++)
-        rounded[i] = RoundOne(*order[i].first, *order[i].second);
-    };
-    {
-      std::vector<std::jthread> threads;
-      for (int i = 1; i < options_.threads; ++i) threads.emplace_back(work);
-      work();
-    }
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      out_.weights.emplace(*order[i].first, std::move(rounded[i].groups));
-      out_.reports.push_back(std::move(rounded[i].report));
+    std::map<const InputStatistics*, std::vector<Weights::value_type*>> by_inputs;
+    for (Weights::value_type& named : weights_) by_inputs[named.second.inputs.get()].push_back(&named);
+    std::vector<std::pair<const InputStatistics*, std::vector<Weights::value_type*>>> shares(by_inputs.begin(),
+                                                                                             by_inputs.end());
+    InParallel(shares.size(), [&](std::size_t i) {
+      const Compensation compensation = CompensationOf(*shares[i].first);
+      for (auto* const named : shares[i].second) {
+        named->second.rounded = RoundOne(named->first, named->second, compensation);
+      }
+    });
+    for (auto& [name, weight] : weights_) {
+      out_.weights.emplace(name, std::move(weight.rounded.groups));
+      out_.reports.push_back(std::move(weight.rounded.report));
     }
     return std::move(out_);
   }
@@ -182,7 +192,7 @@ class Rounding {
   const ModelFile& model_;
   const Calibration& calibration_;
   const RoundingOptions& options_;
-  std::map<std::string, Weight, std::less<>> weights_;
+  Weights weights_;
   RoundedLayers out_;
 };
 
