@@ -32,7 +32,7 @@ struct Round {
 
   Round(const asio::any_io_executor& executor, std::shared_ptr<Engine> engine, GenerateRequest asked_for,
         double asked_seconds)
-      : request(std::move(asked_for)), asked(asked_seconds), channel(executor), submission(std::move(engine)) {}
+      : request(std::move(asked_for)), asked(asked_seconds), events(executor), submission(std::move(engine)) {}
 
   bool done() const {
     return std::ranges::all_of(choices, [](const Choice& choice) { return choice.stream.done(); });
@@ -40,9 +40,9 @@ struct Round {
 
   GenerateRequest request;  ///< with what its prompt asks for besides
   const double asked;       ///< monotonic seconds
-  EventChannel channel;
+  Mailbox<ChoiceEvent> events;
   std::vector<Choice> choices;
-  Submission submission;  ///< gone before the channel is
+  Submission submission;  ///< gone before the mailbox is
 };
 
 /// One request under way: its answers, and what has been told to the client and to the metrics.
@@ -145,12 +145,12 @@ class Run {
   template <class Tell>
   asio::awaitable<std::optional<ApiError>> Listen(Tell tell) {
     while (!round_->done() && co_await Flush()) {
-      std::vector<EventChannel::Item> items = co_await round_->channel.Take();
+      std::vector<ChoiceEvent> events = co_await round_->events.Take();
       if (gone_) break;
-      for (EventChannel::Item& item : items) {
-        Choice& choice = round_->choices[static_cast<std::size_t>(item.choice)];
+      for (ChoiceEvent& event : events) {
+        Choice& choice = round_->choices[static_cast<std::size_t>(event.choice)];
         if (choice.stream.done()) continue;
-        ChoiceDelta delta = Advance(choice, std::move(item));
+        ChoiceDelta delta = Advance(choice, std::move(event));
         if (choice.stream.error()) co_return ToApiError(*choice.stream.error());
         tell(std::move(delta));
       }
@@ -177,7 +177,7 @@ class Run {
       }
     }
     choices_before_ += index;
-    if (const Status status = round->submission.Submit(*prompts, request, *grammar, deadline_, round->channel);
+    if (const Status status = round->submission.Submit(*prompts, request, *grammar, deadline_, round->events);
         !status) {
       ApiError error = ToApiError(status.error());
       if (status.error().code() == ErrorCode::kResourceExhausted) {
@@ -212,31 +212,31 @@ class Run {
 
   void Interrupt() {
     gone_ = true;
-    if (round_) round_->channel.Interrupt();
+    if (round_) round_->events.Interrupt();
     if (rounds_) rounds_->Interrupt();
   }
 
   /// Makes the ids of a choice's calls its own.
   std::uint64_t CallSeed(int choice) const { return SeedOfChoice(std::hash<std::string>()(id_), choice); }
 
-  ChoiceDelta Advance(Choice& choice, EventChannel::Item item) {
+  ChoiceDelta Advance(Choice& choice, ChoiceEvent said) {
     Submission& submission = round_->submission;
-    if (item.event.finish) submission.MarkEnded(item.choice);
+    if (said.event.finish) submission.MarkEnded(said.choice);
     const bool prompt_known = choice.first_token > 0;
-    if (!item.event.tokens.empty()) {  // tokens that come together, by speculation, are waited for once
+    if (!said.event.tokens.empty()) {  // tokens that come together, by speculation, are waited for once
       if (choice.first_token == 0) {
-        choice.first_token = item.seconds;
-        state_.metrics->OnFirstToken(item.seconds - round_->asked);
+        choice.first_token = said.seconds;
+        state_.metrics->OnFirstToken(said.seconds - round_->asked);
       } else {
-        state_.metrics->OnNextToken(item.seconds - choice.last_token);
+        state_.metrics->OnNextToken(said.seconds - choice.last_token);
       }
-      choice.last_token = item.seconds;
+      choice.last_token = said.seconds;
     }
-    ChoiceDelta delta = choice.stream.OnEvent(std::move(item.event));
+    ChoiceDelta delta = choice.stream.OnEvent(std::move(said.event));
     if (!prompt_known && choice.first_token > 0) {
       state_.metrics->OnPrompt(choice.stream.prompt_tokens(), choice.stream.cached_tokens());
     }
-    if (choice.stream.ended_early()) submission.Cancel(item.choice);
+    if (choice.stream.ended_early()) submission.Cancel(said.choice);
     if (choice.stream.done()) {
       const std::string_view reason = delta.finish_reason == "tool_calls" ? "stop" : delta.finish_reason;  // as vLLM's
       Report(choice, choice.stream.error() ? std::string_view("error") : reason);

@@ -218,7 +218,7 @@ Submission::~Submission() {
 
 Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request,
                           const std::shared_ptr<grammar::Grammar>& grammar,
-                          std::chrono::steady_clock::time_point deadline, EventChannel& channel) {
+                          std::chrono::steady_clock::time_point deadline, Mailbox<ChoiceEvent>& events) {
   for (const auto& prompt : prompts) {
     for (int i = 0; i < request.n; ++i) {
       EngineRequest work;
@@ -227,7 +227,9 @@ Status Submission::Submit(const Prompts& prompts, const GenerateRequest& request
       const std::int64_t room = engine_->max_context() - static_cast<std::int64_t>(prompt->tokens.size());
       work.sampling.max_tokens = std::min(request.max_tokens.value_or(room), room);
       if (work.sampling.seed) work.sampling.seed = SeedOfChoice(*work.sampling.seed, i);
-      work.on_event = channel.Sender(static_cast<int>(ids_.size()));
+      work.on_event = [send = events.Sender(), choice = static_cast<int>(ids_.size())](EngineEvent&& event) {
+        send({choice, MonotonicSeconds(), std::move(event)});
+      };
       work.deadline = deadline;
       work.priority = request.priority;
       work.cache_salt = request.cache_salt;

@@ -10,7 +10,7 @@
 
 #include "serve/api_error.h"
 #include "serve/choice.h"
-#include "serve/event_channel.h"
+#include "serve/mailbox.h"
 #include "serve/request.h"
 #include "serve/state.h"
 
@@ -35,6 +35,13 @@ AnswerParser MakeAnswerParser(const LoadedModel& model, const GenerateRequest& r
 /// Choice i of a request with a seed: 0 keeps the seed, the others differ from it and from each other.
 std::uint64_t SeedOfChoice(std::uint64_t seed, int choice);
 
+/// What the engine said about one of a request's choices.
+struct ChoiceEvent {
+  int choice = 0;
+  double seconds = 0;  ///< monotonic, when it was said
+  EngineEvent event;
+};
+
 /// Requests that run in the engine; those that have not ended are cancelled with it.
 class Submission {
  public:
@@ -43,10 +50,10 @@ class Submission {
   Submission(const Submission&) = delete;
   Submission& operator=(const Submission&) = delete;
 
-  /// All prompts times n, or none: choice prompt * n + i sends its events to `channel`.
+  /// All prompts times n, or none: choice prompt * n + i sends its events to `events`.
   Status Submit(const std::vector<std::shared_ptr<const Prompt>>& prompts, const GenerateRequest& request,
                 const std::shared_ptr<grammar::Grammar>& grammar, std::chrono::steady_clock::time_point deadline,
-                EventChannel& channel);
+                Mailbox<ChoiceEvent>& events);
 
   void Cancel(int choice);
   /// The engine has said its last word about this choice.

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "serve/mailbox.h"
 #include "serve/pooling/call.h"
-#include "serve/pooling/reply.h"
 
 namespace strata::serve::pooling {
 namespace {
@@ -56,11 +56,11 @@ asio::awaitable<void> Serve(ServerState& state, std::shared_ptr<const LoadedMode
     co_return;
   }
   const auto texts = static_cast<std::int64_t>(call->inputs.size());
-  Reply reply(exchange.executor());
+  Mailbox<Result<PooledRows>> answer(exchange.executor());
   Submission submission(call->model->served->engine);
   const Status submitted =
       submission.Submit({.inputs = std::move(call->inputs),
-                         .on_done = reply.Sender(),
+                         .on_done = answer.Sender(),
                          .deadline = std::chrono::steady_clock::now() + state.options.request_timeout,
                          .tenant = TenantOf(state.options, http.authorization).value_or(0)});
   if (!submitted) {
@@ -69,16 +69,17 @@ asio::awaitable<void> Serve(ServerState& state, std::shared_ptr<const LoadedMode
     co_await exchange.Refuse(error);
     co_return;
   }
-  exchange.OnClientGone([&reply] { reply.Interrupt(); });
-  std::optional<Result<PooledRows>> rows = co_await reply.Take();
-  if (!rows) co_return;
+  exchange.OnClientGone([&answer] { answer.Interrupt(); });
+  std::vector<Result<PooledRows>> answers = co_await answer.Take();
+  if (answers.empty()) co_return;
   submission.MarkEnded();
-  if (!*rows) {
-    co_await exchange.Refuse(ToApiError(rows->error()));
+  Result<PooledRows>& rows = answers.front();
+  if (!rows) {
+    co_await exchange.Refuse(ToApiError(rows.error()));
     co_return;
   }
-  const std::int64_t tokens = (*rows)->tokens;
-  co_await exchange.Respond({.body = call->answer(std::move(**rows)), .headers = {}});
+  const std::int64_t tokens = rows->tokens;
+  co_await exchange.Respond({.body = call->answer(std::move(*rows)), .headers = {}});
   state.metrics->OnPooled(call->model->name(), texts, tokens, MonotonicSeconds() - arrived_seconds);
 }
 
