@@ -93,10 +93,9 @@ std::string_view NameOfUnread(std::uint32_t code) {
 }  // namespace
 
 std::uint32_t GgufTypeCode(DType type) {
-  std::uint32_t code = 0;
-  for (constexpr std::uint32_t kEnd = 64; code < kEnd && TensorType(code) != type;) ++code;
-  assert(TensorType(code) == type);
-  return code;
+  const auto* const found = std::ranges::find(kGgmlTypes, type, &GgmlType::dtype);
+  assert(found != std::end(kGgmlTypes));
+  return found->code;
 }
 
 std::vector<std::string_view> GgufArray::Strings() const {

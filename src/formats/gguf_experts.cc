@@ -26,33 +26,32 @@ Result<Scoring> ReadScoring(const GgufFields& fields, Scoring otherwise) {
 
 }  // namespace
 
-Result<std::optional<ExpertsConfig>> ReadGgufExperts(const GgufFields& fields, const ModelConfig& config,
-                                                     Scoring scoring, bool normalize) {
-  STRATA_TRY(const auto count, fields.Find<std::int64_t>("expert_count"));
-  if (count.value_or(0) == 0) return std::optional<ExpertsConfig>();
-  ExpertsConfig experts;
-  const auto integer = [&](std::string_view key, std::int64_t otherwise, std::int64_t least) -> Result<std::int64_t> {
-    STRATA_TRY(const auto given, fields.Find<std::int64_t>(key));
-    const std::int64_t value = given.value_or(otherwise);
-    if (value < least || value > (1 << 30)) return fields.Bad(ErrorCode::kCorrupt, key, "is {}", value);
-    return value;
-  };
-  STRATA_TRY(experts.count, integer("expert_count", 0, 1));
-  STRATA_TRY(experts.used, integer("expert_used_count", 0, 1));
-  STRATA_TRY(experts.ffn, integer("expert_feed_forward_length", config.ffn, 1));
-  STRATA_TRY(experts.shared_ffn, integer("expert_shared_feed_forward_length", 0, 0));
-  STRATA_TRY(experts.groups, integer("expert_group_count", 1, 1));
-  STRATA_TRY(experts.groups_used, integer("expert_group_used_count", 1, 1));
-  STRATA_TRY(experts.scoring, ReadScoring(fields, scoring));
-  STRATA_TRY(const auto norm, fields.Find<bool>("expert_weights_norm"));
-  experts.normalize = norm.value_or(normalize);
-  STRATA_TRY(const double scale, fields.NumberOr("expert_weights_scale", 1));
-  experts.scale = scale == 0 ? 1 : scale;  // 0 is llama.cpp's "none"
+Status CheckExpertGroups(const GgufFields& fields, const ExpertsConfig& experts) {
   if (experts.groups_used > experts.groups || experts.count % experts.groups != 0 ||
       experts.used > experts.count / experts.groups * experts.groups_used) {
     return fields.Bad(ErrorCode::kCorrupt, "expert_used_count", "is {} of {} experts in {} of {} groups", experts.used,
                       experts.count, experts.groups_used, experts.groups);
   }
+  return {};
+}
+
+Result<std::optional<ExpertsConfig>> ReadGgufExperts(const GgufFields& fields, const ModelConfig& config,
+                                                     Scoring scoring, bool normalize) {
+  STRATA_TRY(const auto count, fields.Find<std::int64_t>("expert_count"));
+  if (count.value_or(0) == 0) return std::optional<ExpertsConfig>();
+  ExpertsConfig experts;
+  STRATA_TRY(experts.count, fields.IntegerOr("expert_count", 0, 1));
+  STRATA_TRY(experts.used, fields.IntegerOr("expert_used_count", 0, 1));
+  STRATA_TRY(experts.ffn, fields.IntegerOr("expert_feed_forward_length", config.ffn, 1));
+  STRATA_TRY(experts.shared_ffn, fields.IntegerOr("expert_shared_feed_forward_length", 0, 0));
+  STRATA_TRY(experts.groups, fields.IntegerOr("expert_group_count", 1, 1));
+  STRATA_TRY(experts.groups_used, fields.IntegerOr("expert_group_used_count", 1, 1));
+  STRATA_TRY(experts.scoring, ReadScoring(fields, scoring));
+  STRATA_TRY(const auto norm, fields.Find<bool>("expert_weights_norm"));
+  experts.normalize = norm.value_or(normalize);
+  STRATA_TRY(const double scale, fields.NumberOr("expert_weights_scale", 1));
+  experts.scale = scale == 0 ? 1 : scale;  // 0 is llama.cpp's "none"
+  STRATA_CHECK(CheckExpertGroups(fields, experts));
   return std::optional(experts);
 }
 

@@ -26,6 +26,8 @@ class GgufFields {
   }
   /// Errors: kCorrupt when it is missing, or not between 1 and 2^30.
   Result<std::int64_t> Positive(std::string_view name) const;
+  /// Errors: kCorrupt when it is less than `least` or more than 2^30.
+  Result<std::int64_t> IntegerOr(std::string_view name, std::int64_t otherwise, std::int64_t least) const;
   Result<double> NumberOr(std::string_view name, double otherwise) const;
   /// Errors: kCorrupt also when it is less than 0 or not finite.
   Result<double> FactorOr(std::string_view name, double otherwise) const;
@@ -62,6 +64,9 @@ extern const GgufFamily kGgufBert, kGgufDeepseek2, kGgufGemma2, kGgufGemma3, kGg
 /// silent, as `scoring`. Errors: kCorrupt and kUnsupported with the key.
 Result<std::optional<ExpertsConfig>> ReadGgufExperts(const GgufFields& fields, const ModelConfig& config,
                                                      ExpertsConfig::Scoring scoring, bool normalize);
+
+/// Errors: kCorrupt where groups are not equal, or there are fewer experts in those that are used than are used.
+Status CheckExpertGroups(const GgufFields& fields, const ExpertsConfig& experts);
 
 /// `config` has its architecture's task; a file that names a way of pooling is of an embedding model or a classifier.
 /// Errors: as of `read`.

@@ -9,23 +9,15 @@ namespace {
 constexpr std::string_view kFields[] = {"expert_count", "attention.q_lora_rank", "attention.kv_lora_rank",
                                         "attention.value_length", "rope.scaling.yarn_log_multiplier"};
 
-Result<std::int64_t> IntegerOr(const GgufFields& fields, std::string_view key, std::int64_t otherwise,
-                               std::int64_t least) {
-  STRATA_TRY(const auto given, fields.Find<std::int64_t>(key));
-  const std::int64_t value = given.value_or(otherwise);
-  if (value < least || value > (1 << 30)) return fields.Bad(ErrorCode::kCorrupt, key, "is {}", value);
-  return value;
-}
-
 Status ReadLatent(const GgufFields& fields, ModelConfig& config) {
   LatentConfig latent;
   latent.rope_dim = config.rotary_dim;
   STRATA_TRY(latent.kv_rank, fields.Positive("attention.kv_lora_rank"));
-  STRATA_TRY(latent.q_rank, IntegerOr(fields, "attention.q_lora_rank", 0, 0));
-  STRATA_TRY(const std::int64_t value, IntegerOr(fields, "attention.value_length", config.head_dim, 1));
+  STRATA_TRY(latent.q_rank, fields.IntegerOr("attention.q_lora_rank", 0, 0));
+  STRATA_TRY(const std::int64_t value, fields.IntegerOr("attention.value_length", config.head_dim, 1));
   // With key_length_mla, key_length is of what the cache holds.
-  STRATA_TRY(config.head_dim, IntegerOr(fields, "attention.key_length_mla", config.head_dim, 1));
-  STRATA_TRY(latent.value_dim, IntegerOr(fields, "attention.value_length_mla", value, 1));
+  STRATA_TRY(config.head_dim, fields.IntegerOr("attention.key_length_mla", config.head_dim, 1));
+  STRATA_TRY(latent.value_dim, fields.IntegerOr("attention.value_length_mla", value, 1));
   latent.nope_dim = config.head_dim - latent.rope_dim;
   if (latent.nope_dim <= 0) {
     return fields.Bad(ErrorCode::kCorrupt, "rope.dimension_count", "is {} of heads of {}", latent.rope_dim,
@@ -52,22 +44,20 @@ Status ReadExperts(const GgufFields& fields, ModelConfig& config) {
   STRATA_TRY(config.experts, ReadGgufExperts(fields, config, ExpertsConfig::Scoring::kSoftmax, false));
   if (!config.experts) return fields.Bad(ErrorCode::kCorrupt, "expert_count", "is missing");
   ExpertsConfig& experts = *config.experts;
-  STRATA_TRY(const std::int64_t shared, IntegerOr(fields, "expert_shared_count", 0, 0));
+  STRATA_TRY(const std::int64_t shared, fields.IntegerOr("expert_shared_count", 0, 0));
   experts.shared_ffn = shared * experts.ffn;
-  STRATA_TRY(experts.leading_dense, IntegerOr(fields, "leading_dense_block_count", 0, 0));
+  STRATA_TRY(experts.leading_dense, fields.IntegerOr("leading_dense_block_count", 0, 0));
   experts.group_by_two = experts.scoring == ExpertsConfig::Scoring::kSigmoid;
   STRATA_TRY(const auto groups, fields.Find<std::int64_t>("expert_group_count"));
   if (groups) return {};
   experts.groups = GroupsOf(experts.count);
   experts.groups_used = GroupsUsedOf(experts.count);
-  if (experts.used <= experts.count / experts.groups * experts.groups_used) return {};
-  return fields.Bad(ErrorCode::kCorrupt, "expert_used_count", "is {} of {} experts in {} of {} groups", experts.used,
-                    experts.count, experts.groups_used, experts.groups);
+  return CheckExpertGroups(fields, experts);
 }
 
 /// The blocks behind the last layer count as blocks.
 Status ReadNextN(const GgufFields& fields, ModelConfig& config) {
-  STRATA_TRY(config.nextn_layers, IntegerOr(fields, "nextn_predict_layers", 0, 0));
+  STRATA_TRY(config.nextn_layers, fields.IntegerOr("nextn_predict_layers", 0, 0));
   config.layers -= config.nextn_layers;
   if (config.layers > 0) return {};
   return fields.Bad(ErrorCode::kCorrupt, "nextn_predict_layers", "{} of as many blocks or fewer", config.nextn_layers);

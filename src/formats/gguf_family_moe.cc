@@ -32,8 +32,7 @@ Status ReadOlmoe(const GgufFields& fields, const GgufFile&, ModelConfig& config)
   return Read(fields, Scoring::kSoftmax, false, config);
 }
 
-constexpr std::string_view kLlama4Fields[] = {"expert_count", "attention.sliding_window"};
-constexpr std::string_view kGptOssFields[] = {"expert_count", "attention.sliding_window"};
+constexpr std::string_view kFieldsWithWindow[] = {"expert_count", "attention.sliding_window"};
 
 Status ReadGptOss(const GgufFields& fields, const GgufFile&, ModelConfig& config) {
   STRATA_CHECK(Read(fields, Scoring::kSoftmaxOfChosen, false, config));
@@ -70,8 +69,8 @@ Status ReadLlama4(const GgufFields& fields, const GgufFile&, ModelConfig& config
 }  // namespace
 
 constexpr GgufFamily kGgufLlama4 = {
-    .architecture = "llama4", .rope_layout = RopeLayout::kInterleaved, .fields = kLlama4Fields, .read = ReadLlama4};
-constexpr GgufFamily kGgufGptOss = {.architecture = "gpt-oss", .fields = kGptOssFields, .read = ReadGptOss};
+    .architecture = "llama4", .rope_layout = RopeLayout::kInterleaved, .fields = kFieldsWithWindow, .read = ReadLlama4};
+constexpr GgufFamily kGgufGptOss = {.architecture = "gpt-oss", .fields = kFieldsWithWindow, .read = ReadGptOss};
 constexpr GgufFamily kGgufOlmoe = {.architecture = "olmoe", .fields = kFields, .read = ReadOlmoe};
 constexpr GgufFamily kGgufQwen2Moe = {.architecture = "qwen2moe", .fields = kFields, .read = ReadQwen2};
 constexpr GgufFamily kGgufQwen3Moe = {.architecture = "qwen3moe", .fields = kFields, .read = ReadQwen3};

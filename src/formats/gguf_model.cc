@@ -281,6 +281,13 @@ Result<std::int64_t> GgufFields::Positive(std::string_view name) const {
   return value;
 }
 
+Result<std::int64_t> GgufFields::IntegerOr(std::string_view name, std::int64_t otherwise, std::int64_t least) const {
+  STRATA_TRY(const auto given, Find<std::int64_t>(name));
+  const std::int64_t value = given.value_or(otherwise);
+  if (value < least || value > (1 << 30)) return Bad(ErrorCode::kCorrupt, name, "is {}", value);
+  return value;
+}
+
 Result<double> GgufFields::FactorOr(std::string_view name, double otherwise) const {
   STRATA_TRY(const double value, NumberOr(name, otherwise));
   if (!(value >= 0) || std::isinf(value)) return Bad(ErrorCode::kCorrupt, name, "is {}", value);

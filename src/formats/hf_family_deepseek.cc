@@ -134,13 +134,10 @@ constexpr HfFamily kHfDeepseekV3 = {.model_type = "deepseek_v3",
                                     .read = ReadV3,
                                     .layer_modules = kLayerModules};
 
-constexpr HfFamily kHfKimiK2 = {.model_type = "kimi_k2",
-                                .class_name = "DeepseekV3ForCausalLM",
-                                .architecture = "deepseek2",
-                                .max_positions = 4096,
-                                .has_biases = true,
-                                .fields = kFields,
-                                .read = ReadV3,
-                                .layer_modules = kLayerModules};
+constexpr HfFamily kHfKimiK2 = [] {
+  HfFamily family = kHfDeepseekV3;
+  family.model_type = "kimi_k2";
+  return family;
+}();
 
 }  // namespace strata

@@ -12,8 +12,6 @@ namespace {
 /// Shares of gate and up that a rank takes on average in a step of many rows.
 constexpr std::int64_t kChunks = 32;
 
-float* Row(const Buffer& buffer, std::int64_t row) { return buffer.data + row * buffer.stride; }
-
 /// Calls work(group, slot) for the slots [begin, end) of all groups.
 template <class Work>
 void ForSlots(const ExpertOrder& order, RowRange slots, const Work& work) {

@@ -225,7 +225,8 @@ Status Lowering::LowerNode(ValueId id) {
       STRATA_CHECK(LowerLatentAttention(id));
       break;
     case Op::kInput: {
-      auto* operation = Add<HiddenOperation>(id);
+      auto* operation = Add<GatherRowsOperation>(id);
+      operation->from = &Step::hidden_rows;
       operation->cols = graph::Columns(node.type);
       Relocate(Define(id), operation->out);
       plan_.hidden_input = operation;

@@ -139,7 +139,7 @@ class CpuModelRunner : public ModelRunner {
     std::vector<graph::PassNote> notes;
     STRATA_TRY(const graph::Graph graph, graph::RunPasses(built, cost_, &notes));
     STRATA_TRY(draft_, Lower(graph, *model_, options_, *team_, *compiler_, false));
-    draft_->hidden_input->from = &plan_.hidden;
+    draft_->hidden_input->in = plan_.hidden;
     return {};
   }
 
@@ -147,8 +147,10 @@ class CpuModelRunner : public ModelRunner {
   Result<LogitsView> RunStep(Plan& plan) {
     for (const auto& operation : plan.operations) operation->Reset();
     running_ = &plan;  // a function that captured more than `this` would take memory
-    team_->Run(
-        [this](int rank) { timer_ != nullptr&& running_ == &plan_ ? RunPlan<true>(rank) : RunPlan<false>(rank); });
+    team_->Run([this](int rank) {
+      const bool timed = running_ == &plan_ && timer_ != nullptr;
+      timed ? RunPlan<true>(rank) : RunPlan<false>(rank);
+    });
     // The rows stand in the order of their kind; the answer has that of the slices.
     argmax_.clear();
     if (plan.head != nullptr) {

@@ -9,8 +9,6 @@
 namespace strata {
 namespace {
 
-float* Row(const Buffer& buffer, std::int64_t row) { return buffer.data + row * buffer.stride; }
-
 /// The epilogue of the rows from `row` on, which is their row 0; of one without row_max.
 kernels::Epilogue From(kernels::Epilogue epilogue, std::int64_t row) {
   epilogue.out += row * epilogue.out_stride;
@@ -32,20 +30,10 @@ std::string EmbedOperation::Describe() const {
   return fmt::format("embed          {} {} {}", kernels->name, Info(table.dtype).name, table.shape.ToString());
 }
 
-void HiddenOperation::Run(int rank, const Step& step) {
-  const RowRange share = Share(step.Count(rows), rank, step.team->size());
-  for (std::int64_t r = share.begin; r < share.end; ++r) {
-    std::memcpy(Row(out, r), Row(*from, step.hidden_rows[static_cast<std::size_t>(r)]),
-                static_cast<std::size_t>(cols) * sizeof(float));
-  }
-}
-
-std::string HiddenOperation::Describe() const { return fmt::format("hidden         {} columns", cols); }
-
 void GatherRowsOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
   for (std::int64_t r = share.begin; r < share.end; ++r) {
-    std::memcpy(Row(out, r), Row(in, step.logit_rows[static_cast<std::size_t>(r)]),
+    std::memcpy(Row(out, r), Row(in, (step.*from)[static_cast<std::size_t>(r)]),
                 static_cast<std::size_t>(cols) * sizeof(float));
   }
 }
@@ -67,13 +55,8 @@ std::string RmsNormOperation::Describe() const {
 
 void RopeOperation::Run(int rank, const Step& step) {
   const RowRange share = Share(step.Count(rows), rank, step.team->size());
-  for (const kernels::SequenceRows& sequence : step.sequences) {
-    const std::int64_t begin = std::max(share.begin, sequence.row_begin);
-    const std::int64_t end = std::min(share.end, sequence.row_begin + sequence.row_count);
-    for (std::int64_t r = begin; r < end; ++r) {
-      const std::int64_t position = sequence.position_begin + r - sequence.row_begin;
-      kernels->rope(rope, position, heads, head_dim, Row(in, r), Row(out, r));
-    }
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    kernels->rope(rope, step.positions[static_cast<std::size_t>(r)], heads, head_dim, Row(in, r), Row(out, r));
   }
 }
 

@@ -24,6 +24,8 @@ struct Buffer {
   std::int64_t stride = 0;  ///< floats
 };
 
+inline float* Row(const Buffer& buffer, std::int64_t row) { return buffer.data + row * buffer.stride; }
+
 struct RowRange {
   std::int64_t begin, end;
 };
@@ -124,17 +126,9 @@ struct EmbedOperation : Operation {
   OperationCost Cost(const StepShape& shape) const override;
 };
 
-/// Rows that another plan left, into this one's.
-struct HiddenOperation : Operation {
-  const Buffer* from = nullptr;
-  Buffer out;
-  std::int64_t cols = 0;
-  void Run(int rank, const Step& step) override;
-  std::string Describe() const override;
-  OperationCost Cost(const StepShape& shape) const override;
-};
-
+/// Some rows of this plan's, or of what another left.
 struct GatherRowsOperation : Operation {
+  std::vector<std::int32_t> Step::* from = &Step::logit_rows;  ///< which row of `in` each is
   Buffer in, out;
   std::int64_t cols = 0;
   void Run(int rank, const Step& step) override;

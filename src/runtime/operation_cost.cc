@@ -19,8 +19,6 @@ OperationCost EmbedOperation::Cost(const StepShape& shape) const {
   return {.description = Describe(), .weight_bytes = RowCount(rows, shape) * row_bytes};
 }
 
-OperationCost HiddenOperation::Cost(const StepShape&) const { return {.description = Describe()}; }
-
 OperationCost GatherRowsOperation::Cost(const StepShape&) const { return {.description = Describe()}; }
 
 OperationCost RmsNormOperation::Cost(const StepShape& shape) const {

@@ -22,11 +22,11 @@ namespace strata {
 
 struct Plan {
   std::vector<std::unique_ptr<Operation>> operations;
-  Buffer outputs;                           ///< [rows that want them, ModelConfig::output_width()], dense
-  Buffer hidden;                            ///< [T, hidden]: what the last layer gave, where it is kept
-  HiddenOperation* hidden_input = nullptr;  ///< of a plan that reads another's
-  const LinearOperation* head = nullptr;    ///< of logits: what computes them, and the argmax of every row
-  MappedMemory outputs_memory;              ///< touched only where a row is written
+  Buffer outputs;                               ///< [rows that want them, ModelConfig::output_width()], dense
+  Buffer hidden;                                ///< [T, hidden]: what the last layer gave, where it is kept
+  GatherRowsOperation* hidden_input = nullptr;  ///< of a plan that reads another's
+  const LinearOperation* head = nullptr;        ///< of logits: what computes them, and the argmax of every row
+  MappedMemory outputs_memory;                  ///< touched only where a row is written
   MappedMemory arena;
   MappedMemory weights;                   ///< packed, 64-byte aligned areas
   std::list<std::vector<float>> vectors;  ///< norm weights and biases, as f32

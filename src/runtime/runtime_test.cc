@@ -44,6 +44,7 @@ Step StepOf(ThreadTeam& team) {
   Step step{};
   step.team = &team;
   step.tokens = {0, 0, 0, 0, 0};
+  step.positions = {7, 8, 40, 41, 42};
   step.sequences = {{.row_begin = 2, .row_count = 3, .position_begin = 40, .block_table = nullptr},
                     {.row_begin = 0, .row_count = 2, .position_begin = 7, .block_table = nullptr}};
   return step;
