@@ -208,10 +208,8 @@ Status Bench(const BenchOptions& options) {
   }
   if (!options.perplexity_file.empty()) {
     STRATA_TRY(const std::string text, ReadFile(options.perplexity_file));
-    const std::vector<TokenId> ids = session.tokenizer->Encode(text);
-    const std::optional<TokenId> bos = session.tokenizer->adds_bos() ? session.tokenizer->bos() : std::nullopt;
     Measurement row{fmt::format("perplexity {}", options.perplexity_context), "ppl", {}};
-    STRATA_TRY(const double value, MeasurePerplexity(*runner, ids, options.perplexity_context, bos));
+    STRATA_TRY(const double value, MeasurePerplexity(*runner, *session.tokenizer, text, options.perplexity_context));
     row.values = {value};
     rows.push_back(std::move(row));
   }

@@ -130,8 +130,10 @@ Result<std::vector<double>> MeasureOperations(ModelRunner& runner, const StepSha
   return medians;
 }
 
-Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context,
-                                 std::optional<TokenId> bos) {
+Result<double> MeasurePerplexity(ModelRunner& runner, const Tokenizer& tokenizer, std::string_view text,
+                                 std::int64_t context) {
+  const std::vector<TokenId> ids = tokenizer.Encode(text);
+  const std::optional<TokenId> bos = tokenizer.adds_bos() ? tokenizer.bos() : std::nullopt;
   const auto window = static_cast<std::size_t>(context);
   if (ids.size() < 2 * window) {
     return Fail(ErrorCode::kInvalidArgument, "the text has {} tokens; perplexity over windows of {} needs at least {}",

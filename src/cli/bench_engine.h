@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -36,10 +37,10 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
 /// warm-up. shape.kv_token_bytes is not looked at.
 Result<std::vector<double>> MeasureOperations(ModelRunner& runner, const StepShape& shape, int repetitions);
 
-/// Perplexity as llama.cpp's perplexity tool defines it: non-overlapping windows of `context` tokens, the first half of
-/// each is only context. `ids` is the whole text; `bos` replaces the first token of each window when given.
+/// Perplexity of a text as llama.cpp's perplexity tool defines it: non-overlapping windows of `context` tokens, the
+/// first half of each is only context, and where the tokenizer adds a beginning, that is each window's first token.
 /// Errors: kInvalidArgument when the text is shorter than two windows.
-Result<double> MeasurePerplexity(ModelRunner& runner, std::span<const TokenId> ids, std::int64_t context,
-                                 std::optional<TokenId> bos);
+Result<double> MeasurePerplexity(ModelRunner& runner, const Tokenizer& tokenizer, std::string_view text,
+                                 std::int64_t context);
 
 }  // namespace strata::cli

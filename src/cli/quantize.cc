@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "base/mapped_file.h"
 #include "cli/bench_engine.h"
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/session.h"
 
 namespace strata::cli {
@@ -27,23 +28,22 @@ struct QuantizeOptions {
   bool json = false;
 };
 
-void ShowProgress(double fraction, std::string_view stage) {
-  if (::isatty(STDERR_FILENO) == 0) return;
-  fmt::print(stderr, "\r{} {:3.0f} %{}", stage, 100 * fraction, fraction >= 1 ? "\n" : "");
+Result<quantize::Report> QuantizeWithBar(const std::string& in, const std::string& out, quantize::Options job) {
+  ProgressBar bar;
+  job.progress = [&bar](double fraction, std::string_view stage) { bar.Update(fraction, stage); };
+  return quantize::Quantize(in, out, job);
 }
 
 /// Of the text in --evaluate, as `strata bench --perplexity` has it.
 Result<double> Perplexity(const QuantizeOptions& options, const std::string& path) {
   STRATA_TRY(const Session session, OpenSession(path));
   STRATA_TRY(const std::string text, ReadFile(options.evaluate));
-  const std::vector<TokenId> ids = session.tokenizer->Encode(text);
   LoadOptions load;
   load.threads = options.threads;
   load.max_sequences = 1;
   load.max_context = options.window;
   STRATA_TRY(const auto runner, LoadRunner(session, load));
-  return MeasurePerplexity(*runner, ids, options.window,
-                           session.tokenizer->adds_bos() ? session.tokenizer->bos() : std::nullopt);
+  return MeasurePerplexity(*runner, *session.tokenizer, text, options.window);
 }
 
 struct Quality {
@@ -85,8 +85,7 @@ Status RunQuantize(const QuantizeOptions& options) {
   STRATA_TRY(const std::string text, ReadFile(options.calibration));
   job.calibration = session.tokenizer->Encode(text);
   job.calibration.resize(std::min(job.calibration.size(), static_cast<std::size_t>(options.tokens)));
-  job.progress = ShowProgress;
-  STRATA_TRY(const quantize::Report report, quantize::Quantize(in, options.out, job));
+  STRATA_TRY(const quantize::Report report, QuantizeWithBar(in, options.out, std::move(job)));
   std::optional<Quality> quality;
   if (!options.evaluate.empty()) {
     STRATA_TRY(const double before, Perplexity(options, in));

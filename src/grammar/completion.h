@@ -22,7 +22,7 @@ class Completions {
  private:
   /// How it goes on from a config.
   struct Way {
-    std::uint32_t bytes;  ///< to the end; 0 = it may end here, or no way was found
+    std::uint32_t bytes;  ///< to the end; 0 where no way was found
     std::uint8_t byte;    ///< the first of them
     ConfigId next;        ///< behind it; kDeadConfig = none was found
   };

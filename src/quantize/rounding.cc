@@ -11,7 +11,7 @@
 namespace strata::quantize {
 namespace {
 
-constexpr double kSmoothing = 0.5;  ///< SmoothQuant's alpha
+constexpr double kSmoothing = 0.5;                       ///< SmoothQuant's alpha
 constexpr double kImportances[] = {0, 0.25, 0.5, 0.75};  ///< the first: as it is
 
 /// The scheme's group where it divides the columns, else half of it and so on, down to 32.
