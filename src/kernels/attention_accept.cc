@@ -17,7 +17,13 @@ std::string RefusesShape(std::int64_t heads, std::int64_t kv_heads, std::int64_t
 
 std::string RefusesAttentionAvx512Bf16(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                        const CpuFeatures& cpu) {
-  if (!cpu.avx512 || !cpu.avx512_bf16) return "needs avx512 bf16";
+  if (!cpu.avx512_bf16) return "needs avx512 bf16";
+  return RefusesAttentionAvx512Vnni(heads, kv_heads, head_dim, cpu);
+}
+
+std::string RefusesAttentionAvx512Vnni(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                       const CpuFeatures& cpu) {
+  if (!cpu.avx512 || !cpu.avx512_vnni) return "needs avx512 vnni";
   return RefusesShape(heads, kv_heads, head_dim);
 }
 

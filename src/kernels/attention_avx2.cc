@@ -2,7 +2,6 @@
 // each row of a block's K^T, then eight ymm of outputs share sixteen dimensions of each row of V.
 #include <immintrin.h>
 
-#include "kernels/attention_store.h"
 #include "kernels/attention_tile.h"
 #include "kernels/avx2.h"
 #include "kernels/kernel_list.h"
@@ -10,16 +9,11 @@
 namespace strata::kernels {
 namespace {
 
-// All bits in the first `count` lanes.
-inline __m256 FirstLanes(std::int64_t count) {
-  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes));
-}
-
 class Avx2 {
  public:
   static constexpr int kTilePairs = 4;
-  static constexpr bool kPairDots = false;
+  static constexpr bool kBF16Dots = false;
+  static constexpr bool kIntegerDots = false;
   using Tile = AttentionTile<kTilePairs>;
 
   static void Widen(const std::uint16_t* f16, std::int64_t count, float* out) {
@@ -33,6 +27,9 @@ class Avx2 {
       f16[i] = static_cast<std::uint16_t>(_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     }
   }
+  static float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
+    return kernels::RoundRow(x, count, most, longest, out);
+  }
   static float Exp2(float x) { return _mm256_cvtss_f32(kernels::Exp2(_mm256_set1_ps(x))); }
   static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out) {
     ScaleBy(x, RmsFactor(x, count, eps), weight, count, out);
@@ -45,7 +42,7 @@ class Avx2 {
   }
 
   template <int kPairs>
-  static void Scores(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
+  static void Scores(const Span<FloatKind>& span, std::int64_t head_dim, Tile& tile) {
     for (std::int64_t b = 0; b < span.blocks; ++b) {
       __m256 scores[kPairs][2];
       for (auto& pair : scores) pair[0] = pair[1] = _mm256_setzero_ps();
@@ -100,7 +97,7 @@ class Avx2 {
   }
 
   template <int kPairs>
-  static void Values(const Span<float>& span, std::int64_t head_dim, Tile& tile) {
+  static void Values(const Span<FloatKind>& span, std::int64_t head_dim, Tile& tile) {
     for (std::int64_t d0 = 0; d0 < head_dim; d0 += 16) {
       __m256 out[kPairs][2];
       for (int i = 0; i < kPairs; ++i) {
@@ -126,7 +123,6 @@ class Avx2 {
 
 }  // namespace
 
-constinit const AttentionKernel kAttentionAvx2 = {"attention_avx2", RefusesAttentionAvx2, RopeStore<Avx2>,
-                                                  Attend<Avx2>,     AttendPart<Avx2>,     Merge<Avx2>};
+constinit const AttentionKernel kAttentionAvx2 = MakeAttentionKernel<Avx2>("attention_avx2", RefusesAttentionAvx2);
 
 }  // namespace strata::kernels

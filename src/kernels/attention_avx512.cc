@@ -5,7 +5,7 @@
 
 namespace strata::kernels {
 
-constinit const AttentionKernel kAttentionAvx512 = {"attention_avx512", RefusesAttentionAvx512, RopeStore<Avx512>,
-                                                    Attend<Avx512>,     AttendPart<Avx512>,     Merge<Avx512>};
+constinit const AttentionKernel kAttentionAvx512 =
+    MakeAttentionKernel<Avx512>("attention_avx512", RefusesAttentionAvx512);
 
 }  // namespace strata::kernels

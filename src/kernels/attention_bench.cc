@@ -22,7 +22,8 @@ void Attention(benchmark::State& state, bool rope, DType dtype, std::int64_t win
   std::vector<std::int32_t> blocks(static_cast<std::size_t>((before + rows + kKvBlock - 1) / kKvBlock));
   std::iota(blocks.begin(), blocks.end(), 0);
   constexpr std::int64_t kWidth = (kHeads + 2 * kKvHeads) * kDim;
-  std::vector<float> cache(blocks.size() * static_cast<std::size_t>(KvLayer::BlockElements(kKvHeads, kDim)), 0.1f);
+  const std::int64_t block_bytes = KvLayer::BlockBytes(kKvHeads, kDim, dtype);
+  std::vector<float> cache(blocks.size() * static_cast<std::size_t>(block_bytes) / sizeof(float));
   std::vector<float> qkv(static_cast<std::size_t>(rows * kWidth), 0.1f);
   std::vector<float> out(static_cast<std::size_t>(rows * kHeads * kDim));
   const std::vector<float> inv_freq(kDim / 2, 0.01f);
@@ -37,8 +38,7 @@ void Attention(benchmark::State& state, bool rope, DType dtype, std::int64_t win
                            .window = window,
                            .softcap = softcap,
                            .rope = {inv_freq.data(), kDim, 1.0f, RopeStyle::kHalves},
-                           .kv = {reinterpret_cast<std::byte*>(cache.data()), kKvHeads, kDim, dtype,
-                                  KvLayer::BlockBytes(kKvHeads, kDim, dtype)}};
+                           .kv = {reinterpret_cast<std::byte*>(cache.data()), kKvHeads, kDim, dtype, block_bytes}};
   const SequenceRows sequence{0, rows, before, blocks.data()};
   for (auto _ : state) {
     for (std::int64_t head = 0; head < kKvHeads; ++head) {
@@ -75,6 +75,18 @@ BENCHMARK_CAPTURE(Attention, attend_bf16, false, DType::kBF16)
     ->Args({4096, 1})
     ->Args({0, 512})
     ->Args({1024, 512});
+BENCHMARK_CAPTURE(Attention, attend_i16, false, DType::kI16)
+    ->Args({16, 1})
+    ->Args({1024, 1})
+    ->Args({4096, 1})
+    ->Args({0, 512})
+    ->Args({1024, 512});
+BENCHMARK_CAPTURE(Attention, attend_i8, false, DType::kI8)
+    ->Args({16, 1})
+    ->Args({1024, 1})
+    ->Args({4096, 1})
+    ->Args({0, 512})
+    ->Args({1024, 512});
 BENCHMARK_CAPTURE(Attention, window_512_f16, false, DType::kF16, 512)
     ->Args({16, 1})
     ->Args({4096, 1})
@@ -82,6 +94,8 @@ BENCHMARK_CAPTURE(Attention, window_512_f16, false, DType::kF16, 512)
 BENCHMARK_CAPTURE(Attention, softcap_f16, false, DType::kF16, 0, 50.0f)->Args({16, 1})->Args({4096, 1});
 BENCHMARK_CAPTURE(Attention, rope_store_f16, true, DType::kF16)->Args({256, 1})->Args({0, 512});
 BENCHMARK_CAPTURE(Attention, rope_store_bf16, true, DType::kBF16)->Args({256, 1})->Args({0, 512});
+BENCHMARK_CAPTURE(Attention, rope_store_i16, true, DType::kI16)->Args({256, 1})->Args({0, 512});
+BENCHMARK_CAPTURE(Attention, rope_store_i8, true, DType::kI8)->Args({256, 1})->Args({0, 512});
 
 }  // namespace
 }  // namespace strata::kernels

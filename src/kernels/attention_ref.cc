@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "kernels/kernel_list.h"
@@ -12,8 +13,10 @@ namespace {
 
 std::string Refuses(std::int64_t, std::int64_t, std::int64_t, const CpuFeatures&) { return ""; }
 
-float Get(DType dtype, const void* values, std::int64_t i) {
+float FloatOf(DType dtype, const void* values, std::int64_t i) {
   if (dtype == DType::kF32) return static_cast<const float*>(values)[i];
+  if (dtype == DType::kI16) return static_cast<const std::int16_t*>(values)[i];
+  if (dtype == DType::kI8) return static_cast<const std::int8_t*>(values)[i];
   const std::uint16_t bits = static_cast<const std::uint16_t*>(values)[i];
   return dtype == DType::kF16 ? F16ToF32(bits) : BF16ToF32(bits);
 }
@@ -23,21 +26,68 @@ void Put(DType dtype, void* values, std::int64_t i, float value) {
   constexpr float kMaxBF16 = 0x1.fep127f;
   if (dtype == DType::kF32) {
     static_cast<float*>(values)[i] = value;
+  } else if (dtype == DType::kI16) {
+    static_cast<std::int16_t*>(values)[i] = static_cast<std::int16_t>(std::nearbyint(value));
+  } else if (dtype == DType::kI8) {
+    static_cast<std::int8_t*>(values)[i] = static_cast<std::int8_t>(std::nearbyint(value));
   } else {
     static_cast<std::uint16_t*>(values)[i] = dtype == DType::kF16 ? F32ToF16(std::clamp(value, -kMaxF16, kMaxF16))
                                                                   : F32ToBF16(std::clamp(value, -kMaxBF16, kMaxBF16));
   }
 }
 
-/// K and V of one block and head, of any dtype.
-void* BlockK(const KvLayer& kv, std::int64_t block, std::int64_t head) {
-  return kv.dtype == DType::kF32 ? static_cast<void*>(kv.block_k<float>(block, head))
-                                 : kv.block_k<std::uint16_t>(block, head);
-}
-void* BlockV(const KvLayer& kv, std::int64_t block, std::int64_t head) {
-  return kv.dtype == DType::kF32 ? static_cast<void*>(kv.block_v<float>(block, head))
-                                 : kv.block_v<std::uint16_t>(block, head);
-}
+/// K or V of one block and head.
+class Rows {
+ public:
+  static Rows K(const KvLayer& kv, std::int64_t block, std::int64_t head) {
+    return {kv, true, kv.block_k<std::byte>(block, head), kv.k_scales(block, head)};
+  }
+  static Rows V(const KvLayer& kv, std::int64_t block, std::int64_t head) {
+    const std::int64_t k_bytes = kKvBlock * kv.head_dim * KvLayer::ValueBytes(kv.dtype);
+    return {kv, false, kv.block_k<std::byte>(block, head) + k_bytes, kv.v_scales(block, head)};
+  }
+
+  float Get(std::int64_t slot, std::int64_t d) const {
+    return FloatOf(kv_.dtype, values_, Index(slot, d)) * (HasScales(kv_.dtype) ? scales_[slot] : 1);
+  }
+  void PutRow(std::int64_t slot, std::span<const float> row) const {
+    float inverse = 1;
+    if (HasScales(kv_.dtype)) {
+      const double scale = Scale(row);
+      scales_[slot] = static_cast<float>(scale);
+      inverse = scale > 0 ? 1 / scales_[slot] : 0;
+      if (std::isnan(scale)) return;  // the integers do not matter
+    }
+    for (std::size_t d = 0; d < row.size(); ++d) {
+      Put(kv_.dtype, values_, Index(slot, static_cast<std::int64_t>(d)), row[d] * inverse);
+    }
+  }
+
+ private:
+  Rows(const KvLayer& kv, bool keys, std::byte* values, float* scales)
+      : kv_(kv), keys_(keys), values_(values), scales_(scales) {}
+
+  std::int64_t Index(std::int64_t slot, std::int64_t d) const {
+    return keys_ ? kv_.k_index(d, slot) : kv_.v_index(d, slot);
+  }
+  float Scale(std::span<const float> row) const {
+    float greatest = 0;
+    double squares = 0;
+    for (const float value : row) {
+      greatest = std::max(greatest, std::abs(value));
+      squares += static_cast<double>(value) * static_cast<double>(value);
+    }
+    if (!std::isfinite(squares)) return std::numeric_limits<float>::quiet_NaN();
+    if (greatest < 1e-30f) return 0;
+    const float scale = greatest / (kv_.dtype == DType::kI8 ? kMostI8 : keys_ ? kMostK : kMostV);
+    return keys_ ? std::max(scale, static_cast<float>(std::sqrt(squares) / static_cast<double>(kLongestRow))) : scale;
+  }
+
+  const KvLayer& kv_;
+  bool keys_;
+  std::byte* values_;
+  float* scales_;
+};
 
 void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
                std::int64_t row_end) {
@@ -59,16 +109,11 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
     const float* v = args.v.data + row * args.v.stride + kv_head * dim;
     const std::int64_t block = sequence.block_table[position / kKvBlock];
     const std::int64_t slot = position % kKvBlock;
-    const auto put_k = [&](std::int64_t d, float value) {
-      Put(args.kv.dtype, BlockK(args.kv, block, kv_head), args.kv.k_index(d, slot), value);
-    };
-    const auto put_v = [&](std::int64_t at, std::int64_t d, float value) {
-      Put(args.kv.dtype, BlockV(args.kv, block, kv_head), args.kv.v_index(d, at), value);
-    };
-    for (std::int64_t d = 0; d < dim; ++d) put_k(d, k[static_cast<std::size_t>(d)]);
-    for (std::int64_t d = 0; d < dim; ++d) put_v(slot, d, v[d]);
+    Rows::K(args.kv, block, kv_head).PutRow(slot, k);
+    const Rows values = Rows::V(args.kv, block, kv_head);
+    values.PutRow(slot, {v, static_cast<std::size_t>(dim)});
     if (args.kv.dtype == DType::kBF16 && slot % 2 == 0 && r + 1 == sequence.row_count) {
-      for (std::int64_t d = 0; d < dim; ++d) put_v(slot + 1, d, 0);
+      values.PutRow(slot + 1, std::vector<float>(static_cast<std::size_t>(dim)));
     }
   }
 }
@@ -92,14 +137,14 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
   to.sum = 0.0f;
   while (begin < end) {
     const std::int64_t block = sequence.block_table[begin / kKvBlock];
-    const void* k = BlockK(args.kv, block, kv_head);
-    const void* v = BlockV(args.kv, block, kv_head);
+    const Rows k = Rows::K(args.kv, block, kv_head);
+    const Rows v = Rows::V(args.kv, block, kv_head);
     const std::int64_t first = begin % kKvBlock;
     const std::int64_t last = std::min(kKvBlock, first + end - begin);
     begin += last - first;
     float score[kKvBlock] = {};
     for (std::int64_t d = 0; d < dim; ++d) {
-      for (std::int64_t t = first; t < last; ++t) score[t] += q[d] * Get(args.kv.dtype, k, args.kv.k_index(d, t));
+      for (std::int64_t t = first; t < last; ++t) score[t] += q[d] * k.Get(t, d);
     }
     float new_max = to.max;
     for (std::int64_t t = first; t < last; ++t) new_max = std::max(new_max, score[t] = Score(args, score[t]));
@@ -110,7 +155,7 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
     for (std::int64_t t = first; t < last; ++t) {
       const float p = std::exp(score[t] - to.max);
       to.sum += p;
-      for (std::int64_t d = 0; d < dim; ++d) to.out[d] += p * Get(args.kv.dtype, v, args.kv.v_index(d, t));
+      for (std::int64_t d = 0; d < dim; ++d) to.out[d] += p * v.Get(t, d);
     }
   }
 }
@@ -204,6 +249,6 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
 
 }  // namespace
 
-const AttentionKernel kAttentionRef = {"attention_ref", Refuses, RopeStore, Attend, AttendPart, Merge};
+const AttentionKernel kAttentionRef = {"attention_ref", Refuses, false, RopeStore, Attend, AttendPart, Merge};
 
 }  // namespace strata::kernels

@@ -20,6 +20,24 @@ inline std::uint16_t RoundBF16(float value) {
   return static_cast<std::uint16_t>(rounded >> 16);
 }
 
+/// A position's K and V as integers, each with its scale.
+template <class Isa, class Int>
+void StoreIntegers(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t slot, const float* k,
+                   const float* v) {
+  constexpr bool kBytes = sizeof(Int) == 1;
+  alignas(64) std::int16_t rounded[kMaxHeadDim];
+  const std::int64_t dim = kv.head_dim;
+  kv.k_scales(block, head)[slot] = Isa::RoundRow(k, dim, kBytes ? kMostI8 : kMostK, kLongestRow, rounded);
+  Int* to_k = kv.block_k<Int>(block, head) + 2 * slot;
+  for (std::int64_t d = 0; d < dim; d += 2) {
+    to_k[d * kKvBlock] = static_cast<Int>(rounded[d]);
+    to_k[d * kKvBlock + 1] = static_cast<Int>(rounded[d + 1]);
+  }
+  kv.v_scales(block, head)[slot] = Isa::RoundRow(v, dim, kBytes ? kMostI8 : kMostV, __builtin_inff(), rounded);
+  Int* to_v = kv.block_v<Int>(block, head) + slot / 2 * 2 * dim + slot % 2;
+  for (std::int64_t d = 0; d < dim; ++d) to_v[2 * d] = static_cast<Int>(rounded[d]);
+}
+
 template <class Isa>
 void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
                std::int64_t row_end) {
@@ -57,6 +75,10 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
       Isa::Narrow(rotated, dim, narrow);
       for (std::int64_t d = 0; d < dim; ++d) cache_k[d * kKvBlock] = narrow[d];
       Isa::Narrow(v, dim, args.kv.block_v<std::uint16_t>(block, kv_head) + slot * dim);
+    } else if (args.kv.dtype == DType::kI16) {
+      StoreIntegers<Isa, std::int16_t>(args.kv, block, kv_head, slot, rotated, v);
+    } else if (args.kv.dtype == DType::kI8) {
+      StoreIntegers<Isa, std::int8_t>(args.kv, block, kv_head, slot, rotated, v);
     } else {
       auto* cache_k = args.kv.block_k<std::uint16_t>(block, kv_head) + 2 * slot;
       auto* cache_v = args.kv.block_v<std::uint16_t>(block, kv_head) + slot / 2 * 2 * dim + slot % 2;

@@ -1,5 +1,6 @@
 // Attention against the oracle and against a softmax in double; chunks at any boundary must give the same bits.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -39,7 +40,8 @@ class Sequence {
     std::iota(blocks_.begin(), blocks_.end(), 2);
     std::shuffle(blocks_.begin(), blocks_.end(), std::minstd_rand(block_seed));
     cache_.resize((blocks_.size() + 2) *
-                  static_cast<std::size_t>(KvLayer::BlockElements(shape.kv_heads, shape.head_dim)));
+                  static_cast<std::size_t>(KvLayer::BlockBytes(shape.kv_heads, shape.head_dim, DType::kF32)) /
+                  sizeof(float));
     for (float& value : cache_) value = NAN;
     for (std::int64_t head = 0; head < shape.heads; ++head) sinks_.push_back(2 * normal(random));
     for (std::int64_t d = 0; d < 2 * shape.head_dim; ++d) norms_.push_back(1 + 0.5f * normal(random));
@@ -125,6 +127,8 @@ std::vector<const AttentionKernel*> Kernels(const Shape& shape) {
   return kernels;
 }
 
+constexpr auto kCacheTypes = std::to_array<DType>({DType::kF32, DType::kF16, DType::kBF16, DType::kI16, DType::kI8});
+
 const AttentionKernel& Ref() { return *AttentionKernels().back(); }
 
 double MaxError(const std::vector<float>& got, const std::vector<float>& want) {
@@ -161,20 +165,24 @@ TEST_P(AttentionTest, HalfWidthCacheMatchesRefs) {
   for (const std::int64_t tokens : {1, 17, 130}) {
     Sequence exact(Ref(), GetParam(), tokens);
     exact.Step(0, tokens);
-    for (const DType dtype : {DType::kF16, DType::kBF16}) {
+    for (const DType dtype : {DType::kF16, DType::kBF16, DType::kI16, DType::kI8}) {
       Sequence want(Ref(), GetParam(), tokens, 1, dtype);
       want.Step(0, tokens);
-      EXPECT_LT(MaxError(want.out(), exact.out()), dtype == DType::kBF16 ? 6e-2 : 1e-2) << tokens;
+      const double loss = dtype == DType::kI16 ? 1e-3 : dtype == DType::kF16 ? 1e-2 : 6e-2;
+      EXPECT_LT(MaxError(want.out(), exact.out()), loss) << Info(dtype).name << " " << tokens;
       for (const AttentionKernel* kernel : Kernels(GetParam())) {
         Sequence got(*kernel, GetParam(), tokens, 1, dtype);
         got.Step(0, tokens);
-        // Dot products of bf16 pairs round queries and weights too, by up to 2^-9 each.
-        const bool rounds = dtype == DType::kBF16 && kernel->name == "attention_avx512bf16";
-        // What a norm gives differs in its last bits, which may round to another value of half the width.
-        EXPECT_LT(MaxError(got.out(), want.out()), rounds             ? 3e-2
-                                                   : GetParam().norms ? 1e-3
-                                                                      : 1e-5)
-            << kernel->name << " " << tokens;
+        // The order of a norm's sum may change the last bit of a row's scale, hence of its integers.
+        double tolerance = HasScales(dtype) ? 1e-4 : 1e-5;
+        // What a norm gives differs in its last bits, which may round to another value of half the width, or of 1/127.
+        if (GetParam().norms) tolerance = dtype == DType::kI8 ? 1e-2 : 1e-3;
+        // Dot products of integers round queries and weights to 16 bits.
+        if (kernel->integers && HasScales(dtype)) tolerance = std::max(tolerance, 5e-4);
+        // Those of bf16 pairs round them too, by up to 2^-9 each.
+        if (dtype == DType::kBF16 && kernel->name == "attention_avx512bf16") tolerance = 3e-2;
+        EXPECT_LT(MaxError(got.out(), want.out()), tolerance)
+            << kernel->name << " " << Info(dtype).name << " " << tokens;
       }
     }
   }
@@ -182,9 +190,10 @@ TEST_P(AttentionTest, HalfWidthCacheMatchesRefs) {
 
 TEST_P(AttentionTest, PartsGiveTheBitsOfTheWhole) {
   for (const AttentionKernel* kernel : Kernels(GetParam())) {
-    for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    for (const DType dtype : kCacheTypes) {
       for (const std::int64_t tokens : {1, 256, 275, 530}) {
         if (kernel == &Ref() && (dtype != DType::kF32 || tokens > 300)) continue;  // too slow
+        if (HasScales(dtype) && !kernel->integers) continue;                       // widened, as f16 is
         Sequence whole(*kernel, GetParam(), tokens, 1, dtype);
         Sequence parts(*kernel, GetParam(), tokens, 1, dtype);
         const std::int64_t before = tokens > 40 ? tokens - 37 : 0;  // over a border of the splits, for some
@@ -209,7 +218,7 @@ void ExpectThatRefMatchesSoftmaxInDouble(const Shape& shape) {
       const float* q = sequence.qkv().data() + row * shape.qkv_width() + head * shape.head_dim;
       std::vector<double> out(static_cast<std::size_t>(shape.head_dim), 0.0);
       double sum = 0;
-      if (shape.sinks) sum = std::exp(static_cast<double>(sequence.Args().sinks[head]));
+      if (sequence.Args().sinks != nullptr) sum = std::exp(static_cast<double>(sequence.Args().sinks[head]));
       for (std::int64_t t = 0; t < (shape.causal ? row + 1 : tokens); ++t) {
         const std::int64_t before = shape.causal ? shape.window - 1 : shape.window / 2;
         if (shape.window > 0 && std::abs(row - t) > before) continue;
@@ -246,10 +255,11 @@ TEST(BidirectionalAttentionTest, MatchesRefAndSoftmaxInDouble) {
       Sequence want(Ref(), shape, tokens);
       want.Step(0, tokens);
       for (const AttentionKernel* kernel : Kernels(shape)) {
-        for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+        for (const DType dtype : kCacheTypes) {
           Sequence got(*kernel, shape, tokens, 1, dtype);
           got.Step(0, tokens);
-          const double tolerance = dtype == DType::kF32 ? 1e-5 : dtype == DType::kF16 ? 1e-2 : 1e-1;
+          const bool narrow = dtype == DType::kBF16 || dtype == DType::kI8;
+          const double tolerance = dtype == DType::kF32 ? 1e-5 : narrow ? 1e-1 : 1e-2;
           EXPECT_LT(MaxError(got.out(), want.out()), tolerance) << kernel->name << " " << tokens << " " << window;
         }
       }
@@ -260,8 +270,9 @@ TEST(BidirectionalAttentionTest, MatchesRefAndSoftmaxInDouble) {
 TEST_P(AttentionTest, ChunksAtAnyBoundaryGiveTheSameBits) {
   constexpr std::int64_t kTokens = 133;
   for (const AttentionKernel* kernel : Kernels(GetParam())) {
-    for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
-      if (kernel == &Ref() && dtype != DType::kBF16) continue;  // too slow for all
+    for (const DType dtype : kCacheTypes) {
+      if (kernel == &Ref() && dtype != DType::kBF16) continue;                     // too slow for all
+      if (HasScales(dtype) && !kernel->integers && dtype != DType::kI8) continue;  // widened, as f16 is
       Sequence whole(*kernel, GetParam(), kTokens, 1, dtype);
       whole.Step(0, kTokens);
       for (const std::int64_t chunk : {1, 2, 5, 16, 63, 64, 65, 100}) {
@@ -383,7 +394,7 @@ TEST(WindowTest, NothingBeforeItIsRead) {
     Shape shape{.heads = 4, .kv_heads = 2, .head_dim = 32, .rotary_dim = 32, .style = RopeStyle::kHalves};
     (chunked ? shape.chunk : shape.window) = 40;
     for (const AttentionKernel* kernel : Kernels(shape)) {
-      for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+      for (const DType dtype : kCacheTypes) {
         Sequence whole(*kernel, shape, 600, 1, dtype), late(*kernel, shape, 600, 1, dtype);
         whole.Step(0, 600);
         late.Step(448, 600);  // before it the cache holds NaN
@@ -409,6 +420,97 @@ TEST(AttentionSoftmaxTest, HugeScoresStayFinite) {
   }
 }
 
+/// One head, whose queries, keys and values a test sets: [tokens][dim] each.
+std::vector<float> AttendTo(const AttentionKernel& kernel, DType dtype, std::int64_t dim, std::int64_t tokens,
+                            const auto& q, const auto& k, const auto& v) {
+  Sequence sequence(kernel, {1, 1, dim, 0, RopeStyle::kHalves}, tokens, 1, dtype);
+  float* row = sequence.Args().q.data;
+  for (std::int64_t t = 0; t < tokens; ++t, row += 3 * dim) {
+    for (std::int64_t d = 0; d < dim; ++d) {
+      row[d] = q(t, d);
+      row[dim + d] = k(t, d);
+      row[2 * dim + d] = v(t, d);
+    }
+  }
+  sequence.Step(0, tokens);
+  return sequence.out();
+}
+
+// The sums of products are as great as they can be where rows have one magnitude, or one element.
+TEST(IntegerCacheTest, SumsDoNotOverflow) {
+  constexpr std::int64_t kTokens = 80;
+  for (const std::int64_t dim : {16, 512}) {
+    for (const DType dtype : {DType::kI16, DType::kI8}) {
+      for (const AttentionKernel* kernel : Kernels({1, 1, dim, 0, RopeStyle::kHalves})) {
+        for (const bool one : {false, true}) {
+          const auto row = [&](std::int64_t, std::int64_t d) { return one && d > 0 ? 0.0f : 3.0f; };
+          const std::vector<float> out = AttendTo(*kernel, dtype, dim, kTokens, row, row, row);
+          for (std::int64_t i = 0; i < std::ssize(out); ++i) {
+            ASSERT_NEAR(out[static_cast<std::size_t>(i)], row(0, i % dim), 1e-3)
+                << kernel->name << " " << Info(dtype).name << " " << dim;
+          }
+        }
+      }
+    }
+  }
+}
+
+// The first token takes nearly all of the softmax and has next to no value, as in many models; what is left of the
+// weights makes the output.
+TEST(IntegerCacheTest, SmallWeightsBesideAGreatOneAreExact) {
+  constexpr std::int64_t kDim = 32, kTokens = 300;
+  const auto q = [](std::int64_t, std::int64_t) { return 1.0f; };
+  const auto k = [](std::int64_t t, std::int64_t d) { return d == 0 && t == 0 ? 56.0f : 0.0f; };  // score 9.9
+  const auto v = [](std::int64_t t, std::int64_t d) {
+    return t == 0 ? 1e-4f : std::sin(0.1f * static_cast<float>(t)) + static_cast<float>(d);
+  };
+  for (const AttentionKernel* kernel : Kernels({1, 1, kDim, 0, RopeStyle::kHalves})) {
+    const std::vector<float> want = AttendTo(*kernel, DType::kF32, kDim, kTokens, q, k, v);
+    const std::vector<float> got = AttendTo(*kernel, DType::kI16, kDim, kTokens, q, k, v);
+    for (std::size_t i = kDim; i < got.size(); ++i) {
+      ASSERT_NEAR(got[i], want[i], 1e-5 * kDim) << kernel->name << " " << i / kDim;  // kDim: greatest of a row
+    }
+  }
+}
+
+TEST(IntegerCacheTest, RowsOfZerosAndOfAnyMagnitudeAreFinite) {
+  constexpr std::int64_t kDim = 48, kTokens = 70;
+  for (const float magnitude : {0.0f, 1e-38f, 1e-20f, 1e18f}) {
+    const auto small = [&](std::int64_t t, std::int64_t d) { return magnitude / static_cast<float>(1 + (t + d) % 7); };
+    const auto one = [](std::int64_t, std::int64_t) { return 1.0f; };
+    for (const DType dtype : {DType::kI16, DType::kI8}) {
+      for (const AttentionKernel* kernel : Kernels({1, 1, kDim, 0, RopeStyle::kHalves})) {
+        for (const float value : AttendTo(*kernel, dtype, kDim, kTokens, one, small, small)) {
+          ASSERT_TRUE(std::isfinite(value)) << kernel->name << " " << Info(dtype).name << " " << magnitude;
+          ASSERT_LE(value, magnitude * 1.01f);
+        }
+      }
+    }
+  }
+}
+
+// Whoever meets a row that is no number must see that.
+TEST(IntegerCacheTest, WhatIsNoNumberStaysNone) {
+  constexpr std::int64_t kDim = 16, kTokens = 40;
+  const auto one = [](std::int64_t, std::int64_t) { return 1.0f; };
+  for (const float poison : {NAN, INFINITY}) {
+    const auto poisoned = [&](std::int64_t t, std::int64_t d) { return t == 20 && d == 3 ? poison : 1.0f; };
+    for (const DType dtype : {DType::kI16, DType::kI8}) {
+      for (const AttentionKernel* kernel : Kernels({1, 1, kDim, 0, RopeStyle::kHalves})) {
+        const std::vector<float> out = AttendTo(*kernel, dtype, kDim, kTokens, one, one, poisoned);
+        EXPECT_TRUE(std::isfinite(out[0])) << kernel->name;
+        EXPECT_TRUE(std::isnan(out[20 * kDim])) << kernel->name << " " << Info(dtype).name << " " << poison;
+      }
+    }
+  }
+}
+
+TEST(KvLayerTest, IntegersHaveTwoScalesATokenAndHead) {
+  EXPECT_EQ(KvLayer::BlockBytes(3, 64, DType::kF16), 2 * 3 * 16 * 64 * 2);
+  EXPECT_EQ(KvLayer::BlockBytes(3, 64, DType::kI16), 2 * 3 * 16 * (64 * 2 + 4));
+  EXPECT_EQ(KvLayer::BlockBytes(3, 64, DType::kI8), 2 * 3 * 16 * (64 + 4));
+}
+
 TEST(SelectAttentionTest, LastResortTakesEverything) {
   std::vector<Choice> log;
   EXPECT_EQ(SelectAttention(9, 3, 64, CpuFeatures{}, &log)->name, "attention_ref");
@@ -423,7 +525,11 @@ TEST(SelectAttentionTest, RefusalsSayWhy) {
   const AttentionKernel& kernel = *AttentionKernels().front();
   EXPECT_EQ(kernel.refuses(9, 3, 64, cpu), "needs avx512 bf16");
   cpu.avx512_bf16 = true;
+  EXPECT_EQ(kernel.refuses(9, 3, 64, cpu), "needs avx512 vnni");
+  cpu.avx512_vnni = true;
   EXPECT_EQ(kernel.refuses(9, 3, 64, cpu), "");
+  EXPECT_EQ(SelectAttention(9, 3, 64, {.avx2 = true, .avx512 = true, .avx512_vnni = true})->name,
+            "attention_avx512vnni");
   EXPECT_EQ(kernel.refuses(9, 3, 100, cpu), "head_dim = 100 is not a multiple of 16");
   EXPECT_EQ(kernel.refuses(9, 2, 64, cpu), "9 heads do not share 2 KV heads evenly");
   EXPECT_EQ(kernel.refuses(9, 3, 1024, cpu), "head_dim = 1024 is over 512");

@@ -1,24 +1,27 @@
 // Inside the kernels only: flash attention over the paged cache, as every vector instruction set does it. Pairs of
-// (row, query head) of one KV head pass over spans of 64 tokens, a few of them (a tile) at once. A span of a cache that
-// is not f32 is widened once for all, unless it is bf16 and the instruction set has dot products of bf16 pairs: then
-// queries and weights are rounded to bf16 instead. The softmax runs from span to span of 64 positions counted from 0
-// and anew at each kAttentionSplit, so a row's bits depend on its position alone; spans that a window or chunk hides
-// from all rows are passed over, which changes no bit. Each file that includes this gets its own copy, compiled for its
-// instruction set, which it passes as Isa:
+// (row, query head) of one KV head pass over spans of 64 tokens, a few of them (a tile) at once. What a span's loops
+// multiply is its Kind: floats, pairs of bf16, or pairs of integers with a scale for each row; of the latter two
+// queries and weights are rounded to the same. A span that is not stored as a kind that the instruction set multiplies
+// is widened once for all pairs. The softmax runs from span to span of 64 positions counted from 0 and anew at each
+// kAttentionSplit, so a row's bits depend on its position alone; spans that a window or chunk hides from all rows are
+// passed over, which changes no bit. Each file that includes this gets its own copy, compiled for its instruction set,
+// which it passes as Isa:
 //
 //   struct Isa {
 //     static constexpr int kTilePairs;
-//     static constexpr bool kPairDots;  // Scores and Values take Span<BF16Pair> too, and Round is there
-//     static void Round(const float*, std::int64_t count, BF16Pair* bf16);            // count: a multiple of 16
+//     static constexpr bool kBF16Dots;     // Scores and Values take Span<BF16Kind> too, and RoundBF16Pairs is there
+//     static constexpr bool kIntegerDots;  // so for Span<I16Kind> and Span<I8Kind>
+//     static void RoundBF16Pairs(const float*, std::int64_t count, Pair* bf16);       // count: a multiple of 16
 //     static void Widen(const std::uint16_t* f16, std::int64_t count, float* out);   // count: a multiple of 16
 //     static void Narrow(const float*, std::int64_t count, std::uint16_t* f16);      // clamped; any count
+//     static float RoundRow(const float*, std::int64_t count, float most, float longest, std::int16_t* out);
 //     static float Exp2(float);                                                       // of x <= 0
 //     static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out);  // RMS
 //     static void Cap(float inner, float outer, float* scores);  // outer * tanh(inner * score), kSpan of them
-//     template <int kPairs> static void Scores(const Span<float>&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
-//     template <int kPairs, bool kHides>  // kHides: positions before AttentionTile::first may be in the span
-//     static void Softmax(std::int64_t begin, float scale_log2, AttentionTile<kTilePairs>&);
-//     template <int kPairs> static void Values(const Span<float>&, std::int64_t head_dim, AttentionTile<kTilePairs>&);
+//     template <int kPairs> static void Scores(const Span<FloatKind>&, std::int64_t head_dim, Tile&);
+//     template <int kPairs, bool kHides>  // kHides: some pair does not see all of the span
+//     static void Softmax(std::int64_t begin, float scale_log2, Tile&);
+//     template <int kPairs> static void Values(const Span<FloatKind>&, std::int64_t head_dim, Tile&);
 //   };
 #pragma once
 
@@ -26,6 +29,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/attention_store.h"
+#include "kernels/attention_widen.h"
 #include "kernels/kernel_list.h"
 
 namespace strata::kernels {
@@ -33,32 +38,56 @@ namespace {
 
 constexpr int kSpanBlocks = 4;
 constexpr std::int64_t kSpan = kSpanBlocks * kKvBlock;
-constexpr float kNever = -1e30f;  // a masked score, in units of log2: its exponential is 0, and never NaN
+constexpr float kNever = -1e30f;  // a masked score: its exponential is 0, and never NaN
 
-enum class BF16Pair : std::uint32_t {};  ///< the first in the lower half
+/// What a span's loops multiply, kWidth in a Value; Stored: KvLayer's T.
+struct FloatKind {
+  using Value = float;
+  using Stored = float;
+  static constexpr std::int64_t kWidth = 1;
+};
+struct BF16Kind {
+  using Value = Pair;
+  using Stored = std::uint16_t;
+  static constexpr std::int64_t kWidth = 2;
+};
+struct I16Kind {
+  using Value = Pair;
+  using Stored = std::int16_t;
+  static constexpr std::int64_t kWidth = 2;
+};
+struct I8Kind {
+  using Value = BytePair;
+  using Stored = std::int8_t;
+  static constexpr std::int64_t kWidth = 2;
+};
 
 /// Pairs in the order of their rows, and what is carried from span to span.
 template <int kPairs>
 struct AttentionTile {
+  static constexpr int kLanes = 16;  ///< so that one vector has what is one number a pair
+  alignas(64) float max[kLanes];
+  alignas(64) float sum[kLanes];
+  alignas(64) float correction[kLanes];
   const float* q[kPairs];
-  const BF16Pair* rounded_q[kPairs];  ///< of instruction sets with kPairDots, for a cache of bf16
-  float* out[kPairs];                 ///< the running, unnormalised output
+  const Pair* rounded_q[kPairs];  ///< bf16 or integers, as the cache's kind has it
+  float q_scale[kPairs];          ///< of integers
+  float* out[kPairs];             ///< the running, unnormalised output
   std::int64_t position[kPairs];
   std::int64_t first[kPairs];  ///< position that it sees; no less than that of the pair before
-  float max[kPairs];
-  float sum[kPairs];
-  float correction[kPairs];
-  float (*weights)[kSpan];  ///< scores, then exp(score - max); 64-byte aligned, of the tile at work
+  float (*weights)[kSpan];     ///< scores, then exp(score - max); 64-byte aligned, of the tile at work
 };
 
-/// T: float, or BF16Pair; laid out as in KvLayer.
-template <class T>
+/// Laid out as in KvLayer.
+template <class Kind>
 struct Span {
   std::int64_t begin;   ///< first position
   std::int64_t tokens;  ///< positions that the tile's last row may see
   std::int64_t blocks;  ///< that hold them
-  const T* k[kSpanBlocks];
-  const T* v[kSpanBlocks];
+  const typename Kind::Value* k[kSpanBlocks];
+  const typename Kind::Value* v[kSpanBlocks];
+  const float* k_scales[kSpanBlocks];  ///< of integers
+  const float* v_scales[kSpanBlocks];
 };
 
 /// What becomes of a score before the softmax, which is taken in powers of two: factor * score, or
@@ -78,6 +107,7 @@ struct ScoreRule {
 };
 
 constexpr int kTilesAtOnce = 16;
+constexpr int kFewTiles = 2;
 
 /// The pairs of some rows that pass over the cache together.
 template <class Isa>
@@ -86,7 +116,7 @@ struct PairSet {
   static constexpr std::int64_t kMost = kTilesAtOnce * Isa::kTilePairs;
 
   alignas(64) float weights[Isa::kTilePairs][kSpan];
-  alignas(64) BF16Pair rounded_q[Isa::kPairDots ? kMost : 1][kMaxHeadDim / 2];
+  alignas(64) Pair rounded_q[Isa::kBF16Dots || Isa::kIntegerDots ? kMost : 1][kMaxHeadDim / 2];
   Tile tiles[kTilesAtOnce];
   std::int64_t pairs;
 
@@ -97,17 +127,17 @@ struct PairSet {
   }
 };
 
-template <class Isa, class T, int kPairs = Isa::kTilePairs>
-void AttendSpan(const Span<T>& span, std::int64_t dim, const ScoreRule& rule, std::int64_t pairs,
+template <class Isa, class Kind, int kPairs = Isa::kTilePairs>
+void AttendSpan(const Span<Kind>& span, std::int64_t dim, const ScoreRule& rule, std::int64_t pairs,
                 AttentionTile<Isa::kTilePairs>& tile) {
   if constexpr (kPairs > 1) {
-    if (pairs < kPairs) return AttendSpan<Isa, T, kPairs - 1>(span, dim, rule, pairs, tile);
+    if (pairs < kPairs) return AttendSpan<Isa, Kind, kPairs - 1>(span, dim, rule, pairs, tile);
   }
   Isa::template Scores<kPairs>(span, dim, tile);
   if (rule.outer != 0) {
     for (int i = 0; i < kPairs; ++i) Isa::Cap(rule.inner, rule.outer, tile.weights[i]);
   }
-  if (tile.first[kPairs - 1] > span.begin) {
+  if (tile.first[kPairs - 1] > span.begin || tile.position[0] < span.begin + kSpan - 1) {
     Isa::template Softmax<kPairs, true>(span.begin, rule.factor, tile);
   } else {
     Isa::template Softmax<kPairs, false>(span.begin, rule.factor, tile);
@@ -115,80 +145,71 @@ void AttendSpan(const Span<T>& span, std::int64_t dim, const ScoreRule& rule, st
   Isa::template Values<kPairs>(span, dim, tile);
 }
 
-/// Rows 2i and 2i + 1 of out, [width] each, are the first and the second of row i of the pairs.
-inline void WidenPairs(const BF16Pair* pairs, std::int64_t rows, std::int64_t width, float* out) {
-  for (std::int64_t r = 0; r < rows; ++r, pairs += width, out += 2 * width) {
-    for (std::int64_t i = 0; i < width; ++i) {
-      const auto bits = static_cast<std::uint32_t>(pairs[i]);
-      out[i] = std::bit_cast<float>(bits << 16);
-      out[width + i] = std::bit_cast<float>(bits & 0xffff0000);
+/// The stretch of kAttentionSplit positions that it is in.
+inline std::int64_t SplitOf(std::int64_t position) { return position / kAttentionSplit; }
+
+/// kStored: the cache holds the kind itself.
+template <class Isa, class Kind, bool kStored>
+void FillSpan(const KvLayer& kv, const std::int32_t* blocks, std::int64_t head, typename Kind::Value* wide,
+              Span<Kind>& span) {
+  for (std::int64_t b = 0; b < span.blocks; ++b) {
+    const std::int32_t block = blocks[b];
+    if constexpr (kStored) {
+      span.k[b] = reinterpret_cast<const typename Kind::Value*>(kv.block_k<typename Kind::Stored>(block, head));
+      span.v[b] = reinterpret_cast<const typename Kind::Value*>(kv.block_v<typename Kind::Stored>(block, head));
+    } else {
+      const std::int64_t half = kKvBlock * kv.head_dim / Kind::kWidth;
+      const std::int64_t tokens = span.tokens - b * kKvBlock < kKvBlock ? span.tokens - b * kKvBlock : kKvBlock;
+      typename Kind::Value* to = wide + 2 * b * half;
+      WidenBlock<Isa>(kv, block, head, tokens, to, to + half);
+      span.k[b] = to;
+      span.v[b] = to + half;
+    }
+    if constexpr (std::is_same_v<Kind, I16Kind> || std::is_same_v<Kind, I8Kind>) {
+      span.k_scales[b] = kv.k_scales(block, head);
+      span.v_scales[b] = kv.v_scales(block, head);
     }
   }
 }
 
-/// One block of the cache as Span<float> has it, [2][kKvBlock * dim]; of V only `tokens` positions: what is behind the
-/// last was never written.
-template <class Isa>
-void WidenBlock(const KvLayer& kv, std::int32_t block, std::int64_t head, std::int64_t tokens, float* k, float* v) {
-  const std::int64_t dim = kv.head_dim;
-  const auto* stored_k = kv.block_k<std::uint16_t>(block, head);
-  const auto* stored_v = kv.block_v<std::uint16_t>(block, head);
-  if (kv.dtype == DType::kF16) {
-    Isa::Widen(stored_k, kKvBlock * dim, k);
-    Isa::Widen(stored_v, tokens * dim, v);
-  } else {
-    WidenPairs(reinterpret_cast<const BF16Pair*>(stored_k), dim / 2, kKvBlock, k);
-    WidenPairs(reinterpret_cast<const BF16Pair*>(stored_v), (tokens + 1) / 2, dim, v);
-  }
-}
-
-/// The stretch of kAttentionSplit positions that it is in.
-inline std::int64_t SplitOf(std::int64_t position) { return position / kAttentionSplit; }
-
 /// Positions [begin, end) for all pairs, anew: out, max and sum of each are of these alone.
-/// T: what the span's loops multiply; kStored: it lies so in the cache.
-template <class Isa, class T, bool kStored>
+template <class Isa, class Kind, bool kStored>
 void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
                    std::int64_t end, PairSet<Isa>& set) {
   const std::int64_t dim = args.head_dim;
   const ScoreRule rule(args);
-  for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
-    auto& tile = set.tile(pair);
-    tile.max[set.place(pair)] = kNever;
-    tile.sum[set.place(pair)] = 0.0f;
-    for (std::int64_t d = 0; d < dim; ++d) tile.out[set.place(pair)][d] = 0.0f;
+  for (std::int64_t first = 0; first < set.pairs; first += Isa::kTilePairs) {
+    auto& tile = set.tile(first);
+    for (int lane = 0; lane < tile.kLanes; ++lane) tile.max[lane] = kNever;
+    for (int lane = 0; lane < tile.kLanes; ++lane) tile.sum[lane] = 0.0f;
+    for (std::int64_t i = 0; i < set.count(first); ++i) {
+      for (std::int64_t d = 0; d < dim; ++d) tile.out[i][d] = 0.0f;
+    }
   }
   const std::int64_t last = set.tile(set.pairs - 1).position[set.place(set.pairs - 1)];
   end = end < last + 1 ? end : last + 1;
   const std::int64_t first_span = set.tile(0).first[0] / kSpan * kSpan;
   begin = begin > first_span ? begin : first_span;
-  alignas(64) float wide[kStored ? 1 : 2 * kSpan * kMaxHeadDim];
+  alignas(64) typename Kind::Value wide[kStored ? 1 : 2 * kSpan * kMaxHeadDim / Kind::kWidth];
   for (; begin < end; begin += kSpan) {
-    Span<T> all{.begin = begin, .tokens = end - begin < kSpan ? end - begin : kSpan, .blocks = 0, .k = {}, .v = {}};
+    Span<Kind> all{.begin = begin,
+                   .tokens = end - begin < kSpan ? end - begin : kSpan,
+                   .blocks = 0,
+                   .k = {},
+                   .v = {},
+                   .k_scales = {},
+                   .v_scales = {}};
     all.blocks = (all.tokens + kKvBlock - 1) / kKvBlock;
-    for (std::int64_t b = 0; b < all.blocks; ++b) {
-      const std::int32_t block = sequence.block_table[begin / kKvBlock + b];
-      if constexpr (kStored) {
-        using Stored = std::conditional_t<std::is_same_v<T, float>, float, std::uint16_t>;
-        all.k[b] = reinterpret_cast<const T*>(args.kv.block_k<Stored>(block, kv_head));
-        all.v[b] = reinterpret_cast<const T*>(args.kv.block_v<Stored>(block, kv_head));
-      } else {
-        float* to = wide + 2 * b * kKvBlock * dim;
-        const std::int64_t tokens = all.tokens - b * kKvBlock < kKvBlock ? all.tokens - b * kKvBlock : kKvBlock;
-        WidenBlock<Isa>(args.kv, block, kv_head, tokens, to, to + kKvBlock * dim);
-        all.k[b] = to;
-        all.v[b] = to + kKvBlock * dim;
-      }
-    }
+    FillSpan<Isa, Kind, kStored>(args.kv, sequence.block_table + begin / kKvBlock, kv_head, wide, all);
     for (std::int64_t first = 0; first < set.pairs; first += Isa::kTilePairs) {
       auto& tile = set.tile(first);
       const std::int64_t count = set.count(first);
       const std::int64_t visible = tile.position[count - 1] + 1 - begin;
       if (visible <= 0 || tile.first[0] >= begin + kSpan) continue;
-      Span<T> span = all;
+      Span<Kind> span = all;
       span.tokens = all.tokens < visible ? all.tokens : visible;
       span.blocks = (span.tokens + kKvBlock - 1) / kKvBlock;
-      AttendSpan<Isa, T>(span, dim, rule, count, tile);
+      AttendSpan<Isa, Kind>(span, dim, rule, count, tile);
     }
   }
 }
@@ -196,27 +217,35 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
 template <class Isa>
 void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
                    std::int64_t end, PairSet<Isa>& set) {
-  if (args.kv.dtype == DType::kF32) {
-    return AttendStretch<Isa, float, true>(args, sequence, kv_head, begin, end, set);
+  const auto attend = [&]<class Kind, bool kStored>() {
+    AttendStretch<Isa, Kind, kStored>(args, sequence, kv_head, begin, end, set);
+  };
+  if (args.kv.dtype == DType::kF32) return attend.template operator()<FloatKind, true>();
+  if constexpr (Isa::kBF16Dots) {
+    if (args.kv.dtype == DType::kBF16) return attend.template operator()<BF16Kind, true>();
   }
-  if constexpr (Isa::kPairDots) {
-    if (args.kv.dtype == DType::kBF16) {
-      return AttendStretch<Isa, BF16Pair, true>(args, sequence, kv_head, begin, end, set);
+  if constexpr (Isa::kIntegerDots) {
+    if (args.kv.dtype == DType::kI16) return attend.template operator()<I16Kind, true>();
+    if (args.kv.dtype == DType::kI8) {
+      // Integers are exact: both ways give the same bits. Few pairs do not pay for widening once more.
+      if (set.pairs <= kFewTiles * Isa::kTilePairs) return attend.template operator()<I8Kind, true>();
+      return attend.template operator()<I16Kind, false>();
     }
   }
-  AttendStretch<Isa, float, false>(args, sequence, kv_head, begin, end, set);
+  attend.template operator()<FloatKind, false>();
 }
 
 /// Adds a stretch to those before it. One that a row does not reach changes no bit.
 template <class Isa>
 void MergeStretch(float part_max, float part_sum, const float* part, std::int64_t dim, float& max, float& sum,
                   float* out) {
-  const float new_max = max > part_max ? max : part_max;
-  const float keep = Isa::Exp2(max - new_max);
-  const float add = Isa::Exp2(part_max - new_max);
+  const bool grows = part_max > max;
+  const float power = Isa::Exp2(grows ? max - part_max : part_max - max);
+  const float keep = grows ? power : 1;
+  const float add = grows ? 1 : power;
   for (std::int64_t d = 0; d < dim; ++d) out[d] = out[d] * keep + part[d] * add;
   sum = sum * keep + part_sum * add;
-  max = new_max;
+  max = grows ? part_max : max;
 }
 
 /// The output that the softmax's sum makes of the running one, with the head's sink in that sum.
@@ -228,7 +257,25 @@ void Normalise(const AttentionArgs& args, std::int64_t head, float max, float su
     const float keep = Isa::Exp2(max - new_max);
     sum = (sum * keep + Isa::Exp2(sink - new_max)) / keep;  // infinite where the sink leaves nothing to the others
   }
-  for (std::int64_t d = 0; d < args.head_dim; ++d) out[d] /= sum;
+  const float inverse = 1 / sum;
+  for (std::int64_t d = 0; d < args.head_dim; ++d) out[d] *= inverse;
+}
+
+/// As the cache's kind has it, where that is multiplied as it is.
+template <class Isa>
+void RoundQuery(const AttentionArgs& args, std::int64_t pair, PairSet<Isa>& set) {
+  auto& tile = set.tile(pair);
+  const std::int64_t i = set.place(pair);
+  if constexpr (Isa::kBF16Dots || Isa::kIntegerDots) tile.rounded_q[i] = set.rounded_q[pair];
+  if constexpr (Isa::kBF16Dots) {
+    if (args.kv.dtype == DType::kBF16) Isa::RoundBF16Pairs(tile.q[i], args.head_dim, set.rounded_q[pair]);
+  }
+  if constexpr (Isa::kIntegerDots) {
+    if (HasScales(args.kv.dtype)) {
+      auto* rounded = reinterpret_cast<std::int16_t*>(set.rounded_q[pair]);
+      tile.q_scale[i] = Isa::RoundRow(tile.q[i], args.head_dim, kMostK, kLongestRow, rounded);
+    }
+  }
 }
 
 /// Row (of the sequence's in this step) and query head of a pair.
@@ -255,12 +302,7 @@ void ForPairs(const AttentionArgs& args, const SequenceRows& sequence, std::int6
       auto& tile = set.tile(pair);
       tile.weights = set.weights;
       tile.q[set.place(pair)] = args.query(sequence, place.row, place.head);
-      if constexpr (Isa::kPairDots) {
-        if (args.kv.dtype == DType::kBF16) {
-          Isa::Round(tile.q[set.place(pair)], args.head_dim, set.rounded_q[pair]);
-          tile.rounded_q[set.place(pair)] = set.rounded_q[pair];
-        }
-      }
+      RoundQuery(args, pair, set);
       tile.position[set.place(pair)] = args.last_seen(sequence, place.row);
       tile.first[set.place(pair)] = args.first_seen(sequence.position_begin + place.row);
     }
@@ -347,6 +389,11 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
     }
     Normalise<Isa>(args, place.head, max, sum, out);
   }
+}
+
+template <class Isa>
+constexpr AttentionKernel MakeAttentionKernel(std::string_view name, decltype(AttentionKernel::refuses) refuses) {
+  return {name, refuses, Isa::kIntegerDots, RopeStore<Isa>, Attend<Isa>, AttendPart<Isa>, Merge<Isa>};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
+#include "kernels/row_scale.h"
 
 namespace strata::kernels {
 namespace {
@@ -66,6 +67,41 @@ inline float Max(__m256 v) {
 // out = x * factor * weight.
 [[maybe_unused]] void ScaleBy(const float* x, float factor, const float* weight, std::int64_t n, float* out) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = x[i] * factor * weight[i];
+}
+
+// All bits in the first `count` lanes.
+[[maybe_unused]] __m256 FirstLanes(std::int64_t count) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes));
+}
+
+// Rounds a row to integers of at most `most` and, times the scale that is returned, a norm of at most `longest`. What
+// is not finite makes the scale NaN.
+[[maybe_unused]] float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
+  const auto load = [&](std::int64_t i) {
+    return _mm256_maskload_ps(x + i, _mm256_castps_si256(FirstLanes(count - i)));
+  };
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  __m256 greatest = _mm256_setzero_ps();
+  for (std::int64_t i = 0; i < count; i += 8) {
+    greatest = _mm256_max_ps(greatest, _mm256_andnot_ps(sign, load(i)));
+  }
+  __m256 squares = _mm256_setzero_ps();
+  const RowScale row(Max(greatest));
+  for (std::int64_t i = 0; i < count; i += 8) {
+    const __m256 part = _mm256_mul_ps(load(i), _mm256_set1_ps(row.to_one));
+    squares = _mm256_fmadd_ps(part, part, squares);
+  }
+  const float scale = row.Scale(Sum(squares), most, longest);
+  const __m256 inverse = _mm256_set1_ps(RowScale::Inverse(scale));
+  for (std::int64_t i = 0; i < count; i += 8) {
+    const __m256i rounded = _mm256_cvtps_epi32(_mm256_mul_ps(load(i), inverse));
+    const __m128i narrow = _mm_packs_epi32(_mm256_castsi256_si128(rounded), _mm256_extracti128_si256(rounded, 1));
+    alignas(16) std::int16_t integers[8];
+    _mm_store_si128(reinterpret_cast<__m128i*>(integers), narrow);
+    for (std::int64_t j = 0; j < 8 && i + j < count; ++j) out[i + j] = integers[j];
+  }
+  return scale;
 }
 
 }  // namespace

@@ -152,41 +152,71 @@ const LinearKernel* SelectPrefillLinear(std::span<const LinearKernel> candidates
 void ApplyEpilogue(const Epilogue&, const float* acc, std::int64_t acc_stride, std::int64_t row0, std::int64_t rows,
                    std::int64_t panel0, std::int64_t panels);
 
-/// The paged KV cache of one layer. Block b, KV head h: K, behind it V, of kKvBlock positions. Sixteen, so that one
-/// dimension of K is one zmm of scores. f32 and f16: K [head_dim][kKvBlock], V [kKvBlock][head_dim]. bf16 in pairs, for
-/// dot products of two: K [head_dim/2][kKvBlock][2 dimensions], V [kKvBlock/2][head_dim][2 positions], where the second
-/// position of a pair is zero as long as it is the first behind the sequence's last.
 inline constexpr std::int64_t kKvBlock = 16;
+
+/// What a cache's rows of keys, values or latents hold: floats; or integers with a scale, an f32, for each row and
+/// head.
+inline bool HasScales(DType dtype) { return dtype == DType::kI16 || dtype == DType::kI8; }
+
+/// The paged KV cache of one layer. Block b, KV head h: K, behind it V, of kKvBlock positions, and of integers behind
+/// these the positions' scales of K, then of V. Sixteen, so that one dimension of K is one zmm of scores. f32 and f16:
+/// K [head_dim][kKvBlock], V [kKvBlock][head_dim]. The others in pairs, for dot products of two:
+/// K [head_dim/2][kKvBlock][2 dimensions], V [kKvBlock/2][head_dim][2 positions]. Of bf16 the second position of a pair
+/// is zero as long as it is the first behind the sequence's last: a weight of zero must find a number there.
+///
+/// f16 and bf16 are rounded to nearest, values beyond the range to the greatest. Integers are value / scale, rounded to
+/// nearest, where the scale brings a row's greatest magnitude to 127 (kI8), or to kMostK and kMostV (kI16), or less:
+/// see kLongestRow.
 struct KvLayer {
   std::byte* base;
   std::int64_t kv_heads;
   std::int64_t head_dim;
-  DType dtype;                ///< kF32; kF16 or kBF16: rounded to nearest, values beyond the range to the greatest
+  DType dtype;                ///< kF32, kF16, kBF16, kI16 or kI8; but kF32 and kF16 for even head_dim only
   std::int64_t block_stride;  ///< bytes
 
-  static std::int64_t BlockElements(std::int64_t kv_heads, std::int64_t head_dim) {
-    return 2 * kv_heads * kKvBlock * head_dim;
+  static std::int64_t ValueBytes(DType dtype) { return dtype == DType::kF32 ? 4 : dtype == DType::kI8 ? 1 : 2; }
+  /// Of one KV head in a block.
+  static std::int64_t HeadBytes(std::int64_t head_dim, DType dtype) {
+    return 2 * kKvBlock * (head_dim * ValueBytes(dtype) + (HasScales(dtype) ? 4 : 0));
   }
   static std::int64_t BlockBytes(std::int64_t kv_heads, std::int64_t head_dim, DType dtype) {
-    return BlockElements(kv_heads, head_dim) * (dtype == DType::kF32 ? 4 : 2);
+    return kv_heads * HeadBytes(head_dim, dtype);
   }
-  /// T: float, or std::uint16_t for kF16 and kBF16.
+  /// T: float; std::uint16_t for kF16 and kBF16, std::int16_t for kI16, std::int8_t for kI8.
   template <class T>
   T* block_k(std::int64_t block, std::int64_t head) const {
-    return reinterpret_cast<T*>(base + block * block_stride) + 2 * head * kKvBlock * head_dim;
+    return reinterpret_cast<T*>(base + block * block_stride + head * HeadBytes(head_dim, dtype));
   }
   template <class T>
   T* block_v(std::int64_t block, std::int64_t head) const {
     return block_k<T>(block, head) + kKvBlock * head_dim;
   }
+  /// [kKvBlock], of integers.
+  float* k_scales(std::int64_t block, std::int64_t head) const {
+    return reinterpret_cast<float*>(block_k<std::byte>(block, head) + 2 * kKvBlock * head_dim * ValueBytes(dtype));
+  }
+  float* v_scales(std::int64_t block, std::int64_t head) const { return k_scales(block, head) + kKvBlock; }
+
+  bool in_pairs() const { return dtype == DType::kBF16 || HasScales(dtype); }
   /// Where dimension d of a position is, from block_k and from block_v.
   std::int64_t k_index(std::int64_t d, std::int64_t slot) const {
-    return dtype == DType::kBF16 ? (d / 2 * kKvBlock + slot) * 2 + d % 2 : d * kKvBlock + slot;
+    return in_pairs() ? (d / 2 * kKvBlock + slot) * 2 + d % 2 : d * kKvBlock + slot;
   }
   std::int64_t v_index(std::int64_t d, std::int64_t slot) const {
-    return dtype == DType::kBF16 ? (slot / 2 * head_dim + d) * 2 + slot % 2 : slot * head_dim + d;
+    return in_pairs() ? (slot / 2 * head_dim + d) * 2 + slot % 2 : slot * head_dim + d;
   }
 };
+
+/// How rows become integers: magnitudes up to these, and no row of queries or keys with a Euclidean norm beyond
+/// kLongestRow, so that a score's sum fits into 32 bits (Cauchy and Schwarz) without being less exact than it must: the
+/// squares of kLongestRow plus what rounding adds (0.5 sqrt(512)) stay below 2^31. The sum of a query's weights over 64
+/// positions is at most kMostWeights for the same reason: times kMostV that is below 2^31 as well.
+inline constexpr float kLongestRow = 46300;
+inline constexpr float kMostK = 32767;
+inline constexpr float kMostV = 16383;
+inline constexpr float kMostI8 = 127;
+inline constexpr float kMostWeight = 32767;
+inline constexpr float kMostWeights = 131000;
 
 /// The softmax runs anew over every so many positions, and what these stretches give is put together in order: the same
 /// bits, whether one rank goes through all of them or each goes to another.
@@ -275,6 +305,7 @@ struct AttentionArgs {
 struct AttentionKernel {
   std::string_view name;
   std::string (*refuses)(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, const CpuFeatures&);
+  bool integers;  ///< multiplies a cache of integers as they are, with queries and weights rounded to 16 bits
   /// Norms and rotates q (in place) and k of rows [begin, end) of the sequence (0 = its first row), for KV head h and
   /// its query heads; writes k and v into the cache.
   void (*rope_store)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,

@@ -24,20 +24,43 @@
 
 namespace strata::kernels {
 
-/// The paged cache of one layer: block b has kKvBlock rows of `width` values.
+/// The paged cache of one layer: block b has kKvBlock rows of `width` values. Behind each row of integers (and what
+/// brings it to a multiple of four bytes) are the scales of its groups: kLatentGroup columns of the latent each, then
+/// as many of the key each, which is of another magnitude.
+inline constexpr std::int64_t kLatentGroup = 128;
 struct LatentKvLayer {
   std::byte* base;
-  std::int64_t width;         ///< kv_rank + rope_dim
-  DType dtype;                ///< kF32; kF16 or kBF16: rounded to nearest, values beyond the range to the greatest
+  std::int64_t kv_rank;
+  std::int64_t rope_dim;
+  DType dtype;                ///< kF32, kF16, kBF16 or kI8; see KvLayer for how values are rounded
   std::int64_t block_stride;  ///< bytes
 
-  static std::int64_t BlockBytes(std::int64_t width, DType dtype) {
-    return kKvBlock * width * (dtype == DType::kF32 ? 4 : 2);
+  std::int64_t width() const { return kv_rank + rope_dim; }
+  static std::int64_t Groups(std::int64_t columns) { return (columns + kLatentGroup - 1) / kLatentGroup; }
+  static std::int64_t RowBytes(std::int64_t kv_rank, std::int64_t rope_dim, DType dtype) {
+    const std::int64_t values = (kv_rank + rope_dim) * KvLayer::ValueBytes(dtype);
+    return HasScales(dtype) ? (values + 3) / 4 * 4 + 4 * (Groups(kv_rank) + Groups(rope_dim)) : values;
   }
-  /// T: float, or std::uint16_t for kF16 and kBF16.
+  static std::int64_t BlockBytes(std::int64_t kv_rank, std::int64_t rope_dim, DType dtype) {
+    return kKvBlock * RowBytes(kv_rank, rope_dim, dtype);
+  }
+  /// T: float; std::uint16_t for kF16 and kBF16, std::int8_t for kI8.
   template <class T>
   T* row(std::int64_t block, std::int64_t slot) const {
-    return reinterpret_cast<T*>(base + block * block_stride) + slot * width;
+    return reinterpret_cast<T*>(base + block * block_stride + slot * RowBytes(kv_rank, rope_dim, dtype));
+  }
+  /// Of the integers of a row, that of the group in which a column is.
+  float& scale(std::int64_t block, std::int64_t slot, std::int64_t column) const {
+    auto* scales = reinterpret_cast<float*>(row<std::byte>(block, slot) + (width() + 3) / 4 * 4);
+    return column < kv_rank ? scales[column / kLatentGroup]
+                            : scales[Groups(kv_rank) + (column - kv_rank) / kLatentGroup];
+  }
+  /// The first column behind that group.
+  std::int64_t group_end(std::int64_t column) const {
+    const std::int64_t begin = column < kv_rank ? 0 : kv_rank;
+    const std::int64_t end = begin + ((column - begin) / kLatentGroup + 1) * kLatentGroup;
+    const std::int64_t last = column < kv_rank ? kv_rank : width();
+    return end < last ? end : last;
   }
 };
 

@@ -31,6 +31,9 @@ struct LatentAvx2 {
     }
     for (; i < count; ++i) out[i] = _cvtsh_ss(f16[i]);
   }
+  static float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
+    return kernels::RoundRow(x, count, most, longest, out);
+  }
   static void Narrow(const float* in, std::int64_t count, std::uint16_t* f16) {
     for (std::int64_t i = 0; i < count; ++i) {
       const float value = in[i] > 65504.0f ? 65504.0f : in[i] < -65504.0f ? -65504.0f : in[i];

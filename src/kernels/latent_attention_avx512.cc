@@ -30,6 +30,9 @@ struct LatentAvx512 {
       _mm512_mask_storeu_ps(out + i, lanes, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes, f16 + i)));
     }
   }
+  static float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
+    return kernels::RoundRow(x, count, most, longest, out);
+  }
   static void Narrow(const float* in, std::int64_t count, std::uint16_t* f16) {
     const __m512 most = _mm512_set1_ps(65504.0f);
     for (std::int64_t i = 0; i < count; i += 16) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "kernels/kernel_list.h"
@@ -17,6 +18,7 @@ std::string Refuses(std::int64_t, std::int64_t, const CpuFeatures&) { return "";
 
 float Get(const LatentKvLayer& kv, std::int64_t block, std::int64_t slot, std::int64_t column) {
   if (kv.dtype == DType::kF32) return kv.row<float>(block, slot)[column];
+  if (kv.dtype == DType::kI8) return kv.row<std::int8_t>(block, slot)[column] * kv.scale(block, slot, column);
   const std::uint16_t bits = kv.row<std::uint16_t>(block, slot)[column];
   return kv.dtype == DType::kF16 ? F16ToF32(bits) : BF16ToF32(bits);
 }
@@ -33,6 +35,30 @@ void Put(const LatentKvLayer& kv, std::int64_t block, std::int64_t slot, std::in
   }
 }
 
+/// The latent's columns, or the key's.
+void PutColumns(const LatentKvLayer& kv, std::int64_t block, std::int64_t slot, std::int64_t column,
+                std::span<const float> values) {
+  if (kv.dtype != DType::kI8) {
+    for (std::size_t d = 0; d < values.size(); ++d) {
+      Put(kv, block, slot, column + static_cast<std::int64_t>(d), values[d]);
+    }
+    return;
+  }
+  while (!values.empty()) {
+    const auto group = values.first(static_cast<std::size_t>(kv.group_end(column) - column));
+    float greatest = 0;
+    for (const float value : group) greatest = std::max(greatest, std::abs(value));
+    const bool finite = std::ranges::all_of(group, [](float value) { return std::isfinite(value); });
+    const float scale = !finite ? std::numeric_limits<float>::quiet_NaN() : greatest < 1e-30f ? 0 : greatest / kMostI8;
+    kv.scale(block, slot, column) = scale;
+    for (const float value : group) {
+      kv.row<std::int8_t>(block, slot)[column++] =
+          static_cast<std::int8_t>(scale > 0 ? std::nearbyint(value * (1 / scale)) : 0);
+    }
+    values = values.subspan(group.size());
+  }
+}
+
 void Store(const LatentStoreArgs& args, const SequenceRows& sequence, std::int64_t row_begin, std::int64_t row_end) {
   float cosine[kMaxPairs];
   float sine[kMaxPairs];
@@ -44,7 +70,7 @@ void Store(const LatentStoreArgs& args, const SequenceRows& sequence, std::int64
     const std::int64_t block = sequence.block_table[position / kKvBlock];
     const std::int64_t slot = position % kKvBlock;
     const float* latent = args.latent + row * args.latent_stride;
-    for (std::int64_t d = 0; d < args.kv_rank; ++d) Put(args.kv, block, slot, d, latent[d]);
+    PutColumns(args.kv, block, slot, 0, {latent, static_cast<std::size_t>(args.kv_rank)});
     for (std::int64_t first = 0; first < args.rope.rotary_dim / 2; first += kMaxPairs) {
       const std::int64_t count = std::min(kMaxPairs, args.rope.rotary_dim / 2 - first);
       RopeAngles(args.rope.inv_freq + first, count, position, args.rope.scale, cosine, sine);
@@ -54,9 +80,7 @@ void Store(const LatentStoreArgs& args, const SequenceRows& sequence, std::int64
       }
       Rotate(args.rope, first, count, cosine, sine, args.key + row * args.key_stride, key.data());
     }
-    for (std::int64_t d = 0; d < args.rope.rotary_dim; ++d) {
-      Put(args.kv, block, slot, args.kv_rank + d, key[static_cast<std::size_t>(d)]);
-    }
+    PutColumns(args.kv, block, slot, args.kv_rank, key);
   }
 }
 

@@ -67,8 +67,8 @@ class Context {
 
   std::int64_t head_dim() const { return kNope + shape_.rope_dim; }
   LatentKvLayer kv() {
-    return {reinterpret_cast<std::byte*>(cache_.data()), shape_.width(), dtype_,
-            LatentKvLayer::BlockBytes(shape_.width(), dtype_)};
+    return {reinterpret_cast<std::byte*>(cache_.data()), shape_.kv_rank, shape_.rope_dim, dtype_,
+            LatentKvLayer::BlockBytes(shape_.kv_rank, shape_.rope_dim, dtype_)};
   }
   const std::vector<float>& q() const { return q_; }
   std::vector<float> Load(std::int64_t begin, std::int64_t end) {
@@ -177,7 +177,7 @@ TEST_P(LatentAttentionTest, RefMatchesSoftmaxInDouble) {
 }
 
 TEST_P(LatentAttentionTest, EqualsRefAtEveryLengthAndWidthOfCache) {
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kI8}) {
     for (const std::int64_t tokens : {1, 2, 7, 15, 16, 17, 40, 255, 256, 257}) {
       Context want(Ref(), GetParam(), tokens, dtype);
       const std::vector<std::int64_t> positions = Positions(37, tokens);
@@ -199,7 +199,7 @@ TEST_P(LatentAttentionTest, EqualsRefAtEveryLengthAndWidthOfCache) {
 TEST_P(LatentAttentionTest, ALaneHasTheSameBitsAmongAnyOthers) {
   constexpr std::int64_t kTokens = 275;
   for (const LatentKernel* kernel : Kernels(GetParam())) {
-    for (const DType dtype : {DType::kF32, DType::kF16}) {
+    for (const DType dtype : {DType::kF32, DType::kF16, DType::kI8}) {
       Context context(*kernel, GetParam(), kTokens, dtype);
       const std::vector<std::int64_t> positions = Positions(kernel->lanes, kTokens);
       const std::vector<float> alone = context.Outputs(positions, kTokens, 1);
@@ -252,10 +252,32 @@ TEST(LatentAttentionScoresTest, HugeOnesStayFinite) {
   }
 }
 
+// Half a step of 1/127 of the greatest of the 128 columns that share a scale, which the key never shares with the
+// latent.
+TEST(LatentKvLayerTest, IntegersAreWithinHalfAStepOfTheirGroup) {
+  const Shape shape{200, 16};
+  for (const LatentKernel* kernel : Kernels(shape)) {
+    const std::vector<float> exact = Context(*kernel, shape, 40, DType::kF32).Load(0, 40);
+    const std::vector<float> got = Context(*kernel, shape, 40, DType::kI8).Load(0, 40);
+    EXPECT_NE(got, exact);
+    for (std::size_t row = 0; row < 40; ++row) {
+      for (const auto& [begin, end] : {std::pair<std::size_t, std::size_t>{0, 128}, {128, 200}, {200, 216}}) {
+        float greatest = 0;
+        for (std::size_t d = begin; d < end; ++d) greatest = std::max(greatest, std::abs(exact[row * 216 + d]));
+        for (std::size_t d = begin; d < end; ++d) {
+          ASSERT_NEAR(got[row * 216 + d], exact[row * 216 + d], greatest / 253) << kernel->name << " " << d;
+        }
+      }
+    }
+  }
+}
+
 TEST(LatentKvLayerTest, TakesOneRowATokenAndLayer) {
   // DeepSeek-V3's shape: 512 + 64 values of two bytes.
-  EXPECT_EQ(LatentKvLayer::BlockBytes(576, DType::kBF16), 1152 * kKvBlock);
-  EXPECT_EQ(LatentKvLayer::BlockBytes(576, DType::kF32), 2304 * kKvBlock);
+  EXPECT_EQ(LatentKvLayer::BlockBytes(512, 64, DType::kBF16), 1152 * kKvBlock);
+  EXPECT_EQ(LatentKvLayer::BlockBytes(512, 64, DType::kF32), 2304 * kKvBlock);
+  // Five scales: of four groups of the latent, and of the key.
+  EXPECT_EQ(LatentKvLayer::BlockBytes(512, 64, DType::kI8), (576 + 5 * 4) * kKvBlock);
 }
 
 TEST(SelectLatentAttentionTest, RefusalsSayWhy) {

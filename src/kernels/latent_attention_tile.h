@@ -15,6 +15,7 @@
 //     static Vector Where(Vector a, Vector limit, Vector yes, Vector no);   // yes where a <= limit
 //     static void Widen(const std::uint16_t* f16, std::int64_t count, float* out);    // any count
 //     static void Narrow(const float*, std::int64_t count, std::uint16_t* f16);      // clamped; any count
+//     static float RoundRow(const float*, std::int64_t count, float most, float longest, std::int16_t* out);
 //   };
 #pragma once
 
@@ -177,11 +178,30 @@ void AttendLanes(const LaneArgs& args, LaneTile<Isa>& tile, const SpanAt& span_a
   AttendLanes<Isa, 2>(args, tile, span_at);
 }
 
-/// `count` stored values as f32.
+/// Columns [column, column + columns) of a stored row as f32.
 template <class Isa>
-void WidenRow(DType dtype, const std::uint16_t* stored, std::int64_t count, float* out) {
-  if (dtype == DType::kF16) return Isa::Widen(stored, count, out);
-  for (std::int64_t i = 0; i < count; ++i) out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(stored[i]) << 16);
+void WidenRow(const LatentKvLayer& kv, std::int64_t block, std::int64_t slot, std::int64_t column, std::int64_t columns,
+              float* out) {
+  if (kv.dtype == DType::kF32) {
+    const float* row = kv.row<float>(block, slot) + column;
+    for (std::int64_t i = 0; i < columns; ++i) out[i] = row[i];
+  } else if (kv.dtype == DType::kI8) {
+    const std::int64_t last = column + columns;
+    const std::int8_t* row = kv.row<std::int8_t>(block, slot);
+    while (column < last) {
+      const std::int64_t end = kv.group_end(column) < last ? kv.group_end(column) : last;
+      const std::int64_t count = end - column;
+      const float scale = kv.scale(block, slot, column);
+      for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(row[column + i]) * scale;
+      column = end;
+      out += count;
+    }
+  } else if (kv.dtype == DType::kF16) {
+    Isa::Widen(kv.row<std::uint16_t>(block, slot) + column, columns, out);
+  } else {
+    const std::uint16_t* row = kv.row<std::uint16_t>(block, slot) + column;
+    for (std::int64_t i = 0; i < columns; ++i) out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(row[i]) << 16);
+  }
 }
 
 template <class Isa>
@@ -189,11 +209,14 @@ void AttendCache(const LaneArgs& args, const LatentKvLayer& kv, const std::int32
   LaneTile<Isa> tile;
   AttendLanes<Isa>(args, tile, [&](std::int64_t begin, std::int64_t positions) {
     const std::int32_t block = block_table[begin / kKvBlock];
+    const std::int64_t width = kv.width();
     const float* rows = kv.dtype == DType::kF32 ? kv.row<float>(block, 0) : tile.wide;
     if (kv.dtype != DType::kF32) {
-      WidenRow<Isa>(kv.dtype, kv.row<std::uint16_t>(block, 0), positions * kv.width, tile.wide);
+      for (std::int64_t slot = 0; slot < positions; ++slot) {
+        WidenRow<Isa>(kv, block, slot, 0, width, tile.wide + slot * width);
+      }
     }
-    return LaneSpan{{rows, kv.width, rows, kv.width}, begin, positions};
+    return LaneSpan{{rows, width, rows, width}, begin, positions};
   });
 }
 
@@ -213,14 +236,7 @@ template <class Isa>
 void LoadRows(const LatentKvLayer& kv, const std::int32_t* block_table, std::int64_t begin, std::int64_t end,
               std::int64_t column, std::int64_t columns, float* out, std::int64_t out_stride) {
   for (std::int64_t p = begin; p < end; ++p, out += out_stride) {
-    const std::int32_t block = block_table[p / kKvBlock];
-    const std::int64_t slot = p % kKvBlock;
-    if (kv.dtype == DType::kF32) {
-      const float* row = kv.row<float>(block, slot) + column;
-      for (std::int64_t d = 0; d < columns; ++d) out[d] = row[d];
-    } else {
-      WidenRow<Isa>(kv.dtype, kv.row<std::uint16_t>(block, slot) + column, columns, out);
-    }
+    WidenRow<Isa>(kv, block_table[p / kKvBlock], p % kKvBlock, column, columns, out);
   }
 }
 
@@ -243,12 +259,24 @@ void MergeState(const float* part, std::int64_t value_dim, float* state) {
   for (std::int64_t d = 0; d < value_dim; ++d) out[d] = state[d] / sum;
 }
 
+/// All of the latent's or of the key's columns.
 template <class Isa>
-void PutRow(const LatentKvLayer& kv, std::int64_t block, std::int64_t slot, std::int64_t column, const float* values,
-            std::int64_t count) {
+void PutColumns(const LatentKvLayer& kv, std::int64_t block, std::int64_t slot, std::int64_t column,
+                const float* values, std::int64_t count) {
   if (kv.dtype == DType::kF32) {
     float* row = kv.row<float>(block, slot) + column;
     for (std::int64_t d = 0; d < count; ++d) row[d] = values[d];
+  } else if (kv.dtype == DType::kI8) {
+    alignas(64) std::int16_t rounded[kLatentGroup];
+    for (std::int64_t end = column; count > 0; column = end) {
+      end = kv.group_end(column);
+      const std::int64_t columns = end - column;
+      kv.scale(block, slot, column) = Isa::RoundRow(values, columns, kMostI8, __builtin_inff(), rounded);
+      auto* row = kv.row<std::int8_t>(block, slot) + column;
+      for (std::int64_t d = 0; d < columns; ++d) row[d] = static_cast<std::int8_t>(rounded[d]);
+      values += columns;
+      count -= columns;
+    }
   } else if (kv.dtype == DType::kF16) {
     Isa::Narrow(values, count, kv.row<std::uint16_t>(block, slot) + column);
   } else {
@@ -275,8 +303,8 @@ void StoreRows(const LatentStoreArgs& args, const SequenceRows& sequence, std::i
     Rotate(args.rope, 0, rope_dim / 2, cosine, sine, args.key + row * args.key_stride, key);
     const std::int32_t block = sequence.block_table[position / kKvBlock];
     const std::int64_t slot = position % kKvBlock;
-    PutRow<Isa>(args.kv, block, slot, 0, args.latent + row * args.latent_stride, args.kv_rank);
-    PutRow<Isa>(args.kv, block, slot, args.kv_rank, key, rope_dim);
+    PutColumns<Isa>(args.kv, block, slot, 0, args.latent + row * args.latent_stride, args.kv_rank);
+    PutColumns<Isa>(args.kv, block, slot, args.kv_rank, key, rope_dim);
   }
 }
 

@@ -64,6 +64,7 @@ std::span<const AttentionKernel* const> AttentionKernels() {
   static constexpr auto kList = std::to_array<const AttentionKernel*>({
 #if defined(STRATA_KERNELS_X86)
       &kAttentionAvx512Bf16,
+      &kAttentionAvx512Vnni,
       &kAttentionAvx512,
       &kAttentionAvx2,
 #endif

@@ -48,13 +48,13 @@ void KvPool::Release(std::span<const std::int32_t> table) {
 }
 
 kernels::KvLayer KvPool::layer(std::int64_t index) const {
-  assert(shape_.latent_width == 0);
+  assert(shape_.kv_rank == 0);
   return {LayerBase(index), shape_.kv_heads, shape_.head_dim, shape_.dtype, shape_.layers * shape_.BlockBytes()};
 }
 
 kernels::LatentKvLayer KvPool::latent_layer(std::int64_t index) const {
-  assert(shape_.latent_width > 0);
-  return {LayerBase(index), shape_.latent_width, shape_.dtype, shape_.layers * shape_.BlockBytes()};
+  assert(shape_.kv_rank > 0);
+  return {LayerBase(index), shape_.kv_rank, shape_.rope_dim, shape_.dtype, shape_.layers * shape_.BlockBytes()};
 }
 
 }  // namespace strata

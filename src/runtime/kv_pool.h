@@ -18,13 +18,13 @@ namespace strata {
 struct KvShape {
   std::int64_t layers = 0;
   std::int64_t kv_heads = 0, head_dim = 0;
-  std::int64_t latent_width = 0;  ///< kv_rank + rope_dim; 0: keys and values
+  std::int64_t kv_rank = 0, rope_dim = 0;  ///< of latent rows; kv_rank 0: keys and values
   DType dtype = DType::kF32;
 
   /// Of a block in one layer.
   std::int64_t BlockBytes() const {
-    return latent_width > 0 ? kernels::LatentKvLayer::BlockBytes(latent_width, dtype)
-                            : kernels::KvLayer::BlockBytes(kv_heads, head_dim, dtype);
+    return kv_rank > 0 ? kernels::LatentKvLayer::BlockBytes(kv_rank, rope_dim, dtype)
+                       : kernels::KvLayer::BlockBytes(kv_heads, head_dim, dtype);
   }
 };
 

@@ -89,7 +89,7 @@ TEST_P(Variants, AbsorbedAndExpandedAgree) {
 
 TEST_P(Variants, ChunksGiveTheSameBits) {
   const Tokens tokens = SomeTokens(290);
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kI8}) {
     const auto runner = Load(GetParam().shape, dtype);
     ASSERT_NE(runner, nullptr);
     // Outputs alone; a prompt and outputs; a prompt, of which the last tokens are absorbed as outputs are.

@@ -102,6 +102,7 @@ class CpuModelRunner : public ModelRunner {
   std::vector<OperationCost> Costs(StepShape shape) const override {
     shape.kv_token_bytes =
         static_cast<double>(kv_->bytes()) / static_cast<double>(kv_->blocks() * kernels::kKvBlock * kv_layers());
+    shape.kv_dtype = *options_.kv_dtype;
     std::vector<OperationCost> costs;
     costs.reserve(plan_.operations.size());
     for (const auto& operation : plan_.operations) {
@@ -178,19 +179,31 @@ class CpuModelRunner : public ModelRunner {
       options_.max_logit_rows = every_row ? options_.max_step_tokens : options_.max_sequences + 64;
     }
     options_.max_logit_rows = std::clamp(options_.max_logit_rows, options_.max_sequences, options_.max_step_tokens);
-    // Of keys and values, which are multiplied in pairs as they lie there. Latent rows are widened first.
-    const bool pairs = !config().latent && config().head_dim % 2 == 0;
-    if (!options_.kv_dtype) {
-      const bool exact = std::ranges::all_of(
-          model_->tensors(), [](const ModelTensor& tensor) { return tensor.view.dtype == DType::kF32; });
-      options_.kv_dtype = exact ? DType::kF32 : Cpu().avx512_bf16_fast && pairs ? DType::kBF16 : DType::kF16;
+    options_.kv_dtype = options_.kv_dtype.value_or(BestKvDType());
+    return CheckKvDType(*options_.kv_dtype);
+  }
+
+  DType BestKvDType() const {
+    const bool exact = std::ranges::all_of(model_->tensors(),
+                                           [](const ModelTensor& tensor) { return tensor.view.dtype == DType::kF32; });
+    if (exact) return DType::kF32;
+    // Keys and values are multiplied in pairs as they lie there. Latent rows are widened first.
+    if (config().latent || config().head_dim % 2 != 0) return DType::kF16;
+    if (Cpu().avx512_bf16_fast) return DType::kBF16;
+    return Cpu().avx512_vnni ? DType::kI16 : DType::kF16;
+  }
+
+  Status CheckKvDType(DType dtype) const {
+    using enum DType;
+    static constexpr auto kTypes = std::to_array<DType>({kF32, kF16, kBF16, kI8, kI16});
+    const bool latent = config().latent.has_value();
+    const auto possible = std::span(kTypes).first(latent ? 4 : 5);  // latent rows are never multiplied as integers
+    if (std::ranges::find(possible, dtype) == possible.end()) {
+      return Fail(ErrorCode::kInvalidArgument, "a KV cache of {}: f32, f16, bf16,{} and i8 are possible{}",
+                  Info(dtype).name, latent ? "" : " i16", latent ? " for latent rows" : "");
     }
-    if (*options_.kv_dtype != DType::kF32 && *options_.kv_dtype != DType::kF16 && *options_.kv_dtype != DType::kBF16) {
-      return Fail(ErrorCode::kInvalidArgument, "a KV cache of {}: f32, f16 and bf16 are possible",
-                  Info(*options_.kv_dtype).name);
-    }
-    if (*options_.kv_dtype == DType::kBF16 && !config().latent && !pairs) {
-      return Fail(ErrorCode::kInvalidArgument, "a KV cache of bf16 holds pairs: heads of {} are odd",
+    if (!latent && (dtype == kBF16 || kernels::HasScales(dtype)) && config().head_dim % 2 != 0) {
+      return Fail(ErrorCode::kInvalidArgument, "a KV cache of {} holds pairs: heads of {} are odd", Info(dtype).name,
                   config().head_dim);
     }
     return {};
@@ -200,7 +213,8 @@ class CpuModelRunner : public ModelRunner {
   KvShape ShapeOfKv() const {
     if (config().latent) {
       return {.layers = kv_layers(),
-              .latent_width = config().latent->kv_rank + config().latent->rope_dim,
+              .kv_rank = config().latent->kv_rank,
+              .rope_dim = config().latent->rope_dim,
               .dtype = *options_.kv_dtype};
     }
     return {.layers = kv_layers(),

@@ -26,8 +26,9 @@ namespace strata {
 struct RunnerOptions {
   int threads = 0;               ///< 0 = AvailableCpus()
   std::int64_t max_context = 0;  ///< tokens of one sequence; 0 = the model's
-  /// kF32, kF16 or kBF16; empty = kBF16 where the processor multiplies pairs of it at twice the speed of f32, else
-  /// kF16; but kF32 for a model whose weights all are.
+  /// kF32, kF16, kBF16, kI8, or kI16 where there are keys and values; empty = kBF16 where the processor multiplies
+  /// pairs of it at twice the speed of f32, else kI16 where it does so with integers, else kF16; but kF32 for a model
+  /// whose weights all are.
   std::optional<DType> kv_dtype = {};
   std::uint64_t kv_bytes = 0;  ///< 0 = from the memory limit, at most enough for max_sequences * max_context
   std::int64_t max_sequences = 64;

@@ -73,7 +73,13 @@ OperationCost AttentionOperation::Cost(const StepShape& shape) const {
   for (std::int64_t position = shape.context; position < end; ++position) {
     seen += args.last_seen(position, end) + 1 - args.first_seen(position);
   }
-  cost.float_ops = 4 * static_cast<double>(args.heads * args.head_dim) * sequences * static_cast<double>(seen);
+  const double ops = 4 * static_cast<double>(args.heads * args.head_dim) * sequences * static_cast<double>(seen);
+  if (kernel->integers && kernels::HasScales(shape.kv_dtype)) {
+    cost.integer_ops = ops;
+    cost.planes = 2;
+  } else {
+    cost.float_ops = ops;
+  }
   cost.kv_bytes = sequences * static_cast<double>(end - args.first_seen(shape.context)) * shape.kv_token_bytes;
   return cost;
 }

@@ -12,10 +12,11 @@ namespace strata {
 /// A step as costs see it: so many sequences alike.
 struct StepShape {
   std::int64_t sequences = 1;
-  std::int64_t rows = 1;        ///< new tokens of each sequence
-  std::int64_t context = 0;     ///< tokens of each that are in the cache already
-  std::int64_t logit_rows = 1;  ///< of all sequences together
-  double kv_token_bytes = 0;    ///< of one token in one layer; the runner fills it in
+  std::int64_t rows = 1;         ///< new tokens of each sequence
+  std::int64_t context = 0;      ///< tokens of each that are in the cache already
+  std::int64_t logit_rows = 1;   ///< of all sequences together
+  double kv_token_bytes = 0;     ///< of one token in one layer; the runner fills it in
+  DType kv_dtype = DType::kF32;  ///< likewise
 
   std::int64_t tokens() const { return sequences * rows; }
 };

@@ -130,7 +130,7 @@ TEST(KvPool, LayersDoNotOverlap) {
 TEST(KvPool, HoldsOneLatentRowATokenAndLayer) {
   // DeepSeek-V3's shape: 1,152 bytes a token and layer.
   constexpr std::int64_t kTokenBytes = 1152;
-  auto pool = KvPool::Create({.layers = 61, .latent_width = 576, .dtype = DType::kBF16}, 2);
+  auto pool = KvPool::Create({.layers = 61, .kv_rank = 512, .rope_dim = 64, .dtype = DType::kBF16}, 2);
   ASSERT_TRUE(pool);
   EXPECT_EQ((*pool)->bytes(), static_cast<std::uint64_t>(2 * kernels::kKvBlock * 61 * kTokenBytes));
   EXPECT_EQ((*pool)->latent_layer(1).base - (*pool)->latent_layer(0).base, kernels::kKvBlock * kTokenBytes);
