@@ -208,7 +208,8 @@ SHARDED = {"gptq_act_order", "ct_w4a16_g32_asym"}  # the parts of a weight go to
 
 
 def rounds_inputs(quantization):
-    """Then there is one layer: an input that is rounded otherwise changes all that is rounded after it."""
+    """Then models are small and texts long: an input that is rounded otherwise changes all that is rounded after it, and
+    some tokens must see none."""
     return any(group["input_activations"] for group in quantization.get("config_groups", {}).values())
 
 
@@ -240,10 +241,11 @@ def save(folder, tensors, sharded):
 
 def write(folder, name, rng, committed):
     packer, arguments, quantization, ffn = VARIANTS[name]
-    head_dim = 32 if committed else rng.choice([32, 64])
-    heads = 4 if committed else rng.choice([4, 8])
+    small = committed or rounds_inputs(quantization)
+    head_dim = 32 if small else rng.choice([32, 64])
+    heads = 4 if small else rng.choice([4, 8])
     config = LlamaConfig(hidden_size=heads * head_dim, num_attention_heads=heads, num_key_value_heads=heads // 2,
-                         num_hidden_layers=1 if committed or rounds_inputs(quantization) else rng.randint(1, 3),
+                         num_hidden_layers=1 if small else rng.randint(1, 3),
                          intermediate_size=ffn * (1 if committed else rng.choice([1, 2, 3])),
                          vocab_size=67 if committed else rng.randint(50, 300), max_position_embeddings=128,
                          bos_token_id=1, eos_token_id=2, pad_token_id=None, rms_norm_eps=1e-5)
@@ -265,7 +267,7 @@ def write(folder, name, rng, committed):
                                  "quantization_config": quantization}
     (folder / "config.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
     save(folder, tensors, name in SHARDED)
-    length = 40 if committed else rng.randint(3, 64)
+    length = 40 if small else rng.randint(3, 64)
     ids = torch.tensor([[rng.randrange(config.vocab_size) for _ in range(length)]])
     if rounds_inputs(quantization):
         round_inputs(model)
