@@ -150,8 +150,8 @@ def write(results, docs):
                  if "perplexity-" + who in once]
         text.append("")
     text += ["The limit is the roofline of the file as shipped (w8a8 is held to its own) with the peaks above: packed weights "
-             "and KV cache once a step at the bandwidth of that footprint, or 8-bit products once a weight and token at the int8 peak, whichever takes longer; of the rows "
-             "that are rates. The row on text that repeats is held against the peers' plain decoding and the limit of one "
+             "and KV cache once a step at the bandwidth of that footprint, or 8-bit products once a weight and token at the int8 "
+             "peak, whichever takes longer; of the rows that are rates. The row on text that repeats is held against the peers' plain decoding and the limit of one "
              "token a step, the row over HTTP against the limit of the engine's decoding alone.", ""]
     svg = plot(results)
     if svg:

@@ -77,8 +77,7 @@ std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
 
 constinit const auto kLinears = std::to_array<LinearKernel>({
 #if defined(STRATA_KERNELS_X86)
-    {"linear_w8a8_avx512vnni", RefusesAvx512Vnni, PackedBytes, Pack, RowBytes<1>, PrepareW8A8Avx512,
-     RunW8A8Avx512Vnni},
+    {"linear_w8a8_avx512vnni", RefusesAvx512Vnni, PackedBytes, Pack, RowBytes<1>, PrepareW8A8Avx512, RunW8A8Avx512Vnni},
     {"linear_w8a8_avx2", RefusesAvx2, PackedBytes, Pack, RowBytes<2>, PrepareW8A8Avx2, RunW8A8Avx2},
 #endif
     {"linear_w8a8_ref", RefusesRef, PackedBytes, Pack, RowBytes<4>, PrepareW8A8Ref, RunW8A8Ref},

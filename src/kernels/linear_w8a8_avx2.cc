@@ -33,8 +33,7 @@ void Tile(const std::byte* rows, std::int64_t row_bytes, const std::byte* panel,
       for (int c = 0; c < 2; ++c) dots[r][c] = _mm256_add_epi32(dots[r][c], _mm256_madd_epi16(words[c], inputs));
     }
   }
-  const __m256 scales =
-      _mm256_load_ps(reinterpret_cast<const float*>(panel + W8A8PanelLayout(k).scales + 32 * half));
+  const __m256 scales = _mm256_load_ps(reinterpret_cast<const float*>(panel + W8A8PanelLayout(k).scales + 32 * half));
   for (int r = 0; r < kRows; ++r) {
     // hadd adds within lanes: 0 1 4 5 | 2 3 6 7.
     const __m256i sums = _mm256_permute4x64_epi64(_mm256_hadd_epi32(dots[r][0], dots[r][1]), 0xd8);

@@ -11,7 +11,8 @@ namespace strata::kernels {
 namespace {
 
 constexpr int kTileRows = 12;
-constexpr std::int64_t kBlockRows = 4 * kTileRows;  // between two calls of the epilogue, whose tile stays in L2 at worst
+constexpr std::int64_t kBlockRows =
+    4 * kTileRows;  // between two calls of the epilogue, whose tile stays in L2 at worst
 constexpr std::int64_t kBlockPanels = 8;
 constexpr std::int64_t kQuads = 4;  // of k, in one turn of the loop
 
@@ -96,8 +97,8 @@ void Block(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const s
       // The first tile of a pair asks for the next pair while it computes, or where it is alone for what is near.
       const std::int64_t ahead = t > 0 || row0 > 0 ? 0 : tiles == 1 ? kStreamAhead : 2 * panel_bytes;
       (pair ? kTiles<2> : kTiles<1>)[count - 1](args.activations + (row0 + r) * row_bytes, row_bytes,
-                                                weights + p * panel_bytes, args.k, ahead, acc + r * kStride + p * kPanel,
-                                                kStride);
+                                                weights + p * panel_bytes, args.k, ahead,
+                                                acc + r * kStride + p * kPanel, kStride);
     }
   }
 }
