@@ -121,6 +121,10 @@ Status ForEachEntry(std::string_view archive, std::string_view name, ParseBudget
       return Fail(ErrorCode::kCorrupt, "{}: after {} entries: {}", name, seen.size(),
                   reason == nullptr ? "damaged" : reason);
     }
+    // The raw format takes any bytes: without a compression around them they are no archive at all.
+    if (archive_format(reader.get()) == ARCHIVE_FORMAT_RAW && archive_filter_count(reader.get()) < 2) {
+      return Fail(ErrorCode::kCorrupt, "{}: a damaged archive", name);
+    }
     STRATA_CHECK(budget.TakeEntry(name));
     if (archive_entry_filetype(header) == AE_IFDIR) continue;
     const std::string path = PathOf(header, name);

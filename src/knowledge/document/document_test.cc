@@ -48,7 +48,7 @@ TEST(ParseText, FindsHeadingsItemsAndCode) {
                            "    x = 1\n    y = 2\n",
                            "a.txt")),
               ElementsAre("h1 Guide", "h2 1.2 Scope", "p The first line / and the second.", "li1 one / more", "li1 two",
-                          "code x = 1 /     y = 2"));
+                          "code     x = 1 /     y = 2"));
 }
 
 TEST(ParseMarkdown, ReadsBlocksFrontMatterAndHtml) {
@@ -136,7 +136,7 @@ TEST(ParseDocx, ReadsStylesNumbersNotesAndChanges) {
 <w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr><w:p/></w:tc><w:tc><w:p><w:r><w:t>2</w:t></w:r></w:p></w:tc></w:tr></w:tbl>)"),
             "a.docx");
   EXPECT_THAT(Blocks(document),
-              ElementsAre("h1 Rivers", "p It is[1]", "hidden p secret", "p [1] Said at the bank.", "li1 1. one",
+              ElementsAre("h2 Rivers", "p It is[1]", "hidden p secret", "p [1] Said at the bank.", "li1 1. one",
                           "li2 1.a) deep", "li2 1.b) deeper", "li1 2. two", "table! a | b / x | 1 / x | 2"));
 }
 
