@@ -82,9 +82,9 @@ struct Job {
   /// The file itself, where it does not lie on this machine: for Enqueue only, see Store::Upload.
   std::optional<std::string> upload = {};
   JobState state = JobState::kQueued;
-  std::string stage;                                 ///< "parse", "chunk", "embed", "store"
+  std::string stage = {};                            ///< "parse", "chunk", "embed", "store"
   double progress = 0;                               ///< 0 to 1
-  std::string error;                                 ///< why it failed, or why it is tried again
+  std::string error = {};                            ///< why it failed, or why it is tried again
   nlohmann::json result = nlohmann::json::object();  ///< counts: documents, chunks, embedded, reused
   int attempts = 0;                                  ///< how often it was claimed
   std::int64_t not_before = 0;                       ///< is not claimed earlier; Unix milliseconds

@@ -219,8 +219,7 @@ TEST_P(StoreTest, ASourceIsReplacedWhole) {
   EXPECT_THAT(records[1].access.users, ElementsAre("ann")) << "what is new in a private archive is private";
   EXPECT_FALSE(store_->Find("zip#b").value());
   EXPECT_TRUE(store_->Find("zipper").value());
-  EXPECT_THAT(ChangesSince(*store_, sequence),
-              testing::Contains(testing::Field(&Change::id, b.id)).Times(testing::AtLeast(1)));
+  EXPECT_THAT(ChangesSince(*store_, sequence), testing::Contains(testing::Field(&Change::id, b.id)));
   EXPECT_EQ(put({Version("elsewhere", {"x"})}).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(put({Version("zip#a", {"x"}), Version("zip#a", {"y"})}).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_TRUE(store_->Remove("zip").value());
