@@ -11,6 +11,9 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+find_library(STRATA_STEMMER_LIBRARY stemmer REQUIRED)
+add_library(strata_stemmer INTERFACE)
+target_link_libraries(strata_stemmer INTERFACE ${STRATA_STEMMER_LIBRARY})
 
 # LLVM is used through its shared library: one libLLVM-19.so, no static archives.
 find_package(LLVM 19.1 REQUIRED CONFIG)
