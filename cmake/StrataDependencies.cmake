@@ -14,6 +14,8 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 find_library(STRATA_STEMMER_LIBRARY stemmer REQUIRED)
 add_library(strata_stemmer INTERFACE)
 target_link_libraries(strata_stemmer INTERFACE ${STRATA_STEMMER_LIBRARY})
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 
 # LLVM is used through its shared library: one libLLVM-19.so, no static archives.
 find_package(LLVM 19.1 REQUIRED CONFIG)
