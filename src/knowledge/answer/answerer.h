@@ -79,6 +79,9 @@ struct AnswerRequest {
   int neighbours = 1;                 ///< ReadOptions::neighbours
   std::int64_t max_tokens = 400;      ///< of the answer
   double temperature = 0;
+  /// An answer needs a statement that is supported. False: a marker of the model's is enough, for answers in another
+  /// language than the documents', of whose words none can stand in them.
+  bool require_support = true;
   /// Called once, before the first statement; not when the search found too little.
   std::function<void(const std::vector<Source>&)> on_sources = {};
   /// Gets each statement when it has been checked, with the text that it adds to the answer (white space before it
@@ -103,8 +106,8 @@ class Answerer {
   Answerer(const Searcher& searcher, Writer& writer, const Analyser& analyser)
       : searcher_(searcher), writer_(writer), analyser_(analyser) {}
 
-  /// Errors: those of Searcher::Search and of the writer; kInvalidArgument with param source_tokens or max_tokens where
-  /// the writer's context has no room for both.
+  /// Where the writer's context has no room for source_tokens, they are as many as it has. Errors: those of
+  /// Searcher::Search and of the writer; kInvalidArgument with param max_tokens where it has no room for sources.
   Result<Answer> Ask(const AnswerRequest& request) const;
 
  private:

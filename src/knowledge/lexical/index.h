@@ -27,11 +27,12 @@ struct LexicalOptions {
 
 class LexicalIndex {
  public:
-  explicit LexicalIndex(LexicalOptions options);
+  /// An empty one. Errors: kInvalidArgument for a language that there is no stemmer for, k1 < 0, b not in [0, 1].
+  static Result<std::unique_ptr<LexicalIndex>> Create(const LexicalOptions& options);
   ~LexicalIndex();
 
   /// Reads what Save wrote. Errors: kNotFound, kCorrupt (checksum, another version or options): rebuild then.
-  static Result<std::unique_ptr<LexicalIndex>> Load(const std::string& path, LexicalOptions options);
+  static Result<std::unique_ptr<LexicalIndex>> Load(const std::string& path, const LexicalOptions& options);
   /// Atomic. `sequence`: what the index knows; sequence() gives it back after Load.
   Status Save(const std::string& path, Sequence sequence) const;
   Sequence sequence() const;
@@ -51,6 +52,7 @@ class LexicalIndex {
 
  private:
   struct State;
+  explicit LexicalIndex(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -101,6 +101,7 @@ struct SearchResult {
   std::vector<std::string> queries;  ///< what was searched: the query as it was rewritten, and its variants
   std::string hypothetical;          ///< HyDE's text
   double alpha = 0;
+  std::optional<VectorPlan> plan;                         ///< of the vector index; none where it was not asked
   std::size_t allowed = 0;                                ///< chunks that might have been found
   std::size_t candidates = 0;                             ///< chunks that a leg found
   std::map<std::string, std::vector<FacetCount>> facets;  ///< most frequent first
