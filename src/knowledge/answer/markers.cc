@@ -70,6 +70,16 @@ bool MayBecomeMarker(std::string_view text) {
   });
 }
 
+std::string WithoutMarkerText(std::string_view text) {
+  std::string plain;
+  while (!text.empty()) {
+    const std::optional<Marker> marker = ReadMarker(text);
+    if (!marker) plain += text.front();
+    text.remove_prefix(marker ? marker->bytes : 1);
+  }
+  return plain;
+}
+
 std::string WithoutMarkers(std::string_view text) {
   std::string plain;
   while (!text.empty()) {

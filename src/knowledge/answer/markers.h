@@ -20,6 +20,9 @@ std::optional<Marker> ReadMarker(std::string_view text);
 /// More text might make `text` begin with a marker.
 bool MayBecomeMarker(std::string_view text);
 
+/// The text without its markers.
+std::string WithoutMarkerText(std::string_view text);
+
 /// The text with its markers in round brackets, so that nobody takes them for markers of the answer.
 std::string WithoutMarkers(std::string_view text);
 
