@@ -103,6 +103,7 @@ int main(int argc, char** argv) {
   strata::cli::AddBench(app, action);
   strata::cli::AddTools(app, action);
   strata::cli::AddEval(app, action);
+  strata::cli::AddKb(app, action);
   strata::cli::AddMcp(app, action);
   strata::cli::AddQuantize(app, action);
   strata::cli::AddSimulate(app, action);

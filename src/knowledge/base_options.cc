@@ -9,7 +9,9 @@ namespace strata::knowledge {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, ChunkMethod>, 3> kMethods = {
-    {{"auto", ChunkMethod::kAuto}, {"parent_child", ChunkMethod::kParentChild}, {"questions", ChunkMethod::kQuestions}}};
+    {{"auto", ChunkMethod::kAuto},
+     {"parent_child", ChunkMethod::kParentChild},
+     {"questions", ChunkMethod::kQuestions}}};
 constexpr std::array<std::pair<std::string_view, VectorStorage>, 3> kStorages = {
     {{"f32", VectorStorage::kF32}, {"f16", VectorStorage::kF16}, {"int8", VectorStorage::kInt8}}};
 
@@ -28,12 +30,9 @@ auto ValueOf(const Names& names, const std::string& name) -> Result<decltype(nam
 }  // namespace
 
 nlohmann::json ToJson(const BaseOptions& options) {
-  return {{"embedding_model", options.embedding_model},
-          {"language", options.language},
-          {"storage", NameOf(kStorages, options.storage)},
-          {"chunk_method", NameOf(kMethods, options.chunks.method)},
-          {"chunk_tokens", options.chunks.max_tokens},
-          {"overlap_tokens", options.chunks.overlap_tokens},
+  return {{"embedding_model", options.embedding_model},    {"language", options.language},
+          {"storage", NameOf(kStorages, options.storage)}, {"chunk_method", NameOf(kMethods, options.chunks.method)},
+          {"chunk_tokens", options.chunks.max_tokens},     {"overlap_tokens", options.chunks.overlap_tokens},
           {"parent_tokens", options.chunks.parent_tokens}};
 }
 

@@ -26,6 +26,11 @@ std::string IndexedText(const Chunk& chunk) {
   return chunk.context.empty() ? chunk.text : chunk.context + "\n" + chunk.text;
 }
 
+Result<std::unique_ptr<LexicalIndex>> NewIndex(const LexicalOptions& options) { return LexicalIndex::Create(options); }
+Result<std::unique_ptr<VectorIndex>> NewIndex(const VectorOptions& options) {
+  return std::make_unique<VectorIndex>(options);
+}
+
 /// The index from its file, or a new one where the file cannot be used or knows too little for the log of changes.
 template <class Index, class Options>
 Result<std::pair<std::unique_ptr<Index>, bool>> LoadOrNew(Store& store, const std::string& file,
@@ -38,7 +43,8 @@ Result<std::pair<std::unique_ptr<Index>, bool>> LoadOrNew(Store& store, const st
   } else if (loaded.error().code() != ErrorCode::kNotFound) {
     LogWarning("{}; the index is made anew", loaded.error().ToString());
   }
-  return std::pair(std::make_unique<Index>(options), true);
+  STRATA_TRY(std::unique_ptr<Index> made, NewIndex(options));
+  return std::pair(std::move(made), true);
 }
 
 }  // namespace
@@ -126,10 +132,18 @@ Status Indexes::Apply(std::span<const Change> changes) {
   std::set<DocumentId> changed, removed;
   for (const Change& change : changes) {
     switch (change.kind) {
-      case Change::Kind::kChunkAdded: chunks[change.id] = true; break;
-      case Change::Kind::kChunkRemoved: chunks[change.id] = false; break;
-      case Change::Kind::kDocumentChanged: changed.insert(change.id); break;
-      case Change::Kind::kDocumentRemoved: removed.insert(change.id); break;
+      case Change::Kind::kChunkAdded:
+        chunks[change.id] = true;
+        break;
+      case Change::Kind::kChunkRemoved:
+        chunks[change.id] = false;
+        break;
+      case Change::Kind::kDocumentChanged:
+        changed.insert(change.id);
+        break;
+      case Change::Kind::kDocumentRemoved:
+        removed.insert(change.id);
+        break;
     }
   }
   std::vector<ChunkId> came, went;

@@ -146,9 +146,8 @@ Result<std::unique_ptr<KnowledgeBase>> KnowledgeBase::Open(const std::string& lo
   }
   state->embedder = &embedder;
   STRATA_TRY(const std::string folder, IndexFolder(location, options.index_folder));
-  STRATA_TRY(state->indexes,
-             Indexes::Open(*state->store, folder, {.language = state->options.language},
-                           {.dimensions = embedder.dimensions(), .storage = state->options.storage}));
+  STRATA_TRY(state->indexes, Indexes::Open(*state->store, folder, {.language = state->options.language},
+                                           {.dimensions = embedder.dimensions(), .storage = state->options.storage}));
   State& s = *state;
   if (options.ingest) {
     s.ingester = std::make_unique<Ingester>(*s.store, embedder,

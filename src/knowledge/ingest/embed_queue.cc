@@ -114,8 +114,8 @@ Status EmbedQueue::EmbedTogether(const std::vector<Piece>& pieces) {
     Embedding& embedding = piece.entry->embedding;
     for (std::size_t i = piece.begin; i < piece.end; ++i) {
       const auto& [version, row, text] = embedding.wanted[i];
-      std::copy_n(from, dimensions, embedding.versions[version].vectors.begin() +
-                                        static_cast<std::ptrdiff_t>(row * dimensions));
+      std::copy_n(from, dimensions,
+                  embedding.versions[version].vectors.begin() + static_cast<std::ptrdiff_t>(row * dimensions));
       from += static_cast<std::ptrdiff_t>(dimensions);
     }
   }
