@@ -61,18 +61,28 @@ TEST(Golden, FoldersAreThere) {
   if (more != nullptr) EXPECT_FALSE(ModelsIn(more).empty()) << more;
 }
 
+struct Tolerance {
+  double each = kTolerance;  ///< of every token
+  double some = kTolerance;  ///< what a tenth of the tokens keep within
+};
+
 struct Text {
   std::vector<std::int32_t> tokens;
   std::vector<float> logits;  ///< [tokens, vocab]: the reference's
-  double tolerance = kTolerance;
+  Tolerance tolerance;
 };
 
-/// What the file's metadata allows, on kernels that round activations; ref computes all in f32.
-double ToleranceOf(const SafetensorsFile& file) {
+/// What the file's metadata allows: "tolerance" on kernels that round activations where the file leaves it to them,
+/// which ref does not; "rounded_tolerance" on all where the reference rounds them itself. There an input near the
+/// middle of two integers may become either, but some tokens have none before them.
+Tolerance ToleranceOf(const SafetensorsFile& file) {
+  const auto said = [&](const char* key) {
+    const auto found = file.metadata().find(key);
+    return found == file.metadata().end() ? kTolerance : std::stod(found->second);
+  };
   const char* isa = std::getenv("STRATA_ISA");
-  const auto said = file.metadata().find("tolerance");
-  if (said == file.metadata().end() || (isa != nullptr && std::string_view(isa) == "ref")) return kTolerance;
-  return std::stod(said->second);
+  const double own = isa != nullptr && std::string_view(isa) == "ref" ? kTolerance : said("tolerance");
+  return {std::max(own, said("rounded_tolerance")), own};
 }
 
 /// input_ids and logits, and the same with _2 behind where there is a second text.
@@ -201,10 +211,12 @@ class Checkpoint : public testing::TestWithParam<std::string> {
   /// rounding: what the cache's adds to the text's own tolerance.
   void ExpectTheReferences(const std::vector<float>& got, const Text& text, double rounding = 0) const {
     ASSERT_EQ(got.size(), text.logits.size());
-    const std::vector<double> errors = Errors(got, text);
+    std::vector<double> errors = Errors(got, text);
     for (std::size_t row = 0; row < errors.size(); ++row) {
-      EXPECT_LE(errors[row], text.tolerance + rounding) << "position " << row;
+      EXPECT_LE(errors[row], text.tolerance.each + rounding) << "position " << row;
     }
+    std::ranges::sort(errors);
+    EXPECT_LE(errors[errors.size() / 10], text.tolerance.some + rounding);
   }
 
   std::vector<Text> texts_;
@@ -244,7 +256,7 @@ TEST_P(Checkpoint, ACacheOf8BitsIsAsCloseAsItsSteps) {
   const std::vector<float> whole = Whole(texts_.front());
   std::vector<double> errors = Errors(whole, texts_.front());
   std::ranges::sort(errors);
-  EXPECT_LE(errors[errors.size() / 2], texts_.front().tolerance + 0.03);
+  EXPECT_LE(errors[errors.size() / 2], texts_.front().tolerance.each + 0.03);
   EXPECT_EQ(Alone(texts_.front(), {7, 16, 1, 1, 5, 1}), whole);
 }
 
