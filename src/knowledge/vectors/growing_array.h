@@ -34,11 +34,7 @@ class GrowingArray {
     return blocks_[place.block].load(std::memory_order_acquire) + place.row * row_bytes_;
   }
 
-  /// How many rows from this one on lie one behind the other.
-  std::size_t Contiguous(std::uint32_t row) const {
-    const Place place = PlaceOf(row);
-    return (kFirst << place.block) - place.row;
-  }
+  bool Has(std::uint32_t row) const { return blocks_[PlaceOf(row).block].load(std::memory_order_acquire) != nullptr; }
 
  private:
   static constexpr std::size_t kFirst = 1024;
@@ -63,6 +59,7 @@ template <class T>
 class GrowingNumbers {
  public:
   void Reserve(std::uint32_t row) { rows_.Reserve(row); }
+  bool Has(std::uint32_t row) const { return rows_.Has(row); }
   T Load(std::uint32_t row) const { return At(row).load(std::memory_order_acquire); }
   void Store(std::uint32_t row, T value) { At(row).store(value, std::memory_order_release); }
 

@@ -47,7 +47,7 @@ void VectorIndex::State::Add(ChunkId id, std::span<const float> vector) {
     if (link_now) linked.store(slot + 1, std::memory_order_release);
     slots.store(slot + 1, std::memory_order_release);
   }
-  slot_of[id] = slot;
+  SetSlot(id, slot);
   live.fetch_add(1);
   if (linked.load(std::memory_order_relaxed) > 0 || live.load() >= options.exact_below) LinkSome(kLinksAnAddition);
   SweepSome(kSweepAChange);
@@ -62,11 +62,11 @@ void VectorIndex::State::LinkSome(std::uint32_t most) {
 }
 
 void VectorIndex::State::Remove(ChunkId id) {
-  const auto found = slot_of.find(id);
-  if (found == slot_of.end()) return;
-  ids.Store(found->second, 0);
-  dying.push_back(found->second);
-  slot_of.erase(found);
+  const std::optional<std::uint32_t> slot = SlotOf(id);
+  if (!slot) return;
+  ids.Store(*slot, 0);
+  dying.push_back(*slot);
+  slot_of.Store(id, 0);
   live.fetch_sub(1);
   dead.fetch_add(1);
   SweepSome(kSweepAChange);
@@ -126,16 +126,33 @@ Ranking VectorIndex::State::SearchExactly(const RowStore::Query& query, std::siz
     }
     count = 0;
   };
-  const std::uint32_t end = slots.load(std::memory_order_acquire);
-  for (std::uint32_t slot = 0; slot < end; ++slot) {
-    const ChunkId id = ids.Load(slot);
-    if (id == 0 || (allowed != nullptr && !allowed->Has(id))) continue;
+  const auto take = [&](ChunkId id, std::uint32_t slot) {
     batch[count] = slot;
     batch_ids[count++] = id;
     if (count == kBatch) flush();
+  };
+  if (allowed != nullptr) {
+    allowed->ForEach([&](ChunkId id) {
+      const std::optional<std::uint32_t> slot = SlotOf(id);
+      if (slot && ids.Load(*slot) == id) take(id, *slot);
+    });
+  } else {
+    const std::uint32_t end = slots.load(std::memory_order_acquire);
+    for (std::uint32_t slot = 0; slot < end; ++slot) {
+      const ChunkId id = ids.Load(slot);
+      if (id != 0) take(id, slot);
+    }
   }
   flush();
   return std::move(top).Sorted();
+}
+
+void VectorIndex::State::Rescore(const RowStore::Query& query, std::span<ScoredSlot> found) const {
+  std::vector<std::uint32_t> slot_list;
+  for (const ScoredSlot& slot : found) slot_list.push_back(slot.slot);
+  std::vector<float> scores(found.size());
+  rows.ScoreExactly(query, slot_list, scores.data());
+  for (std::size_t i = 0; i < found.size(); ++i) found[i].score = scores[i];
 }
 
 VectorIndex::VectorIndex(VectorOptions options) : state_(std::make_unique<State>(options)) {}
@@ -180,14 +197,11 @@ Ranking VectorIndex::Search(std::span<const float> query, std::size_t k, const O
     // Where the allowed are far from the query, walking on costs more than a scan.
     if (!found.gave_up) {
       say(options.allowed == nullptr ? VectorPlan::kGraph : VectorPlan::kGraphFiltered);
-      std::vector<std::uint32_t> best;
-      for (const ScoredSlot& slot : found.slots) best.push_back(slot.slot);
-      std::vector<float> scores(best.size());
-      state.rows.ScoreExactly(prepared, best, scores.data());
+      if (state.rows.has_bytes()) state.Rescore(prepared, found.slots);
       Top top(k);
-      for (std::size_t i = 0; i < best.size(); ++i) {
-        const ChunkId id = state.ids.Load(best[i]);
-        if (id != 0) top.Take({id, scores[i]});
+      for (const ScoredSlot& slot : found.slots) {
+        const ChunkId id = state.ids.Load(slot.slot);
+        if (id != 0) top.Take({id, slot.score});
       }
       return std::move(top).Sorted();
     }

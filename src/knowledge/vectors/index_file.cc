@@ -96,7 +96,8 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::Load(const std::string& path, 
   // Slots up to the first that is in no graph are linked.
   std::uint32_t linked = 0;
   for (std::uint32_t slot = 0; slot < count; ++slot) {
-    if (ids[slot] == 0 || !state.slot_of.emplace(ids[slot], slot).second) return corrupt("an id of none, or twice");
+    if (ids[slot] == 0 || state.SlotOf(ids[slot])) return corrupt("an id of none, or twice");
+    state.SetSlot(ids[slot], slot);
     if (levels[slot] > Graph::kMaxLevel + 1) return corrupt("a level that is too high");
     if (levels[slot] != 0 && linked != slot) return corrupt("a node beyond those that are linked");
     if (levels[slot] != 0) linked = slot + 1;

@@ -7,7 +7,8 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <unordered_map>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "knowledge/vectors/grace_period.h"
@@ -25,7 +26,8 @@ struct VectorIndex::State {
   VectorOptions options;
   RowStore rows;
   Graph graph;
-  GrowingNumbers<ChunkId> ids;  ///< of slots; 0: not live
+  GrowingNumbers<ChunkId> ids;            ///< of slots; 0: not live
+  GrowingNumbers<std::uint32_t> slot_of;  ///< of ids, plus one; 0: none
   Sequence sequence = 0;
 
   // Readers see slots below `slots`; searches by the graph are whole when `linked` has come as far.
@@ -34,7 +36,6 @@ struct VectorIndex::State {
 
   // The writer's.
   mutable std::mutex write_mutex;
-  std::unordered_map<ChunkId, std::uint32_t> slot_of;
   std::vector<std::uint32_t> dying;    ///< since the sweep began
   std::vector<std::uint32_t> swept;    ///< nothing leads to them
   std::vector<std::uint32_t> passing;  ///< as swept; searches from before may be left
@@ -43,6 +44,14 @@ struct VectorIndex::State {
   std::uint32_t sweep_at = 0;
   std::atomic<std::uint32_t> dead = 0;  ///< whose rows are not zero yet
 
+  std::optional<std::uint32_t> SlotOf(ChunkId id) const {
+    const std::uint32_t slot = slot_of.Has(id) ? slot_of.Load(id) : 0;
+    return slot == 0 ? std::nullopt : std::optional(slot - 1);
+  }
+  void SetSlot(ChunkId id, std::uint32_t slot) {
+    slot_of.Reserve(id);
+    slot_of.Store(id, slot + 1);
+  }
   Accept Live() const { return {ids}; }
   void Add(ChunkId id, std::span<const float> vector);
   void Remove(ChunkId id);
@@ -51,6 +60,7 @@ struct VectorIndex::State {
   void Reclaim();
   void SweepAll();  ///< until nothing leads to what is dead now
 
+  void Rescore(const RowStore::Query& query, std::span<ScoredSlot> found) const;  ///< as exactly as the storage is
   Ranking SearchExactly(const RowStore::Query& query, std::size_t k, const Bitmap* allowed) const;
 };
 
