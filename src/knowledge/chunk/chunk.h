@@ -35,11 +35,16 @@ struct Chunk {
   std::optional<std::int32_t> parent;  ///< place of the large chunk in the same list, which comes before it
   bool searchable = true;              ///< false for parents
   bool hidden = false;                 ///< from hidden blocks
-  Hash128 hash;                        ///< of context and text: equal hashes have equal vectors
+  Hash128 hash;                        ///< of EmbeddedText: equal hashes have equal vectors
 };
 
+/// What is embedded, indexed and counted: the context and the text, each on a line of its own.
+std::string EmbeddedText(const Chunk& chunk);
+
 /// In the order of the text. Every byte of the blocks' text that is not white space is in some chunk; no chunk has more
-/// than max_tokens (a parent more than parent_tokens). The same document and options give the same chunks.
+/// than max_tokens (a parent more than parent_tokens; limits below 32 count as 32), nor more than 16 bytes for each of
+/// these tokens, which is for what a vocabulary makes one unknown token of. The same document and options give the same
+/// chunks. Hidden text never stands in a chunk with text that can be seen.
 std::vector<Chunk> ChunkDocument(const ParsedDocument& document, const Tokenizer& tokenizer,
                                  const ChunkOptions& options);
 
