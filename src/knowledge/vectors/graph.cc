@@ -134,6 +134,7 @@ std::vector<ScoredSlot> Graph::ScoreAll(std::uint32_t slot, std::span<const std:
   std::vector<float> scores(others.size());
   rows_.Score(query, others, scores.data());
   std::vector<ScoredSlot> scored;
+  scored.reserve(others.size());
   for (std::size_t i = 0; i < others.size(); ++i) scored.push_back({scores[i], others[i]});
   std::ranges::sort(scored, IsBetter);
   return scored;
