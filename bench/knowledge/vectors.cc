@@ -1,6 +1,6 @@
 // vectors COUNT [f32|f16|int8]: builds an index of COUNT vectors with strata and with hnswlib (same M and
 // ef_construction, one thread), searches both in turns, and writes a table: recall@10, searches a second. hnswlib's
-// vectors are f32. Without hnswlib's headers (bench/knowledge/run fetches them) there is no peer.
+// vectors are f32.
 //
 // The vectors are of 384 dimensions around 300 centres in 64 directions of falling weight, with noise in all: near to
 // how embeddings of texts lie, and the same wherever this runs.
@@ -123,19 +123,18 @@ void MeasureFilters(const VectorIndex& index, const VectorIndex& exact, const st
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: vectors COUNT [f32|f16|int8] [nopeer]\n");
+    std::fprintf(stderr, "usage: vectors COUNT [f32|f16|int8]\n");
     return 2;
   }
   const std::size_t count = std::strtoull(argv[1], nullptr, 10);
   const std::string_view storage = argc > 2 ? argv[2] : "f16";
-  const bool with_peer = argc <= 3;
   const VectorStorage kind = storage == "f32"    ? VectorStorage::kF32
                              : storage == "int8" ? VectorStorage::kInt8
                                                  : VectorStorage::kF16;
   VectorIndex index({.dimensions = kDimensions, .storage = kind, .exact_below = 1});
   VectorIndex exact({.dimensions = kDimensions, .storage = VectorStorage::kF16, .exact_below = ~std::size_t{0}});
   hnswlib::InnerProductSpace space(kDimensions);
-  hnswlib::HierarchicalNSW<float> peer(&space, with_peer ? count : 1, 16, 200);
+  hnswlib::HierarchicalNSW<float> peer(&space, count, 16, 200);
   Source source;
   std::vector<float> vector(kDimensions), queries(kQueries * kDimensions);
   for (std::size_t q = 0; q < kQueries; ++q) source.Next(queries.data() + q * kDimensions);
@@ -146,14 +145,11 @@ int main(int argc, char** argv) {
     auto start = Clock::now();
     index.Add(static_cast<ChunkId>(i), vector);
     ours += SecondsSince(start);
-    if (!with_peer) continue;
     start = Clock::now();
     peer.addPoint(vector.data(), i);
     theirs += SecondsSince(start);
   }
-  std::printf("%zu vectors, %s: built in %.1f s", count, storage.data(), ours);
-  if (with_peer) std::printf(", hnswlib (f32) in %.1f s", theirs);
-  std::printf("\n");
+  std::printf("%zu vectors, %s: built in %.1f s, hnswlib (f32) in %.1f s\n", count, storage.data(), ours, theirs);
   std::vector<std::vector<ChunkId>> truth;
   const auto query = [&](std::size_t q) { return std::span(queries.data() + q * kDimensions, kDimensions); };
   for (std::size_t q = 0; q < kQueries; ++q) truth.push_back(Ids(exact.Search(query(q), kBest, {})));
@@ -163,7 +159,6 @@ int main(int argc, char** argv) {
     for (std::size_t round = 0; round < kRounds; ++round) {
       Measure(
           truth, [&](std::size_t q) { return Ids(index.Search(query(q), kBest, {.ef = static_cast<int>(ef)})); }, us);
-      if (!with_peer) continue;
       Measure(
           truth,
           [&](std::size_t q) {
@@ -176,7 +171,7 @@ int main(int argc, char** argv) {
           them);
     }
     Print("strata", ef, us);
-    if (with_peer) Print("hnswlib", ef, them);
+    Print("hnswlib", ef, them);
   }
   MeasureFilters(index, exact, queries, count);
   return 0;

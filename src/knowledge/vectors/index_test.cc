@@ -86,7 +86,7 @@ struct TemporaryFolder {
 class VectorHistoryTest : public testing::TestWithParam<VectorStorage> {
  protected:
   VectorOptions Options(std::size_t exact_below) const {
-    return {.dimensions = kDimensions, .storage = GetParam(), .ef_construction = 100, .exact_below = exact_below};
+    return {.dimensions = kDimensions, .storage = GetParam(), .ef_construction = 60, .exact_below = exact_below};
   }
 };
 
@@ -98,8 +98,8 @@ TEST_P(VectorHistoryTest, FindsWhatIsThereAndNothingElse) {
   std::mt19937& random = source.random();
   auto index = std::make_unique<VectorIndex>(Options(1000));
   Vectors vectors;
-  for (int step = 1; step <= 9000; ++step) {
-    const ChunkId id = 1 + random() % 5000;
+  for (int step = 1; step <= 6000; ++step) {
+    const ChunkId id = 1 + random() % 4000;
     if (random() % 3 == 0) {
       index->Remove(id);
       vectors.erase(id);
@@ -124,7 +124,7 @@ TEST_P(VectorHistoryTest, FindsWhatIsThereAndNothingElse) {
     VectorPlan plan;
     const double least = GetParam() == VectorStorage::kInt8 ? 0.97 : 0.985;
     EXPECT_GE(Recall(*index, vectors, source, nullptr, &plan), least) << step;
-    if (step >= 5000) EXPECT_EQ(plan, VectorPlan::kGraph) << step;
+    if (step >= 4000) EXPECT_EQ(plan, VectorPlan::kGraph) << step;
     for (const unsigned selectivity : {1U, 2U, 10U, 100U, 1000U}) {
       Bitmap allowed;
       for (const auto& [present, vector] : vectors) {
