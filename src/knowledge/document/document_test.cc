@@ -206,6 +206,7 @@ TEST(ParseArchive, ReadsWhatItMayAndSaysWhatItMayNot) {
                                                  {"bad.docx", "PK\x03\x04 no"}}),
                "x.tar.gz");
   std::vector<std::string> seen;
+  seen.reserve(documents.size());
   for (const ParsedDocument& document : documents) {
     seen.push_back(document.name + ": " + document.text + (document.warnings.empty() ? "" : " !"));
   }

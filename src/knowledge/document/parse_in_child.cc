@@ -79,6 +79,7 @@ Result<int> MemoryFile(std::span<const std::byte> bytes) {
 /// three.
 int Spawn(const std::string& program, std::vector<std::string> arguments, int input, int output, pid_t& child) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::string pdfium = "STRATA_PDFIUM=" + PdfiumPath();

@@ -52,6 +52,7 @@ TEST(ParseInChild, StopsAtTheTextLimit) {
 
 TEST(ParseInChild, RunsManyAtOnce) {
   std::vector<std::jthread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([i] {
       for (int round = 0; round < 4; ++round) {

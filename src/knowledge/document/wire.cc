@@ -1,6 +1,6 @@
 #include "knowledge/document/wire.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/hash.h"
 #include "base/unicode.h"
@@ -41,7 +41,7 @@ class Reader {
       ok_ = false;
       return value;
     }
-    std::memcpy(&value, bytes_.data(), sizeof(value));
+    std::ranges::copy(bytes_.substr(0, sizeof(value)), reinterpret_cast<char*>(&value));
     bytes_.remove_prefix(sizeof(value));
     return value;
   }
