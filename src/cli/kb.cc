@@ -12,6 +12,7 @@
 #include "cli/kb_base.h"
 #include "cli/progress.h"
 #include "knowledge/answer/answerer.h"
+#include "knowledge/ingest/source_uri.h"
 #include "knowledge/lexical/analyser.h"
 #include "knowledge/models/engine_models.h"
 
@@ -97,7 +98,7 @@ Status Remove(const KbOptions& options) {
   for (const std::string& path : options.paths) {
     std::error_code ignored;
     const std::string uri =
-        path.contains(':') ? path : "file://" + fs::absolute(path, ignored).lexically_normal().string();
+        path.contains(':') ? path : knowledge::FileUri(fs::absolute(path, ignored).lexically_normal().string());
     STRATA_TRY(const std::int64_t id, opened.base->Remove(uri));
     STRATA_TRY(const Job job, opened.base->WaitFor(id));
     if (job.state != JobState::kDone) return Fail(ErrorCode::kInternal, "{}: {}", uri, job.error);

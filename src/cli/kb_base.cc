@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -13,12 +12,7 @@ namespace strata::cli {
 namespace fs = std::filesystem;
 
 std::string BasesDirectory() {
-  const char* const data = std::getenv("XDG_DATA_HOME");
-  const char* const home = std::getenv("HOME");
-  const std::string root = data != nullptr && *data != '\0'
-                               ? std::string(data)
-                               : std::string(home != nullptr && *home != '\0' ? home : "/tmp") + "/.local/share";
-  const std::string directory = root + "/strata/knowledge";
+  const std::string directory = UserDirectory("XDG_DATA_HOME", ".local/share") + "/knowledge";
   std::error_code ignored;  // whoever writes there gets the error, with the path
   fs::create_directories(directory, ignored);
   return directory;

@@ -11,12 +11,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/spawn.h"
 #include "knowledge/document/parse.h"
 #include "knowledge/document/pdfium_path.h"
 #include "knowledge/document/wire.h"
@@ -30,21 +30,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int kExitNoFilter = 3;
 // Blocks, spans and names beside the text.
 constexpr std::size_t kAnswerFactor = 4, kAnswerBase = 1 << 20;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { Close(); }
-  int get() const { return fd_; }
-  void Close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
 
 /// strata-parse beside this program, where it is installed, or where the build left it.
 Result<std::string> ParserProgram() {
@@ -84,25 +69,12 @@ int Spawn(const std::string& program, std::vector<std::string> arguments, int in
   argv.push_back(nullptr);
   std::string pdfium = "STRATA_PDFIUM=" + PdfiumPath();
   std::array<char*, 2> environment = {pdfium.data(), nullptr};
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-  sigset_t none, all;
-  ::sigemptyset(&none);
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setpgroup(&attributes, 0);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  const int error = ::posix_spawn(&child, program.c_str(), &actions, &attributes, argv.data(), environment.data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  return error;
+  SpawnSetup setup;
+  ::posix_spawn_file_actions_adddup2(&setup.actions, input, STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&setup.actions, output, STDOUT_FILENO);
+  ::posix_spawn_file_actions_addopen(&setup.actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  ::posix_spawn_file_actions_addclosefrom_np(&setup.actions, 3);
+  return ::posix_spawn(&child, program.c_str(), &setup.actions, &setup.attributes, argv.data(), environment.data());
 }
 
 enum class Ended { kByItself, kLate, kTooLong };
