@@ -11,6 +11,16 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+find_library(STRATA_STEMMER_LIBRARY stemmer REQUIRED)
+add_library(strata_stemmer INTERFACE)
+target_link_libraries(strata_stemmer INTERFACE ${STRATA_STEMMER_LIBRARY})
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
+
+# What documents are read with (src/knowledge/document). PDFium and Tesseract are loaded at run time.
+pkg_check_modules(DOCUMENT_FORMATS REQUIRED IMPORTED_TARGET icu-uc icu-i18n gumbo md4c libarchive pugixml yaml-cpp)
+add_library(strata_document_formats INTERFACE)
+target_link_libraries(strata_document_formats INTERFACE PkgConfig::DOCUMENT_FORMATS)
 
 # LLVM is used through its shared library: one libLLVM-19.so, no static archives.
 find_package(LLVM 19.1 REQUIRED CONFIG)

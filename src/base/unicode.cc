@@ -132,19 +132,29 @@ std::size_t CountCodePoints(std::string_view text) {
   return count;
 }
 
-std::string Normalize(std::string_view text, NormalizationForm form) {
-  int options = UTF8PROC_STABLE;
-  const bool compose = form == NormalizationForm::kNfc || form == NormalizationForm::kNfkc;
-  options |= compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
-  if (form == NormalizationForm::kNfkc || form == NormalizationForm::kNfkd) options |= UTF8PROC_COMPAT;
+namespace {
+
+std::string Map(std::string_view text, int options) {
   const std::string valid = ReplaceInvalidUtf8(text);
   utf8proc_uint8_t* mapped = nullptr;
   const utf8proc_ssize_t length =
       utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(valid.data()), static_cast<utf8proc_ssize_t>(valid.size()),
-                   &mapped, static_cast<utf8proc_option_t>(options));
+                   &mapped, static_cast<utf8proc_option_t>(options | UTF8PROC_STABLE));
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
   if (length < 0) return valid;  // unreachable for valid UTF-8
   return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(length)};
+}
+
+}  // namespace
+
+std::string Normalize(std::string_view text, NormalizationForm form) {
+  const bool compose = form == NormalizationForm::kNfc || form == NormalizationForm::kNfkc;
+  const bool compatible = form == NormalizationForm::kNfkc || form == NormalizationForm::kNfkd;
+  return Map(text, (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) | (compatible ? UTF8PROC_COMPAT : 0));
+}
+
+std::string FoldCase(std::string_view text) {
+  return Map(text, UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
 }
 
 bool IsLetter(char32_t c) {

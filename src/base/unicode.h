@@ -37,6 +37,9 @@ std::u32string ToCodePoints(std::string_view text);
 
 enum class NormalizationForm { kNfc, kNfd, kNfkc, kNfkd };
 std::string Normalize(std::string_view text, NormalizationForm form);
+/// NFKC_Casefold (Unicode 15 section 5.18): texts that differ only in case, width, or characters that nobody sees (soft
+/// hyphens, joiners) give the same.
+std::string FoldCase(std::string_view text);
 
 bool IsLetter(char32_t c);        ///< \p{L}
 bool IsNumber(char32_t c);        ///< \p{N}

@@ -73,6 +73,11 @@ TEST(ReplaceInvalidUtf8, RandomBytesBecomeValid) {
   }
 }
 
+TEST(FoldCase, IsNfkcCasefold) {
+  EXPECT_EQ(FoldCase("Stra\u00DFe \uFF21\u00AD\u200D\uFB01"), "strasse afi");
+  EXPECT_EQ(FoldCase("E\u0301"), "\u00E9");
+}
+
 TEST(Normalize, ComposesAndDecomposes) {
   EXPECT_EQ(Normalize("e\xCC\x81", NormalizationForm::kNfc), "\xC3\xA9");
   EXPECT_EQ(Normalize("\xC3\xA9", NormalizationForm::kNfd), "e\xCC\x81");

@@ -1,13 +1,10 @@
 #include "cli/session.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
 #include <filesystem>
-#include <mutex>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
@@ -16,7 +13,8 @@
 #include "base/clock.h"
 #include "base/thread_team.h"
 #include "cli/progress.h"
-#include "engine/text_stream.h"
+#include "engine/generate.h"
+#include "formats/chat_format.h"
 
 namespace strata::cli {
 namespace {
@@ -160,55 +158,21 @@ Result<std::vector<TokenId>> EncodeChat(const Session& session, const nlohmann::
   if (!session.chat_template) {
     return session.tokenizer->Encode(messages.back().at("content").get<std::string>());
   }
-  nlohmann::ordered_json variables = {{"messages", messages}, {"add_generation_prompt", true}};
-  const auto text_of = [&](std::optional<TokenId> id) {
-    return id ? std::string(session.tokenizer->TokenText(*id)) : std::string();
-  };
-  variables["bos_token"] = text_of(session.tokenizer->bos());
-  variables["eos_token"] = text_of(session.tokenizer->eos());
-  STRATA_TRY(const std::string prompt, session.chat_template->Render(variables, UnixSeconds()));
+  STRATA_TRY(const std::string prompt,
+             RenderPrompt(*session.chat_template, {{"messages", messages}, {"add_generation_prompt", true}},
+                          *session.tokenizer, UnixSeconds()));
   return session.tokenizer->Encode(prompt, {.add_special_tokens = false, .parse_special = true});
 }
 
 Result<std::int64_t> Generate(Engine& engine, std::vector<TokenId> prompt, const SamplingParams& sampling,
                               const std::function<void(std::string_view)>& on_text) {
-  std::mutex mutex;
-  std::condition_variable ready;
-  std::deque<EngineEvent> events;
   EngineRequest request;
   request.prompt = std::move(prompt);
   request.sampling = sampling;
-  request.on_event = [&](EngineEvent&& event) {
-    const std::lock_guard lock(mutex);
-    events.push_back(std::move(event));
-    ready.notify_one();
-  };
-  STRATA_TRY(const RequestId id, engine.Submit(std::move(request)));
-
-  TextStream text(engine.tokenizer(), {});
-  std::int64_t count = 0;
-  for (;;) {
-    EngineEvent event;
-    {
-      std::unique_lock lock(mutex);
-      // The engine never calls back after `finish`, so leaving this function then is safe; a signal only cancels.
-      while (!ready.wait_for(lock, std::chrono::milliseconds(50), [&] { return !events.empty(); })) {
-        if (StopRequested()) engine.Cancel(id);
-      }
-      event = std::move(events.front());
-      events.pop_front();
-    }
-    for (const TokenId token : event.tokens) {
-      ++count;
-      if (event.stop_token && token == *event.stop_token) continue;
-      on_text(text.Push(token));
-    }
-    if (StopRequested()) engine.Cancel(id);
-    if (!event.finish) continue;
-    on_text(text.Finish());
-    if (event.error) return std::unexpected(*event.error);
-    return count;
-  }
+  return GenerateText(engine, std::move(request), [&](std::string_view text) {
+    if (!text.empty()) on_text(text);
+    return !StopRequested();
+  });
 }
 
 void InstallStopSignals() {

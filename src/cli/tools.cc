@@ -53,7 +53,7 @@ Status UseModel(const CheckOptions& options, CheckSubject& subject) {
   if (ends.empty() && session.tokenizer->eos()) ends.push_back(*session.tokenizer->eos());
   subject.checker.vocabulary = std::make_shared<const grammar::Vocabulary>(*session.tokenizer, std::move(ends));
   if (!subject.model.chat) return {};
-  const serve::ChatFormat& chat = subject.model.chat_with_tools ? *subject.model.chat_with_tools : *subject.model.chat;
+  const ChatFormat& chat = subject.model.chat_with_tools ? *subject.model.chat_with_tools : *subject.model.chat;
   subject.costs.emplace(serve::ToolPrompting{chat, *subject.model.dialect, *session.tokenizer});
   subject.checker.costs = &*subject.costs;
   return {};

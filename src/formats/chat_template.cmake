@@ -1,6 +1,8 @@
 target_sources(
   strata_formats
-  PRIVATE chat_template.cc
+  PRIVATE chat_format.cc
+          chat_template.cc
+          special_text.cc
           jinja/args.cc
           jinja/casing.cc
           jinja/expression_parser.cc

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "kernels/distance_list.h"
 #include "kernels/kernel_list.h"
 
 namespace strata::kernels {
@@ -17,11 +18,33 @@ const Kernel* SelectFirst(std::span<const Kernel* const> kernels, std::vector<Ch
   return nullptr;
 }
 
+// Kernels that ask nothing but an instruction set.
+template <class Kernels>
+struct Candidate {
+  const Kernels* kernels;
+  bool able;
+  std::string_view needs;
+};
+
+// The last one is able.
+template <class Kernels>
+const Kernels& SelectFirstAble(std::span<const Candidate<Kernels>> candidates, std::vector<Choice>* log) {
+  for (const Candidate<Kernels>& candidate : candidates) {
+    if (log != nullptr) {
+      log->push_back(
+          {std::string(candidate.kernels->name), candidate.able, std::string(candidate.able ? "" : candidate.needs)});
+    }
+    if (candidate.able) return *candidate.kernels;
+  }
+  return *candidates.back().kernels;
+}
+
 }  // namespace
 
 std::span<const LinearKernel* const> LinearKernels() {
   static const std::vector<const LinearKernel*> list = [] {
     std::vector<const LinearKernel*> kernels;
+    for (const LinearKernel& kernel : W8A8Linears()) kernels.push_back(&kernel);
 #if defined(STRATA_KERNELS_X86)
     for (const LinearKernel& kernel : Int8LinearsAvx512Vnni()) kernels.push_back(&kernel);
     for (const LinearKernel& kernel : Int8LinearsAvx2()) kernels.push_back(&kernel);
@@ -97,26 +120,25 @@ const LatentKernel* SelectLatentAttention(std::int64_t kv_rank, std::int64_t rop
 }
 
 const RowKernels& SelectRowKernels(const CpuFeatures& cpu, std::vector<Choice>* log) {
-  struct Candidate {
-    const RowKernels* kernels;
-    bool able;
-    std::string_view needs;
-  };
-  const Candidate candidates[] = {
+  const Candidate<RowKernels> candidates[] = {
 #if defined(STRATA_KERNELS_X86)
       {&kRowsAvx512, cpu.avx512, "needs avx512"},
       {&kRowsAvx2, cpu.avx2, "needs avx2"},
 #endif
       {&kRowsRef, true, ""},
   };
-  for (const Candidate& candidate : candidates) {
-    if (log != nullptr) {
-      log->push_back(
-          {std::string(candidate.kernels->name), candidate.able, std::string(candidate.able ? "" : candidate.needs)});
-    }
-    if (candidate.able) return *candidate.kernels;
-  }
-  return kRowsRef;
+  return SelectFirstAble<RowKernels>(candidates, log);
+}
+
+const DistanceKernels& SelectDistanceKernels(const CpuFeatures& cpu, std::vector<Choice>* log) {
+  const Candidate<DistanceKernels> candidates[] = {
+#if defined(STRATA_KERNELS_X86)
+      {&kDistanceAvx512, cpu.avx512_vnni, "needs avx512 vnni"},
+      {&kDistanceAvx2, cpu.avx2, "needs avx2"},
+#endif
+      {&kDistanceRef, true, ""},
+  };
+  return SelectFirstAble<DistanceKernels>(candidates, log);
 }
 
 }  // namespace strata::kernels

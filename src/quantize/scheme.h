@@ -15,7 +15,7 @@ namespace strata::quantize {
 /// Integers or float8 with scales beside them, in a Hugging Face folder (compressed-tensors).
 struct GroupScheme {
   GroupFormat weights;
-  bool round_activations = false;  ///< the file tells others to round activations to the same type; strata is finer
+  bool round_activations = false;  ///< the file tells to round activations to the same type, by the token
 };
 
 /// GGUF's blocks. Rows that are no whole blocks of it become `fallback`.

@@ -1,27 +1,15 @@
 // From a conversation to the text that the model continues.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "base/result.h"
-#include "formats/chat_template.h"
+#include "formats/chat_format.h"
 #include "formats/tokenizer.h"
 #include "serve/request.h"
 #include "serve/tools/dialect.h"
 
 namespace strata::serve {
-
-/// A template and what it can do by itself, found by trying it.
-struct ChatFormat {
-  std::shared_ptr<const ChatTemplate> chat_template;
-  bool takes_parts = false;        ///< content that is an array of parts ({"type": "text", "text": ...})
-  bool takes_system = false;       ///< messages of the role system
-  bool shows_tools = false;        ///< `tools`
-  bool shows_calls = false;        ///< an assistant's tool_calls
-  bool arguments_as_text = false;  ///< it wants the arguments of calls as JSON text, not as objects
-};
-ChatFormat ProbeTemplate(std::shared_ptr<const ChatTemplate> chat_template);
 
 /// Renders the template as transformers' apply_chat_template does: messages, tools, documents (none where absent),
 /// bos_token and eos_token, add_generation_prompt, and the request's chat_template_kwargs. Arguments of past tool calls

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "serve/special_text.h"
+#include "formats/special_text.h"
 #include "serve/test_server.h"
 
 namespace strata::serve {

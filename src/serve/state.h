@@ -12,6 +12,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "formats/special_text.h"
 #include "serve/api_error.h"
 #include "serve/chat_prompt.h"
 #include "serve/grammar_cache.h"
@@ -20,7 +21,6 @@
 #include "serve/metrics.h"
 #include "serve/responses/response_store.h"
 #include "serve/server.h"
-#include "serve/special_text.h"
 #include "serve/tool_selection.h"
 
 namespace strata::serve {

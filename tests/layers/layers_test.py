@@ -7,15 +7,17 @@ import pathlib
 import re
 import sys
 
-LAYERS = ["base", "host", "tensor", "formats", "graph", "models", "kernels", "compiler", "runtime", "quantize", "grammar", "engine", "mcp", "serve", "eval", "cli"]
+LAYERS = ["base", "host", "tensor", "formats", "graph", "models", "kernels", "compiler", "runtime", "quantize", "grammar", "engine", "knowledge", "mcp", "serve", "eval", "cli"]
 # What a layer may not know although it comes later in the list (design: "knows nothing of").
 FORBIDDEN = {
     "graph": {"formats"},             # the IR does not know files
     "kernels": {"formats", "graph", "models"},
     "compiler": {"formats", "models"},
     "grammar": {"tensor", "graph", "models", "kernels", "compiler", "runtime", "quantize"},
+    "knowledge": {"host", "tensor", "graph", "models", "compiler", "quantize", "grammar"},
+    "mcp": {"knowledge"},
     "serve": {"kernels", "graph", "compiler", "quantize"},
-    "eval": {"host", "tensor", "formats", "graph", "models", "kernels", "compiler", "runtime", "quantize", "grammar", "engine", "serve"},
+    "eval": {"host", "tensor", "formats", "graph", "models", "kernels", "compiler", "runtime", "quantize", "grammar", "engine", "knowledge", "serve"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/pooling_input.h"
+
 namespace strata::serve::pooling {
 namespace {
 
 std::unexpected<ApiError> Refuse(const std::string& field, std::string code, std::string message) {
   return std::unexpected(
       ApiError{.message = fmt::format("{}: {}", field, message), .param = field, .code = std::move(code)});
-}
-
-std::vector<TokenId> EncodeText(const PoolingModel& model, std::string_view text) {
-  return model.tokenizer().Encode(text, {.add_special_tokens = false, .parse_special = false});
 }
 
 /// Tokens of an input, special ones included.
@@ -39,18 +37,6 @@ std::expected<void, ApiError> CheckTokens(const PoolingModel& model, const std::
   return {};
 }
 
-void Append(const std::vector<PairTemplate::Special>& specials, PoolingInput& input) {
-  for (const auto& [id, type] : specials) {
-    input.tokens.push_back(id);
-    input.token_types.push_back(type);
-  }
-}
-
-void Append(const std::vector<TokenId>& text, std::int32_t type, PoolingInput& input) {
-  input.tokens.insert(input.tokens.end(), text.begin(), text.end());
-  input.token_types.resize(input.tokens.size(), type);
-}
-
 }  // namespace
 
 std::expected<PoolingInput, ApiError> MakeInput(const PoolingModel& model, const PromptInput& input,
@@ -58,24 +44,17 @@ std::expected<PoolingInput, ApiError> MakeInput(const PoolingModel& model, const
                                                 const std::string& field) {
   const auto most = MostTokens(model, limits);
   if (!most) return std::unexpected(most.error());
+  const std::optional<std::int64_t> cut = limits.truncate ? *most : std::optional<std::int64_t>();
   PoolingInput made;
-  std::span<const TokenId> before, after;
-  if (const auto* ids = std::get_if<std::vector<TokenId>>(&input)) {
-    made.tokens = *ids;
+  if (const auto* text = std::get_if<std::string>(&input); text != nullptr && limits.add_special_tokens) {
+    made = PoolingInputOf(model.tokenizer(), std::string(prompt) + *text, cut);
   } else {
-    made.tokens = EncodeText(model, std::string(prompt) + std::get<std::string>(input));
-    if (limits.add_special_tokens) {
-      before = model.tokenizer().prefix();
-      after = model.tokenizer().suffix();
-    }
+    made.tokens = text == nullptr ? std::get<std::vector<TokenId>>(input)
+                                  : model.tokenizer().Encode(std::string(prompt) + *text,
+                                                             {.add_special_tokens = false, .parse_special = false});
+    if (cut)
+      made.tokens.resize(std::min(made.tokens.size(), static_cast<std::size_t>(std::max<std::int64_t>(*cut, 0))));
   }
-  if (limits.truncate) {
-    const auto around = static_cast<std::int64_t>(before.size() + after.size());
-    const auto room = static_cast<std::size_t>(std::max<std::int64_t>(*most - around, 0));
-    if (made.tokens.size() > room) made.tokens.resize(room);
-  }
-  made.tokens.insert(made.tokens.begin(), before.begin(), before.end());
-  made.tokens.insert(made.tokens.end(), after.begin(), after.end());
   if (auto good = CheckTokens(model, field, made.tokens); !good) return std::unexpected(std::move(good.error()));
   return made;
 }
@@ -83,28 +62,13 @@ std::expected<PoolingInput, ApiError> MakeInput(const PoolingModel& model, const
 std::expected<PoolingInput, ApiError> MakePair(const PoolingModel& model, std::string_view first,
                                                std::string_view second, const InputLimits& limits,
                                                const std::string& field) {
-  const PairTemplate* pair = model.tokenizer().pair();
-  if (pair == nullptr)
-    return Refuse(field, "", "the model's tokenizer does not say how a pair of texts is put together");
   const auto most = MostTokens(model, limits);
   if (!most) return std::unexpected(most.error());
-  std::vector<TokenId> a = EncodeText(model, first), b = EncodeText(model, second);
-  if (limits.truncate) {
-    const auto around = static_cast<std::int64_t>(pair->before.size() + pair->between.size() + pair->after.size());
-    const auto room = static_cast<std::size_t>(std::max<std::int64_t>(*most - around, 0));
-    // One token at a time off the longer one, as transformers' longest_first.
-    while (a.size() + b.size() > room) (a.size() > b.size() ? a : b).pop_back();
-  }
-  PoolingInput made;
-  Append(pair->before, made);
-  Append(a, pair->first_type, made);
-  Append(pair->between, made);
-  Append(b, pair->second_type, made);
-  Append(pair->after, made);
-  // Tokenizers tell segments apart that the model does not.
-  if (model.served->engine->config().token_types < 2) made.token_types.clear();
-  if (auto good = CheckTokens(model, field, made.tokens); !good) return std::unexpected(std::move(good.error()));
-  return made;
+  Result<PoolingInput> made = PoolingPairOf(model.tokenizer(), model.served->engine->config(), first, second,
+                                            limits.truncate ? *most : std::optional<std::int64_t>());
+  if (!made) return Refuse(field, "", made.error().message());
+  if (auto good = CheckTokens(model, field, made->tokens); !good) return std::unexpected(std::move(good.error()));
+  return std::move(*made);
 }
 
 }  // namespace strata::serve::pooling

@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "engine/pooling_input.h"
 #include "serve/http.h"
 #include "serve/pooling/call.h"
 #include "serve/pooling/inputs.h"
@@ -22,7 +24,7 @@ struct Pairs {
   const std::vector<std::string>& first;
   const std::vector<std::string>& second;
   std::string_view first_field, second_field;
-  std::vector<std::string_view> first_prompts = {}, second_prompts = {};  ///< names, the first that the model has
+  std::span<const std::string_view> first_prompts = {}, second_prompts = {};  ///< names, the first that the model has
   InputLimits limits;
 
   std::size_t first_of(std::size_t pair) const { return first.size() == 1 ? 0 : pair; }
@@ -30,15 +32,6 @@ struct Pairs {
 
 std::string Place(std::string_view field, std::size_t index, std::size_t count) {
   return count == 1 ? std::string(field) : fmt::format("{}[{}]", field, index);
-}
-
-std::string_view PromptOf(const PoolingModel& model, const std::vector<std::string_view>& names) {
-  const PoolingConfig& config = model.served->engine->config().pooling;
-  for (const std::string_view name : names) {
-    if (const auto found = config.prompts.find(std::string(name)); found != config.prompts.end()) return found->second;
-  }
-  const auto otherwise = config.prompts.find(config.default_prompt);
-  return otherwise == config.prompts.end() ? "" : std::string_view(otherwise->second);
 }
 
 std::expected<std::vector<PoolingInput>, ApiError> MakePairs(const PoolingModel& model, const Pairs& pairs) {
@@ -56,9 +49,10 @@ std::expected<std::vector<PoolingInput>, ApiError> MakePairs(const PoolingModel&
 std::expected<std::vector<PoolingInput>, ApiError> MakeTexts(const PoolingModel& model, const Pairs& pairs) {
   std::vector<PoolingInput> inputs;
   const auto add = [&](const std::vector<std::string>& texts, std::string_view field,
-                       const std::vector<std::string_view>& prompts) -> std::expected<void, ApiError> {
+                       std::span<const std::string_view> prompts) -> std::expected<void, ApiError> {
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      auto input = MakeInput(model, texts[i], PromptOf(model, prompts), pairs.limits, Place(field, i, texts.size()));
+      auto input = MakeInput(model, texts[i], PoolingPromptOf(model.served->engine->config().pooling, prompts),
+                             pairs.limits, Place(field, i, texts.size()));
       if (!input) return std::unexpected(std::move(input.error()));
       inputs.push_back(std::move(*input));
     }
@@ -145,8 +139,8 @@ CallOrError MakeRerankCall(const LoadedModels& models, std::string_view body) {
                    .second = kept->documents,
                    .first_field = "query",
                    .second_field = "documents",
-                   .first_prompts = {"query"},
-                   .second_prompts = {"document", "passage"},
+                   .first_prompts = kQueryPrompts,
+                   .second_prompts = kPassagePrompts,
                    .limits = {kept->common.truncate_prompt_tokens}},
                   [kept, name = (*model)->name()](const std::vector<float>& scores, std::int64_t tokens) {
                     return RerankBody(*kept, name, scores, tokens);

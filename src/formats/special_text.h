@@ -12,7 +12,7 @@
 
 #include "formats/tokenizer.h"
 
-namespace strata::serve {
+namespace strata {
 
 class SpecialTexts {
  public:
@@ -38,4 +38,4 @@ class SpecialTexts {
   std::array<bool, 256> begins_{};  ///< bytes that one begins with
 };
 
-}  // namespace strata::serve
+}  // namespace strata

@@ -1,4 +1,4 @@
-#include "serve/special_text.h"
+#include "formats/special_text.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-namespace strata::serve {
+namespace strata {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -111,4 +111,4 @@ std::vector<TokenId> SpecialTexts::Encode(std::string& prompt, bool add_special_
   return tokens;
 }
 
-}  // namespace strata::serve
+}  // namespace strata
