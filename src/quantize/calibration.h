@@ -35,9 +35,8 @@ using StageWork = std::function<Result<Tensors>(const graph::Graph& stage, const
                                                 const Calibration& calibration)>;
 
 /// Calls `work` for every stage of the model in order. A stage reads what the stages before it give with the tensors
-/// that `work` returned for them, so that what is lost there can be made good here (Frantar et al. 2022, GPTQ,
-/// section 3.3's use of "the already partially quantized" model). Errors: those of building and running the graph, and
-/// of `work`; kInvalidArgument where an input is not finite.
+/// that `work` returned for them, so that what is lost there can be made good here (Frantar et al. 2022, GPTQ). Errors:
+/// those of building and running the graph, and of `work`; kInvalidArgument where an input is not finite.
 Status ForStages(Workers& workers, const std::shared_ptr<const ModelFile>& model, const CalibrationText& text,
                  int threads, const std::function<void(double fraction)>& progress, const StageWork& work);
 
