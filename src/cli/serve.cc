@@ -51,8 +51,10 @@ Status AddKeysOf(const std::string& path, ServeOptions& options) {
   STRATA_TRY(const std::vector<serve::ApiKey> keys, serve::ParseApiKeys(text), "in {}", path);
   std::vector<double>& weights = options.load.scheduler.tenant_weights;
   weights.resize(options.server.api_keys.size() + 1, 1);
-  for (const auto& [key, weight] : keys) {
+  options.server.principals.resize(options.server.api_keys.size());
+  for (const auto& [key, weight, principal] : keys) {
     options.server.api_keys.push_back(key);
+    options.server.principals.push_back(principal);
     weights.push_back(weight);
   }
   return {};

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "engine/pooling_engine.h"
 #include "formats/model_file.h"
 #include "formats/tokenizer.h"
+#include "knowledge/types.h"
 #include "mcp/server_config.h"
 
 namespace strata {
@@ -44,7 +46,10 @@ struct ServerOptions {
   std::shared_ptr<const tools::ToolSet> registered_tools;  ///< that requests may name; null: none
   std::string reasoning_parser;       ///< of tools::ReasoningFormats(); empty: as the chat template says
   std::vector<std::string> api_keys;  ///< empty = open to all; each is a tenant of its own
-  bool mcp = false;                   ///< POST /mcp is there
+  /// Of api_keys' first so many: who asks knowledge bases with it. None, and for keys beyond: somebody who sees
+  /// everything.
+  std::vector<std::optional<strata::knowledge::Principal>> principals;
+  bool mcp = false;  ///< POST /mcp is there
   /// Servers whose tools requests may have run by this one, and prefixes of URLs of others that they may name.
   std::vector<strata::mcp::ServerConfig> mcp_servers;
   std::vector<std::string> mcp_allowed_urls;
