@@ -19,6 +19,7 @@
 #include <pthread.h>
 
 #include "base/log.h"
+#include "serve/knowledge/service.h"
 #include "serve/listener.h"
 #include "serve/mcp_servers.h"
 #include "serve/state.h"
@@ -39,10 +40,14 @@ struct Server::Impl {
       : state(std::make_shared<ServerState>(std::move(options))), context(state->options.io_threads) {
     state->mcp_servers = std::make_unique<McpServers>(context.get_executor(), state->options.mcp_servers,
                                                       state->options.mcp_allowed_urls);
+    if (!state->options.knowledge_folder.empty()) state->knowledge = std::make_unique<knowledge::Service>(*state);
   }
 
   /// Connections may hold the state until the context is gone; the clients of MCP servers live in it.
-  ~Impl() { state->mcp_servers = nullptr; }
+  ~Impl() {
+    state->knowledge = nullptr;  // ends when what its threads do has ended; they post to the context
+    state->mcp_servers = nullptr;
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 

@@ -1,0 +1,33 @@
+// What a request asks of a base: a search, or an answer out of one.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "knowledge/answer/answerer.h"
+#include "serve/api_error.h"
+#include "serve/field_table.h"
+#include "serve/knowledge/principal.h"
+
+namespace strata::serve::knowledge {
+
+/// Whose request it is.
+struct Asker {
+  Principal principal;
+  std::int32_t tenant = 0;
+};
+
+struct Query {
+  std::string base;
+  strata::knowledge::AnswerRequest ask;  ///< of a search, its `search` alone counts
+  std::int32_t tenant = 0;
+  bool stream = false;
+};
+
+/// The bodies of .../search and .../answer. Errors: 400 and 403 naming the field.
+std::expected<Query, ApiError> ReadSearchBody(std::string_view body, const Asker& asker, const std::string& base);
+std::expected<Query, ApiError> ReadAnswerBody(std::string_view body, const Asker& asker, const std::string& base);
+
+}  // namespace strata::serve::knowledge

@@ -1,0 +1,30 @@
+// Searches over HTTP, and the models that a search and an answer may ask. Blocks: not for I/O's threads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "knowledge/models.h"
+#include "knowledge/search/searcher.h"
+#include "serve/endpoints.h"
+#include "serve/knowledge/base_set.h"
+#include "serve/knowledge/query.h"
+#include "serve/state.h"
+
+namespace strata::serve::knowledge {
+
+/// Null: the server has none.
+struct AskedModels {
+  std::unique_ptr<strata::knowledge::Reranker> reranker;
+  std::unique_ptr<strata::knowledge::Writer> writer;
+
+  strata::knowledge::SearchModels ForSearch() const { return {.reranker = reranker.get(), .writer = writer.get()}; }
+};
+Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant);
+
+/// The body of .../search to its response.
+Answer AnswerSearch(BaseSet& bases, const LoadedModels& models, const Asker& asker, const std::string& base,
+                    std::string_view body);
+
+}  // namespace strata::serve::knowledge
