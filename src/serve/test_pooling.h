@@ -44,7 +44,8 @@ inline std::shared_ptr<const Tokenizer> LetterTokenizer() {
   return std::shared_ptr<const Tokenizer>(std::move(*tokenizer));
 }
 
-inline std::shared_ptr<ServedPoolingModel> MakeTestPooling(std::vector<std::string> names, const TinyEncoder::Options& options) {
+inline std::shared_ptr<ServedPoolingModel> MakeTestPooling(std::vector<std::string> names,
+                                                           const TinyEncoder::Options& options) {
   auto model = std::make_shared<ServedPoolingModel>();
   model->names = std::move(names);
   auto file = std::make_shared<TinyEncoder>(options);

@@ -96,7 +96,8 @@ struct Answer {
   std::vector<Source> sources;        ///< that the model was shown, by number
   int dropped_markers = 0;            ///< [n] of no source
   int dropped_links = 0;              ///< images, and links that no source has
-  bool stopped = false;               ///< by on_statement, or at max_tokens
+  int dropped_repetitions = 0;        ///< statements that had been made before, word by word
+  bool stopped = false;               ///< by on_statement, at max_tokens, or as it only repeated itself
   SearchResult search;                ///< its times with those of the answer: "prompt", "write"
 };
 

@@ -19,7 +19,6 @@ namespace strata::serve::knowledge {
 namespace {
 
 namespace asio = boost::asio;
-using strata::knowledge::Answer;
 using strata::knowledge::Source;
 using strata::knowledge::Statement;
 
@@ -31,15 +30,18 @@ class PlainTeller final : public Teller {
   void Says(const Statement& statement, std::string_view text, std::string& out) override {
     Event("knowledge.answer.statement", {{"delta", text}, {"statement", StatementJson(statement)}}, out);
   }
-  void End(const Answer& answer, std::string& out) override {
-    Event("knowledge.answer.completed", {{"answer", AnswerJson(answer)}}, out);
+  void End(const Answered& answered, std::string& out) override {
+    Event("knowledge.answer.completed", {{"answer", ToJson(answered)}}, out);
   }
-  void Fail(const ApiError& error, std::string& out) override {
-    Event("error", Json::parse(ErrorJson(error)), out);
-  }
-  std::string Whole(const Answer& answer) override { return Dump(AnswerJson(answer)); }
+  void Fail(const ApiError& error, std::string& out) override { Event("error", Json::parse(ErrorJson(error)), out); }
+  std::string Whole(const Answered& answered) override { return Dump(ToJson(answered)); }
 
  private:
+  static Json ToJson(const Answered& answered) {
+    Json json = AnswerJson(answered.answer);
+    json["usage"] = UsageJson(answered.usage);
+    return json;
+  }
   static void Event(const std::string& type, const Json& members, std::string& out) {
     Json event = {{"type", type}};
     event.update(members);
@@ -78,7 +80,7 @@ void Ask(Service& service, Asking& asking, Send& send) {
     if (stream && !piece.text.empty()) send(std::move(piece));
     return !asking.gone && !service.stopping();
   };
-  const Result<Answer> answer = AskBase(service.bases(), *asking.models, query);
+  const Result<Answered> answer = AskBase(service.bases(), *asking.models, query);
   Piece last{.last = true};
   if (!answer) {
     last.refused = ToApiError(answer.error());
@@ -145,15 +147,19 @@ asio::awaitable<void> Stream(Mailbox<Piece>& mailbox, Teller& teller, Exchange& 
 
 std::unique_ptr<Teller> MakeTeller() { return std::make_unique<PlainTeller>(); }
 
-Result<Answer> AskBase(BaseSet& bases, const LoadedModels& models, const Query& query) {
+Result<Answered> AskBase(BaseSet& bases, const LoadedModels& models, const Query& query) {
   STRATA_TRY(const std::shared_ptr<BaseSet::Base> base, bases.Open(query.base));
-  STRATA_TRY(const AskedModels asked, ModelsFor(models, query.tenant));
+  Answered answered;
+  STRATA_TRY(const AskedModels asked, ModelsFor(models, query.tenant, [&](std::int64_t prompt, std::int64_t written) {
+               answered.usage += {.prompt_tokens = prompt, .completion_tokens = written};
+             }));
   if (asked.writer == nullptr) {
     return Fail(ErrorCode::kUnsupported, "the server has no model that chats: it searches, and does not answer");
   }
   STRATA_TRY(const auto analyser, strata::knowledge::Analyser::Create(base->options().language));
   const strata::knowledge::Searcher searcher(SourcesOf(*base), asked.ForSearch());
-  return strata::knowledge::Answerer(searcher, *asked.writer, analyser).Ask(query.ask);
+  STRATA_TRY(answered.answer, strata::knowledge::Answerer(searcher, *asked.writer, analyser).Ask(query.ask));
+  return answered;
 }
 
 asio::awaitable<void> TellAnswer(ServerState& state, std::shared_ptr<const LoadedModels> models, Query query,
@@ -165,8 +171,8 @@ asio::awaitable<void> TellAnswer(ServerState& state, std::shared_ptr<const Loade
   asking->teller = std::move(teller);
   const GoneAtEnd gone(asking);
   Service& service = *state.knowledge;
-  const bool taken = service.Post(
-      [&service, asking, send = mailbox.Sender()]() mutable { AskSafely(service, *asking, send); });
+  const bool taken =
+      service.Post([&service, asking, send = mailbox.Sender()]() mutable { AskSafely(service, *asking, send); });
   if (!taken) {
     co_await exchange.Refuse(Overloaded());
     co_return;

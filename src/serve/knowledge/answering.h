@@ -13,9 +13,15 @@
 #include "serve/exchange.h"
 #include "serve/knowledge/base_set.h"
 #include "serve/knowledge/query.h"
+#include "serve/response.h"
 #include "serve/state.h"
 
 namespace strata::serve::knowledge {
+
+struct Answered {
+  strata::knowledge::Answer answer;
+  Usage usage;  ///< of all that the model wrote for it, rewritten queries too
+};
 
 /// How a protocol tells an answer; what a stream has to say is appended to `out`. Used by one thread at a time.
 class Teller {
@@ -23,10 +29,10 @@ class Teller {
   virtual ~Teller() = default;
   virtual void Sources(const std::vector<strata::knowledge::Source>& sources, std::string& out) = 0;
   virtual void Says(const strata::knowledge::Statement& statement, std::string_view text, std::string& out) = 0;
-  virtual void End(const strata::knowledge::Answer& answer, std::string& out) = 0;
+  virtual void End(const Answered& answered, std::string& out) = 0;
   virtual void Fail(const ApiError& error, std::string& out) = 0;
   /// The body of a response that is no stream.
-  virtual std::string Whole(const strata::knowledge::Answer& answer) = 0;
+  virtual std::string Whole(const Answered& answered) = 0;
 };
 
 /// Of /v1/knowledge/bases/NAME/answer.
@@ -34,7 +40,7 @@ std::unique_ptr<Teller> MakeTeller();
 
 /// Blocks: not for I/O's threads. Errors: those of BaseSet::Open and Answerer::Ask; kUnsupported where the server has
 /// no model that answers.
-Result<strata::knowledge::Answer> AskBase(BaseSet& bases, const LoadedModels& models, const Query& query);
+Result<Answered> AskBase(BaseSet& bases, const LoadedModels& models, const Query& query);
 
 /// Asks, on the service's threads, and responds. What is refused before anything is told is a response with its status.
 boost::asio::awaitable<void> TellAnswer(ServerState& state, std::shared_ptr<const LoadedModels> models, Query query,

@@ -21,9 +21,7 @@ bool IsName(std::string_view name) {
   });
 }
 
-std::unexpected<Error> NoBase(std::string_view name) {
-  return Fail(ErrorCode::kNotFound, "there is no base {}", name);
-}
+std::unexpected<Error> NoBase(std::string_view name) { return Fail(ErrorCode::kNotFound, "there is no base {}", name); }
 
 // How long a base that is to be deleted is waited for, and how often is looked.
 constexpr auto kPatience = 5000ms, kLook = 10ms;

@@ -30,7 +30,8 @@ class BaseSet {
   Result<std::vector<std::string>> Names() const;
   Result<Options> OptionsOf(std::string_view name) const;
   Result<std::shared_ptr<Base>> Open(std::string_view name);
-  /// Without an embedding model: with the server's first. Errors: kInvalidArgument: a name that is none (letters, digits, ".", "_", "-"; up to 64), or is taken.
+  /// Without an embedding model: with the server's first. Errors: kInvalidArgument: a name that is none (letters,
+  /// digits, ".", "_", "-"; up to 64), or is taken.
   Status Create(std::string_view name, Options options);
   /// Errors: kUnavailable where requests still use it after a few seconds; kNotFound for those that come meanwhile.
   Status Delete(std::string_view name);

@@ -70,18 +70,18 @@ Json BaseJson(std::string_view name, const BaseOptions& options) {
 
 Json DocumentJson(const DocumentRecord& record, bool with_access) {
   Json json = {{"object", "knowledge.document"},
-          {"id", record.id},
-          {"uri", record.uri},
-          {"version", record.version},
-          {"title", record.title},
-          {"media_type", record.media_type},
-          {"sha256", record.content_hash},
-          {"bytes", record.bytes},
-          {"chunks", record.chunks},
-          {"metadata", record.metadata},
-          {"warnings", record.warnings},
-          {"created_at", record.created},
-          {"updated_at", record.updated}};
+               {"id", record.id},
+               {"uri", record.uri},
+               {"version", record.version},
+               {"title", record.title},
+               {"media_type", record.media_type},
+               {"sha256", record.content_hash},
+               {"bytes", record.bytes},
+               {"chunks", record.chunks},
+               {"metadata", record.metadata},
+               {"warnings", record.warnings},
+               {"created_at", record.created},
+               {"updated_at", record.updated}};
   if (with_access) json["access"] = AccessJson(record.access);
   return json;
 }
@@ -180,16 +180,11 @@ Json SearchJson(std::string_view base, const SearchResult& found) {
     for (const FacetCount& count : counts) list.push_back({{"value", count.value}, {"documents", count.documents}});
     facets[field] = std::move(list);
   }
-  Json json = {{"object", "knowledge.search"},
-               {"base", base},
-               {"data", std::move(hits)},
-               {"queries", found.queries},
-               {"alpha", found.alpha},
-               {"vector_plan", found.plan ? Json(PlanName(*found.plan)) : Json()},
-               {"allowed", found.allowed},
-               {"candidates", found.candidates},
-               {"facets", std::move(facets)},
-               {"seconds", TimesJson(found.times)}};
+  Json json = {{"object", "knowledge.search"}, {"base", base},
+               {"data", std::move(hits)},      {"queries", found.queries},
+               {"alpha", found.alpha},         {"vector_plan", found.plan ? Json(PlanName(*found.plan)) : Json()},
+               {"allowed", found.allowed},     {"candidates", found.candidates},
+               {"facets", std::move(facets)},  {"seconds", TimesJson(found.times)}};
   if (!found.hypothetical.empty()) json["hypothetical"] = found.hypothetical;
   return json;
 }
@@ -251,6 +246,7 @@ Json AnswerJson(const strata::knowledge::Answer& answer) {
           {"sources", SourcesJson(answer.sources)},
           {"dropped_markers", answer.dropped_markers},
           {"dropped_links", answer.dropped_links},
+          {"dropped_repetitions", answer.dropped_repetitions},
           {"stopped", answer.stopped},
           {"queries", answer.search.queries},
           {"seconds", TimesJson(answer.search.times)}};

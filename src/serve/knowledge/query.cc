@@ -40,7 +40,8 @@ Status ReadFilter(const Json& json, const std::string& path, std::optional<Filte
   Result<Filter> parsed = Filter::Parse(nlohmann::json(json));
   if (!parsed) {
     const Error& error = parsed.error();
-    return std::unexpected(Error(error.code(), fmt::format("{}: {}", path, error.message())).WithParam(path + error.param()));
+    return std::unexpected(
+        Error(error.code(), fmt::format("{}: {}", path, error.message())).WithParam(path + error.param()));
   }
   filter = std::move(*parsed);
   return {};
@@ -92,33 +93,32 @@ Field<Body> FusionField() {
 
 /// How is searched, whatever is made of the hits.
 std::vector<Field<Body>> SearchFields() {
-  return {
-      {"filter",
-       [](const Json& v, const std::string& path, Body& b) { return ReadFilter(v, path, SearchOf(b).filter); }},
-      IntegerField<Body>("limit", 1, kMostHits, [](Body& b) -> auto& { return SearchOf(b).limit; }),
-      LegsField(),
-      FusionField(),
-      {"alpha", [](const Json& v, const std::string& path,
-                   Body& b) { return ReadReal(v, path, 0, 1, SearchOf(b).alpha.emplace()); }},
-      IntegerField<Body>("candidates", 1, kMostCandidates, [](Body& b) -> auto& { return SearchOf(b).candidates; }),
-      IntegerField<Body>("rerank", 0, kMostReranked, [](Body& b) -> auto& { return SearchOf(b).rerank; }),
-      {"diversity_lambda", [](const Json& v, const std::string& path,
-                              Body& b) { return ReadReal(v, path, 0, 1, SearchOf(b).diversity_lambda.emplace()); }},
-      IntegerField<Body>("variants", 0, kMostVariants, [](Body& b) -> auto& { return SearchOf(b).variants; }),
-      BoolField<Body>("hyde", [](Body& b) -> bool& { return SearchOf(b).hyde; }),
-      {"principal", [](const Json& v, const std::string&, Body& b) -> Status {
-         b.principal = v;
-         return {};
-       }}};
+  return {{"filter",
+           [](const Json& v, const std::string& path, Body& b) { return ReadFilter(v, path, SearchOf(b).filter); }},
+          IntegerField<Body>("limit", 1, kMostHits, [](Body& b) -> auto& { return SearchOf(b).limit; }),
+          LegsField(),
+          FusionField(),
+          {"alpha", [](const Json& v, const std::string& path,
+                       Body& b) { return ReadReal(v, path, 0, 1, SearchOf(b).alpha.emplace()); }},
+          IntegerField<Body>("candidates", 1, kMostCandidates, [](Body& b) -> auto& { return SearchOf(b).candidates; }),
+          IntegerField<Body>("rerank", 0, kMostReranked, [](Body& b) -> auto& { return SearchOf(b).rerank; }),
+          {"diversity_lambda", [](const Json& v, const std::string& path,
+                                  Body& b) { return ReadReal(v, path, 0, 1, SearchOf(b).diversity_lambda.emplace()); }},
+          IntegerField<Body>("variants", 0, kMostVariants, [](Body& b) -> auto& { return SearchOf(b).variants; }),
+          BoolField<Body>("hyde", [](Body& b) -> bool& { return SearchOf(b).hyde; }),
+          {"principal", [](const Json& v, const std::string&, Body& b) -> Status {
+             b.principal = v;
+             return {};
+           }}};
 }
 
 /// What the messages of a chat say in the place of.
 std::vector<Field<Body>> QuestionFields() {
-  return {{"query",
-           [](const Json& v, const std::string& path, Body& b) { return ReadString(v, path, SearchOf(b).query); }},
-          {"conversation", [](const Json& v, const std::string& path, Body& b) {
-             return ReadConversation(v, path, SearchOf(b).conversation);
-           }}};
+  return {
+      {"query", [](const Json& v, const std::string& path, Body& b) { return ReadString(v, path, SearchOf(b).query); }},
+      {"conversation", [](const Json& v, const std::string& path, Body& b) {
+         return ReadConversation(v, path, SearchOf(b).conversation);
+       }}};
 }
 
 /// How is answered.
@@ -164,14 +164,28 @@ std::expected<Query, ApiError> ReadSearchBody(std::string_view body, const Asker
 }
 
 std::expected<Query, ApiError> ReadAnswerBody(std::string_view body, const Asker& asker, const std::string& base) {
-  static const std::vector<Field<Body>> table = Joined(
-      {QuestionFields(),
-       SearchFields(),
-       AnswerFields(),
-       {IntegerField<Body>("max_tokens", 1, 1'000'000, [](Body& b) -> auto& { return b.query.ask.max_tokens; }),
-        RealField<Body>("temperature", 0, 2, [](Body& b) -> double& { return b.query.ask.temperature; }),
-        BoolField<Body>("stream", [](Body& b) -> bool& { return b.query.stream; })}});
+  static const std::vector<Field<Body>> table =
+      Joined({QuestionFields(),
+              SearchFields(),
+              AnswerFields(),
+              {IntegerField<Body>("max_tokens", 1, 1'000'000, [](Body& b) -> auto& { return b.query.ask.max_tokens; }),
+               RealField<Body>("temperature", 0, 2, [](Body& b) -> double& { return b.query.ask.temperature; }),
+               BoolField<Body>("stream", [](Body& b) -> bool& { return b.query.stream; })}});
   return Read(body, table, asker, base);
+}
+
+std::expected<Query, ApiError> ReadChatKnowledge(const Json& knowledge, const Asker& asker) {
+  static const std::vector<Field<Body>> table = Joined(
+      {{{"base", [](const Json& v, const std::string& path, Body& b) { return ReadString(v, path, b.query.base); }}},
+       SearchFields(),
+       AnswerFields()});
+  const std::string prefix = "knowledge.";
+  Body body;
+  if (const Status read = ReadFields(knowledge, table, body, prefix); !read) {
+    return std::unexpected(ToApiError(read.error()));
+  }
+  if (body.query.base.empty()) return std::unexpected(ToApiError(BadField(prefix + "base", "is missing").error()));
+  return Finish(std::move(body), asker, prefix + "principal");
 }
 
 }  // namespace strata::serve::knowledge

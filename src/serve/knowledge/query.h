@@ -30,4 +30,7 @@ struct Query {
 std::expected<Query, ApiError> ReadSearchBody(std::string_view body, const Asker& asker, const std::string& base);
 std::expected<Query, ApiError> ReadAnswerBody(std::string_view body, const Asker& asker, const std::string& base);
 
+/// The `knowledge` of a chat, without question, conversation, max_tokens, temperature and stream, which the chat has.
+std::expected<Query, ApiError> ReadChatKnowledge(const nlohmann::ordered_json& knowledge, const Asker& asker);
+
 }  // namespace strata::serve::knowledge

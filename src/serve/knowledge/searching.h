@@ -1,6 +1,7 @@
 // Searches over HTTP, and the models that a search and an answer may ask. Blocks: not for I/O's threads.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,7 +22,9 @@ struct AskedModels {
 
   strata::knowledge::SearchModels ForSearch() const { return {.reranker = reranker.get(), .writer = writer.get()}; }
 };
-Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant);
+/// `on_written`: LoadedWriter's.
+Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
+                              std::function<void(std::int64_t prompt, std::int64_t written)> on_written = {});
 
 /// The body of .../search to its response.
 Answer AnswerSearch(BaseSet& bases, const LoadedModels& models, const Asker& asker, const std::string& base,

@@ -65,9 +65,10 @@ asio::awaitable<void> Serve(ServerState& state, const RouteMatch& match, HttpReq
   Mailbox<Answer> mailbox(exchange.executor());
   const auto request = std::make_shared<const HttpRequest>(std::move(http));
   Service& service = *state.knowledge;
-  const bool taken = service.Post([&service, models = *models, asker, match, request, send = mailbox.Sender()]() mutable {
-    send(AnswerAtOnce(service, *models, asker, match, *request));
-  });
+  const bool taken =
+      service.Post([&service, models = *models, asker, match, request, send = mailbox.Sender()]() mutable {
+        send(AnswerAtOnce(service, *models, asker, match, *request));
+      });
   if (!taken) {
     co_await exchange.Refuse(Overloaded());
     co_return;

@@ -212,8 +212,8 @@ TEST_F(Knowledge, NoRouteShowsWhatAKeyMayNotSee) {
   CreateBase();
   AddText("open.md", "# Open\n\nEverybody may read about the weather.");
   const int law = AddText("law.md", "# Law\n\nThe weather clause.", {{"groups", {"law"}}});
-  const int secret = AddText("secret.md", "# Zebra\n\nThe weather zebra costs nine.", {{"users", {"ann"}}},
-                             {{"kind", "zebra"}});
+  const int secret =
+      AddText("secret.md", "# Zebra\n\nThe weather zebra costs nine.", {{"users", {"ann"}}}, {{"kind", "zebra"}});
   const std::string books = kBases + "/books", document = fmt::format("{}/documents/{}", books, secret);
   const json query = {{"query", "weather zebra"}, {"facets", {"kind"}}, {"limit", 100}};
   EXPECT_EQ(Search(kAnn, query)["allowed"], 2);
