@@ -98,11 +98,7 @@ void AskSafely(Service& service, Asking& asking, Send& send) {
     Ask(service, asking, send);
   } catch (const std::exception& error) {  // the border: memory, most of all
     LogError("an answer out of {} failed: {}", asking.query.base, error.what());
-    send(Piece{.last = true,
-               .refused = ApiError{.status = 500,
-                                   .message = "The server failed to answer this request.",
-                                   .type = "server_error",
-                                   .code = "internal_error"}});
+    send(Piece{.last = true, .refused = ServerFault()});
   }
 }
 

@@ -3,8 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "serve/request.h"
-
 namespace strata::serve::knowledge {
 namespace {
 
@@ -143,27 +141,25 @@ std::expected<Query, ApiError> Finish(Body body, const Asker& asker, const std::
   return std::move(body.query);
 }
 
-std::expected<Query, ApiError> Read(std::string_view text, const std::vector<Field<Body>>& table, const Asker& asker,
+std::expected<Query, ApiError> Read(const Json& fields, const std::vector<Field<Body>>& table, const Asker& asker,
                                     const std::string& base) {
-  const Result<Json> json = ParseJsonObject(text);
-  if (!json) return std::unexpected(ToApiError(json.error()));
   Body body;
   body.query.base = base;
-  if (const Status read = ReadFields(*json, table, body); !read) return std::unexpected(ToApiError(read.error()));
+  if (const Status read = ReadFields(fields, table, body); !read) return std::unexpected(ToApiError(read.error()));
   return Finish(std::move(body), asker, "principal");
 }
 
 }  // namespace
 
-std::expected<Query, ApiError> ReadSearchBody(std::string_view body, const Asker& asker, const std::string& base) {
+std::expected<Query, ApiError> ReadSearchQuery(const Json& fields, const Asker& asker, const std::string& base) {
   static const std::vector<Field<Body>> table =
       Joined({QuestionFields(), SearchFields(), {{"facets", [](const Json& v, const std::string& path, Body& b) {
                                                     return ReadFacets(v, path, SearchOf(b).facets);
                                                   }}}});
-  return Read(body, table, asker, base);
+  return Read(fields, table, asker, base);
 }
 
-std::expected<Query, ApiError> ReadAnswerBody(std::string_view body, const Asker& asker, const std::string& base) {
+std::expected<Query, ApiError> ReadAnswerQuery(const Json& fields, const Asker& asker, const std::string& base) {
   static const std::vector<Field<Body>> table =
       Joined({QuestionFields(),
               SearchFields(),
@@ -171,7 +167,7 @@ std::expected<Query, ApiError> ReadAnswerBody(std::string_view body, const Asker
               {IntegerField<Body>("max_tokens", 1, 1'000'000, [](Body& b) -> auto& { return b.query.ask.max_tokens; }),
                RealField<Body>("temperature", 0, 2, [](Body& b) -> double& { return b.query.ask.temperature; }),
                BoolField<Body>("stream", [](Body& b) -> bool& { return b.query.stream; })}});
-  return Read(body, table, asker, base);
+  return Read(fields, table, asker, base);
 }
 
 std::expected<Query, ApiError> ReadChatKnowledge(const Json& knowledge, const Asker& asker) {

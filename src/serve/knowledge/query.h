@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <expected>
 #include <string>
-#include <string_view>
 
 #include "knowledge/answer/answerer.h"
 #include "serve/api_error.h"
@@ -26,11 +25,11 @@ struct Query {
   bool stream = false;
 };
 
-/// The bodies of .../search and .../answer. Errors: 400 and 403 naming the field.
-std::expected<Query, ApiError> ReadSearchBody(std::string_view body, const Asker& asker, const std::string& base);
-std::expected<Query, ApiError> ReadAnswerBody(std::string_view body, const Asker& asker, const std::string& base);
+/// The objects that .../search and .../answer take. Errors: 400 and 403 naming the field.
+std::expected<Query, ApiError> ReadSearchQuery(const Json& fields, const Asker& asker, const std::string& base);
+std::expected<Query, ApiError> ReadAnswerQuery(const Json& fields, const Asker& asker, const std::string& base);
 
 /// The `knowledge` of a chat, without question, conversation, max_tokens, temperature and stream, which the chat has.
-std::expected<Query, ApiError> ReadChatKnowledge(const nlohmann::ordered_json& knowledge, const Asker& asker);
+std::expected<Query, ApiError> ReadChatKnowledge(const Json& knowledge, const Asker& asker);
 
 }  // namespace strata::serve::knowledge

@@ -3,8 +3,6 @@
 #include <utility>
 
 #include "knowledge/models/engine_models.h"
-#include "serve/knowledge/json.h"
-#include "serve/response_json.h"
 
 namespace strata::serve::knowledge {
 
@@ -32,18 +30,10 @@ Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
   return asked;
 }
 
-Answer AnswerSearch(BaseSet& bases, const LoadedModels& models, const Asker& asker, const std::string& name,
-                    std::string_view body) {
-  const auto query = ReadSearchBody(body, asker, name);
-  if (!query) return std::unexpected(query.error());
-  const auto base = bases.Open(name);
-  if (!base) return std::unexpected(ToApiError(base.error()));
-  const auto asked = ModelsFor(models, asker.tenant);
-  if (!asked) return std::unexpected(ToApiError(asked.error()));
-  const Searcher searcher(SourcesOf(**base), asked->ForSearch());
-  const auto found = searcher.Search(query->ask.search);
-  if (!found) return std::unexpected(ToApiError(found.error()));
-  return HttpResponse{.body = Dump(SearchJson(name, *found)), .headers = {}};
+Result<SearchResult> SearchBase(BaseSet& bases, const LoadedModels& models, const Query& query) {
+  STRATA_TRY(const std::shared_ptr<KnowledgeBase> base, bases.Open(query.base));
+  STRATA_TRY(const AskedModels asked, ModelsFor(models, query.tenant));
+  return Searcher(SourcesOf(*base), asked.ForSearch()).Search(query.ask.search);
 }
 
 }  // namespace strata::serve::knowledge

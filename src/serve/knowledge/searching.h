@@ -3,12 +3,9 @@
 
 #include <functional>
 #include <memory>
-#include <string>
-#include <string_view>
 
 #include "knowledge/models.h"
 #include "knowledge/search/searcher.h"
-#include "serve/endpoints.h"
 #include "serve/knowledge/base_set.h"
 #include "serve/knowledge/query.h"
 #include "serve/state.h"
@@ -26,8 +23,7 @@ struct AskedModels {
 Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
                               std::function<void(std::int64_t prompt, std::int64_t written)> on_written = {});
 
-/// The body of .../search to its response.
-Answer AnswerSearch(BaseSet& bases, const LoadedModels& models, const Asker& asker, const std::string& base,
-                    std::string_view body);
+/// Errors: those of BaseSet::Open and Searcher::Search.
+Result<strata::knowledge::SearchResult> SearchBase(BaseSet& bases, const LoadedModels& models, const Query& query);
 
 }  // namespace strata::serve::knowledge

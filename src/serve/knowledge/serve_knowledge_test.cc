@@ -42,6 +42,7 @@ class Knowledge : public testing::Test {
     server_ = nullptr;
     ServerOptions options = Options();
     options.knowledge_folder = folder_.path;
+    options.mcp = true;
     options.max_body_bytes = 1 << 16;
     options.max_upload_bytes = 1 << 18;
     options.api_keys = {std::string(kOwner), std::string(kAnn), std::string(kBob)};
@@ -284,6 +285,83 @@ TEST_F(Knowledge, AnAnswerThatNothingHoldsIsAnAbstention) {
   EXPECT_EQ(events[0]["sources"], whole["sources"]);
   EXPECT_EQ(events[1]["type"], "knowledge.answer.completed");
   EXPECT_EQ(events[1]["answer"]["text"], whole["text"]);
+}
+
+TEST_F(Knowledge, ChatsAnswerOutOfABase) {
+  CreateBase();
+  AddText("a.md", "# Owls\n\nThe owl hunts mice.");
+  const std::string messages = R"("messages":[{"role":"user","content":"what does the owl hunt?"}],"max_tokens":16)";
+  const std::string knowledge = R"("knowledge":{"base":"books","limit":2})";
+  const json whole = Ok(kOwner, "POST", std::string(kChat), "{" + messages + "," + knowledge + "}");
+  EXPECT_EQ(whole["object"], "chat.completion");
+  const json& message = whole["choices"][0]["message"];
+  EXPECT_EQ(message["content"], "The documents do not answer this question.");
+  EXPECT_EQ(message["annotations"], json::array());
+  EXPECT_EQ(whole["knowledge"]["abstained"], "unsupported");
+  EXPECT_EQ(whole["knowledge"]["sources"].size(), 1U);
+  EXPECT_GT(whole["usage"]["prompt_tokens"], 100);
+  const auto events =
+      Ask(kOwner, "POST", std::string(kChat),
+          "{" + messages + "," + knowledge + R"(,"stream":true,"stream_options":{"include_usage":true}})")
+          .Events();
+  ASSERT_EQ(events.size(), 5U);
+  EXPECT_EQ(events[0]["choices"][0]["delta"]["role"], "assistant");
+  EXPECT_EQ(events[1]["choices"][0]["delta"]["content"], message["content"]);
+  EXPECT_EQ(events[2]["choices"][0]["finish_reason"], whole["choices"][0]["finish_reason"]);
+  EXPECT_EQ(events[2]["knowledge"]["abstained"], "unsupported");
+  EXPECT_EQ(events[3]["usage"], whole["usage"]);
+  EXPECT_EQ(events[4], "[DONE]");
+  const auto refused = [&](const std::string& more, const std::string& param, const std::string& says,
+                           int status = 400) {
+    Refused(kOwner, "POST", std::string(kChat), "{" + messages + "," + more + "}", status, param, says);
+  };
+  refused(R"("knowledge":{"base":"books","query":"x"})", "knowledge.query", "unknown");
+  refused(R"("knowledge":{})", "knowledge.base", "missing");
+  refused(R"("knowledge":{"base":"none"})", "", "no base none", 404);
+  refused(R"("knowledge":1)", "knowledge", "object");
+  refused(knowledge + R"(,"top_p":0.5)", "top_p", "knowledge");
+  refused(knowledge + R"(,"tools":[{"type":"function","function":{"name":"f"}}])", "tools", "knowledge");
+  Refused(kOwner, "POST", std::string(kChat), R"({"messages":[{"role":"system","content":"x"}],)" + knowledge + "}",
+          400, "messages[0].role", "instructions");
+  Refused(kBob, "POST", std::string(kChat),
+          "{" + messages + R"(,"knowledge":{"base":"books","principal":{"user":"ann"}}})", 403, "knowledge.principal",
+          "");
+}
+
+TEST_F(Knowledge, McpOffersItAsTools) {
+  CreateBase();
+  AddText("a.md", "# Owls\n\nThe owl hunts mice.");
+  const int secret = AddText("b.md", "# Owl secrets\n\nThe owl owes nine.", {{"users", {"ann"}}});
+  const auto call = [&](std::string_view key, const std::string& method, json params, const std::string& accept) {
+    params["_meta"] = {{"io.modelcontextprotocol/protocolVersion", "2026-07-28"},
+                       {"io.modelcontextprotocol/clientCapabilities", json::object()}};
+    std::string headers =
+        fmt::format("Authorization: Bearer {}\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {}\r\nAccept: {}\r\n",
+                    key, method, accept);
+    if (params.contains("name")) headers += fmt::format("Mcp-Name: {}\r\n", params["name"].get<std::string>());
+    const json body = {{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", params}};
+    const TestResponse response = TestClient(server_->port()).Ask("POST", "/mcp", body.dump(), headers);
+    return accept == "text/event-stream" ? response.Events().back()["result"] : response.Json()["result"];
+  };
+  const std::string plain = "application/json";
+  EXPECT_EQ(call(kBob, "tools/list", json::object(), plain)["tools"].size(), 3U);
+  for (const std::string& accept : {plain, std::string("text/event-stream")}) {
+    const json search = {{"name", "knowledge_search"}, {"arguments", {{"base", "books"}, {"query", "owl"}}}};
+    const json found = call(kBob, "tools/call", search, accept);
+    EXPECT_EQ(found["isError"], false) << found.dump();
+    EXPECT_THAT(found["content"][0]["text"].get<std::string>(), HasSubstr("The owl hunts mice."));
+    EXPECT_THAT(found.dump(), Not(HasSubstr("nine")));
+    EXPECT_EQ(call(kAnn, "tools/call", search, accept)["structuredContent"]["allowed"], 2);
+    const json ask = {{"name", "knowledge_answer"},
+                      {"arguments", {{"base", "books"}, {"query", "what does the owl hunt?"}, {"max_tokens", 8}}}};
+    const json answer = call(kBob, "tools/call", ask, accept);
+    EXPECT_EQ(answer["structuredContent"]["abstained"], "unsupported") << answer.dump();
+    for (const json& source : answer["structuredContent"]["sources"]) EXPECT_NE(source["document"], secret);
+  }
+  const json none = {{"name", "knowledge_search"}, {"arguments", {{"base", "none"}, {"query", "owl"}}}};
+  EXPECT_EQ(call(kBob, "tools/call", none, plain)["isError"], true);
+  const json bad = {{"name", "knowledge_search"}, {"arguments", {{"base", "books"}, {"query", "owl"}, {"limit", 0}}}};
+  EXPECT_THAT(call(kBob, "tools/call", bad, plain)["content"][0]["text"].get<std::string>(), HasSubstr("limit"));
 }
 
 TEST(KnowledgeOff, IsNotThere) {
