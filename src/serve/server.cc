@@ -130,6 +130,7 @@ Server::~Server() { impl_->Stop(); }
 
 void Server::SetModel(std::shared_ptr<ServedModel> model, std::vector<std::shared_ptr<ServedPoolingModel>> pooling) {
   impl_->state->SetModel(std::move(model), std::move(pooling));
+  if (const auto& knowledge = impl_->state->knowledge) knowledge->Resume();
 }
 void Server::SetFailed(Error error) { impl_->state->SetFailed(std::move(error)); }
 std::uint16_t Server::port() const { return impl_->port; }

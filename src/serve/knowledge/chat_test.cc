@@ -1,11 +1,15 @@
 // How a checked answer stands in a chat completion, whole and streamed; without sockets and models.
+#include "serve/knowledge/chat.h"
+
+#include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "serve/knowledge/chat.h"
 #include "serve/test_client.h"
 
 namespace strata::serve::knowledge {
@@ -14,6 +18,13 @@ namespace {
 using nlohmann::json;
 using strata::knowledge::Abstention;
 using strata::knowledge::Statement;
+
+std::unique_ptr<Teller> MakeTeller(bool include_usage) {
+  ResponseHeader header;
+  header.id = "chatcmpl-1";
+  header.model = "m";
+  return MakeChatTeller(std::move(header), include_usage);
+}
 
 /// Two statements with characters of more than one byte, told as Answerer tells them.
 Answered Tell(Teller& teller, std::string& out) {
@@ -24,8 +35,13 @@ Answered Tell(Teller& teller, std::string& out) {
   for (const auto& [text, uri] : {std::pair<std::string, std::string>{"Über Eulen [1].", "upload:a.md"},
                                   {" Sie jagen Mäuse [2].", "upload:b.md"}}) {
     const std::size_t begin = answer.text.size() + (text.front() == ' ' ? 1 : 0);
-    Statement statement{.span = {begin, answer.text.size() + text.size()}, .supported = true};
-    statement.citations.push_back({.source = 1, .uri = uri, .title = "T"});
+    Statement statement;
+    statement.span = {begin, answer.text.size() + text.size()};
+    statement.supported = true;
+    strata::knowledge::Citation& citation = statement.citations.emplace_back();
+    citation.source = 1;
+    citation.uri = uri;
+    citation.title = "T";
     answer.text += text;
     teller.Says(statement, text, out);
     answer.statements.push_back(std::move(statement));
@@ -34,7 +50,7 @@ Answered Tell(Teller& teller, std::string& out) {
 }
 
 TEST(ChatTellerTest, AnnotationsCountCharacters) {
-  const auto teller = MakeChatTeller({.id = "chatcmpl-1", .model = "m"}, false);
+  const auto teller = MakeTeller(false);
   std::string ignored;
   const json whole = json::parse(teller->Whole(Tell(*teller, ignored)));
   const json& message = whole["choices"][0]["message"];
@@ -51,7 +67,7 @@ TEST(ChatTellerTest, AnnotationsCountCharacters) {
 }
 
 TEST(ChatTellerTest, AStreamSaysTheSame) {
-  const auto teller = MakeChatTeller({.id = "chatcmpl-1", .model = "m"}, false);
+  const auto teller = MakeTeller(false);
   TestResponse response;
   const Answered answered = Tell(*teller, response.body);
   teller->End(answered, response.body);
@@ -65,7 +81,7 @@ TEST(ChatTellerTest, AStreamSaysTheSame) {
     for (const json& one : delta.value("annotations", json::array())) annotations.push_back(one);
   }
   EXPECT_EQ(text, answered.answer.text);
-  const auto other = MakeChatTeller({.id = "chatcmpl-1", .model = "m"}, false);
+  const auto other = MakeTeller(false);
   std::string ignored;
   const json whole = json::parse(other->Whole(Tell(*other, ignored)));
   EXPECT_EQ(annotations, whole["choices"][0]["message"]["annotations"]);
@@ -74,7 +90,7 @@ TEST(ChatTellerTest, AStreamSaysTheSame) {
 }
 
 TEST(ChatTellerTest, AnAbstentionIsSaidAtTheEnd) {
-  const auto teller = MakeChatTeller({.id = "chatcmpl-1", .model = "m"}, true);
+  const auto teller = MakeTeller(true);
   Answered answered;
   answered.answer.text = strata::knowledge::kAbstention;
   answered.answer.abstained = Abstention::kNothingFound;

@@ -55,7 +55,7 @@ std::expected<ListQuery, ApiError> ReadListQuery(std::string_view query, bool ha
     if (name == "after") {
       const auto number = ParseNumber<std::int64_t>(value);
       if (!number || *number < 0) return refuse(name, "must be the id (of chunks, the ordinal) of the last one before");
-      read.after = *number;
+      read.after = number;
     } else if (name == "limit") {
       const auto number = ParseNumber<std::size_t>(value);
       if (!number || *number == 0 || *number > kLargestPage) return refuse(name, "must be between 1 and 1000");
@@ -290,7 +290,7 @@ class Documents {
   Answer ChangeDocument(const DocumentRecord& document) {
     const Result<Json> json = ParseJsonObject(http_.body);
     if (!json) return Refused(json.error());
-    DocumentSource changed{.metadata = document.metadata, .access = document.access};
+    DocumentSource changed;
     static const std::vector<Field<DocumentSource>> table = {
         {"metadata",
          [](const Json& v, const std::string& path, DocumentSource& s) -> Status {
@@ -304,8 +304,10 @@ class Documents {
          }}};
     if (const Status read = ReadFields(*json, table, changed); !read) return Refused(read.error());
     // Access first: where the second fails, nobody has come to see more than was asked for.
-    if (const Status set = base_->SetAccess(document.id, *changed.access); !set) return Refused(set.error());
-    if (const Status set = base_->SetMetadata(document.id, *changed.metadata); !set) return Refused(set.error());
+    Status set;
+    if (changed.access) set = base_->SetAccess(document.id, *changed.access);
+    if (set && changed.metadata) set = base_->SetMetadata(document.id, *changed.metadata);
+    if (!set) return Refused(set.error());
     const auto record = base_->store().Document(document.id);
     if (!record) return Refused(record.error());
     if (!*record) return NotFound(fmt::format("There is no document {} in {} any more.", document.id, name()));

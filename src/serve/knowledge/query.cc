@@ -38,8 +38,7 @@ Status ReadFilter(const Json& json, const std::string& path, std::optional<Filte
   Result<Filter> parsed = Filter::Parse(nlohmann::json(json));
   if (!parsed) {
     const Error& error = parsed.error();
-    return std::unexpected(
-        Error(error.code(), fmt::format("{}: {}", path, error.message())).WithParam(path + error.param()));
+    return std::unexpected(Error(error.code(), error.message()).WithParam(path + error.param()));
   }
   filter = std::move(*parsed);
   return {};

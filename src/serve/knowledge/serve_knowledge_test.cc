@@ -122,7 +122,7 @@ TEST_F(Knowledge, ABaseIsMadeFilledSearchedKeptAndDeleted) {
   ASSERT_FALSE(found["data"].empty());
   const json& best = found["data"][0];
   EXPECT_EQ(best["document"]["id"], cats);
-  EXPECT_EQ(best["text"], "A cat sleeps for most of the day.");
+  EXPECT_THAT(best["text"].get<std::string>(), HasSubstr("A cat sleeps for most of the day."));
   EXPECT_EQ(best["scores"]["lexical"]["rank"], 1);
   EXPECT_GT(best["scores"]["vectors"]["score"].get<double>(), -1);
   EXPECT_EQ(found["allowed"], 2);
@@ -180,8 +180,8 @@ TEST_F(Knowledge, SaysWhatIsWrong) {
   Refused(kOwner, "POST", books + "/search", R"({"query":""})", 400, "query", "");
   Refused(kOwner, "POST", books + "/search", R"({"query":"a","limit":0})", 400, "limit", "between");
   Refused(kOwner, "POST", books + "/search", R"({"query":"a","legs":"arms"})", 400, "legs", "lexical");
-  Refused(kOwner, "POST", books + "/search", R"({"query":"a","filter":{"and":[{"year":{"~":1}}]}})", 400,
-          "filter/and/0/year/~", "~");
+  Refused(kOwner, "POST", books + "/search", R"({"query":"a","filter":{"and":[{"year":{"like":1}}]}})", 400,
+          "filter/and/0/year/like", "no operator");
   Refused(kOwner, "POST", books + "/search", R"({"query":"a","colour":1})", 400, "colour", "unknown");
   Refused(kOwner, "POST", books + "/answer", R"({"query":"a","max_tokens":0})", 400, "max_tokens", "between");
   Refused(kOwner, "POST", books + "/documents", R"({"text":"a"})", 400, "name", "missing");
@@ -276,7 +276,7 @@ TEST_F(Knowledge, AnAnswerThatNothingHoldsIsAnAbstention) {
   EXPECT_EQ(whole["text"], "The documents do not answer this question.");
   EXPECT_EQ(whole["statements"], json::array());
   ASSERT_EQ(whole["sources"].size(), 1U);
-  EXPECT_EQ(whole["sources"][0]["text"], "The owl hunts mice.");
+  EXPECT_THAT(whole["sources"][0]["text"].get<std::string>(), HasSubstr("The owl hunts mice."));
   const auto events = Ask(kOwner, "POST", kBases + "/books/answer",
                           R"({"query":"what does the owl hunt?","max_tokens":16,"stream":true})")
                           .Events();

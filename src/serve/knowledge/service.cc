@@ -1,9 +1,13 @@
 #include "serve/knowledge/service.h"
 
+#include <exception>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/post.hpp>
 
+#include "base/log.h"
 #include "knowledge/models/engine_models.h"
 #include "serve/state.h"
 
@@ -46,9 +50,24 @@ bool Service::Post(std::function<void()> work) {
   }
   boost::asio::post(threads_, [this, work = std::move(work)] {
     --waiting_;
-    work();
+    try {
+      work();
+    } catch (const std::exception& error) {  // the border: what answers somebody has caught it before
+      LogError("a thread of the knowledge bases goes on after: {}", error.what());
+    }
   });
   return true;
+}
+
+void Service::Resume() {
+  Post([this] {
+    const auto names = bases_.Names();
+    if (!names) LogWarning("{}", names.error().ToString());
+    for (const std::string& name : names.value_or(std::vector<std::string>())) {
+      if (stopping_) return;
+      if (const auto base = bases_.Open(name); !base) LogWarning("the base {}: {}", name, base.error().ToString());
+    }
+  });
 }
 
 }  // namespace strata::serve::knowledge

@@ -28,6 +28,9 @@ class Service {
   /// Runs `work` on one of the threads; false: so many wait already that it would be too late when it is its turn.
   bool Post(std::function<void()> work);
 
+  /// The server has its models: jobs that an earlier process left go on, in all bases that can be opened.
+  void Resume();
+
   BaseSet& bases() { return bases_; }
   /// What writes an answer may stop: nobody will read it.
   bool stopping() const { return stopping_; }
