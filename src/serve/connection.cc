@@ -71,9 +71,11 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
   protocol_ = ProtocolOf(match.route);
   std::optional<HttpResponse> early = AnswerEarly(match);
   if (!early && reader.has_body()) {
-    if (reader.expects_continue()) co_await Send("HTTP/1.1 100 Continue\r\n\r\n");
     Outcome outcome = LimitBody(reader, match.route);
-    if (outcome == Outcome::kRead) outcome = co_await reader.ReadBody();
+    if (outcome == Outcome::kRead) {
+      if (reader.expects_continue()) co_await Send("HTTP/1.1 100 Continue\r\n\r\n");
+      outcome = co_await reader.ReadBody();
+    }
     if (outcome == Outcome::kClosed) {
       broken_ = true;
       co_return;
