@@ -100,12 +100,12 @@ Result<IndexFile> IndexFile::Open(const std::string& path, IndexFileKind kind, s
 }
 
 Result<std::span<const std::byte>> IndexFile::NextBytes() {
-  if (next_ == sections_.size()) return Fail(ErrorCode::kCorrupt, "{}: only {} sections", path(), next_);
+  if (AtEnd()) return Fail(ErrorCode::kCorrupt, "{}: only {} sections", path(), next_);
   return sections_[next_++];
 }
 
 Status IndexFile::ExpectEnd() const {
-  if (next_ == sections_.size()) return {};
+  if (AtEnd()) return {};
   return Fail(ErrorCode::kCorrupt, "{}: {} sections, not {}", path(), sections_.size(), next_);
 }
 

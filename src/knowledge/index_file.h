@@ -83,6 +83,7 @@ class IndexFile {
   }
   /// As it lies in the file, as long as this lives.
   Result<std::span<const std::byte>> NextBytes();
+  bool AtEnd() const { return next_ == sections_.size(); }
   /// Errors: kCorrupt when sections are left.
   Status ExpectEnd() const;
 

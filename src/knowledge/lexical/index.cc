@@ -1,58 +1,100 @@
 #include "knowledge/lexical/index.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
+#include <bit>
 #include <mutex>
-#include <shared_mutex>
-#include <unordered_map>
 #include <utility>
 
 #include "knowledge/index_file.h"
 #include "knowledge/lexical/analyser.h"
+#include "knowledge/lexical/bm25_search.h"
+#include "knowledge/lexical/segment.h"
 
 namespace strata::knowledge {
-
-struct LexicalIndex::State {
-  State(LexicalOptions given, Analyser made) : options(std::move(given)), analyser(std::move(made)) {}
-
-  LexicalOptions options;
-  Analyser analyser;
-  Sequence sequence = 0;
-  mutable std::shared_mutex mutex;
-  std::unordered_map<std::string, std::map<ChunkId, std::uint32_t>> postings;
-  std::map<ChunkId, AnalysedText> texts;
-  std::uint64_t total_length = 0;
-
-  void Remove(ChunkId id) {
-    const auto found = texts.find(id);
-    if (found == texts.end()) return;
-    total_length -= found->second.length;
-    for (const TermCount& term : found->second.terms) {
-      const auto list = postings.find(term.term);
-      list->second.erase(id);
-      if (list->second.empty()) postings.erase(list);
-    }
-    texts.erase(found);
-  }
-
-  void Add(ChunkId id, AnalysedText text) {
-    Remove(id);
-    total_length += text.length;
-    for (const TermCount& term : text.terms) postings[term.term][id] = term.count;
-    texts.emplace(id, std::move(text));
-  }
-};
-
 namespace {
 
 constexpr std::uint32_t kFileVersion = 1;
 
-std::string OptionsText(const LexicalOptions& options) {
-  return fmt::format("{} {} {} {}", kAnalyserVersion, options.language, options.k1, options.b);
+// Segments of about the same size are merged when there are so many: a text is written again log8(texts) times, and a
+// search looks at no more than some fifty segments.
+constexpr std::size_t kMergeFactor = 8;
+
+using Segments = std::vector<std::shared_ptr<Segment>>;
+
+std::size_t SizeClass(const Segment& segment) {
+  static_assert(kMergeFactor == 8);
+  return static_cast<std::size_t>(std::bit_width(segment.live()) - 1) / 3;
+}
+
+std::shared_ptr<Segment> MakeSegment(ChunkId id, const AnalysedText& text, const Bm25& bm25) {
+  SegmentBuilder builder({id}, {text.length});
+  std::vector<TermCount> terms = text.terms;
+  std::ranges::sort(terms, {}, &TermCount::term);
+  for (const TermCount& term : terms) builder.AddTerm(term.term, std::vector<Posting>{{0, term.count}});
+  return builder.Finish(bm25);
+}
+
+// What an index must agree on with its file.
+std::string Identity(const LexicalOptions& options) {
+  return fmt::format("analyser {} language {} k1 {} b {}", kAnalyserVersion, options.language, options.k1, options.b);
 }
 
 }  // namespace
+
+// Searches work on the list of segments that they find; a writer puts another list in its place.
+struct LexicalIndex::State {
+  State(LexicalOptions given, Analyser made)
+      : options(std::move(given)), analyser(std::move(made)), bm25{double{options.k1}, double{options.b}} {}
+
+  LexicalOptions options;
+  Analyser analyser;
+  Bm25 bm25;
+  std::mutex write_mutex;         ///< of the writer, all the time
+  mutable std::mutex view_mutex;  ///< of `view`, for as long as a pointer is copied
+  std::shared_ptr<const Segments> view = std::make_shared<Segments>();
+  Sequence sequence = 0;
+
+  std::shared_ptr<const Segments> View() const {
+    const std::scoped_lock lock(view_mutex);
+    return view;
+  }
+
+  void Show(Segments segments) {
+    auto shown = std::make_shared<const Segments>(std::move(segments));
+    const std::scoped_lock lock(view_mutex);
+    view.swap(shown);
+  }
+
+  // Segments whose documents are mostly removed do not stay.
+  void Remove(ChunkId id) {
+    Segments segments = *View();
+    for (auto& segment : segments) {
+      const auto document = segment->FindDocument(id);
+      if (!document || !segment->IsLive(*document)) continue;
+      segment->Remove(*document);
+      if (segment->live() * 2 > segment->documents()) return;
+      segment = Merge(std::span(&segment, 1), bm25);
+      std::erase(segments, nullptr);
+      Show(std::move(segments));
+      return;
+    }
+  }
+
+  void Add(std::shared_ptr<Segment> added) {
+    Segments segments = *View();
+    segments.push_back(std::move(added));
+    for (std::size_t size = SizeClass(*segments.back());; ++size) {
+      Segments alike;
+      for (const auto& segment : segments) {
+        if (SizeClass(*segment) == size) alike.push_back(segment);
+      }
+      if (alike.size() < kMergeFactor) break;
+      std::erase_if(segments, [&](const auto& segment) { return SizeClass(*segment) == size; });
+      segments.push_back(Merge(alike, bm25));
+    }
+    Show(std::move(segments));
+  }
+};
 
 LexicalIndex::LexicalIndex(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LexicalIndex::~LexicalIndex() = default;
@@ -69,94 +111,78 @@ Result<std::unique_ptr<LexicalIndex>> LexicalIndex::Create(const LexicalOptions&
 Result<std::unique_ptr<LexicalIndex>> LexicalIndex::Load(const std::string& path, const LexicalOptions& options) {
   STRATA_TRY(auto index, Create(options));
   STRATA_TRY(IndexFile file, IndexFile::Open(path, IndexFileKind::kLexical, kFileVersion));
-  STRATA_TRY(const auto made_with, file.Next<char>());
-  if (std::string_view(made_with.data(), made_with.size()) != OptionsText(options)) {
-    return Fail(ErrorCode::kCorrupt, "{}: made with other options", path);
+  STRATA_TRY(const auto identity, file.Next<char>());
+  if (std::string_view(identity.data(), identity.size()) != Identity(options)) {
+    return Fail(ErrorCode::kCorrupt, "{}: made with other options ({})", path,
+                std::string_view(identity.data(), identity.size()));
   }
-  STRATA_TRY(const auto ids, file.Next<ChunkId>());
-  STRATA_TRY(const auto lengths, file.Next<std::uint32_t>());
-  STRATA_TRY(const auto term_numbers, file.Next<std::uint32_t>());
-  STRATA_TRY(const auto counts, file.Next<std::uint32_t>());
-  STRATA_TRY(const auto term_bytes, file.Next<std::uint32_t>());
-  STRATA_TRY(const auto words, file.Next<char>());
-  std::size_t term = 0, byte = 0;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    AnalysedText text{{}, lengths.at(i)};
-    for (std::uint32_t t = 0; t < term_numbers.at(i); ++t, ++term) {
-      text.terms.push_back({std::string(words.data() + byte, term_bytes.at(term)), counts.at(term)});
-      byte += term_bytes[term];
+  Segments segments;
+  std::vector<ChunkId> live;
+  while (!file.AtEnd()) {
+    STRATA_TRY(segments.emplace_back(), Segment::Read(file, index->state_->bm25));
+    const Segment& segment = *segments.back();
+    if (segment.live() == 0) return Fail(ErrorCode::kCorrupt, "{}: a segment without documents", path);
+    for (std::uint32_t document = 0; document < segment.documents(); ++document) {
+      if (segment.IsLive(document)) live.push_back(segment.ids()[document]);
     }
-    index->state_->Add(ids[i], std::move(text));
   }
+  std::ranges::sort(live);
+  if (std::ranges::adjacent_find(live) != live.end()) return Fail(ErrorCode::kCorrupt, "{}: a chunk twice", path);
+  index->state_->Show(std::move(segments));
   index->state_->sequence = file.sequence();
   return index;
 }
 
 Status LexicalIndex::Save(const std::string& path, Sequence sequence) const {
-  const std::shared_lock lock(state_->mutex);
-  const std::string made_with = OptionsText(state_->options);
-  std::vector<std::uint32_t> ids, lengths, term_numbers, counts, term_bytes;
-  std::string words;
-  for (const auto& [id, text] : state_->texts) {
-    ids.push_back(id);
-    lengths.push_back(text.length);
-    term_numbers.push_back(static_cast<std::uint32_t>(text.terms.size()));
-    for (const TermCount& term : text.terms) {
-      counts.push_back(term.count);
-      term_bytes.push_back(static_cast<std::uint32_t>(term.term.size()));
-      words += term.term;
-    }
-  }
+  const std::scoped_lock lock(state_->write_mutex);
+  const std::string identity = Identity(state_->options);
   IndexFileWriter writer(IndexFileKind::kLexical, kFileVersion, sequence);
-  writer.Add(made_with);
-  for (const auto* section : {&ids, &lengths, &term_numbers, &counts, &term_bytes}) writer.Add(*section);
-  writer.Add(words);
+  writer.Add(identity);
+  const auto segments = state_->View();
+  for (const auto& segment : *segments) segment->AddTo(writer);
   return writer.Write(path);
 }
 
 Sequence LexicalIndex::sequence() const { return state_->sequence; }
 
 void LexicalIndex::Add(ChunkId id, std::string_view text) {
-  AnalysedText analysed = state_->analyser.Analyse(text, Analyser::Use::kText);
-  const std::unique_lock lock(state_->mutex);
-  state_->Add(id, std::move(analysed));
+  std::shared_ptr<Segment> segment =
+      MakeSegment(id, state_->analyser.Analyse(text, Analyser::Use::kText), state_->bm25);
+  const std::scoped_lock lock(state_->write_mutex);
+  state_->Remove(id);
+  state_->Add(std::move(segment));
 }
 
 void LexicalIndex::Remove(ChunkId id) {
-  const std::unique_lock lock(state_->mutex);
+  const std::scoped_lock lock(state_->write_mutex);
   state_->Remove(id);
 }
 
 Ranking LexicalIndex::Search(std::string_view query, std::size_t k, const Bitmap* allowed) const {
   const AnalysedText analysed = state_->analyser.Analyse(query, Analyser::Use::kQuery);
-  const std::shared_lock lock(state_->mutex);
-  const auto number = static_cast<double>(state_->texts.size());
-  const double mean_length = static_cast<double>(state_->total_length) / number;
-  const double k1 = double{state_->options.k1}, b = double{state_->options.b};
-  std::map<ChunkId, double> scores;
-  for (const TermCount& term : analysed.terms) {
-    const auto list = state_->postings.find(term.term);
-    if (list == state_->postings.end()) continue;
-    const auto df = static_cast<double>(list->second.size());
-    const double idf = std::log(1 + (number - df + 0.5) / (df + 0.5));
-    for (const auto& [id, count] : list->second) {
-      if (allowed != nullptr && !allowed->Has(id)) continue;
-      const double length = state_->texts.at(id).length;
-      scores[id] += term.count * idf * count / (count + k1 * (1 - b + b * length / mean_length));
-    }
-  }
-  Ranking ranking;
-  for (const auto& [id, score] : scores) ranking.push_back({id, static_cast<float>(score)});
-  std::ranges::stable_sort(ranking, std::greater<>(), &ScoredChunk::score);
-  if (ranking.size() > k) ranking.resize(k);
-  return ranking;
+  return SearchSegments(*state_->View(), analysed.terms, state_->bm25, k, allowed);
 }
 
 std::size_t LexicalIndex::size() const {
-  const std::shared_lock lock(state_->mutex);
-  return state_->texts.size();
+  std::size_t live = 0;
+  for (const auto& segment : *state_->View()) live += segment->live();
+  return live;
 }
-double LexicalIndex::waste() const { return 0; }
-void LexicalIndex::Compact() {}
+
+double LexicalIndex::waste() const {
+  std::size_t live = 0, all = 0;
+  for (const auto& segment : *state_->View()) {
+    live += segment->live();
+    all += segment->documents();
+  }
+  return all == 0 ? 0 : static_cast<double>(all - live) / static_cast<double>(all);
+}
+
+void LexicalIndex::Compact() {
+  const std::scoped_lock lock(state_->write_mutex);
+  Segments one = {Merge(*state_->View(), state_->bm25)};
+  std::erase(one, nullptr);
+  state_->Show(std::move(one));
+}
 
 }  // namespace strata::knowledge
