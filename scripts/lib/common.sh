@@ -7,9 +7,7 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/strata
 BUILD_PACKAGES=(clang-19 lld-19 llvm-19-dev g++ cmake ninja-build ccache pkg-config git ca-certificates
   libboost1.81-dev libssl-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
   libpcre2-dev libeigen3-dev libutf8proc-dev libxxhash-dev libstemmer-dev libgtest-dev libgmock-dev libbenchmark-dev
-  libsqlite3-dev libpq-dev
-  libicu-dev libgumbo-dev libmd4c-dev libarchive-dev libpugixml-dev libyaml-cpp-dev
-  tesseract-ocr tesseract-ocr-eng tesseract-ocr-chi-sim
+  libsqlite3-dev libpq-dev libicu-dev libgumbo-dev libmd4c-dev libarchive-dev libpugixml-dev libyaml-cpp-dev
   python3 python3-pip python3-venv curl)
 TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev openssl postgresql)
 # A node that did not come from Debian brings its own npm, which Debian's would conflict with.

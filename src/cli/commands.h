@@ -37,6 +37,7 @@ void AddTools(CLI::App& app, Action& action);
 void AddToolRecall(CLI::App& tools, Action& action);
 /// `strata eval tools`.
 void AddEval(CLI::App& app, Action& action);
+void AddKb(CLI::App& app, Action& action);
 void AddMcp(CLI::App& app, Action& action);
 void AddQuantize(CLI::App& app, Action& action);
 void AddSimulate(CLI::App& app, Action& action);

@@ -59,10 +59,12 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
          "What the KV cache holds (default: f16, bf16 where the processor is fast at it, f32 for a model of f32 "
          "weights)")
       ->check(CLI::IsMember(kv_dtypes));
-  AddNamed(app, "--activations", options.activations,
-           {{"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}},
-           "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is faster "
-           "where many tokens are computed at once; prompts have bf16 where the processor has AMX");
+  AddNamed(
+      app, "--activations", options.activations,
+      {{"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}},
+      "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is faster "
+      "where many tokens are computed at once; prompts have bf16 where the processor has AMX, and W8A8 checkpoints "
+      "int8 with one scale a token");
   app.add_flag("--no-prefix-cache", options.no_prefix_cache,
                "Compute every prompt from its beginning, whatever was computed before");
   app.add_option(
@@ -101,6 +103,7 @@ int main(int argc, char** argv) {
   strata::cli::AddBench(app, action);
   strata::cli::AddTools(app, action);
   strata::cli::AddEval(app, action);
+  strata::cli::AddKb(app, action);
   strata::cli::AddMcp(app, action);
   strata::cli::AddQuantize(app, action);
   strata::cli::AddSimulate(app, action);

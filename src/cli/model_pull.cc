@@ -79,7 +79,7 @@ Status CheckHash(const std::string& path, const std::string& what, std::string e
   if (expected.empty()) return {};
   std::ranges::transform(expected, expected.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  STRATA_TRY(const std::string hash, Sha256(path));
+  STRATA_TRY(const std::string hash, Sha256Of(path));
   if (hash == expected) return {};
   return Fail(ErrorCode::kCorrupt, "{} has SHA-256 {}, expected {}", what, hash, expected);
 }

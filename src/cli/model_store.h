@@ -13,7 +13,7 @@ namespace strata::cli {
 
 std::string ModelsDirectory();  ///< created
 
-Result<std::string> Sha256(const std::string& path);  ///< 64 hexadecimal digits
+Result<std::string> Sha256Of(const std::string& path);  ///< 64 hexadecimal digits
 
 struct Checksum {
   std::string sha256;

@@ -5,8 +5,9 @@
 //
 // Sources: transformers' quantizers and the packages behind them: GPTQModel (gptq), AutoAWQ (awq, "gemm" packing),
 // compressed-tensors, bitsandbytes (nf4 and LLM.int8), DeepSeek-V3's inference code (fp8), gpt-oss (mxfp4).
-// Activations are never rounded as coarsely as W8A8 schemes ask: strata rounds them by groups of 32, to 16 bits unless
-// told otherwise.
+// Inputs are rounded as a W8A8 scheme asks where weights have one scale a row and inputs one a token (kW8A8_32), or one
+// for all tokens, which is taken as the former. Elsewhere they never are as coarse as schemes ask: by groups of 32, to
+// 16 bits unless told otherwise.
 #pragma once
 
 #include <memory>

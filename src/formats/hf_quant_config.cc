@@ -67,6 +67,19 @@ Status ReadFp8(const JsonFields& fields, HfQuantConfig& config) {
   return ReadBlock(fields, "weight_block_size", config);
 }
 
+/// Whether the scheme of a group of modules asks for inputs of int8 with one scale a token: its own, or one for all
+/// tokens, known before or not, than which a token's own is finer. What else a scheme asks of inputs is not done.
+Result<bool> HasInt8Inputs(const JsonFields& group) {
+  STRATA_TRY(const auto inputs, group.Object("input_activations"));
+  if (!inputs) return false;
+  STRATA_TRY(const auto type, inputs->String("type"));
+  STRATA_TRY(const auto bits, inputs->Integer("num_bits"));
+  STRATA_TRY(const auto symmetric, inputs->Boolean("symmetric"));
+  STRATA_TRY(const auto strategy, inputs->String("strategy"));
+  return type.value_or("int") == "int" && bits.value_or(8) == 8 && symmetric.value_or(true) &&
+         (strategy.value_or("tensor") == "token" || strategy.value_or("tensor") == "tensor");
+}
+
 Status ReadScheme(const JsonFields& group, HfQuantConfig& config) {
   STRATA_CHECK(RefuseSet(group, "output_activations"));
   STRATA_TRY(const auto weights, group.Object("weights"));
@@ -93,12 +106,15 @@ Status ReadCompressedTensors(const JsonFields& fields, HfQuantConfig& config) {
   if (sparsity) STRATA_CHECK(RefuseUnless(*sparsity, "format", {"dense"}));
   STRATA_TRY(const auto groups, fields.Object("config_groups"));
   if (!groups) return {};
+  config.int8_inputs = !groups->json().empty();
   for (const auto& [name, value] : groups->json().items()) {
     STRATA_TRY(const auto group, groups->Object(name));
     if (!group) continue;
     STRATA_CHECK(RefuseUnless(*group, "format",
                               {"dense", "pack-quantized", "int-quantized", "float-quantized", "naive-quantized"}));
     STRATA_CHECK(ReadScheme(*group, config));
+    STRATA_TRY(const bool int8_inputs, HasInt8Inputs(*group));
+    config.int8_inputs = config.int8_inputs && int8_inputs;
   }
   return {};
 }

@@ -16,6 +16,9 @@ struct HfQuantConfig {
   std::int64_t group = 0;          ///< gptq, awq: k with one scale; 0 = all
   bool zeros_less_one = false;     ///< gptq: stored zero points are one less than meant
   std::int64_t block[2] = {0, 0};  ///< float8: the block of n and k that shares a scale; 0: as the scales' shape says
+  /// compressed-tensors: every group of modules has its inputs rounded to int8, symmetrically, with one scale for a
+  /// token or a wider share of them.
+  bool int8_inputs = false;
 };
 
 /// Of config.json; nullopt when there is nothing quantised. Errors, with the JSON pointer: kUnsupported for a method,

@@ -210,6 +210,9 @@ QuantizedRows MakeRows(IntegerWeight weight) {
   const bool wide = weight.codes.bits > 4;
   DType type =
       BlockType(wide ? DType::kU8_128 : DType::kU4_128, wide ? DType::kU8_32 : DType::kU4_32, weight.k, weight.group);
+  // One scale a row, and no zero point beside the middle: what the kernels of W8A8 compute.
+  const bool plain = weight.codes.bits == 8 && weight.group >= weight.k && !weight.zeros && weight.zero == 128;
+  if (weight.int8_inputs && plain && type != DType::kF32) type = DType::kW8A8_32;
   if (!weight.group_of.empty()) type = DType::kF32;
   return {type, std::make_unique<IntegerRows>(std::move(weight), type)};
 }

@@ -49,6 +49,7 @@ struct IntegerWeight {
   Scales scales;                        ///< [n, groups]
   std::int64_t group = 0;               ///< successive k with one scale
   std::vector<std::int32_t> group_of;   ///< [k]: groups that are not successive; empty otherwise
+  bool int8_inputs = false;             ///< the file has inputs rounded to int8 with one scale a token
 };
 
 struct Float8Weight {

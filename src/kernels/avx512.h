@@ -86,12 +86,13 @@ inline void KeepMax(RowMax& row_max, const float* values, std::int64_t column, s
 [[maybe_unused]] float RmsFactor(const float* x, std::int64_t k, float eps) {
   __m512 even = _mm512_setzero_ps();
   __m512 odd = _mm512_setzero_ps();
-  for (std::int64_t i = 0; i < k; i += 32) {
-    const __m512 a = _mm512_maskz_loadu_ps(Lanes(k - i), x + i);
-    const __m512 b = _mm512_maskz_loadu_ps(Lanes(k - i - 16), x + i + 16);
+  const auto add = [&](__m512 a, __m512 b) {
     even = _mm512_fmadd_ps(a, a, even);
     odd = _mm512_fmadd_ps(b, b, odd);
-  }
+  };
+  std::int64_t i = 0;
+  for (; i + 32 <= k; i += 32) add(_mm512_loadu_ps(x + i), _mm512_loadu_ps(x + i + 16));
+  if (i < k) add(_mm512_maskz_loadu_ps(Lanes(k - i), x + i), _mm512_maskz_loadu_ps(Lanes(k - i - 16), x + i + 16));
   return 1.0f / __builtin_sqrtf(_mm512_reduce_add_ps(_mm512_add_ps(even, odd)) / static_cast<float>(k) + eps);
 }
 

@@ -7,6 +7,7 @@
 namespace strata::kernels {
 
 extern const LinearKernel kLinearRef;
+std::span<const LinearKernel> W8A8Linears();
 #if defined(STRATA_KERNELS_X86)
 std::span<const LinearKernel> Int8LinearsAvx512Vnni();
 std::span<const LinearKernel> Int8LinearsAvx2();

@@ -79,7 +79,8 @@ struct PackSource {
 /// about 2e-5) gives the answers of exact activations; kInt8 (about 1e-2 where a group has an outlier) needs half the
 /// multiplications and moves logits by some tenths. Linears over float weights take activations as they are, and with
 /// kExact so do all (a router's: a choice between two experts that are nearly equal must not hang on rounding); rows of
-/// prompts may have bf16 (PrefillLinears).
+/// prompts may have bf16 (PrefillLinears). Weights of kW8A8_32 have theirs by definition, whichever is asked for but
+/// kExact: int8, one scale a token.
 enum class Activations : std::uint8_t { kInt16, kInt8, kExact };
 
 struct LinearProblem {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -12,6 +13,7 @@
 #endif
 #include "kernels/kernels.h"
 #include "kernels/linear_int8.h"
+#include "kernels/linear_w8a8.h"
 #include "kernels/test_weights.h"
 #include "tensor/convert.h"
 
@@ -152,7 +154,7 @@ std::vector<Case> Cases() {
     }
   }
   std::vector<DType> quantized(std::begin(kIntegerTypes), std::end(kIntegerTypes));
-  quantized.insert(quantized.end(), {DType::kF8_32, DType::kF8_128, DType::kNF4_64});
+  quantized.insert(quantized.end(), {DType::kF8_32, DType::kF8_128, DType::kNF4_64, DType::kW8A8_32});
   for (const DType type : quantized) {
     const auto block = static_cast<std::int64_t>(Info(type).block_elements);
     if (SharesLayout(type)) {
@@ -188,6 +190,7 @@ std::string Name(const testing::TestParamInfo<KernelCase>& info) {
 
 bool HasInt16(const LinearKernel& kernel) { return kernel.name.find("_int16_") != kernel.name.npos; }
 bool HasInt8(const LinearKernel& kernel) { return kernel.name.find("_int8_") != kernel.name.npos; }
+bool IsW8A8(const LinearKernel& kernel) { return kernel.name.starts_with("linear_w8a8"); }
 bool IsPrefill(const LinearKernel& kernel) { return kernel.name.find("_bf16_amx") != kernel.name.npos; }
 
 std::vector<float> NearOne(std::int64_t k) {
@@ -204,10 +207,14 @@ class LinearTest : public testing::TestWithParam<KernelCase> {
   // Relative RMS against f32. An int8 activation errs by max/127/sqrt(12) of its group of 32: 0.6 % of a normal value;
   // an int16 one by 256 times less, one of bf16 by 0.16 %, and so does its weight. The K-quants' random blocks are not
   // centred, so their sums cancel more.
-  const double rounded_tolerance_ = (IsKQuant(shape_.type) ? 3e-2 : 1e-2) / (HasInt16(kernel_)    ? 256
-                                                                             : IsPrefill(kernel_) ? 3
-                                                                                                  : 1);
-  const double tolerance_ = HasInt16(kernel_) || HasInt8(kernel_) || IsPrefill(kernel_) ? rounded_tolerance_ : 1e-5;
+  // The scale of a whole row is a greater maximum's than that of 32.
+  const double rounded_tolerance_ = IsW8A8(kernel_)
+                                        ? 1.5e-2
+                                        : (IsKQuant(shape_.type) ? 3e-2 : 1e-2) / (HasInt16(kernel_)    ? 256
+                                                                                   : IsPrefill(kernel_) ? 3
+                                                                                                        : 1);
+  const bool rounds_ = HasInt16(kernel_) || HasInt8(kernel_) || IsPrefill(kernel_) || IsW8A8(kernel_);
+  const double tolerance_ = rounds_ ? rounded_tolerance_ : 1e-5;
   const std::vector<float> norm_ = NearOne(shape_.k);
 };
 
@@ -383,7 +390,8 @@ TEST_P(EpilogueTest, ConcatenatedPartsWithAMapAndACutPanel) {
 INSTANTIATE_TEST_SUITE_P(Types, EpilogueTest,
                          testing::Values(DType::kF32, DType::kF16, DType::kBF16, DType::kQ4_0, DType::kQ4_1,
                                          DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K,
-                                         DType::kMXFP4, DType::kU4_128, DType::kF8_128, DType::kNF4_64),
+                                         DType::kMXFP4, DType::kU4_128, DType::kF8_128, DType::kNF4_64,
+                                         DType::kW8A8_32),
                          [](const auto& info) { return std::string(Info(info.param).name); });
 
 // A float8 NaN is no number in any kernel.
@@ -471,6 +479,79 @@ TEST(LinearInt8Test, TinyAndHugeGroupsPrepareSafely) {
   }
 }
 
+/// The rows of a W8A8 matrix: a scale and k integers each.
+struct W8A8Rows {
+  W8A8Rows(std::int64_t n, std::int64_t k) : n_(n), k_(k), bytes_(BytesOf(DType::kW8A8_32, std::size_t(n * k))) {}
+  void Set(std::int64_t row, std::int64_t column, float scale, int quant) {
+    std::byte* block = bytes_.data() + (row * k_ + column) / 32 * 36;
+    std::memcpy(block, &scale, sizeof scale);
+    block[4 + column % 32] = static_cast<std::byte>(quant + 128);
+  }
+  TensorView view() const { return {DType::kW8A8_32, {n_, k_}, bytes_}; }
+
+ private:
+  std::int64_t n_, k_;
+  std::vector<std::byte> bytes_;
+};
+
+// Of the identity, a linear gives its rounded inputs: x / (max|x| / 127.5), half to even, from -128 to 127.
+TEST(LinearW8A8Test, RoundsInputsAsCompressedTensorsDoes) {
+  constexpr std::int64_t kK = 32;
+  W8A8Rows identity(kK, kK);
+  for (std::int64_t i = 0; i < kK; ++i) {
+    for (std::int64_t j = 0; j < kK; ++j) identity.Set(i, j, 1, i == j ? 1 : 0);
+  }
+  const TensorView view = identity.view();
+  std::vector<float> x(kK), want(kK);
+  const std::vector<std::pair<float, float>> rounded = {
+      {-127.5f, -128}, {127.5f, 127}, {0.5f, 0}, {1.5f, 2}, {2.5f, 2}, {-0.5f, 0},          {-1.5f, -2},
+      {0.50001f, 1},   {126.5f, 126}, {-3, -3},  {99, 99},  {0, 0},    {-125.50001f, -126}, {1e-30f, 0}};
+  for (std::size_t i = 0; i < rounded.size(); ++i) std::tie(x[i], want[i]) = rounded[i];
+  int checked = 0;
+  for (const LinearKernel* kernel : Able(DType::kW8A8_32, kK, kK)) {
+    if (!IsW8A8(*kernel)) continue;
+    EXPECT_EQ(Packed(*kernel, DType::kW8A8_32, {&view, 1}, false).Run(x, 1), want) << kernel->name;
+    ++checked;
+  }
+  EXPECT_GT(checked, 0);
+}
+
+// Integers are added exactly and floats in one order, so all kernels give the same bits but for the norm's sum.
+TEST(LinearW8A8Test, AllKernelsGiveTheSameBits) {
+  constexpr std::int64_t kN = 40, kRows = 61;
+  for (const std::int64_t k : {32, 576, 1536}) {
+    const Stored stored(DType::kW8A8_32, kN, k, 5);
+    const std::vector<float> x = Normal(static_cast<std::size_t>(kRows * k), 6);
+    std::vector<float> want;
+    for (const LinearKernel* kernel : Able(DType::kW8A8_32, kN, k)) {
+      if (!IsW8A8(*kernel)) continue;
+      const std::vector<float> got = Packed(*kernel, DType::kW8A8_32, {&stored.view, 1}, false).Run(x, kRows);
+      if (want.empty()) want = got;
+      EXPECT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)), 0) << kernel->name << " k " << k;
+    }
+  }
+}
+
+// The greatest sums that can be: none wraps round in the end, whatever those on the way do.
+TEST(LinearW8A8Test, SumsOfTheGreatestProductsAreExact) {
+  constexpr std::int64_t kK = kMaxW8A8Columns / 32 * 32;
+  W8A8Rows rows(2, kK);
+  for (std::int64_t i = 0; i < kK; ++i) {
+    rows.Set(0, i, 1, -128);
+    rows.Set(1, i, 1, 127);
+  }
+  const TensorView view = rows.view();
+  const std::vector<float> x(kK, -127.5f);
+  for (const LinearKernel* kernel : Able(DType::kW8A8_32, 2, kK)) {
+    if (!IsW8A8(*kernel)) continue;
+    const std::vector<float> got = Packed(*kernel, DType::kW8A8_32, {&view, 1}, false).Run(x, 1);
+    EXPECT_EQ(got[0], static_cast<float>(kK * 128 * 128)) << kernel->name;
+    EXPECT_EQ(got[1], static_cast<float>(-kK * 127 * 128)) << kernel->name;
+  }
+  const LinearProblem longer{DType::kW8A8_32, 2, kK + 32};
+  EXPECT_FALSE(IsW8A8(*SelectLinear(longer, DetectCpu(""))));
+}
+
 TEST(SelectLinearTest, LastResortTakesEverything) {
   std::vector<Choice> log;
   const LinearKernel* kernel = SelectLinear({DType::kQ4_1, 100, 64}, CpuFeatures{}, &log);
@@ -504,6 +585,14 @@ TEST(SelectLinearTest, RefusalsSayWhy) {
   CpuFeatures halves = vnni;
   halves.avx512_halves = true;
   EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64}, halves)->name, "linear_q4_1_int16_avx512vnni_strips");
+  for (const Activations any : {Activations::kInt16, Activations::kInt8}) {
+    EXPECT_EQ(SelectLinear({DType::kW8A8_32, 64, 64, any}, vnni)->name, "linear_w8a8_avx512vnni");
+    EXPECT_EQ(SelectLinear({DType::kW8A8_32, 64, 64, any}, plain512)->name, "linear_w8a8_avx2");
+    EXPECT_EQ(SelectLinear({DType::kW8A8_32, 64, 64, any}, CpuFeatures{})->name, "linear_w8a8_ref");
+  }
+  EXPECT_EQ(ReasonOf("linear_w8a8_ref", {DType::kW8A8_32, 64, 64, Activations::kExact}, vnni), "rounds activations");
+  EXPECT_EQ(ReasonOf("linear_w8a8_ref", {DType::kW8A8_32, 64, 1 << 17}, vnni),
+            "k = 131072 is above 131071, up to which sums fit int32");
 }
 
 TEST(SelectPrefillLinearTest, TakesWhatReadsThePackedWeightsOfTheOther) {

@@ -44,6 +44,7 @@ const Kernels& SelectFirstAble(std::span<const Candidate<Kernels>> candidates, s
 std::span<const LinearKernel* const> LinearKernels() {
   static const std::vector<const LinearKernel*> list = [] {
     std::vector<const LinearKernel*> kernels;
+    for (const LinearKernel& kernel : W8A8Linears()) kernels.push_back(&kernel);
 #if defined(STRATA_KERNELS_X86)
     for (const LinearKernel& kernel : Int8LinearsAvx512Vnni()) kernels.push_back(&kernel);
     for (const LinearKernel& kernel : Int8LinearsAvx2()) kernels.push_back(&kernel);

@@ -79,6 +79,8 @@ inline void SetScale(DType type, std::minstd_rand& random, std::byte* block) {
       return put(0, 0.004f);
     case DType::kNF4_64:
       return put(0, 0.9f);
+    case DType::kW8A8_32:
+      return put(0, 0.003f * static_cast<float>(1 + random() % 3));
     default:
       FAIL() << "no random blocks of " << Info(type).name;
   }
@@ -95,6 +97,12 @@ struct Stored {
       bytes.resize(BytesOf(type, count));
       for (std::byte& b : bytes) b = static_cast<std::byte>(random() >> 8);
       for (std::size_t i = 0; i < bytes.size(); i += Info(type).block_bytes) SetScale(type, random, bytes.data() + i);
+      if (type == DType::kW8A8_32) {  // one scale a row
+        const std::size_t row = BytesOf(type, static_cast<std::size_t>(k));
+        for (std::size_t i = 0; i < bytes.size(); i += Info(type).block_bytes) {
+          std::memcpy(bytes.data() + i, bytes.data() + i / row * row, sizeof(float));
+        }
+      }
     }
     view = {type, {n, k}, bytes};
   }

@@ -4,13 +4,15 @@
 //   STRATA_TRY(std::int64_t job, base->Add({.path = "/srv/docs/a.pdf"}));   // durable once it returns
 //   base->WaitFor(job);                                                   // then every search finds it
 //
-// Searching and answering are search/ and answer/, which take a base.
+// Several processes may have one base open: one of them works on the jobs (Store::TryLease), all see what it did within
+// a fraction of a second. Searching and answering are search/ and answer/, which take a base.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,35 +38,52 @@ struct BaseOptions {
   VectorStorage storage = VectorStorage::kF16;
 };
 
+/// How a process uses it.
+struct OpenOptions {
+  ParseLimits limits = {};
+  /// Where the indexes of a base lie that is in a database: a folder of this machine, which is made. A base in a folder
+  /// has them there.
+  std::string index_folder = {};
+  bool ingest = true;  ///< works on jobs, when no other process does
+};
+
 /// A document to be read.
 struct DocumentSource {
   std::string path = {};     ///< of a file on this machine
   std::string content = {};  ///< or the file itself, with its name
   std::string name = {};
   std::string uri = {};  ///< empty: from the path or the name
-  nlohmann::json metadata = nlohmann::json::object();
-  Access access = {};
+  /// Not given: a document that is there keeps what it has. A new one has none, and everybody may see it.
+  std::optional<nlohmann::json> metadata = {};
+  std::optional<Access> access = {};
 };
 
 class KnowledgeBase {
  public:
-  /// `location`: a folder, or postgres://...; errors: kAlreadyExists.
+  /// `location`: a folder, or postgres://... (CreateStore). Errors: kInvalidArgument when there is a base already, for
+  /// chunks that are longer than the embedder's texts, for metadata that is no object.
   static Status Create(const std::string& location, const BaseOptions& options, const Embedder& embedder);
   /// Errors: kNotFound; kInvalidArgument when the embedder's fingerprint is not the base's. The embedder outlives it.
   static Result<std::unique_ptr<KnowledgeBase>> Open(const std::string& location, Embedder& embedder,
-                                                     const ParseLimits& limits = {});
+                                                     const OpenOptions& options = {});
   /// What Open would need.
   static Result<BaseOptions> OptionsOf(const std::string& location);
+  /// Removes store and indexes; nobody may have it open.
+  static Status Delete(const std::string& location, const std::string& index_folder = {});
   /// Saves the indexes; jobs that run go on when it is opened again.
   ~KnowledgeBase();
 
-  // Jobs. What returned a number is not lost, whatever happens. Equal content is not read again.
+  // Jobs. What returned a number is not lost, whatever happens. Equal content is not read again. Jobs of one source run
+  // in their order.
   Result<std::int64_t> Add(const DocumentSource& source);
-  Result<std::int64_t> Remove(std::string_view uri);  ///< kNotFound
+  Result<std::vector<std::int64_t>> AddAll(std::span<const DocumentSource> sources);  ///< all or none
+  Result<std::int64_t> Remove(std::string_view uri);  ///< a document or all of a source's; kNotFound
   Result<Job> WaitFor(std::int64_t job);              ///< until it ended; found by searches, then
   Result<bool> Cancel(std::int64_t job);
   Status SetMetadata(DocumentId id, const nlohmann::json& metadata);
-  Status SetAccess(DocumentId id, const Access& access);
+  Status SetAccess(DocumentId id, const Access& access);  ///< holds for every search that begins after it
+  /// Afterwards no byte of what was removed is left in the store's files and the indexes'. Slow.
+  Status Compact();
 
   // For searches. What a call before it has changed is in them.
   const LexicalIndex& lexical() const;

@@ -15,7 +15,7 @@ namespace strata::quantize {
 /// Integers with scales beside them, in a Hugging Face folder (compressed-tensors).
 struct IntegerScheme {
   GroupFormat weights;
-  bool int8_activations = false;  ///< what the file tells others to round activations to; strata is finer
+  bool int8_activations = false;  ///< what the file tells to round activations to
 };
 
 /// GGUF's blocks. Rows that are no whole blocks of it become `fallback`.

@@ -61,18 +61,28 @@ TEST(Golden, FoldersAreThere) {
   if (more != nullptr) EXPECT_FALSE(ModelsIn(more).empty()) << more;
 }
 
+struct Tolerance {
+  double each = kTolerance;  ///< of every token
+  double some = kTolerance;  ///< what a tenth of the tokens keep within
+};
+
 struct Text {
   std::vector<std::int32_t> tokens;
   std::vector<float> logits;  ///< [tokens, vocab]: the reference's
-  double tolerance = kTolerance;
+  Tolerance tolerance;
 };
 
-/// What the file's metadata allows, on kernels that round activations; ref computes all in f32.
-double ToleranceOf(const SafetensorsFile& file) {
+/// What the file's metadata allows: "tolerance" on kernels that round activations where the file leaves it to them,
+/// which ref does not; "rounded_tolerance" on all where the reference rounds them itself. There an input near the
+/// middle of two integers may become either, but some tokens have none before them.
+Tolerance ToleranceOf(const SafetensorsFile& file) {
+  const auto said = [&](const char* key) {
+    const auto found = file.metadata().find(key);
+    return found == file.metadata().end() ? kTolerance : std::stod(found->second);
+  };
   const char* isa = std::getenv("STRATA_ISA");
-  const auto said = file.metadata().find("tolerance");
-  if (said == file.metadata().end() || (isa != nullptr && std::string_view(isa) == "ref")) return kTolerance;
-  return std::stod(said->second);
+  const double own = isa != nullptr && std::string_view(isa) == "ref" ? kTolerance : said("tolerance");
+  return {std::max(own, said("rounded_tolerance")), own};
 }
 
 /// input_ids and logits, and the same with _2 behind where there is a second text.
@@ -179,6 +189,7 @@ class Checkpoint : public testing::TestWithParam<std::string> {
 
   void ExpectTheReferences(const std::vector<float>& got, const Text& text) const {
     ASSERT_EQ(got.size(), text.logits.size());
+    std::vector<double> errors;
     for (std::size_t row = 0; row < text.tokens.size(); ++row) {
       double error = 0, scale = 0;
       for (std::size_t i = row * vocab_; i < (row + 1) * vocab_; ++i) {
@@ -187,8 +198,11 @@ class Checkpoint : public testing::TestWithParam<std::string> {
         if (!(difference <= error)) error = difference;  // a NaN stays
         scale = std::max(scale, std::abs(want));
       }
-      EXPECT_LE(error / scale, text.tolerance) << "position " << row;
+      errors.push_back(error / scale);
+      EXPECT_LE(errors.back(), text.tolerance.each) << "position " << row;
     }
+    std::ranges::sort(errors);
+    EXPECT_LE(errors[errors.size() / 10], text.tolerance.some);
   }
 
   std::vector<Text> texts_;

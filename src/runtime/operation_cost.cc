@@ -51,7 +51,8 @@ OperationCost LinearCost(const kernels::LinearKernel& kernel, const kernels::Lin
   const double ops = 2 * static_cast<double>(problem.n) * static_cast<double>(problem.k) * rows;
   if (Info(problem.weight_dtype).quantized() && problem.activations != kernels::Activations::kExact) {
     cost.integer_ops = ops;
-    cost.planes = problem.activations == kernels::Activations::kInt16 ? 2 : 1;
+    const bool two = problem.activations == kernels::Activations::kInt16 && problem.weight_dtype != DType::kW8A8_32;
+    cost.planes = two ? 2 : 1;
   } else {
     cost.float_ops = ops;
   }

@@ -110,6 +110,7 @@ Status Dequantize(DType type, std::span<const std::byte> blocks, std::span<float
     case DType::kF8_32:
     case DType::kF8_128:
     case DType::kNF4_64:
+    case DType::kW8A8_32:
       ForEachBlock(type, blocks, out, [&](const auto* in, float* y) { DecodeScaledBlock(type, in, y); });
       return {};
     default:

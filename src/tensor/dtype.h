@@ -52,6 +52,9 @@ enum class DType : std::uint8_t {
   kF8_32,  ///< d times a float8 e4m3fn; d is f32
   kF8_128,
   kNF4_64,  ///< d times one of the sixteen quantiles of "4-bit NormalFloat"; d is f32
+  /// d (q - 128), q in 0..255, where all blocks of a row have the same f32 d; of linears whose file says that inputs
+  /// are rounded to int8 with one scale a token (W8A8 of compressed-tensors).
+  kW8A8_32,
 };
 
 struct DTypeInfo {

@@ -79,7 +79,9 @@ void DecodeScaledBlock(DType type, const std::uint8_t* block, float* values) {
   const float scale = ScaleOf(block);
   const std::uint8_t* codes = block + kFloatHead;
   for (std::int64_t i = 0; i < count; ++i) {
-    values[i] = scale * (type == DType::kNF4_64 ? kNF4[codes[i / 2] >> (i % 2 * 4) & 15] : F8ToF32(codes[i]));
+    values[i] = scale * (type == DType::kW8A8_32  ? static_cast<float>(codes[i] - 128)
+                         : type == DType::kNF4_64 ? kNF4[codes[i / 2] >> (i % 2 * 4) & 15]
+                                                  : F8ToF32(codes[i]));
   }
 }
 

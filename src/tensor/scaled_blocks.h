@@ -6,6 +6,7 @@
 //   u8_32, u8_128   f32 d; i32 zero; a byte a value: d (q - zero)
 //   f8_32, f8_128   f32 d; a float8 e4m3fn a value: d times it, rounded to f32
 //   nf4_64          f32 d; 32 bytes of nibbles (value 2i low, 2i + 1 high): d times kNF4[code], rounded to f32
+//   w8a8_32         f32 d; a byte a value: d (q - 128)
 #pragma once
 
 #include <cstddef>
@@ -26,7 +27,7 @@ struct IntegerBlock {
   std::int32_t zero;
 };
 
-/// Writes one block. Its codes: 0..15 (u4, nf4), bytes (u8) or float8 bits (f8), as many as a block has values.
+/// Writes one block. Its codes: 0..15 (u4, nf4), bytes (u8, w8a8) or float8 bits (f8), as many as a block has values.
 void EncodeScaledBlock(DType type, const IntegerBlock& head, std::span<const std::uint8_t> codes, std::uint8_t* block);
 /// One block's values.
 void DecodeScaledBlock(DType type, const std::uint8_t* block, float* values);

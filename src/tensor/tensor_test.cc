@@ -44,10 +44,12 @@ class ScaledBlock : public testing::TestWithParam<DType> {};
 TEST_P(ScaledBlock, MeansWhatItsHeaderSays) {
   const DTypeInfo& info = Info(GetParam());
   const std::string name(info.name);
-  const bool u8 = name.starts_with("u8"), f8 = name.starts_with("f8"), integers = u8 || name.starts_with("u4");
+  const bool w8 = name.starts_with("w8"), u8 = name.starts_with("u8"), f8 = name.starts_with("f8");
+  const bool integers = u8 || name.starts_with("u4");
   std::mt19937 random(5);
   std::vector<std::uint8_t> codes(2 * info.block_elements);
-  for (std::uint8_t& code : codes) code = static_cast<std::uint8_t>(u8 || f8 ? random() % 0x7f : random() % 16);
+  for (std::uint8_t& code : codes)
+    code = static_cast<std::uint8_t>(w8 ? random() : u8 || f8 ? random() % 0x7f : random() % 16);
   const IntegerBlock heads[] = {{0.0371F, u8 ? 256 : 16}, {-1.25F, 3}};
   std::vector<std::uint8_t> bytes(2 * info.block_bytes);
   for (std::size_t b = 0; b < 2; ++b) {
@@ -58,14 +60,17 @@ TEST_P(ScaledBlock, MeansWhatItsHeaderSays) {
   ASSERT_TRUE(Dequantize(GetParam(), std::as_bytes(std::span(bytes)), values));
   for (std::size_t i = 0; i < codes.size(); ++i) {
     const IntegerBlock& head = heads[i / info.block_elements];
-    const float base = integers ? static_cast<float>(codes[i] - head.zero) : f8 ? F8ToF32(codes[i]) : kNF4[codes[i]];
+    const float base = integers ? static_cast<float>(codes[i] - head.zero)
+                       : w8     ? static_cast<float>(codes[i]) - 128
+                       : f8     ? F8ToF32(codes[i])
+                                : kNF4[codes[i]];
     ASSERT_EQ(values[i], head.scale * base) << i;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, ScaledBlock,
                          testing::Values(DType::kU4_32, DType::kU4_128, DType::kU8_32, DType::kU8_128, DType::kF8_32,
-                                         DType::kF8_128, DType::kNF4_64),
+                                         DType::kF8_128, DType::kNF4_64, DType::kW8A8_32),
                          [](const auto& info) { return std::string(Info(info.param).name); });
 
 TEST(Convert, Float8IsSignExponentMantissa) {

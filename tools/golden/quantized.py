@@ -22,12 +22,17 @@ import shutil
 import numpy as np
 import torch
 from compressed_tensors.compressors import pack_to_int32
+from compressed_tensors.quantization import QuantizationArgs
+from compressed_tensors.quantization.lifecycle.forward import fake_quantize
+from compressed_tensors.quantization.utils import compute_dynamic_scales_and_zp
 from safetensors.torch import save as serialize
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 COMMITTED_SEED = 20261127
 TOLERANCE = "2e-3"  # where kernels round activations to 16 bits by groups of 32; see tests/golden/README.md
+ROUNDED_TOLERANCE = "5e-2"  # where the reference rounds them, and one near the middle of two integers may become either
+INT8_BY_TOKEN = {"num_bits": 8, "type": "int", "symmetric": True, "strategy": "token", "dynamic": True}
 AWQ_ORDER = [0, 2, 4, 6, 1, 3, 5, 7]  # which of eight columns the i-th nibble of a word holds
 E4M3_MAX = 448.0
 
@@ -152,8 +157,8 @@ def gptq_config(**fields):
     return {"quant_method": "gptq", "pack_dtype": "int32", "lm_head": False, "damp_percent": 0.01} | fields
 
 
-def compressed_config(format, **weights):
-    scheme = {"targets": ["Linear"], "input_activations": None, "output_activations": None,
+def compressed_config(format, inputs=None, **weights):
+    scheme = {"targets": ["Linear"], "input_activations": inputs, "output_activations": None,
               "weights": {"num_bits": 8, "type": "int", "symmetric": True, "dynamic": False} | weights}
     return {"quant_method": "compressed-tensors", "format": format, "quantization_status": "compressed",
             "ignore": ["lm_head"], "kv_cache_scheme": None, "config_groups": {"group_0": scheme}}
@@ -186,6 +191,7 @@ VARIANTS = {
     "ct_fp8_channel": (fp8, {"name": "weight_scale", "per_row": True, "scale_type": torch.bfloat16},
                        compressed_config("float-quantized", type="float", strategy="channel"), 96),
     "ct_w8a8": (compressed_w8a8, {}, compressed_config("int-quantized", strategy="channel"), 96),
+    "ct_w8a8_token": (compressed_w8a8, {}, compressed_config("int-quantized", INT8_BY_TOKEN, strategy="channel"), 96),
     "ct_w4a16_g32_asym": (compressed_int, {"bits": 4, "group": 32, "sym": False},
                           compressed_config("pack-quantized", num_bits=4, strategy="group", group_size=32,
                                             symmetric=False), 96),
@@ -199,6 +205,25 @@ VARIANTS = {
     "bnb_int8": (llm_int8, {}, bnb_config(load_in_8bit=True), 96),
 }
 SHARDED = {"gptq_act_order", "ct_w4a16_g32_asym"}  # the parts of a weight go to different files
+
+
+def rounds_inputs(quantization):
+    """Then models are small and texts long: an input that is rounded otherwise changes all that is rounded after it, and
+    some tokens must see none."""
+    return any(group["input_activations"] for group in quantization.get("config_groups", {}).values())
+
+
+def round_inputs(model):
+    """Before every quantised linear its inputs are rounded as compressed-tensors rounds them."""
+    args = QuantizationArgs(**INT8_BY_TOKEN)
+
+    def rounded(module, inputs):
+        scale, zero = compute_dynamic_scales_and_zp(inputs[0], args, module)
+        return (fake_quantize(inputs[0], scale, zero, args),)
+
+    for name, module in model.named_modules():
+        if name.endswith("_proj"):
+            module.register_forward_pre_hook(rounded)
 
 
 def save(folder, tensors, sharded):
@@ -216,10 +241,11 @@ def save(folder, tensors, sharded):
 
 def write(folder, name, rng, committed):
     packer, arguments, quantization, ffn = VARIANTS[name]
-    head_dim = 32 if committed else rng.choice([32, 64])
-    heads = 4 if committed else rng.choice([4, 8])
+    small = committed or rounds_inputs(quantization)
+    head_dim = 32 if small else rng.choice([32, 64])
+    heads = 4 if small else rng.choice([4, 8])
     config = LlamaConfig(hidden_size=heads * head_dim, num_attention_heads=heads, num_key_value_heads=heads // 2,
-                         num_hidden_layers=1 if committed else rng.randint(1, 3),
+                         num_hidden_layers=1 if small else rng.randint(1, 3),
                          intermediate_size=ffn * (1 if committed else rng.choice([1, 2, 3])),
                          vocab_size=67 if committed else rng.randint(50, 300), max_position_embeddings=128,
                          bos_token_id=1, eos_token_id=2, pad_token_id=None, rms_norm_eps=1e-5)
@@ -241,13 +267,18 @@ def write(folder, name, rng, committed):
                                  "quantization_config": quantization}
     (folder / "config.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
     save(folder, tensors, name in SHARDED)
-    length = 40 if committed else rng.randint(3, 64)
+    length = 40 if small else rng.randint(3, 64)
     ids = torch.tensor([[rng.randrange(config.vocab_size) for _ in range(length)]])
+    if rounds_inputs(quantization):
+        round_inputs(model)
     with torch.no_grad():
         logits = model(ids).logits[0]
     in_f32 = packer in (fp8, nf4) or arguments.get("act_order", False)  # no kernel rounds activations
+    metadata = None if in_f32 else {"tolerance": TOLERANCE}
+    if rounds_inputs(quantization):
+        metadata = {"rounded_tolerance": ROUNDED_TOLERANCE}
     save_file({"input_ids": ids[0].int(), "logits": logits.float().contiguous()}, folder / "golden.safetensors",
-              metadata=None if in_f32 else {"tolerance": TOLERANCE})
+              metadata=metadata)
 
 
 def write_seeds(folder):

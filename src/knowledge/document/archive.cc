@@ -121,6 +121,10 @@ Status ForEachEntry(std::string_view archive, std::string_view name, ParseBudget
       return Fail(ErrorCode::kCorrupt, "{}: after {} entries: {}", name, seen.size(),
                   reason == nullptr ? "damaged" : reason);
     }
+    // The raw format takes any bytes: without a compression around them they are no archive at all.
+    if (archive_format(reader.get()) == ARCHIVE_FORMAT_RAW && archive_filter_count(reader.get()) < 2) {
+      return Fail(ErrorCode::kCorrupt, "{}: a damaged archive", name);
+    }
     STRATA_CHECK(budget.TakeEntry(name));
     if (archive_entry_filetype(header) == AE_IFDIR) continue;
     const std::string path = PathOf(header, name);
@@ -141,7 +145,7 @@ Result<std::map<std::string, std::string, std::less<>>> ReadPackage(std::string_
   STRATA_CHECK(ForEachEntry(
       archive, name, budget,
       [](const ArchiveEntry& entry) { return entry.problem.empty() && IsMarkupPart(entry.path); },
-      [&](const ArchiveEntry& entry, std::string content) -> Status {
+      [&](const ArchiveEntry& entry, std::string&& content) -> Status {
         parts.try_emplace(entry.path, std::move(content));
         return {};
       }));
@@ -155,7 +159,7 @@ Status ParseArchive(const FileInput& input, ParseBudget& budget, Documents& docu
   }
   return ForEachEntry(
       input.bytes, input.name, budget, [](const ArchiveEntry& entry) { return !IsClutter(entry.path); },
-      [&](const ArchiveEntry& entry, std::string content) -> Status {
+      [&](const ArchiveEntry& entry, const std::string& content) -> Status {
         if (!entry.problem.empty()) {
           documents.push_back(FailedDocument(entry.path, "left out: " + entry.problem));
           return {};

@@ -25,8 +25,18 @@ Parser ParserOf(FileFormat format) {
       return ParseYaml;
     case FileFormat::kCode:
       return ParseCode;
+    case FileFormat::kPdf:
+      return ParsePdf;
     case FileFormat::kDocx:
       return ParseDocx;
+    case FileFormat::kXlsx:
+      return ParseXlsx;
+    case FileFormat::kPptx:
+      return ParsePptx;
+    case FileFormat::kEml:
+      return ParseEml;
+    case FileFormat::kEpub:
+      return ParseEpub;
     case FileFormat::kArchive:
       return ParseArchive;
     default:
@@ -39,6 +49,7 @@ Parser ParserOf(FileFormat format) {
 Status ParseAny(const FileInput& input, ParseBudget& budget, Documents& documents) {
   const DetectedFormat detected = DetectFormat(input.bytes, input.name);
   const Parser parser = ParserOf(detected.format);
+  if (detected.format == FileFormat::kImage) return Fail(ErrorCode::kUnsupported, "strata cannot read pictures");
   if (parser == nullptr) return Fail(ErrorCode::kUnsupported, "strata cannot read {}", detected.what);
   return parser(input, budget, documents);
 }

@@ -33,6 +33,7 @@ Status ParseEpub(const FileInput& input, ParseBudget& budget, Documents& documen
 Status ParseHtml(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParseJson(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParseMarkdown(const FileInput& input, ParseBudget& budget, Documents& documents);
+Status ParsePdf(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParsePptx(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParseText(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParseXlsx(const FileInput& input, ParseBudget& budget, Documents& documents);

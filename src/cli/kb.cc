@@ -1,0 +1,220 @@
+// `strata kb`: knowledge bases of the user's own documents.
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/kb_base.h"
+#include "cli/progress.h"
+#include "knowledge/answer/answerer.h"
+#include "knowledge/ingest/source_uri.h"
+#include "knowledge/lexical/analyser.h"
+#include "knowledge/models/engine_models.h"
+
+namespace strata::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using knowledge::DocumentRecord;
+using knowledge::Job;
+using knowledge::JobState;
+using knowledge::KnowledgeBase;
+
+constexpr std::size_t kPage = 1000;
+
+struct KbOptions {
+  std::string name;
+  std::vector<std::string> paths;
+  std::string question;
+  std::string model = "smollm2";
+  std::string embedding_model = "minilm";
+  std::string language = "english";
+  knowledge::Access access;
+  std::size_t limit = 5;
+  LoadOptions load;
+};
+
+Status Create(const KbOptions& options) {
+  STRATA_TRY(const std::string location, BaseLocation(options.name));
+  STRATA_TRY(const auto embedder, LoadEmbedder(options.embedding_model, options.load));
+  STRATA_CHECK(KnowledgeBase::Create(
+      location, {.embedding_model = options.embedding_model, .language = options.language}, *embedder));
+  fmt::print("{}\n", location);
+  return {};
+}
+
+/// Files below a folder, or the file itself.
+Status CollectFiles(const std::string& path, std::vector<std::string>& files) {
+  std::error_code error;
+  if (!fs::exists(path, error)) return Fail(ErrorCode::kNotFound, "{}: no such file or folder", path);
+  if (!fs::is_directory(path, error)) {
+    files.push_back(fs::absolute(path, error).lexically_normal());
+    return {};
+  }
+  const auto skip = fs::directory_options::skip_permission_denied;
+  for (auto entry = fs::recursive_directory_iterator(path, skip, error); !error && entry != fs::end(entry);
+       entry.increment(error)) {
+    std::error_code ignored;  // a file that goes meanwhile
+    if (entry->is_regular_file(ignored)) files.push_back(fs::absolute(entry->path()).lexically_normal());
+  }
+  if (error) return Fail(ErrorCode::kIo, "cannot list {}: {}", path, error.message());
+  return {};
+}
+
+Status Add(const KbOptions& options) {
+  std::vector<std::string> files;
+  for (const std::string& path : options.paths) STRATA_CHECK(CollectFiles(path, files));
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  std::vector<knowledge::DocumentSource> sources;
+  for (const std::string& file : files) {
+    knowledge::DocumentSource source{.path = file};
+    if (options.access != knowledge::Access()) source.access = options.access;
+    sources.push_back(std::move(source));
+  }
+  STRATA_TRY(const std::vector<std::int64_t> jobs, opened.base->AddAll(sources));
+  std::size_t failed = 0;
+  {
+    ProgressBar bar;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      bar.Update(static_cast<double>(i) / static_cast<double>(jobs.size()), files[i]);
+      STRATA_TRY(const Job job, opened.base->WaitFor(jobs[i]));
+      if (job.state == JobState::kDone) continue;
+      ++failed;
+      fmt::print(stderr, "\r{}: {}\n", files[i], job.error.empty() ? "cancelled" : job.error);
+    }
+  }
+  fmt::print("{} of {} files added\n", jobs.size() - failed, jobs.size());
+  if (failed > 0) return Fail(ErrorCode::kCorrupt, "{} files could not be read", failed);
+  return {};
+}
+
+Status Remove(const KbOptions& options) {
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  for (const std::string& path : options.paths) {
+    std::error_code ignored;
+    const std::string uri =
+        path.contains(':') ? path : knowledge::FileUri(fs::absolute(path, ignored).lexically_normal().string());
+    STRATA_TRY(const std::int64_t id, opened.base->Remove(uri));
+    STRATA_TRY(const Job job, opened.base->WaitFor(id));
+    if (job.state != JobState::kDone) return Fail(ErrorCode::kInternal, "{}: {}", uri, job.error);
+  }
+  return {};
+}
+
+Status Documents(const KbOptions& options) {
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  knowledge::DocumentId after = 0;
+  for (;;) {
+    STRATA_TRY(const std::vector<DocumentRecord> page, opened.base->store().Documents(after, kPage));
+    for (const DocumentRecord& document : page) {
+      fmt::print("{:>8}  {:>6} chunks  {}  {}\n", document.id, document.chunks, document.uri, document.title);
+    }
+    if (page.size() < kPage) return {};
+    after = page.back().id;
+  }
+}
+
+Status List() {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(BasesDirectory(), error)) {
+    const auto options = KnowledgeBase::OptionsOf(entry.path());
+    if (options) fmt::print("{}\t{}\n", entry.path().filename().string(), options->embedding_model);
+  }
+  if (error) return Fail(ErrorCode::kIo, "cannot list {}: {}", BasesDirectory(), error.message());
+  return {};
+}
+
+Status Delete(const KbOptions& options) {
+  STRATA_TRY(const std::string location, BaseLocation(options.name));
+  return KnowledgeBase::Delete(location);
+}
+
+Status Search(const KbOptions& options) {
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  const knowledge::Searcher searcher(knowledge::SourcesOf(*opened.base));
+  STRATA_TRY(
+      const knowledge::SearchResult found,
+      searcher.Search({.query = options.question, .principal = {.sees_everything = true}, .limit = options.limit}));
+  for (const knowledge::Hit& hit : found.hits) {
+    fmt::print("{:.3f}  {}  {}\n{}\n\n", hit.score, hit.document->uri, hit.chunk.chunk.context, hit.chunk.chunk.text);
+  }
+  return {};
+}
+
+Status Ask(const KbOptions& options) {
+  STRATA_TRY(const std::string path, ResolveModel(options.model));
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  STRATA_TRY(const Session session, OpenSession(path));
+  STRATA_TRY(std::shared_ptr<Engine> engine, StartEngine(session, options.load));
+  std::shared_ptr<const ChatTemplate> chat_template;
+  if (session.chat_template) chat_template = std::make_shared<const ChatTemplate>(*session.chat_template);
+  STRATA_TRY(const auto writer, knowledge::MakeWriter({.tokenizer = session.tokenizer,
+                                                       .chat_template = std::move(chat_template),
+                                                       .engine = std::move(engine)}));
+  STRATA_TRY(const auto analyser, knowledge::Analyser::Create(opened.base->options().language));
+  const knowledge::Searcher searcher(knowledge::SourcesOf(*opened.base));
+  const knowledge::Answerer answerer(searcher, *writer, analyser);
+  knowledge::AnswerRequest request{
+      .search = {.query = options.question, .principal = {.sees_everything = true}, .limit = options.limit}};
+  STRATA_TRY(const knowledge::Answer answer, answerer.Ask(request));
+  fmt::print("{}\n", answer.text);
+  for (const knowledge::Statement& statement : answer.statements) {
+    for (const knowledge::Citation& citation : statement.citations) {
+      const std::string page = citation.place.page > 0 ? fmt::format(", page {}", citation.place.page) : "";
+      fmt::print("  [{}] {}{}, bytes {} to {}{}\n", citation.source, citation.uri, page, citation.span.begin,
+                 citation.span.end, citation.attributed ? " (found by comparing)" : "");
+    }
+  }
+  return {};
+}
+
+CLI::App* AddCommand(CLI::App& kb, Action& action, KbOptions& options, const std::string& name, const std::string& help,
+                     Status (*run)(const KbOptions&)) {
+  CLI::App* const command = kb.add_subcommand(name, help);
+  command->add_option("NAME", options.name, "Name of the base, or a folder or postgres:// where it lies")->required();
+  command->callback([&action, &options, run] { action = [&options, run] { return run(options); }; });
+  return command;
+}
+
+}  // namespace
+
+void AddKb(CLI::App& app, Action& action) {
+  static KbOptions options;
+  CLI::App* const kb = app.add_subcommand("kb", "Knowledge bases: your own documents, searched and answering");
+  kb->require_subcommand(1);
+  CLI::App* const create = AddCommand(*kb, action, options, "create", "Make an empty base", Create);
+  create->add_option("--embedding-model", options.embedding_model, "The model that makes its vectors")
+      ->capture_default_str();
+  create->add_option("--language", options.language, "Of its stemmer and stop words, or none")->capture_default_str();
+  CLI::App* const add =
+      AddCommand(*kb, action, options, "add", "Read files, and folders with all that is in them", Add);
+  add->add_option("PATH", options.paths, "Files and folders")->required();
+  add->add_option("--user", options.access.users, "Who may find them; may be repeated")->allow_extra_args(false);
+  add->add_option("--group", options.access.groups, "Whose members may find them; may be repeated")
+      ->allow_extra_args(false);
+  add->add_option("--label", options.access.labels, "What one must have to find them; may be repeated")
+      ->allow_extra_args(false);
+  AddCommand(*kb, action, options, "remove", "Forget documents", Remove)
+      ->add_option("DOCUMENT", options.paths, "Paths or URIs")
+      ->required();
+  AddCommand(*kb, action, options, "documents", "List what is in a base", Documents);
+  AddCommand(*kb, action, options, "delete", "Delete a base and all that is in it", Delete);
+  kb->add_subcommand("list", "List the bases")->callback([&action] { action = List; });
+  for (const auto& [name, help, run] : {std::tuple{"search", "Find passages by words and meaning", &Search},
+                                        {"ask", "Answer a question, with the places where it stands", &Ask}}) {
+    CLI::App* const command = AddCommand(*kb, action, options, name, help, run);
+    command->add_option("QUESTION", options.question, "What is looked for")->required();
+    command->add_option("--limit", options.limit, "Passages at most")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    if (run == &Ask) command->add_option("--model", options.model, "The chat model")->capture_default_str();
+    AddLoadOptions(*command, options.load);
+  }
+}
+
+}  // namespace strata::cli

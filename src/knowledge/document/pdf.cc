@@ -1,0 +1,328 @@
+// PDF (ISO 32000) by PDFium's text: reading order, paragraphs, headings and tables from where the glyphs stand.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <numbers>
+#include <set>
+
+#include "base/unicode.h"
+#include "knowledge/document/encoding.h"
+#include "knowledge/document/parsers.h"
+#include "knowledge/document/pdf_layout.h"
+#include "knowledge/document/pdfium.h"
+#include "knowledge/document/table_header.h"
+
+namespace strata::knowledge {
+namespace {
+
+// fpdfview.h: FPDF_ERR_PASSWORD; fpdf_edit.h: FPDF_PAGEOBJ_PATH, _IMAGE, FPDF_TEXTRENDERMODE_INVISIBLE.
+constexpr unsigned long kPasswordError = 4;
+constexpr int kPathObject = 2, kImageObject = 3, kInvisible = 3;
+// Smaller text than this many points nobody reads.
+constexpr float kTinySize = 1;
+// Where running heads and feet stand, as a part of the page's height, and on how many pages they repeat.
+constexpr float kMargin = 0.09F;
+constexpr std::size_t kRepeats = 3;
+// A heading's size compared with the text's, and how long it can be.
+constexpr float kHeadingSize = 1.12F;
+constexpr std::size_t kMaxHeading = 200;
+constexpr int kMaxShapes = 5000;
+
+struct PlacedBlock {
+  PdfBlock block;
+  std::int32_t page = 0;
+  bool hidden = false;
+  bool margin = false;  ///< stands where heads and feet do
+};
+
+std::string WithoutDigits(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') {
+      if (!out.ends_with('#')) out += '#';
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+class PdfReader {
+ public:
+  PdfReader(const Pdfium& pdfium, DocumentBuilder& builder) : pdfium_(pdfium), builder_(builder) {}
+
+  Status Read(std::string_view bytes) {
+    const auto close = [this](void* document) { pdfium_.FPDF_CloseDocument(document); };
+    const std::unique_ptr<void, decltype(close)> document(
+        pdfium_.FPDF_LoadMemDocument64(bytes.data(), bytes.size(), nullptr), close);
+    if (document == nullptr) {
+      if (pdfium_.FPDF_GetLastError() == kPasswordError) {
+        return Fail(ErrorCode::kUnsupported, "an encrypted PDF, which needs a password");
+      }
+      return Fail(ErrorCode::kCorrupt, "a damaged PDF: its pages cannot be found");
+    }
+    ReadMetadata(document.get());
+    const int pages = pdfium_.FPDF_GetPageCount(document.get());
+    if (pages > builder_.budget().limits().pages) {
+      return Fail(ErrorCode::kResourceExhausted, "{} pages (limit pages: {})", pages, builder_.budget().limits().pages);
+    }
+    for (int page = 0; page < pages; ++page) {
+      STRATA_CHECK(builder_.budget().TakePage());
+      STRATA_CHECK(ReadPage(document.get(), page));
+    }
+    WarnOfPages();
+    Write();
+    return {};
+  }
+
+ private:
+  void ReadMetadata(Pdfium::Document document) {
+    const auto get = [&](const char* tag) {
+      const unsigned long size = pdfium_.FPDF_GetMetaText(document, tag, nullptr, 0);
+      std::string utf16(std::min<unsigned long>(size, 1 << 16), '\0'), text;
+      pdfium_.FPDF_GetMetaText(document, tag, utf16.data(), utf16.size());
+      if (utf16.size() >= 2) utf16.resize(utf16.size() - 2);
+      ConvertFrom("UTF-16LE", utf16, text);
+      return text;
+    };
+    builder_.SetTitle(get("Title"));
+    builder_.SetMetadata("author", get("Author"));
+    builder_.SetMetadata("subject", get("Subject"));
+    builder_.SetMetadata("keywords", get("Keywords"));
+    builder_.SetMetadata("created", get("CreationDate"));
+  }
+
+  struct PageGlyphs {
+    std::vector<PdfGlyph> upright, turned, hidden;
+    float height = 0;
+  };
+
+  Status ReadPage(Pdfium::Document document, int index) {
+    const auto close_page = [this](void* page) { pdfium_.FPDF_ClosePage(page); };
+    const std::unique_ptr<void, decltype(close_page)> page(pdfium_.FPDF_LoadPage(document, index), close_page);
+    if (page == nullptr) {
+      damaged_.push_back(index + 1);
+      return {};
+    }
+    const auto close_text = [this](void* text) { pdfium_.FPDFText_ClosePage(text); };
+    const std::unique_ptr<void, decltype(close_text)> text(pdfium_.FPDFText_LoadPage(page.get()), close_text);
+    if (text == nullptr) {
+      damaged_.push_back(index + 1);
+      return {};
+    }
+    const PageGlyphs glyphs = ReadGlyphs(page.get(), text.get());
+    if (glyphs.upright.empty() && glyphs.turned.empty() && HasImage(page.get())) scans_.push_back(index + 1);
+    AddBlocks(glyphs.upright, index + 1, glyphs.height, false);
+    AddBlocks(glyphs.hidden, index + 1, glyphs.height, true);
+    AddTurned(glyphs.turned, index + 1);
+    return {};
+  }
+
+  bool HasImage(Pdfium::Page page) const {
+    const int count = std::min(pdfium_.FPDFPage_CountObjects(page), kMaxShapes);
+    for (int i = 0; i < count; ++i) {
+      if (pdfium_.FPDFPageObj_GetType(pdfium_.FPDFPage_GetObject(page, i)) == kImageObject) return true;
+    }
+    return false;
+  }
+
+  /// Shapes and pictures, before which white text can be read.
+  std::vector<Pdfium::Rectangle> Backgrounds(Pdfium::Page page) const {
+    std::vector<Pdfium::Rectangle> boxes;
+    const int count = std::min(pdfium_.FPDFPage_CountObjects(page), kMaxShapes);
+    for (int i = 0; i < count; ++i) {
+      const Pdfium::Object object = pdfium_.FPDFPage_GetObject(page, i);
+      const int type = pdfium_.FPDFPageObj_GetType(object);
+      Pdfium::Rectangle box{};
+      if ((type == kPathObject || type == kImageObject) &&
+          pdfium_.FPDFPageObj_GetBounds(object, &box.left, &box.bottom, &box.right, &box.top) != 0) {
+        boxes.push_back(box);
+      }
+    }
+    return boxes;
+  }
+
+  PageGlyphs ReadGlyphs(Pdfium::Page page, Pdfium::TextPage text) {
+    Pdfium::Rectangle frame{};
+    pdfium_.FPDF_GetPageBoundingBox(page, &frame);
+    const int rotation = pdfium_.FPDFPage_GetRotation(page);
+    const std::vector<Pdfium::Rectangle> backgrounds = Backgrounds(page);
+    const int count = pdfium_.FPDFText_CountChars(text);
+    struct Seen {
+      PdfGlyph glyph;
+      int angle;  // quarter turns
+      bool hidden, invisible;
+    };
+    std::vector<Seen> seen;
+    std::map<int, std::size_t> angles;
+    bool all_invisible = true;
+    char32_t high = 0;
+    for (int i = 0; i < count; ++i) {
+      char32_t c = pdfium_.FPDFText_GetUnicode(text, i);
+      if (c >= 0xD800 && c < 0xDC00) {
+        high = c;
+        continue;
+      }
+      if (c >= 0xDC00 && c < 0xE000)
+        c = high == 0 ? kReplacementCharacter : 0x10000 + ((high - 0xD800) << 10) + (c - 0xDC00);
+      high = 0;
+      Pdfium::Rectangle box{};
+      const bool placed = pdfium_.FPDFText_GetLooseCharBox(text, i, &box) != 0;
+      const bool generated = pdfium_.FPDFText_IsGenerated(text, i) != 0;
+      Seen one{.glyph = {.c = c, .box = Turned(box, frame, rotation)}, .angle = 0, .hidden = false, .invisible = false};
+      one.glyph.hyphen = pdfium_.FPDFText_IsHyphen(text, i) != 0 || c == 2;
+      if (generated || !placed) {
+        if (seen.empty()) continue;
+        one.angle = seen.back().angle;
+        one.hidden = seen.back().hidden;
+        one.invisible = seen.back().invisible;
+        one.glyph.size = seen.back().glyph.size;
+        if (one.glyph.hyphen) one.glyph.box = seen.back().glyph.box;
+        seen.push_back(one);
+        continue;
+      }
+      // The font's size before scaling says little; the box's height is what is seen.
+      const float height = std::abs(one.glyph.box.bottom - one.glyph.box.top);
+      one.angle =
+          static_cast<int>(std::lround(pdfium_.FPDFText_GetCharAngle(text, i) / (std::numbers::pi_v<float> / 2))) & 3;
+      one.glyph.size = height;
+      ++angles[one.angle];
+      one.invisible = IsInvisible(text, i);
+      all_invisible = all_invisible && one.invisible;
+      one.hidden = std::max(height, std::abs(one.glyph.box.right - one.glyph.box.left)) < kTinySize ||
+                   IsOff(box, frame) || IsWhiteOnNothing(text, i, box, backgrounds);
+      seen.push_back(one);
+    }
+    PageGlyphs glyphs;
+    glyphs.height = rotation % 2 == 0 ? std::abs(frame.top - frame.bottom) : std::abs(frame.right - frame.left);
+    const auto usual = std::ranges::max_element(angles, {}, [](const auto& entry) { return entry.second; });
+    for (const Seen& one : seen) {
+      // Text that is invisible on all of a page is what OCR put over a scan.
+      const bool hidden = one.hidden || (one.invisible && !all_invisible);
+      auto& list = hidden                                               ? glyphs.hidden
+                   : usual != angles.end() && one.angle != usual->first ? glyphs.turned
+                                                                        : glyphs.upright;
+      list.push_back(one.glyph);
+    }
+    return glyphs;
+  }
+
+  /// From the page's own axes to those of the page as it is shown, from its top left corner.
+  static Box Turned(const Pdfium::Rectangle& box, const Pdfium::Rectangle& frame, int rotation) {
+    const float left = box.left - frame.left, right = box.right - frame.left;
+    const float low = box.bottom - frame.bottom, high = box.top - frame.bottom;
+    const float width = frame.right - frame.left, height = frame.top - frame.bottom;
+    switch (rotation) {
+      case 1:
+        return {low, left, high, right};
+      case 2:
+        return {width - right, low, width - left, high};
+      case 3:
+        return {height - high, width - right, height - low, width - left};
+      default:
+        return {left, height - high, right, height - low};
+    }
+  }
+
+  bool IsInvisible(Pdfium::TextPage text, int i) const {
+    const Pdfium::Object object = pdfium_.FPDFText_GetTextObject(text, i);
+    return object != nullptr && pdfium_.FPDFTextObj_GetTextRenderMode(object) == kInvisible;
+  }
+
+  static bool IsOff(const Pdfium::Rectangle& box, const Pdfium::Rectangle& frame) {
+    return box.right < frame.left || box.left > frame.right || box.top < frame.bottom || box.bottom > frame.top;
+  }
+
+  bool IsWhiteOnNothing(Pdfium::TextPage text, int i, const Pdfium::Rectangle& box,
+                        const std::vector<Pdfium::Rectangle>& backgrounds) const {
+    unsigned r = 0, g = 0, b = 0, a = 255;
+    if (pdfium_.FPDFText_GetFillColor(text, i, &r, &g, &b, &a) == 0) return false;
+    if (a == 0) return true;
+    if (std::min({r, g, b}) < 250) return false;
+    const float x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
+    return std::ranges::none_of(backgrounds, [&](const Pdfium::Rectangle& behind) {
+      return behind.left <= x && x <= behind.right && behind.bottom <= y && y <= behind.top;
+    });
+  }
+
+  void AddBlocks(const std::vector<PdfGlyph>& glyphs, std::int32_t page, float height, bool hidden) {
+    for (const PdfRegion& region : ReadingOrder(MakeFragments(glyphs))) {
+      for (PdfBlock& block : MakeBlocks(region)) {
+        const bool margin = block.box.bottom < kMargin * height || block.box.top > (1 - kMargin) * height;
+        if (!hidden && margin) margins_[WithoutDigits(block.text)].insert(page);
+        if (!hidden) sizes_[std::lround(block.size * 2)] += block.text.size();
+        blocks_.push_back({.block = std::move(block), .page = page, .hidden = hidden, .margin = margin && !hidden});
+      }
+    }
+  }
+
+  /// Text that stands upright on its side, as the file has it.
+  void AddTurned(const std::vector<PdfGlyph>& glyphs, std::int32_t page) {
+    PdfBlock block;
+    for (const PdfGlyph& glyph : glyphs) {
+      if (glyph.hyphen) continue;
+      AppendUtf8(block.text, glyph.c);
+      if (block.box == Box{}) block.box = glyph.box;
+    }
+    if (!block.text.empty()) blocks_.push_back({.block = std::move(block), .page = page});
+  }
+
+  void WarnOfPages() {
+    const auto warn = [&](const std::vector<int>& pages, std::string_view what) {
+      if (pages.empty()) return;
+      builder_.Warn(
+          fmt::format("{} page{} (the first: {}) {}", pages.size(), pages.size() == 1 ? "" : "s", pages[0], what));
+    };
+    warn(damaged_, "could not be read and left out");
+    warn(scans_, "without text are pictures, which are not read");
+  }
+
+  void Write() {
+    // The size that most text has is the text's; larger ones are headings, the largest the outermost.
+    const auto usual = std::ranges::max_element(sizes_, {}, [](const auto& entry) { return entry.second; });
+    const float text_size = usual == sizes_.end() ? 0 : static_cast<float>(usual->first) / 2;
+    std::set<long, std::greater<>> heading_sizes;
+    const auto is_heading = [&](const PdfBlock& block) {
+      return block.rows.empty() && block.lines > 0 && block.lines <= 3 && block.text.size() <= kMaxHeading &&
+             block.size >= kHeadingSize * text_size;
+    };
+    for (const PlacedBlock& placed : blocks_) {
+      if (!placed.hidden && is_heading(placed.block)) heading_sizes.insert(std::lround(placed.block.size));
+    }
+    for (const PlacedBlock& placed : blocks_) {
+      const PdfBlock& block = placed.block;
+      if (placed.margin && margins_[WithoutDigits(block.text)].size() >= kRepeats) continue;
+      const DocumentBuilder::Details details{.place = {.page = placed.page, .box = block.box}, .hidden = placed.hidden};
+      if (!block.rows.empty()) {
+        builder_.AddTable(block.rows, LooksLikeHeader(block.rows), details);
+      } else if (!placed.hidden && is_heading(block)) {
+        const auto rank = std::distance(heading_sizes.begin(), heading_sizes.find(std::lround(block.size)));
+        builder_.Add(BlockKind::kHeading, block.text,
+                     {.level = static_cast<int>(std::min<std::ptrdiff_t>(rank, 5)) + 1, .place = details.place});
+      } else {
+        builder_.Add(BlockKind::kParagraph, block.text, details);
+      }
+    }
+  }
+
+  const Pdfium& pdfium_;
+  DocumentBuilder& builder_;
+  std::vector<PlacedBlock> blocks_;
+  std::map<std::string, std::set<std::int32_t>> margins_;  // text in margins -> its pages
+  std::map<long, std::size_t> sizes_;                      // half points -> bytes of text
+  std::vector<int> damaged_, scans_;
+};
+
+}  // namespace
+
+Status ParsePdf(const FileInput& input, ParseBudget& budget, Documents& documents) {
+  STRATA_TRY(const Pdfium* pdfium, LoadPdfium());
+  DocumentBuilder builder(budget, "application/pdf");
+  STRATA_CHECK(PdfReader(*pdfium, builder).Read(input.bytes));
+  STRATA_TRY(ParsedDocument document, std::move(builder).Finish());
+  documents.push_back(std::move(document));
+  return {};
+}
+
+}  // namespace strata::knowledge
