@@ -40,10 +40,6 @@ struct HashOfHash {
 };
 using KnownVectors = std::unordered_map<Hash128, std::vector<float>, HashOfHash>;
 
-std::string PassageOf(const Chunk& chunk) {
-  return chunk.context.empty() ? chunk.text : chunk.context + "\n" + chunk.text;
-}
-
 }  // namespace
 
 Ingester::Ingester(Store& store, Embedder& embedder, Options options, std::function<void()> on_ended)
@@ -127,7 +123,7 @@ void Ingester::Run(Job job) {
   }
   Status done;
   if (job.kind == "remove") {
-    const Result<bool> removed = store_.Remove(job.uri, &job);
+    const Result<bool> removed = store_.Remove(job.arguments.value("document", job.uri), &job);
     if (!removed) done = std::unexpected(removed.error());
     if (removed) End();
   } else {
@@ -191,7 +187,7 @@ Result<Embedding> Ingester::Prepare(Job job, std::span<const DocumentRecord> the
       if (const auto found = known.find(chunk.hash); found != known.end()) {
         std::ranges::copy(found->second, version.vectors.end() - static_cast<std::ptrdiff_t>(dimensions));
       } else {
-        embedding.wanted.push_back({v, row, PassageOf(chunk)});
+        embedding.wanted.push_back({v, row, EmbeddedText(chunk)});
       }
       ++row;
     }

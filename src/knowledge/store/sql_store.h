@@ -51,6 +51,7 @@ class SqlStore final : public Store {
   Result<bool> Update(const Job& job) override;
   Result<std::optional<std::string>> Upload(std::int64_t id) override;
   Result<std::optional<Job>> FindJob(std::int64_t id) override;
+  Result<bool> HasPendingJobs(std::string_view uri) override;
   Result<std::vector<Job>> Jobs(std::optional<JobState> state, std::int64_t after, std::size_t limit) override;
   Result<bool> Cancel(std::int64_t id) override;
   Result<std::unique_ptr<Lease>> TryLease() override { return database_->TryLease(); }

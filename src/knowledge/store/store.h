@@ -152,6 +152,7 @@ class Store {
   virtual Result<bool> Update(const Job& job) = 0;  ///< state, stage, ...; false: it does not run any more
   virtual Result<std::optional<std::string>> Upload(std::int64_t id) = 0;  ///< kept until the job ends
   virtual Result<std::optional<Job>> FindJob(std::int64_t id) = 0;
+  virtual Result<bool> HasPendingJobs(std::string_view uri) = 0;  ///< any of that URI that has not ended
   /// By id. The last kKeptJobs that ended are kept.
   virtual Result<std::vector<Job>> Jobs(std::optional<JobState> state, std::int64_t after, std::size_t limit) = 0;
   virtual Result<bool> Cancel(std::int64_t id) = 0;  ///< false: it has ended already

@@ -347,6 +347,7 @@ TEST_P(StoreTest, AnUploadIsThereUntilItsJobEnds) {
 TEST_P(StoreTest, ACancelledJobChangesNothing) {
   const std::int64_t id = store_->Enqueue(std::vector{AddJob("a")}).value()[0];
   const Job job = store_->Claim().value().value();
+  EXPECT_TRUE(store_->HasPendingJobs("a").value());
   const Sequence sequence = store_->LastSequence().value();
   EXPECT_TRUE(store_->Cancel(id).value());
   const auto put = store_->PutSource("a", std::vector{Version("a", {"text"})}, &job);
@@ -355,6 +356,7 @@ TEST_P(StoreTest, ACancelledJobChangesNothing) {
   EXPECT_FALSE(store_->Find("a").value());
   EXPECT_EQ(store_->LastSequence().value(), sequence);
   EXPECT_EQ(store_->FindJob(id).value()->state, JobState::kCancelled);
+  EXPECT_FALSE(store_->HasPendingJobs("a").value());
 }
 
 TEST_P(StoreTest, SettingsAreKept) {
