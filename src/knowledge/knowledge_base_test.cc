@@ -261,7 +261,8 @@ TEST_F(KnowledgeBaseTest, NothingIsLeftOfWhatWasRemoved) {
   EXPECT_THAT(Found(secret), Not(Contains("upload:secret.txt"))) << "also before anything is scrubbed";
   ASSERT_TRUE(base_->Compact());
   EXPECT_THAT(files_with(secret), IsEmpty());
-  for (const Job& job : base_->store().Jobs({}, 0, 100).value()) EXPECT_TRUE(job.uri != "upload:secret.txt" || job.kind == "remove");
+  for (const Job& job : base_->store().Jobs({}, 0, 100).value())
+    EXPECT_TRUE(job.uri != "upload:secret.txt" || job.kind == "remove");
   EXPECT_EQ(Disagreement(*base_, {{"upload:stays.txt", TextOf({"wordone"})}}), "");
   EXPECT_FALSE(base_->Remove("upload:secret.txt"));
 }
@@ -369,13 +370,15 @@ TEST_F(KnowledgeBaseTest, WhatIsNoMoreInAnArchiveIsGone) {
     return MakeArchive(TestArchive::kZip, entries);
   };
   Put("all.zip", archive({{"a.txt", "wordone"}, {"b.txt", "wordtwo"}}));
-  EXPECT_EQ(Disagreement(*base_, {{"upload:all.zip#a.txt", TextOf({"wordone"})}, {"upload:all.zip#b.txt", TextOf({"wordtwo"})}}),
+  EXPECT_EQ(Disagreement(
+                *base_, {{"upload:all.zip#a.txt", TextOf({"wordone"})}, {"upload:all.zip#b.txt", TextOf({"wordtwo"})}}),
             "");
   Put("all.zip", archive({{"b.txt", "wordtwo"}, {"c.txt", "wordthree"}}));
-  EXPECT_EQ(Disagreement(*base_,
-                         {{"upload:all.zip#b.txt", TextOf({"wordtwo"})}, {"upload:all.zip#c.txt", TextOf({"wordthree"})}},
-                         {"wordone"}),
-            "");
+  EXPECT_EQ(
+      Disagreement(*base_,
+                   {{"upload:all.zip#b.txt", TextOf({"wordtwo"})}, {"upload:all.zip#c.txt", TextOf({"wordthree"})}},
+                   {"wordone"}),
+      "");
   Wait(base_->Remove("upload:all.zip").value());
   EXPECT_EQ(Disagreement(*base_, {}, {"wordone", "wordtwo", "wordthree"}), "");
 }
@@ -384,10 +387,13 @@ TEST_F(KnowledgeBaseTest, AnotherProcessSeesItWithinASecond) {
   const auto other = KnowledgeBase::Open(location_, embedder_, {.ingest = false}).value();
   Put("a.txt", TextOf({"wordone"}));
   const auto finds = [&] {
-    return !Searcher(SourcesOf(*other)).Search({.query = "wordone", .principal = {.sees_everything = true}})->hits.empty();
+    return !Searcher(SourcesOf(*other))
+                .Search({.query = "wordone", .principal = {.sees_everything = true}})
+                ->hits.empty();
   };
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  while (!finds() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  while (!finds() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_TRUE(finds());
   // Its jobs are worked on here.
   const std::int64_t job = other->Add({.content = TextOf({"wordtwo"}), .name = "b.txt"}).value();
@@ -430,7 +436,8 @@ TEST_F(KnowledgeBaseTest, AnotherModelIsRefused) {
   EXPECT_EQ(KnowledgeBase::Create(location_, {.embedding_model = "words"}, embedder_).error().code(),
             ErrorCode::kInvalidArgument);
   EXPECT_EQ(KnowledgeBase::Open(folder_ / "none", embedder_).error().code(), ErrorCode::kNotFound);
-  EXPECT_FALSE(KnowledgeBase::Create(folder_ / "long", {.embedding_model = "words", .chunks = {.max_tokens = 1000}}, embedder_));
+  EXPECT_FALSE(
+      KnowledgeBase::Create(folder_ / "long", {.embedding_model = "words", .chunks = {.max_tokens = 1000}}, embedder_));
 }
 
 TEST_F(KnowledgeBaseTest, RequestsAreChecked) {
@@ -480,7 +487,8 @@ TEST_F(KnowledgeBaseTest, ThreadsDoNotDisturbEachOther) {
           if (random() % 2 == 0) ASSERT_EQ(base_->WaitFor(*job)->state, JobState::kDone);
           own[name] = word;
         }
-        if (random() % 6 == 0) [[maybe_unused]] const auto may_be_busy = base_->Compact();
+        if (random() % 6 == 0) [[maybe_unused]]
+          const auto may_be_busy = base_->Compact();
       }
       const std::lock_guard lock(mutex);
       std::set<std::string> last;
@@ -497,7 +505,8 @@ TEST_F(KnowledgeBaseTest, ThreadsDoNotDisturbEachOther) {
   stop = true;
   for (std::thread& reader : readers) reader.join();
   Put("last.txt", texts["upload:last.txt"] = TextOf({"wordlast"}));
-  for (const Job& job : base_->store().Jobs({}, 0, 1000).value()) EXPECT_EQ(Wait(job.id).state, JobState::kDone) << job.error;
+  for (const Job& job : base_->store().Jobs({}, 0, 1000).value())
+    EXPECT_EQ(Wait(job.id).state, JobState::kDone) << job.error;
   EXPECT_EQ(Disagreement(*base_, texts, gone), "");
 }
 

@@ -48,7 +48,8 @@ inline std::string IndexDisagreement(const KnowledgeBase& base) {
     const Ranking near = base.vectors().Search(vectors[id], live.size(), {.ef = 200});
     bool found = false;
     for (const ScoredChunk& scored : near) {
-      if (!live.contains(scored.id)) return fmt::format("the vectors' index finds chunk {}, which is no more", scored.id);
+      if (!live.contains(scored.id))
+        return fmt::format("the vectors' index finds chunk {}, which is no more", scored.id);
       found |= scored.id == id;
     }
     if (!found) return fmt::format("the vectors' index does not find chunk {}", id);
@@ -82,7 +83,8 @@ inline std::string Disagreement(const KnowledgeBase& base, const std::map<std::s
   const Status read = base.store().ForEachChunk([&](const StoredChunk& stored, std::span<const float>) {
     const std::string& text = stored.chunk.text;
     for (std::size_t at = text.find("word"); at != std::string::npos; at = text.find("word", at + 1)) {
-      by_word[text.substr(at, text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789", at) - at)].insert(stored.id);
+      by_word[text.substr(at, text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789", at) - at)].insert(
+          stored.id);
     }
     return true;
   });

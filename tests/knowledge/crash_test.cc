@@ -175,10 +175,12 @@ std::string CheckBase(const std::string& folder) {
     if (!expected.acknowledged.empty()) texts["upload:" + name] = expected.acknowledged;
   }
   std::set<std::string> gone = history.words;
-  for (const auto& [uri, text] : texts) std::erase_if(gone, [&](const std::string& word) { return text.contains(word + " "); });
+  for (const auto& [uri, text] : texts)
+    std::erase_if(gone, [&](const std::string& word) { return text.contains(word + " "); });
   // WaitFor brings this process up to what the store has.
   KnowledgeBase& mutable_base = **opened;
-  if (const auto job = mutable_base.Add({.content = TextOf({"wordlast"}), .name = "last.txt"}); !mutable_base.WaitFor(*job)) {
+  if (const auto job = mutable_base.Add({.content = TextOf({"wordlast"}), .name = "last.txt"});
+      !mutable_base.WaitFor(*job)) {
     return "nothing can be added any more";
   }
   texts["upload:last.txt"] = TextOf({"wordlast"});
