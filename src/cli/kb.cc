@@ -9,8 +9,9 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/kb_add.h"
 #include "cli/kb_base.h"
-#include "cli/progress.h"
+#include "cli/model_pull.h"
 #include "knowledge/answer/answerer.h"
 #include "knowledge/ingest/source_uri.h"
 #include "knowledge/lexical/analyser.h"
@@ -48,49 +49,10 @@ Status Create(const KbOptions& options) {
   return {};
 }
 
-/// Files below a folder, or the file itself.
-Status CollectFiles(const std::string& path, std::vector<std::string>& files) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return Fail(ErrorCode::kNotFound, "{}: no such file or folder", path);
-  if (!fs::is_directory(path, error)) {
-    files.push_back(fs::absolute(path, error).lexically_normal());
-    return {};
-  }
-  const auto skip = fs::directory_options::skip_permission_denied;
-  for (auto entry = fs::recursive_directory_iterator(path, skip, error); !error && entry != fs::end(entry);
-       entry.increment(error)) {
-    std::error_code ignored;  // a file that goes meanwhile
-    if (entry->is_regular_file(ignored)) files.push_back(fs::absolute(entry->path()).lexically_normal());
-  }
-  if (error) return Fail(ErrorCode::kIo, "cannot list {}: {}", path, error.message());
-  return {};
-}
-
 Status Add(const KbOptions& options) {
-  std::vector<std::string> files;
-  for (const std::string& path : options.paths) STRATA_CHECK(CollectFiles(path, files));
+  STRATA_TRY(const FoundFiles found, FindFiles(options.paths));
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
-  std::vector<knowledge::DocumentSource> sources;
-  for (const std::string& file : files) {
-    knowledge::DocumentSource source{.path = file};
-    if (options.access != knowledge::Access()) source.access = options.access;
-    sources.push_back(std::move(source));
-  }
-  STRATA_TRY(const std::vector<std::int64_t> jobs, opened.base->AddAll(sources));
-  std::size_t failed = 0;
-  {
-    ProgressBar bar;
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      bar.Update(static_cast<double>(i) / static_cast<double>(jobs.size()), files[i]);
-      STRATA_TRY(const Job job, opened.base->WaitFor(jobs[i]));
-      if (job.state == JobState::kDone) continue;
-      ++failed;
-      fmt::print(stderr, "\r{}: {}\n", files[i], job.error.empty() ? "cancelled" : job.error);
-    }
-  }
-  fmt::print("{} of {} files added\n", jobs.size() - failed, jobs.size());
-  if (failed > 0) return Fail(ErrorCode::kCorrupt, "{} files could not be read", failed);
-  return {};
+  return AddFiles(*opened.base, found, options.access);
 }
 
 Status Remove(const KbOptions& options) {
@@ -147,7 +109,7 @@ Status Search(const KbOptions& options) {
 }
 
 Status Ask(const KbOptions& options) {
-  STRATA_TRY(const std::string path, ResolveModel(options.model));
+  STRATA_TRY(const std::string path, FindOrPullModel(options.model));
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
   STRATA_TRY(const Session session, OpenSession(path));
   STRATA_TRY(std::shared_ptr<Engine> engine, StartEngine(session, options.load));

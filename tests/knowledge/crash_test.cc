@@ -65,10 +65,10 @@ class Journal {
   int fd_;
 };
 
-/// What a document may say: the last acknowledged state, or the one that was asked for after it. Empty: not there.
+/// What a document may say: the last acknowledged state, or one that was asked for after it. Empty: not there.
 struct Expected {
-  std::string acknowledged, asked;
-  bool open = false;  ///< `asked` was not acknowledged
+  std::string acknowledged;
+  std::set<std::string> asked;  ///< since then, by workers that did not live to hear the answer
 };
 
 struct History {
@@ -93,9 +93,12 @@ History ReadJournal(const std::string& path) {
     for (std::string word; fields >> word;) words.push_back(word);
     history.words.insert(words.begin(), words.end());
     Expected& document = history.documents[name];
-    document.asked = TextOf(words);
-    document.open = what == "will";
-    if (!document.open) document.acknowledged = document.asked;
+    if (what == "will") {
+      document.asked.insert(TextOf(words));
+    } else {
+      document.acknowledged = TextOf(words);
+      document.asked.clear();
+    }
     ++history.next;
   }
   return history;
@@ -156,22 +159,18 @@ std::string CheckBase(const std::string& folder) {
   const auto opened = KnowledgeBase::Open(folder + "/base", embedder);
   if (!opened) return opened.error().ToString();
   const KnowledgeBase& base = **opened;
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  for (const JobState state : {JobState::kQueued, JobState::kRunning, JobState::kQueued}) {
-    while (!base.store().Jobs(state, 0, 1).value().empty()) {
-      if (std::chrono::steady_clock::now() > until) return "jobs do not end";
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
-  if (const auto failed = base.store().Jobs(JobState::kFailed, 0, 1).value(); !failed.empty()) {
-    return fmt::format("{} failed: {}", failed.front().uri, failed.front().error);
+  for (const Job& left : base.store().Jobs(std::nullopt, 0, kKeptJobs).value()) {
+    // A later removal takes ended jobs of its document with it.
+    const auto ended = (*opened)->WaitFor(left.id);
+    if (!ended && ended.error().code() != ErrorCode::kNotFound) return ended.error().ToString();
+    if (ended && ended->state != JobState::kDone) return fmt::format("{} failed: {}", ended->uri, ended->error);
   }
   History history = ReadJournal(folder + "/journal");
   std::map<std::string, std::string> texts;
   for (auto& [name, expected] : history.documents) {
     const auto record = base.store().Find("upload:" + name).value();
     const std::string text = record ? base.store().Text(record->id).value().value_or("") : "";
-    if (expected.open && text == expected.asked) expected.acknowledged = expected.asked;
+    if (expected.asked.contains(text)) expected.acknowledged = text;
     if (!expected.acknowledged.empty()) texts["upload:" + name] = expected.acknowledged;
   }
   std::set<std::string> gone = history.words;
