@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/forced_text.h"
 #include "engine/test_engine.h"
 #include "grammar/grammar.h"
 #include "grammar/test_tokenizer.h"
@@ -128,6 +129,29 @@ TEST_P(Constrained, ForcedTextCostsFewerSteps) {
     steps[drafts ? 1 : 0] = engine->stats().steps;
   }
   EXPECT_LT(steps[1], steps[0]);
+}
+
+/// A name that the model spells letter by letter is no longer proposed in the tokenizer's pieces.
+TEST_P(Constrained, ForcedTextIsProposedAsFarAsItComes) {
+  const std::vector<TokenId> pieces = {129, 'z', 'x'}, letters = {'a', 'b', 'c', 'z', 'x'};
+  for (const auto* cycle : {&pieces, &letters}) {
+    grammar::Matcher matcher(Compile("(abcz[xy]){99}"));
+    ForcedText forced;
+    std::vector<TokenId> tokens = {'p'};
+    for (int i = 0; i < 12; ++i) {
+      for (const TokenId token : *cycle) {
+        forced.Propose(matcher, *tokenizer_, tokens, 9);
+        ASSERT_TRUE(matcher.Accept(token));
+        tokens.push_back(token);
+      }
+    }
+    const Draft& draft = forced.Propose(matcher, *tokenizer_, tokens, 9);
+    EXPECT_EQ(draft.tokens, (std::vector<TokenId>{129, 'z'}));
+    ASSERT_EQ(draft.chances.size(), 2U);
+    EXPECT_EQ(draft.chances.front() > 0.9F, cycle == &pieces) << draft.chances.front();
+    EXPECT_LE(draft.chances.back(), draft.chances.front());
+    EXPECT_EQ(forced.Propose(matcher, *tokenizer_, tokens, 1).tokens.size(), 1U);
+  }
 }
 
 TEST_P(Constrained, NothingLeftToSayIsAnError) {

@@ -19,23 +19,24 @@ constexpr std::size_t kMostConfigs = 1'000;
 /// A longer completion is of no use: nobody keeps so many tokens back for it.
 constexpr std::uint32_t kMostBytes = 4'096;
 
-/// Bytes to try, the better later: nothing gets shorter by escapes, by characters of several bytes or by white space,
-/// and what closes is best of all.
-std::vector<std::uint8_t> Candidates(const ByteSet& may) {
+/// Bytes to try, the better later, and what closes is best of all. A text seldom gets shorter by white space,
+/// characters of several bytes or escapes: what `which` leaves out comes only where there is nothing else.
+std::vector<std::uint8_t> Candidates(const ByteSet& may, BytesToTry which) {
   constexpr std::string_view kClosing = ">]}\"";
-  std::vector<std::uint8_t> plain, other, closing;
+  std::vector<std::uint8_t> plain, wide, escape, closing;
   for (int b = 255; b >= 0; --b) {
     const auto byte = static_cast<std::uint8_t>(b);
-    if (!may.Contains(byte)) continue;
-    if (kClosing.contains(static_cast<char>(b))) continue;
-    (b > ' ' && b < 0x7F && b != '\\' ? plain : other).push_back(byte);
+    if (!may.Contains(byte) || kClosing.contains(static_cast<char>(b))) continue;
+    (b == '\\' ? escape : b > ' ' && b < 0x7F ? plain : wide).push_back(byte);
   }
   for (const char byte : kClosing) {
     if (may.Contains(static_cast<std::uint8_t>(byte))) closing.push_back(static_cast<std::uint8_t>(byte));
   }
-  if (plain.empty() && closing.empty()) return other;
-  plain.insert(plain.end(), closing.begin(), closing.end());
-  return plain;
+  if (which == BytesToTry::kPlain && !(plain.empty() && closing.empty())) wide.clear();
+  if (which != BytesToTry::kAll && !(plain.empty() && closing.empty() && wide.empty())) escape.clear();
+  std::vector<std::uint8_t> bytes = std::move(escape);
+  for (const auto* more : {&wide, &plain, &closing}) bytes.insert(bytes.end(), more->begin(), more->end());
+  return bytes;
 }
 
 }  // namespace
@@ -45,9 +46,8 @@ const Completions::Way* Completions::KnownWay(ConfigId config) const {
   return known != ways_.end() && known->second.next != kDeadConfig ? &known->second : nullptr;
 }
 
-/// Best first: `cost(calls still open, bytes so far)` is least.
 template <class Cost>
-std::optional<std::string> Completions::Search(ConfigId from, Cost cost) {
+Completions::Found Completions::Search(ConfigId from, BytesToTry which, Cost cost) {
   struct Place {
     ConfigId config;
     std::uint32_t parent;
@@ -65,7 +65,9 @@ std::optional<std::string> Completions::Search(ConfigId from, Cost cost) {
   std::priority_queue<Entry> open;
   open.push({0, 0});
   std::unordered_set<ConfigId> seen = {from};
-  for (std::size_t looked = 0; !open.empty() && looked < kMostConfigs && !machine_.exhausted(); ++looked) {
+  bool everything = true;
+  for (std::size_t looked = 0; !open.empty(); ++looked) {
+    if (looked == kMostConfigs || machine_.exhausted()) return {};
     const std::uint32_t at = open.top().place;
     open.pop();
     const Place place = places[at];
@@ -80,10 +82,13 @@ std::optional<std::string> Completions::Search(ConfigId from, Cost cost) {
       }
       std::ranges::reverse(text);
       for (; known != nullptr; known = KnownWay(known->next)) text.push_back(static_cast<char>(known->byte));
-      return text;
+      return {.text = std::move(text)};
     }
-    if (place.bytes == kMostBytes) continue;
-    for (const std::uint8_t byte : Candidates(machine_.MayFollow(place.config))) {
+    if (place.bytes == kMostBytes) {
+      everything = false;
+      continue;
+    }
+    for (const std::uint8_t byte : Candidates(machine_.MayFollow(place.config), which)) {
       const ConfigId next = machine_.Step(place.config, byte);
       if (next == kDeadConfig || !seen.insert(next).second) continue;
       const Place found{next, at, place.bytes + 1, byte};
@@ -93,7 +98,7 @@ std::optional<std::string> Completions::Search(ConfigId from, Cost cost) {
       places.push_back(found);
     }
   }
-  return std::nullopt;
+  return {.text = std::nullopt, .everything = everything};
 }
 
 std::optional<std::string> Completions::Find(ConfigId from) {
@@ -102,11 +107,20 @@ std::optional<std::string> Completions::Find(ConfigId from) {
     return std::nullopt;
   }
   const auto shortest = [](std::int64_t calls, std::int64_t bytes) { return calls * kCallBytes + bytes; };
-  auto text = Search(from, shortest);
+  // Without the bytes that seldom help a text may go round in circles: a pattern asks for one of them.
+  Found found;
+  BytesToTry which = BytesToTry::kPlain;
+  for (const BytesToTry more : {BytesToTry::kPlain, BytesToTry::kUnescaped, BytesToTry::kAll}) {
+    which = more;
+    found = Search(from, which, shortest);
+    if (found.text || !found.everything) break;
+  }
   // Too many ways: straight on, whatever comes first.
-  if (!text) text = Search(from, [](std::int64_t calls, std::int64_t bytes) { return calls * kCallBytes - bytes; });
-  if (!text) ways_.insert_or_assign(from, Way{0, 0, kDeadConfig});
-  return text;
+  const auto straight = [](std::int64_t calls, std::int64_t bytes) { return calls * kCallBytes - bytes; };
+  if (!found.text) found = Search(from, which, straight);
+  if (!found.text && which != BytesToTry::kAll) found = Search(from, BytesToTry::kAll, straight);
+  if (!found.text) ways_.insert_or_assign(from, Way{0, 0, kDeadConfig});
+  return found.text;
 }
 
 }  // namespace strata::grammar

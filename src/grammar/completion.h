@@ -10,6 +10,9 @@
 
 namespace strata::grammar {
 
+/// What a search looks at: nothing that is wider than ASCII or white, everything but escapes, everything.
+enum class BytesToTry : std::uint8_t { kPlain, kUnescaped, kAll };
+
 /// Remembers what it has found: answers of one grammar end in the same few ways. Not thread-safe.
 class Completions {
  public:
@@ -26,8 +29,13 @@ class Completions {
     std::uint8_t byte;    ///< the first of them
     ConfigId next;        ///< behind it; kDeadConfig = none was found
   };
+  struct Found {
+    std::optional<std::string> text;
+    bool everything = false;  ///< nothing was left to look at
+  };
+  /// Best first: `cost(calls still open, bytes so far)` is least.
   template <class Cost>
-  std::optional<std::string> Search(ConfigId from, Cost cost);
+  Found Search(ConfigId from, BytesToTry which, Cost cost);
   const Way* KnownWay(ConfigId config) const;
 
   Machine& machine_;
