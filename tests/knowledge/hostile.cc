@@ -1,6 +1,6 @@
 // hostile BASE FOLDER: adds each file below FOLDER to a new base in the folder BASE, with limits that are a tenth of
-// the usual ones; then writes a line of JSON for each: file, done, error, bytes of its documents and of all text, seconds waited for it. Ends with an
-// error where the base has not kept its promises.
+// the usual ones; then writes a line of JSON for each: file, done, error, bytes of its documents and of all text,
+// seconds waited for it. Ends with an error where the base has not kept its promises.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -167,10 +167,11 @@ Result<std::vector<ParsedDocument>> ParseInChild(std::span<const std::byte> file
   if (!end.answer.empty() || (WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0)) {
     return DecodeParseResult(end.answer);
   }
-  // PDFium aborts where it gets no memory; growing a buffer takes it twice, and address space is more than what is used.
+  // PDFium aborts where it gets no memory; growing a buffer takes it twice, and address space is more than what is
+  // used.
   if (WIFSIGNALED(end.status) && end.memory_bytes > limits.memory_bytes / kMemoryShare) {
-    return Fail(ErrorCode::kResourceExhausted, "{}: its parser ended with {} MB in use (limit memory_bytes, {} MB)", name,
-                end.memory_bytes >> 20, limits.memory_bytes >> 20);
+    return Fail(ErrorCode::kResourceExhausted, "{}: its parser ended with {} MB in use (limit memory_bytes, {} MB)",
+                name, end.memory_bytes >> 20, limits.memory_bytes >> 20);
   }
   if (WIFSIGNALED(end.status)) {
     return Fail(ErrorCode::kCorrupt, "{}: its parser died of signal {} ({})", name, WTERMSIG(end.status),
