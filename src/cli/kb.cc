@@ -11,9 +11,9 @@
 #include "cli/commands.h"
 #include "cli/kb_add.h"
 #include "cli/kb_base.h"
+#include "cli/kb_manage.h"
 #include "cli/model_pull.h"
 #include "knowledge/answer/answerer.h"
-#include "knowledge/ingest/source_uri.h"
 #include "knowledge/lexical/analyser.h"
 #include "knowledge/models/engine_models.h"
 
@@ -36,6 +36,11 @@ struct KbOptions {
   std::string embedding_model = "minilm";
   std::string language = "english";
   knowledge::Access access;
+  bool everybody = false, once = false;
+  double interval = 2;
+  std::string state;
+  std::size_t most_jobs = 1000;
+  std::vector<std::int64_t> cancel, retry;
   std::size_t limit = 5;
   LoadOptions load;
 };
@@ -58,14 +63,50 @@ Status Add(const KbOptions& options) {
 Status Remove(const KbOptions& options) {
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
   for (const std::string& path : options.paths) {
-    std::error_code ignored;
-    const std::string uri =
-        path.contains(':') ? path : knowledge::FileUri(fs::absolute(path, ignored).lexically_normal().string());
-    STRATA_TRY(const std::int64_t id, opened.base->Remove(uri));
-    STRATA_TRY(const Job job, opened.base->WaitFor(id));
-    if (job.state != JobState::kDone) return Fail(ErrorCode::kInternal, "{}: {}", uri, job.error);
+    STRATA_TRY(const std::vector<std::string> sources, SourcesNamed(opened.base->store(), path));
+    for (const std::string& uri : sources) {
+      STRATA_TRY(const std::int64_t id, opened.base->Remove(uri));
+      STRATA_TRY(const Job job, opened.base->WaitFor(id));
+      if (job.state != JobState::kDone) return Fail(ErrorCode::kInternal, "{}: {}", uri, job.error);
+    }
   }
   return {};
+}
+
+/// The store alone, where no model is needed; who has the base open sees what is changed within a fraction of a second.
+Result<std::unique_ptr<knowledge::Store>> OpenStoreOf(const KbOptions& options) {
+  STRATA_TRY(const std::string location, BaseLocation(options.name));
+  return knowledge::OpenStore(location);
+}
+
+Status Jobs(const KbOptions& options) {
+  STRATA_TRY(const auto store, OpenStoreOf(options));
+  STRATA_CHECK(CancelJobs(*store, options.cancel));
+  if (!options.retry.empty()) STRATA_CHECK(RetryJobs(*store, options.retry));
+  if (!options.cancel.empty() || !options.retry.empty()) return {};
+  return PrintJobs(*store, options.state, options.most_jobs);
+}
+
+Status ChangeAccess(const KbOptions& options) {
+  if (options.access == knowledge::Access() && !options.everybody) {
+    return Fail(ErrorCode::kInvalidArgument, "say who may find it: --user, --group, --label, or --everybody");
+  }
+  if (options.access != knowledge::Access() && options.everybody) {
+    return Fail(ErrorCode::kInvalidArgument, "--everybody stands alone");
+  }
+  STRATA_TRY(const auto store, OpenStoreOf(options));
+  return SetAccess(*store, options.paths, options.access);
+}
+
+Status Watch(const KbOptions& options) {
+  HoldEndSignals();
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  return FollowFolders(*opened.base, options.paths, options.once ? 0 : options.interval);
+}
+
+Status Compact(const KbOptions& options) {
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  return opened.base->Compact();
 }
 
 Status Documents(const KbOptions& options) {
@@ -143,6 +184,13 @@ CLI::App* AddCommand(CLI::App& kb, Action& action, KbOptions& options, const std
   return command;
 }
 
+void AddAccessOptions(CLI::App& command, knowledge::Access& access) {
+  command.add_option("--user", access.users, "Who may find them; may be repeated")->allow_extra_args(false);
+  command.add_option("--group", access.groups, "Whose members may find them; may be repeated")->allow_extra_args(false);
+  command.add_option("--label", access.labels, "What one must have to find them; may be repeated")
+      ->allow_extra_args(false);
+}
+
 }  // namespace
 
 void AddKb(CLI::App& app, Action& action) {
@@ -156,14 +204,27 @@ void AddKb(CLI::App& app, Action& action) {
   CLI::App* const add =
       AddCommand(*kb, action, options, "add", "Read files, and folders with all that is in them", Add);
   add->add_option("PATH", options.paths, "Files and folders")->required();
-  add->add_option("--user", options.access.users, "Who may find them; may be repeated")->allow_extra_args(false);
-  add->add_option("--group", options.access.groups, "Whose members may find them; may be repeated")
-      ->allow_extra_args(false);
-  add->add_option("--label", options.access.labels, "What one must have to find them; may be repeated")
-      ->allow_extra_args(false);
+  AddAccessOptions(*add, options.access);
   AddCommand(*kb, action, options, "remove", "Forget documents", Remove)
-      ->add_option("DOCUMENT", options.paths, "Paths or URIs")
+      ->add_option("DOCUMENT", options.paths, "Paths, of folders too, or URIs")
       ->required();
+  CLI::App* const watch = AddCommand(*kb, action, options, "watch", "Follow folders: add, read again, forget", Watch);
+  watch->add_option("FOLDER", options.paths, "Folders")->required();
+  watch->add_option("--interval", options.interval, "Seconds between looks")
+      ->check(CLI::Range(.1, 86400.))
+      ->capture_default_str();
+  watch->add_flag("--once", options.once, "Look once");
+  CLI::App* const access =
+      AddCommand(*kb, action, options, "set-access", "Say who may find documents; holds at once", ChangeAccess);
+  access->add_option("DOCUMENT", options.paths, "Paths, of folders too, or URIs")->required();
+  AddAccessOptions(*access, options.access);
+  access->add_flag("--everybody", options.everybody, "Everybody who may ask the base");
+  CLI::App* const jobs = AddCommand(*kb, action, options, "jobs", "List what is being read, and what failed", Jobs);
+  jobs->add_option("--state", options.state, "Only these: queued, running, done, failed, cancelled");
+  jobs->add_option("--limit", options.most_jobs, "Jobs at most")->capture_default_str();
+  jobs->add_option("--cancel", options.cancel, "Numbers of jobs to cancel");
+  jobs->add_option("--retry", options.retry, "Numbers of failed jobs to queue again");
+  AddCommand(*kb, action, options, "compact", "Overwrite what was removed, in all files", Compact);
   AddCommand(*kb, action, options, "documents", "List what is in a base", Documents);
   AddCommand(*kb, action, options, "delete", "Delete a base and all that is in it", Delete);
   kb->add_subcommand("list", "List the bases")->callback([&action] { action = List; });

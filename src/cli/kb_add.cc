@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/progress.h"
+#include "knowledge/ingest/folder.h"
 
 namespace strata::cli {
 namespace {
@@ -83,13 +84,9 @@ Result<FoundFiles> FindFiles(const std::vector<std::string>& paths) {
       found.named.insert(found.files.back());
       continue;
     }
-    const auto skip = fs::directory_options::skip_permission_denied;
-    for (auto entry = fs::recursive_directory_iterator(path, skip, error); !error && entry != fs::end(entry);
-         entry.increment(error)) {
-      std::error_code ignored;  // a file that goes meanwhile
-      if (entry->is_regular_file(ignored)) found.files.push_back(fs::absolute(entry->path()).lexically_normal());
-    }
-    if (error) return Fail(ErrorCode::kIo, "cannot list {}: {}", path, error.message());
+    STRATA_TRY(const knowledge::FolderListing listing, knowledge::ListFolder(path));
+    for (const std::string& folder : listing.unreadable) fmt::print(stderr, "{} cannot be listed\n", folder);
+    for (const knowledge::FolderFile& file : listing.files) found.files.push_back(file.path);
   }
   std::ranges::sort(found.files);
   const auto repeated = std::ranges::unique(found.files);

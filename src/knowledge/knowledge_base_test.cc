@@ -15,6 +15,7 @@
 
 #include "base/mapped_file.h"
 #include "knowledge/document/test_files.h"
+#include "knowledge/ingest/folder.h"
 #include "knowledge/search/searcher.h"
 #include "knowledge/search/test_base.h"
 #include "knowledge/test_agreement.h"
@@ -447,6 +448,52 @@ TEST_F(KnowledgeBaseTest, RequestsAreChecked) {
   EXPECT_FALSE(base_->Remove("upload:never.txt"));
   EXPECT_FALSE(base_->WaitFor(12345));
   EXPECT_FALSE(base_->SetAccess(99, {}));
+}
+
+TEST_F(KnowledgeBaseTest, FollowsAFolder) {
+  const fs::path folder = folder_ / "docs";
+  fs::create_directories(folder / "sub");
+  fs::create_directories(folder_ / "elsewhere");
+  const auto write = [](const fs::path& path, const std::string& word) { std::ofstream(path) << TextOf({word}); };
+  write(folder / "a.txt", "wordone");
+  write(folder / "sub/b c.txt", "wordtwo");
+  write(folder_ / "elsewhere/d.txt", "wordfour");
+  fs::create_symlink(folder_ / "elsewhere/d.txt", folder / "link.txt");
+  fs::create_directory_symlink(folder, folder / "sub/circle");
+  std::ofstream(folder / "all.zip") << MakeArchive(TestArchive::kZip, {{"x.txt", TextOf({"wordthree"})}});
+  const auto follow = [&] {
+    const FolderChanges changes = CompareFolder(base_->store(), ListFolder(folder).value()).value();
+    for (const FolderFile& file : changes.changed) {
+      DocumentSource source;
+      source.path = file.path;
+      EXPECT_EQ(Wait(base_->Add(source).value()).state, JobState::kDone);
+    }
+    for (const std::string& uri : changes.gone) Wait(base_->Remove(uri).value());
+    return std::pair(changes.changed.size(), changes.gone.size());
+  };
+  const std::string under = "file://" + folder.string() + "/";
+  std::map<std::string, std::string> texts = {
+      {under + "a.txt", TextOf({"wordone"})},
+      {under + "sub/b%20c.txt", TextOf({"wordtwo"})},
+      {under + "all.zip#x.txt", TextOf({"wordthree"})},
+      {"file://" + folder_.string() + "/elsewhere/d.txt", TextOf({"wordfour"})}};
+  EXPECT_EQ(follow(), std::pair(4UL, 0UL));
+  EXPECT_EQ(Disagreement(*base_, texts), "");
+  EXPECT_EQ(follow(), std::pair(0UL, 0UL)) << "nothing is new";
+  write(folder / "a.txt", "wordfive");
+  fs::remove(folder / "sub/b c.txt");
+  fs::remove(folder / "all.zip");
+  texts.erase(under + "sub/b%20c.txt");
+  texts.erase(under + "all.zip#x.txt");
+  texts[under + "a.txt"] = TextOf({"wordfive"});
+  EXPECT_EQ(follow(), std::pair(1UL, 2UL));
+  EXPECT_EQ(Disagreement(*base_, texts, {"wordone", "wordtwo", "wordthree"}), "");
+  // What cannot be listed is not gone.
+  FolderListing partial = ListFolder(folder).value();
+  partial.files.clear();
+  partial.unreadable = {folder};
+  EXPECT_TRUE(CompareFolder(base_->store(), partial)->gone.empty());
+  EXPECT_EQ(ListFolder(folder_ / "never").error().code(), ErrorCode::kNotFound);
 }
 
 // Everything at once: writers of their own documents, searches, compaction, another process.
