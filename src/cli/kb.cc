@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/kb_add.h"
 #include "cli/kb_base.h"
+#include "cli/kb_eval.h"
 #include "cli/kb_manage.h"
 #include "cli/model_pull.h"
 #include "knowledge/answer/answerer.h"
@@ -42,6 +43,7 @@ struct KbOptions {
   std::size_t most_jobs = 1000;
   std::vector<std::int64_t> cancel, retry;
   std::size_t limit = 5;
+  EvalOptions eval;
   LoadOptions load;
 };
 
@@ -102,6 +104,11 @@ Status Watch(const KbOptions& options) {
   HoldEndSignals();
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
   return FollowFolders(*opened.base, options.paths, options.once ? 0 : options.interval);
+}
+
+Status Evaluate(const KbOptions& options) {
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  return EvaluateBase(*opened.base, options.eval);
 }
 
 Status Compact(const KbOptions& options) {
@@ -224,6 +231,15 @@ void AddKb(CLI::App& app, Action& action) {
   jobs->add_option("--limit", options.most_jobs, "Jobs at most")->capture_default_str();
   jobs->add_option("--cancel", options.cancel, "Numbers of jobs to cancel");
   jobs->add_option("--retry", options.retry, "Numbers of failed jobs to queue again");
+  CLI::App* const eval =
+      AddCommand(*kb, action, options, "eval", "Score searches by questions with known answers", Evaluate);
+  eval->add_option("GOLDEN", options.eval.golden, "JSON lines: question, relevant")->required();
+  eval->add_option("--config", options.eval.configurations,
+                   "legs, fusion, alpha, candidates, ef, diversity as NAME=VALUE,...; twice: they are compared")
+      ->allow_extra_args(false);
+  eval->add_option("--k", options.eval.k, "Documents that count")->check(CLI::Range(1, 1000))->capture_default_str();
+  eval->add_flag("--tune", options.eval.tune, "Find the weight of the vectors, and keep it in the base");
+  eval->add_option("--html", options.eval.html, "Write a report with plots");
   AddCommand(*kb, action, options, "compact", "Overwrite what was removed, in all files", Compact);
   AddCommand(*kb, action, options, "documents", "List what is in a base", Documents);
   AddCommand(*kb, action, options, "delete", "Delete a base and all that is in it", Delete);

@@ -158,8 +158,7 @@ void HoldEndSignals() {
   ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
 }
 
-Status FollowFolders(knowledge::KnowledgeBase& base, const std::vector<std::string>& folders,
-                     double interval_seconds) {
+Status FollowFolders(knowledge::KnowledgeBase& base, const std::vector<std::string>& folders, double interval_seconds) {
   const sigset_t ends = EndSignals();
   std::map<std::string, std::int64_t> tried;
   for (;;) {

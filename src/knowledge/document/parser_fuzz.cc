@@ -1,6 +1,6 @@
-// Any bytes as a file of one format (STRATA_FUZZ_FILE names it): documents that keep document.h's promises, come through
-// the wire as they were and can be cut into chunks, or an Error; never a crash. Of packages the input is the parts, with
-// a byte 0xFF between them, so that it is their XML that is mutated and not the archive around it.
+// Any bytes as a file of one format (STRATA_FUZZ_FILE names it): documents that keep document.h's promises, come
+// through the wire as they were and can be cut into chunks, or an Error; never a crash. Of packages the input is the
+// parts, with a byte 0xFF between them, so that it is their XML that is mutated and not the archive around it.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

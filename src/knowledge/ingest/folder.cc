@@ -47,8 +47,7 @@ Result<FolderListing> ListFolder(const std::string& folder) {
         const fs::path path = entry->is_symlink(gone) ? fs::canonical(entry->path(), gone) : entry->path();
         struct stat status{};
         if (gone || ::stat(path.c_str(), &status) != 0) continue;
-        listing.files.push_back(
-            {path, std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec});
+        listing.files.push_back({path, std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec});
       }
     }
     if (error && current == root) return Fail(ErrorCode::kIo, "cannot list {}: {}", folder, error.message());
@@ -78,9 +77,8 @@ Result<FolderChanges> CompareFolder(Store& store, const FolderListing& listing) 
     if (read != file.modified) changes.changed.push_back(file);
   }
   for (const auto& [uri, modified] : sources) {
-    const bool hidden = std::ranges::any_of(listing.unreadable, [&](const std::string& folder) {
-      return uri.starts_with(FileUri(folder + "/"));
-    });
+    const bool hidden = std::ranges::any_of(
+        listing.unreadable, [&](const std::string& folder) { return uri.starts_with(FileUri(folder + "/")); });
     if (!hidden) changes.gone.push_back(uri);
   }
   return changes;
