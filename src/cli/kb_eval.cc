@@ -29,7 +29,8 @@ Status WarnOfMissing(const KnowledgeBase& base, const std::vector<GoldenQuestion
   for (const GoldenQuestion& golden : questions) {
     for (const auto& [uri, grade] : golden.relevant) {
       STRATA_TRY(const std::optional<knowledge::DocumentRecord> record, base.store().Find(uri));
-      if (record) continue;
+      STRATA_TRY(const std::vector<knowledge::DocumentRecord> of_file, base.store().DocumentsOfSource(uri));
+      if (record || !of_file.empty()) continue;
       if (missing++ == 0) first = uri;
     }
   }

@@ -7,6 +7,8 @@
 #include <ranges>
 #include <utility>
 
+#include "knowledge/ingest/source_uri.h"
+
 namespace strata::knowledge {
 namespace {
 
@@ -109,8 +111,10 @@ Result<Evaluation> Evaluate(const SearchSources& sources, std::span<const Golden
     STRATA_TRY(const SearchResult found, searcher.Search(request), "{:?}", golden.question);
     QuestionResult result;
     for (const Hit& hit : found.hits) {
-      const std::string& uri = hit.document->uri;
-      if (std::ranges::find(result.ranking, uri) == result.ranking.end()) result.ranking.push_back(uri);
+      // A judgement of a file is one of all documents in it.
+      std::string uri = hit.document->uri;
+      if (!golden.relevant.contains(uri)) uri = SourceOf(uri);
+      if (std::ranges::find(result.ranking, uri) == result.ranking.end()) result.ranking.push_back(std::move(uri));
     }
     if (result.ranking.size() > k) result.ranking.resize(k);
     result.scores = ScoreRanking(result.ranking, golden.relevant, k);

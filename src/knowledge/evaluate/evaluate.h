@@ -20,7 +20,7 @@ namespace strata::knowledge {
 Result<SearchRequest> ParseConfiguration(std::string_view text);
 
 struct QuestionResult {
-  std::vector<std::string> ranking;  ///< URIs of documents, best first
+  std::vector<std::string> ranking;  ///< URIs of documents, or of the files that they are in, best first
   RankingScores scores;
 };
 

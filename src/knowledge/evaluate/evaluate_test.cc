@@ -82,6 +82,16 @@ TEST_F(EvaluateTest, DocumentsAreRankedOnce) {
   EXPECT_DOUBLE_EQ(result->mean.recall, 1);
 }
 
+TEST_F(EvaluateTest, AFileStandsForWhatIsInIt) {
+  DocumentRecord record;
+  record.uri = "upload:all.zip#inner.txt";
+  base_.Put(record, "applezz river");
+  for (const char* const judged : {"upload:all.zip", "upload:all.zip#inner.txt"}) {
+    const std::vector<GoldenQuestion> questions = {{"applezz", {{judged, 1}}}};
+    EXPECT_DOUBLE_EQ(Evaluate(base_.sources(), questions, {}, "", 3)->mean.ndcg, 1) << judged;
+  }
+}
+
 TEST_F(EvaluateTest, ComparesAndReportsTwo) {
   // What is right here is what no search finds first.
   std::vector<GoldenQuestion> hard = questions_;
