@@ -1,4 +1,5 @@
 // `strata kb`: knowledge bases of the user's own documents.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -50,8 +51,9 @@ struct KbOptions {
 Status Create(const KbOptions& options) {
   STRATA_TRY(const std::string location, BaseLocation(options.name));
   STRATA_TRY(const auto embedder, LoadEmbedder(options.embedding_model, options.load));
-  STRATA_CHECK(KnowledgeBase::Create(
-      location, {.embedding_model = options.embedding_model, .language = options.language}, *embedder));
+  knowledge::BaseOptions base{.embedding_model = options.embedding_model, .language = options.language};
+  base.chunks.max_tokens = std::min(base.chunks.max_tokens, embedder->max_tokens());
+  STRATA_CHECK(KnowledgeBase::Create(location, base, *embedder));
   fmt::print("{}\n", location);
   return {};
 }

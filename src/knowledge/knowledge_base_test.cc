@@ -198,6 +198,9 @@ TEST_F(KnowledgeBaseTest, OnlyWhatChangedIsEmbedded) {
   EXPECT_EQ(base_->store().Find("upload:a.txt").value()->version, 2U);
   EXPECT_EQ(Disagreement(*base_, {{"upload:a.txt", changed}}, {"wordtwo"}), "");
 
+  const Job copy = Put("copy.txt", TextOf({"wordsix", "wordseven"}));
+  EXPECT_EQ(copy.result["embedded"], 1) << "what another document says has its vector";
+  EXPECT_EQ(embedder_.TakeEmbedded().size(), 1U);
   const Job same = Put("a.txt", changed);
   EXPECT_EQ(same.result["unchanged"], true);
   EXPECT_THAT(embedder_.TakeEmbedded(), IsEmpty());

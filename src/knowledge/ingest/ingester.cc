@@ -143,7 +143,7 @@ Status Ingester::Read(Job& job) {
   STRATA_TRY(std::vector<DocumentVersion> versions,
              ReadDocuments(file, job, options_.limits, embedder_.tokenizer(), options_.chunks));
   if (!EnterStage(job, "embed")) return {};
-  STRATA_TRY(Embedding embedding, Prepare(job, there, std::move(versions)));
+  STRATA_TRY(Embedding embedding, Prepare(job, std::move(versions)));
   embed_queue_->Push(std::move(embedding));
   return {};
 }
@@ -168,13 +168,16 @@ Status Ingester::SkipUnchanged(Job& job, std::span<const DocumentRecord> records
   return {};
 }
 
-Result<Embedding> Ingester::Prepare(Job job, std::span<const DocumentRecord> there,
-                                    std::vector<DocumentVersion> versions) {
-  KnownVectors known;
-  for (const DocumentRecord& record : there) {
-    STRATA_TRY(auto vectors, store_.VectorsOf(record.id));
-    for (auto& [hash, vector] : vectors) known.emplace(hash, std::move(vector));
+Result<Embedding> Ingester::Prepare(Job job, std::vector<DocumentVersion> versions) {
+  std::vector<Hash128> hashes;
+  for (const DocumentVersion& version : versions) {
+    for (const Chunk& chunk : version.chunks) {
+      if (chunk.searchable) hashes.push_back(chunk.hash);
+    }
   }
+  STRATA_TRY(auto vectors, store_.VectorsOf(hashes));
+  KnownVectors known;
+  for (auto& [hash, vector] : vectors) known.emplace(hash, std::move(vector));
   const auto dimensions = static_cast<std::size_t>(embedder_.dimensions());
   Embedding embedding{.job = std::move(job), .versions = std::move(versions), .wanted = {}};
   std::size_t chunks = 0;
