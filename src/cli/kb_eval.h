@@ -14,8 +14,9 @@ struct EvalOptions {
   std::string golden;                       ///< file of JSON lines (evaluate/golden.h)
   std::vector<std::string> configurations;  ///< one or two (ParseConfiguration); none: the base's own
   std::size_t k = 10;
-  bool tune = false;  ///< finds the weight of the vectors, and keeps it in the base unless it makes unseen questions worse
-  std::string html;   ///< where the report goes; empty: none
+  bool tune =
+      false;  ///< finds the weight of the vectors, and keeps it in the base unless it makes unseen questions worse
+  std::string html;  ///< where the report goes; empty: none
 };
 
 /// Prints the scores. Errors: of the files; kInvalidArgument for more than two configurations.

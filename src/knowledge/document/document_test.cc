@@ -51,6 +51,23 @@ TEST(ParseText, FindsHeadingsItemsAndCode) {
                           "code     x = 1 /     y = 2"));
 }
 
+TEST(ParseText, TakesNoWordForAFormat) {
+  for (const std::string text : {"ID3 is a format of tags.", "BZhang wrote it.", "OggS begins a page.", "The ftyp box.",
+                                 "GIF89a is older.", "RIFF and WEBP"}) {
+    const auto documents = ParseFile(AsBytes(text), "a.txt", {});
+    ASSERT_TRUE(documents) << text << ": " << documents.error().ToString();
+    EXPECT_EQ(documents->front().text, text);
+  }
+  for (const std::string_view binary : {std::string_view("ID3\4\0\0\0\0", 8), std::string_view("OggS\0\2", 6),
+                                        std::string_view("\0\0\0\x18"
+                                                         "ftypmp42",
+                                                         12)}) {
+    const auto documents = ParseFile(std::as_bytes(std::span(binary)), "a.txt", {});
+    ASSERT_FALSE(documents);
+    EXPECT_EQ(documents.error().code(), ErrorCode::kUnsupported);
+  }
+}
+
 TEST(ParseMarkdown, ReadsBlocksFrontMatterAndHtml) {
   const ParsedDocument document = Parse(
       "---\ntitle: \"The guide\"\nauthor: Ada\ntags: [a]\n---\n# One\n\nA *b* [c](http://x) &eacute;<br>d\n\n1. one\n  "

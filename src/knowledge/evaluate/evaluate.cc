@@ -54,9 +54,7 @@ Status SetOption(std::string_view name, std::string_view value, SearchRequest& r
   };
   if (name == "legs") {
     if (value != "both" && value != "words" && value != "vectors") return wanted("both, words or vectors");
-    request.legs = value == "both"    ? SearchLegs::kBoth
-                   : value == "words" ? SearchLegs::kLexical
-                                      : SearchLegs::kVectors;
+    request.legs = value == "both" ? SearchLegs::kBoth : value == "words" ? SearchLegs::kLexical : SearchLegs::kVectors;
     return {};
   }
   if (name == "fusion") {
@@ -120,8 +118,8 @@ Result<Evaluation> Evaluate(const SearchSources& sources, std::span<const Golden
     result.scores = ScoreRanking(result.ranking, golden.relevant, k);
     evaluation.questions.push_back(std::move(result));
   }
-  for (const auto score : {&RankingScores::ndcg, &RankingScores::reciprocal_rank, &RankingScores::recall,
-                           &RankingScores::precision}) {
+  for (const auto score :
+       {&RankingScores::ndcg, &RankingScores::reciprocal_rank, &RankingScores::recall, &RankingScores::precision}) {
     evaluation.mean.*score = MeanOf(Column(evaluation, score));
   }
   return evaluation;

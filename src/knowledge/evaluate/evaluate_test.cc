@@ -27,10 +27,10 @@ TEST(GoldenSetTest, ReadsListsAndGrades) {
 
 TEST(GoldenSetTest, NamesTheLineThatIsWrong) {
   const std::string good = "{\"question\": \"q\", \"relevant\": [\"upload:x\"]}\n";
-  for (const char* const bad : {"not json", "[]", R"({"question": "", "relevant": ["upload:x"]})",
-                                R"({"question": 1, "relevant": ["upload:x"]})", R"({"question": "q"})",
-                                R"({"question": "q", "relevant": []})", R"({"question": "q", "relevant": [1]})",
-                                R"({"question": "q", "relevant": {"upload:x": 0}})"}) {
+  for (const char* const bad :
+       {"not json", "[]", R"({"question": "", "relevant": ["upload:x"]})",
+        R"({"question": 1, "relevant": ["upload:x"]})", R"({"question": "q"})", R"({"question": "q", "relevant": []})",
+        R"({"question": "q", "relevant": [1]})", R"({"question": "q", "relevant": {"upload:x": 0}})"}) {
     const auto golden = ParseGoldenSet(good + bad, "g.jsonl");
     ASSERT_FALSE(golden) << bad;
     EXPECT_THAT(golden.error().ToString(), HasSubstr("g.jsonl: line 2")) << bad;
@@ -60,7 +60,8 @@ class EvaluateTest : public testing::Test {
     for (int i = 0; i < 12; ++i) {
       DocumentRecord record;
       record.uri = fmt::format("upload:{}", i);
-      base_.Put(record, fmt::format("apple{} river bank\n\nbridge{} violin", static_cast<char>('a' + i), static_cast<char>('a' + i)));
+      base_.Put(record, fmt::format("apple{} river bank\n\nbridge{} violin", static_cast<char>('a' + i),
+                                    static_cast<char>('a' + i)));
       questions_.push_back({fmt::format("apple{}", static_cast<char>('a' + i)), {{record.uri, 1}}});
     }
   }

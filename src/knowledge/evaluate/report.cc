@@ -26,11 +26,10 @@ struct Score {
   double RankingScores::* value;
   Comparison EvaluationComparison::* compared;
 };
-constexpr std::array kScores = {
-    Score{"nDCG", &RankingScores::ndcg, &EvaluationComparison::ndcg},
-    Score{"MRR", &RankingScores::reciprocal_rank, &EvaluationComparison::reciprocal_rank},
-    Score{"recall", &RankingScores::recall, &EvaluationComparison::recall},
-    Score{"precision", &RankingScores::precision, &EvaluationComparison::precision}};
+constexpr std::array kScores = {Score{"nDCG", &RankingScores::ndcg, &EvaluationComparison::ndcg},
+                                Score{"MRR", &RankingScores::reciprocal_rank, &EvaluationComparison::reciprocal_rank},
+                                Score{"recall", &RankingScores::recall, &EvaluationComparison::recall},
+                                Score{"precision", &RankingScores::precision, &EvaluationComparison::precision}};
 constexpr std::array<std::string_view, 2> kColours = {"#0969da", "#bc4c00"};
 
 std::string Escaped(std::string_view text) {

@@ -37,8 +37,7 @@ class SqlStore final : public Store {
   Status ForEachChunk(std::span<const ChunkId> ids, const VisitChunk& visit) override;
   Status ForEachChunk(const VisitChunk& visit) override;
   Status ForEachChunkId(const std::function<void(ChunkId chunk, DocumentId document)>& visit) override;
-  Result<std::vector<std::pair<Hash128, std::vector<float>>>> VectorsOf(
-      std::span<const Hash128> hashes) override;
+  Result<std::vector<std::pair<Hash128, std::vector<float>>>> VectorsOf(std::span<const Hash128> hashes) override;
   Result<Counts> Count() override;
 
   Result<Sequence> LastSequence() override;
