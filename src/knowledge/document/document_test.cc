@@ -129,6 +129,14 @@ TEST(ParseData, WritesRecordsAsTablesAndPathsElsewhere) {
   EXPECT_THAT(Blocks(Parse("{\"a\":1}\n{\"a\":2}\n", "a.jsonl")), ElementsAre("table! a / 1 / 2"));
 }
 
+TEST(ParseData, EndsWhereNoYamlCanStand) {
+  for (const std::string text : {",eii", "a: b\n]\n", "}", "---\nx: 1\n---\n,"}) {
+    const auto documents = ParseFile(AsBytes(text), "a.yaml", {});
+    ASSERT_FALSE(documents) << text;
+    EXPECT_EQ(documents.error().code(), ErrorCode::kCorrupt) << text;
+  }
+}
+
 TEST(ParseCode, CutsAtDefinitions) {
   const auto blocks = Blocks(
       Parse("import os\nimport sys\n\n# Adds.\ndef add(a,\n        b):\n    x = 1\n\n    return a + b\n\n\nclass C:\n"

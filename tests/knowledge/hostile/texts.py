@@ -74,6 +74,8 @@ def data():
     yield "blocks.yaml", "".join(" " * i + "a:\n" for i in range(2500)) + " " * 2500 + "river"
     yield "dashes.yaml", "- " * 50000 + "river"
     yield "documents.yaml", "---\na: river\n" * 30000
+    yield "comma.yaml", ",river"
+    yield "brackets.yaml", "a: river\n]\n"
     yield "tabs.yaml", "a:\n\t- river\n"
     yield "tags.yaml", "!!python/object/apply:os.system ['id']\n--- !<tag:x> river\n"
     yield "key-long.yaml", "? " + "river " * 100000 + "\n: 1\n"
