@@ -12,9 +12,10 @@ PATTERNS = ["^[a-z]{2,8}$", r"^\d{3}-\d{4}$", "^(yes|no)$", "^[^x]{1,9}$", "^é+
             r"^(?=.*[0-9])[a-z0-9]{3,6}$", r"^[\u3041-\u3096]{1,4}$", r"^\S+ \S+$", "^(ab|c){1,3}d?$", "q", "^x", "z$",
             r"^[+-]?(0|[1-9][0-9]{0,3})(\.[0-9]{1,2})?$", r"^\/[a-z]+(\/[a-z]+){0,2}$", "^[\"\\\\]{1,3}$", r"^.{2}\.$",
             r"^a(?:b(?:c)?)?$", r"^[^\W\d_]{1,4}$"]
-# Not relative-json-pointer, within whose number jsonschema takes no 0 (4.26: "2015").
+# Not relative-json-pointer, within whose number jsonschema takes no 0 (4.26: "2015"), nor iri and iri-reference, in which
+# it takes no character beyond the BMP (RFC 3987 has them).
 FORMATS = ["date", "date-time", "time", "uuid", "ipv4", "ipv6", "email", "duration", "hostname", "uri", "uri-reference",
-           "uri-template", "json-pointer", "iri", "iri-reference", "idn-email"]
+           "uri-template", "json-pointer", "idn-email"]
 NAME_PATTERNS = ["^[a-c]{1,3}$", "^x", "é", r"^\d+$", "_id$"]
 
 
