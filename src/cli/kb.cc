@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -175,11 +176,14 @@ Status Ask(const KbOptions& options) {
       .search = {.query = options.question, .principal = {.sees_everything = true}, .limit = options.limit}};
   STRATA_TRY(const knowledge::Answer answer, answerer.Ask(request));
   fmt::print("{}\n", answer.text);
+  std::set<std::string> printed;  // a place that several statements stand in is told once
   for (const knowledge::Statement& statement : answer.statements) {
     for (const knowledge::Citation& citation : statement.citations) {
       const std::string page = citation.place.page > 0 ? fmt::format(", page {}", citation.place.page) : "";
-      fmt::print("  [{}] {}{}, bytes {} to {}{}\n", citation.source, citation.uri, page, citation.span.begin,
-                 citation.span.end, citation.attributed ? " (found by comparing)" : "");
+      const std::string line =
+          fmt::format("  [{}] {}{}, bytes {} to {}{}", citation.source, citation.uri, page, citation.span.begin,
+                      citation.span.end, citation.attributed ? " (found by comparing)" : "");
+      if (printed.insert(line).second) fmt::print("{}\n", line);
     }
   }
   return {};
