@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "cli/model_pull.h"
 #include "knowledge/models/engine_models.h"
 
 namespace strata::cli {
@@ -31,7 +32,7 @@ Result<std::string> BaseLocation(const std::string& name) {
 }
 
 Result<std::unique_ptr<knowledge::Embedder>> LoadEmbedder(const std::string& model, const LoadOptions& load) {
-  STRATA_TRY(const std::string path, ResolveModel(model));
+  STRATA_TRY(const std::string path, FindOrPullModel(model));
   STRATA_TRY(const Session session, OpenSession(path));
   LoadOptions options = load;
   options.max_context = 0;  // the option is the chat model's

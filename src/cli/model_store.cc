@@ -95,6 +95,10 @@ Result<std::vector<Checksum>> ParseChecksums(std::string_view text, const std::s
   return checksums;
 }
 
+std::string PathOfModel(const std::string& name, bool folder) {
+  return fmt::format("{}/{}{}", ModelsDirectory(), name, folder ? "" : ".gguf");
+}
+
 std::vector<StoredModel> StoredModels() {
   std::vector<StoredModel> models;
   std::error_code error;
@@ -118,7 +122,7 @@ Result<StoredModel> PlaceFor(const std::string& name, bool folder, const std::st
     return Fail(ErrorCode::kInvalidArgument, "there is a model {} from elsewhere: {} (--name gives another)", name,
                 other.path);
   }
-  return StoredModel{name, fmt::format("{}/{}{}", ModelsDirectory(), name, folder ? "" : ".gguf")};
+  return StoredModel{name, PathOfModel(name, folder)};
 }
 
 bool IsStored(const StoredModel& model) {

@@ -30,7 +30,8 @@ struct StoredModel {
 
   std::string record() const { return ModelsDirectory() + "/" + name + ".sha256"; }
 };
-std::vector<StoredModel> StoredModels();  ///< by name
+std::string PathOfModel(const std::string& name, bool folder);  ///< in the cache
+std::vector<StoredModel> StoredModels();                        ///< by name
 
 /// Where a model from a source goes. Errors: kInvalidArgument for an impossible name, and one that a model from
 /// elsewhere has.

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kExitNoFilter = 3;
 // Blocks, spans and names beside the text.
 constexpr std::size_t kAnswerFactor = 4, kAnswerBase = 1 << 20;
+/// A parser that dies with more than this part of its memory in use died of want of memory.
+constexpr std::size_t kMemoryShare = 4;
 
 /// strata-parse beside this program, where it is installed, or where the build left it.
 Result<std::string> ParserProgram() {
@@ -98,6 +101,7 @@ Ended ReadAnswer(int fd, std::size_t limit, Clock::time_point deadline, std::str
 struct ChildEnd {
   Ended ended = Ended::kByItself;
   int status = 0;
+  std::size_t memory_bytes = 0;  ///< that it had resident at most
   std::string answer;
 };
 
@@ -133,8 +137,10 @@ Result<ChildEnd> RunChild(std::span<const std::byte> file, std::string_view name
       ReadAnswer(output.get(), limits.text_bytes * kAnswerFactor + kAnswerBase, Clock::now() + limits.time, end.answer);
   // Also after a good end: nothing that it may have started goes on.
   ::kill(-child, SIGKILL);
-  while (::waitpid(child, &end.status, 0) < 0 && errno == EINTR) {
+  rusage used{};
+  while (::wait4(child, &end.status, 0, &used) < 0 && errno == EINTR) {
   }
+  end.memory_bytes = static_cast<std::size_t>(used.ru_maxrss) << 10;
   return end;
 }
 
@@ -160,6 +166,12 @@ Result<std::vector<ParsedDocument>> ParseInChild(std::span<const std::byte> file
   // A whole answer counts, however its process ended: the kill may have come before its exit.
   if (!end.answer.empty() || (WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0)) {
     return DecodeParseResult(end.answer);
+  }
+  // PDFium aborts where it gets no memory; growing a buffer takes it twice, and address space is more than what is
+  // used.
+  if (WIFSIGNALED(end.status) && end.memory_bytes > limits.memory_bytes / kMemoryShare) {
+    return Fail(ErrorCode::kResourceExhausted, "{}: its parser ended with {} MB in use (limit memory_bytes, {} MB)",
+                name, end.memory_bytes >> 20, limits.memory_bytes >> 20);
   }
   if (WIFSIGNALED(end.status)) {
     return Fail(ErrorCode::kCorrupt, "{}: its parser died of signal {} ({})", name, WTERMSIG(end.status),

@@ -85,6 +85,18 @@ TEST(Wire, RefusesWhatItDidNotWrite) {
   }
 }
 
+TEST(Wire, GivesBackDocumentsOfAnyNumberOfBlocks) {
+  ParsedDocument document;
+  for (std::size_t blocks = 0; blocks < 200; ++blocks) {
+    const std::string sent = EncodeParseResult(std::vector{document});
+    const auto got = DecodeParseResult(sent);
+    ASSERT_TRUE(got) << blocks << " blocks: " << got.error().ToString();
+    EXPECT_EQ(EncodeParseResult(got), sent);
+    document.text += "x";
+    document.blocks.push_back({.span = {blocks, blocks + 1}});
+  }
+}
+
 TEST(Wire, RefusesSpansOutsideTheText) {
   ParsedDocument document;
   document.text = "é";

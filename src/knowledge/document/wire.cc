@@ -74,6 +74,11 @@ class Reader {
   bool ok_ = true;
 };
 
+/// Bytes of a block without rows and language: kind, level, span, page, box, the numbers of rows and of the language's
+/// bytes, flags.
+constexpr std::size_t kLeastBlock = 1 + 4 + 16 + 4 + 16 + 8 + 1 + 8;
+static_assert(sizeof(BlockKind) == 1);
+
 void PutBlock(Writer& out, const Block& block) {
   out.Put(block.kind);
   out.Put(static_cast<std::int32_t>(block.level));
@@ -124,7 +129,7 @@ void PutDocument(Writer& out, const ParsedDocument& document) {
 ParsedDocument GetDocument(Reader& in) {
   ParsedDocument document;
   for (std::string* text : {&document.name, &document.media_type, &document.title, &document.text}) *text = in.Text();
-  const std::size_t blocks = in.Count(60);
+  const std::size_t blocks = in.Count(kLeastBlock);
   for (std::size_t i = 0; i < blocks && in.ok(); ++i) document.blocks.push_back(GetBlock(in));
   const std::size_t metadata = in.Count(16);
   for (std::size_t i = 0; i < metadata && in.ok(); ++i) {
