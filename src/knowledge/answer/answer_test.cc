@@ -150,6 +150,21 @@ TEST_F(AnswererTest, RepetitionsAreDroppedAndEndTheAnswer) {
   EXPECT_EQ(empty.abstained, Abstention::kUnsupported);
 }
 
+// Whoever asked may be gone long before the model has ended its sentence.
+TEST_F(AnswererTest, AnAnswerThatNobodyWantsStops) {
+  Put("lease", kContract);
+  writer_.says = "The notice period is three months [1]. Rent is due on the first day of each month [1].";
+  AnswerRequest request;
+  request.search.query = "notice period?";
+  int asked = 0;
+  request.wanted = [&] { return ++asked < 3; };
+  const Result<Answer> answer = answerer_.Ask(request);
+  ASSERT_TRUE(answer) << answer.error().ToString();
+  EXPECT_EQ(asked, 3);
+  EXPECT_TRUE(answer->stopped);
+  EXPECT_FALSE(answer->text.contains("Rent"));
+}
+
 // In a list that says one thing twice, what follows is kept.
 TEST_F(AnswererTest, ARepetitionInBetweenEndsNothing) {
   Put("lease", kContract);

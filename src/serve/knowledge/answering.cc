@@ -78,8 +78,9 @@ void Ask(Service& service, Asking& asking, Send& send) {
     Piece piece;
     asking.teller->Says(statement, text, piece.text);
     if (stream && !piece.text.empty()) send(std::move(piece));
-    return !asking.gone && !service.stopping();
+    return true;
   };
+  query.ask.wanted = [&] { return !asking.gone && !service.stopping(); };
   const Result<Answered> answer = AskBase(service.bases(), *asking.models, query);
   Piece last{.last = true};
   if (!answer) {
