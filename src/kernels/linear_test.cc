@@ -192,9 +192,11 @@ std::string Name(const testing::TestParamInfo<KernelCase>& info) {
 }
 
 bool HasInt16(const LinearKernel& kernel) { return kernel.name.find("_int16_") != kernel.name.npos; }
-bool HasInt8(const LinearKernel& kernel) { return kernel.name.find("_int8_") != kernel.name.npos; }
 bool IsW8A8(const LinearKernel& kernel) { return kernel.name.starts_with("linear_w8a8"); }
 bool RoundsColumns(const LinearKernel& kernel) { return kernel.name.starts_with("linear_int8_columns"); }
+bool HasInt8(const LinearKernel& kernel) {
+  return kernel.name.find("_int8_") != kernel.name.npos && !RoundsColumns(kernel);
+}
 bool IsPrefill(const LinearKernel& kernel) { return kernel.name.find("_bf16_amx") != kernel.name.npos; }
 
 std::vector<float> NearOne(std::int64_t k) {
@@ -218,7 +220,8 @@ class LinearTest : public testing::TestWithParam<KernelCase> {
                                         : (IsKQuant(shape_.type) ? 3e-2 : 1e-2) / (HasInt16(kernel_)    ? 256
                                                                                    : IsPrefill(kernel_) ? 3
                                                                                                         : 1);
-  const bool rounds_ = HasInt16(kernel_) || HasInt8(kernel_) || IsPrefill(kernel_) || IsW8A8(kernel_);
+  const bool rounds_ =
+      HasInt16(kernel_) || HasInt8(kernel_) || IsPrefill(kernel_) || IsW8A8(kernel_) || RoundsColumns(kernel_);
   const double tolerance_ = rounds_ ? rounded_tolerance_ : 1e-5;
   const std::vector<float> norm_ = NearOne(shape_.k);
 };
