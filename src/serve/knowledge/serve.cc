@@ -86,11 +86,15 @@ ApiError ServerFault() {
 
 asio::awaitable<std::optional<Answer>> RunOnService(Service& service, Exchange& exchange,
                                                     std::function<Answer()> work) {
-  Mailbox<Answer> mailbox(exchange.executor());
-  const bool taken = service.Post([work = std::move(work), send = mailbox.Sender()]() mutable { send(Guarded(work)); });
+  const auto mailbox = std::make_shared<Mailbox<Answer>>(exchange.executor());
+  const bool taken =
+      service.Post([work = std::move(work), send = mailbox->Sender()]() mutable { send(Guarded(work)); });
   if (!taken) co_return std::unexpected(Overloaded());
-  exchange.OnClientGone([&mailbox] { mailbox.Interrupt(); });
-  std::vector<Answer> answers = co_await mailbox.Take();
+  // The client may also go while the answer is written, when there is no mailbox any more.
+  exchange.OnClientGone([waiting = std::weak_ptr(mailbox)] {
+    if (const auto still = waiting.lock()) still->Interrupt();
+  });
+  std::vector<Answer> answers = co_await mailbox->Take();
   if (answers.empty()) co_return std::nullopt;
   co_return std::move(answers.front());
 }

@@ -287,6 +287,23 @@ TEST_F(Knowledge, AnAnswerThatNothingHoldsIsAnAbstention) {
   EXPECT_EQ(events[1]["answer"]["text"], whole["text"]);
 }
 
+// Before the answer is there, while it is written, when it has come: clients go whenever they like.
+TEST_F(Knowledge, ClientsThatLeaveHurtNobody) {
+  CreateBase();
+  AddText("a.md", "# Owls\n\nThe owl hunts mice.");
+  const std::string books = kBases + "/books", owner = fmt::format("Authorization: Bearer {}\r\n", kOwner);
+  for (int i = 0; i < 300; ++i) {
+    TestClient client(server_->port());
+    ASSERT_TRUE(client.connected());
+    const std::string body = R"({"query":"owl","max_tokens":8})";
+    ASSERT_TRUE(client.Send(i % 10 == 0 ? TestClient::Request("POST", books + "/answer", body, owner)
+                                        : TestClient::Request("GET", books + "/documents", "", owner)));
+    if (i % 3 == 0) client.ReceiveAtLeast(1);
+    if (i % 3 == 1) std::this_thread::sleep_for(std::chrono::microseconds(10 * i));
+  }
+  EXPECT_EQ(Search(kOwner, {{"query", "owl"}})["data"].size(), 1U);
+}
+
 TEST_F(Knowledge, ChatsAnswerOutOfABase) {
   CreateBase();
   AddText("a.md", "# Owls\n\nThe owl hunts mice.");
