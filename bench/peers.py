@@ -1,8 +1,5 @@
-"""Makes ready what is measured: llama.cpp by ../shared/peers/llamacpp.sh, OpenVINO GenAI in a venv, strata's W8A8 form of its
-model."""
-import os
+"""Makes ready what is measured: llama.cpp by ../shared/peers/llamacpp.sh, OpenVINO GenAI in a venv."""
 import pathlib
-import shutil
 import subprocess
 import tempfile
 
@@ -60,22 +57,3 @@ def openvino(folder):
     if subprocess.run([python, "-c", "import openvino_genai"], capture_output=True).returncode != 0:
         subprocess.run([python, "-m", "pip", "install", "-q", *OPENVINO], check=True)
     return python
-
-
-# What the scheme is calibrated with: English that is none of the texts measured. Debian has it everywhere.
-CALIBRATION = [pathlib.Path("/usr/share/common-licenses") / name
-               for name in ("Apache-2.0", "Artistic", "GFDL-1.3", "LGPL-2.1", "MPL-2.0")]
-
-
-def w8a8(strata, model, folder):
-    """strata's own model with int8 weights, one scale a column, and int8 activations, one scale a token; made once."""
-    if (folder / "config.json").exists():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    text, part = folder.with_name("calibration.txt"), folder.with_name(folder.name + ".part")
-    text.write_bytes(b"\n\n".join(path.read_bytes() for path in CALIBRATION))
-    shutil.rmtree(part, ignore_errors=True)
-    subprocess.run([strata, "quantize", model, part, "--scheme", "w8a8", "--calibration", text, "--calibration-tokens",
-                    "8192"], check=True, stdout=subprocess.DEVNULL)
-    os.replace(part, folder)
-    return folder

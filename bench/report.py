@@ -14,7 +14,8 @@ AGAINST = {"decode 1, text that repeats": "decode 1"}
 LIMIT_OF = {"decode 1, text that repeats": "decode 1", "http 64": "decode 64"}
 OURS = {"strata": ["strata-int16", "strata-copy-int16", "strata-start-int16", "strata-server-int16"],
         "strata, int8": ["strata-int8", "strata-copy-int8", "strata-start-int8", "strata-server-int8"],
-        "strata, w8a8": ["strata-w8a8", "strata-copy-w8a8", "strata-start-w8a8", "strata-server-w8a8"]}
+        "strata, int8-columns": ["strata-int8-columns", "strata-copy-int8-columns", "strata-start-int8-columns",
+                                 "strata-server-int8-columns"]}
 PEERS = {"llama.cpp Q4_0": ["llamacpp-q4_0", "llamacpp-server-q4_0"], "llama.cpp Q8_0": ["llamacpp-q8_0"],
          "OpenVINO GenAI": ["openvino-q4_1"]}
 
@@ -72,7 +73,7 @@ def limit(results, tasks, row):
 
 def table(results):
     names = list(OURS) + list(PEERS)
-    forms = [name.removeprefix("strata") for name in OURS]  # "", ", int8", ", w8a8"
+    forms = [name.removeprefix("strata") for name in OURS]  # "", ", int8", ", int8-columns"
     columns = ["measure", *names, "best peer", *("ratio" + form for form in forms), "limit",
                *("of it" + form for form in forms)]
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
@@ -87,7 +88,7 @@ def table(results):
         for name in OURS:
             ratios = ratio(row, ours[name], best[1]) if best else []
             cells.append(f"{statistics.median(ratios):.2f}× ({min(ratios):.2f}–{max(ratios):.2f})" if ratios else "")
-        # Of the model as shipped, whichever its activations. The W8A8 form, which has more bytes, is held to its own.
+        # Of the weights as shipped. Int8 columns, which have more bytes, are held to their own.
         shipped = OURS["strata"] + OURS["strata, int8"]
         bound = limit(results, shipped, row)
         cells.append(f"{number(bound[0])} by {bound[1]}" if bound else "")
@@ -133,8 +134,8 @@ def write(results, docs):
     rounds = len(results["rounds"])
     text = ["# Performance", "",
             f"Written by `bench/compare` from {rounds} interleaved rounds; do not edit. SmolLM2-135M-Instruct, Q4_1 as "
-            f"shipped, {machine.get('threads')} threads; median (least–greatest). w8a8 is strata's own form of that file "
-            "(`strata quantize --scheme w8a8`). A ratio is taken within each round to the best peer of the row, and is above "
+            f"shipped, {machine.get('threads')} threads; median (least–greatest). int8 and int8-columns are values of "
+            "`--activations`; the latter rounds weights as well, when it loads them. A ratio is taken within each round to the best peer of the row, and is above "
             "1 where strata is better; its median is shown.", "",
             f"{machine.get('cpu')}, {machine.get('cores')} CPUs, Linux {machine.get('kernel')}; {machine.get('date')}; "
             f"strata {machine.get('strata')}, llama.cpp 0c1e57098, OpenVINO GenAI 2026.4.1.", ""]
@@ -144,12 +145,13 @@ def write(results, docs):
     once = results.get("once", {})
     if once:
         text += ["Perplexity, first 20,000 bytes of the GPL-3, windows of 512 tokens:", "", "| | perplexity |", "|---|---|"]
-        names = {"int16": "strata, Q4_1 as shipped", "int8": "strata, int8 activations", "w8a8": "strata, w8a8",
+        names = {"int16": "strata, Q4_1 as shipped", "int8": "strata, int8 activations",
+                 "int8-columns": "strata, int8 columns",
                  "q4_1": "llama.cpp Q4_1", "q4_0": "llama.cpp Q4_0", "q8_0": "llama.cpp Q8_0"}
         text += [f"| {label} | {once['perplexity-' + who]['perplexity']:.2f} |" for who, label in names.items()
                  if "perplexity-" + who in once]
         text.append("")
-    text += ["The limit is the roofline of the file as shipped (w8a8 is held to its own) with the peaks above: packed weights "
+    text += ["The limit is the roofline of the file as shipped (int8-columns is held to its own) with the peaks above: packed weights "
              "and KV cache once a step at the bandwidth of that footprint, or 8-bit products once a weight and token at the int8 "
              "peak, whichever takes longer; of the rows that are rates. The row on text that repeats is held against the peers' plain decoding and the limit of one "
              "token a step, the row over HTTP against the limit of the engine's decoding alone.", ""]

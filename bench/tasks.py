@@ -14,12 +14,14 @@ import http_load
 SENTENCE = "The quick brown fox jumps over the lazy dog and runs away from the angry bear in the deep forest. "
 
 
+# What strata may round activations to; each is measured in every row.
+ACTIVATIONS = ("int16", "int8", "int8-columns")
+
+
 class Tasks:
-    def __init__(self, strata, model, w8a8, peers, openvino, threads, tokens):
+    def __init__(self, strata, model, peers, openvino, threads, tokens):
         self.strata, self.peers, self.openvino = strata, peers, openvino
-        # What strata runs: the model with activations of either kind, and its W8A8 form, whose file says how they are
-        # rounded.
-        self.forms = {"int16": (str(model), "int16"), "int8": (str(model), "int8"), "w8a8": (str(w8a8), "int8")}
+        self.model = str(model)
         self.threads, self.tokens = str(threads), str(tokens)
         self.text = pathlib.Path("/usr/share/common-licenses/GPL-3").read_bytes()[:20000]
 
@@ -30,9 +32,8 @@ class Tasks:
         return result
 
     # ---- strata
-    def bench(self, form, *arguments):
-        model, activations = self.forms[form]
-        out = self.output(self.strata, "bench", model, "--threads", self.threads, "--activations", activations, "--json",
+    def bench(self, activations, *arguments):
+        out = self.output(self.strata, "bench", self.model, "--threads", self.threads, "--activations", activations, "--json",
                           *arguments).stdout
         rows, limits = {}, {}
         for row in json.loads(out)["results"]:
@@ -41,14 +42,14 @@ class Tasks:
                 limits[row["name"]] = [row["limit"], row["limit_by"]]
         return rows, limits
 
-    def strata_engine(self, form):
-        rows, limits = self.bench(form, "--prompt", "64", "--tokens", self.tokens, "--repetitions", "1")
+    def strata_engine(self, activations):
+        rows, limits = self.bench(activations, "--prompt", "64", "--tokens", self.tokens, "--repetitions", "1")
         found = {re.sub(r"^decode (\d+) streams$", r"decode \1", name): v for name, v in rows.items()}
         found["limits"] = {re.sub(r"^decode (\d+) streams$", r"decode \1", n): v for n, v in limits.items()}
         return found
 
-    def strata_copy(self, form):
-        rows, _ = self.bench(form, "--prefill", "1", "--streams", "1", "--tokens", "1", "--repetitions", "1", "--copy")
+    def strata_copy(self, activations):
+        rows, _ = self.bench(activations, "--prefill", "1", "--streams", "1", "--tokens", "1", "--repetitions", "1", "--copy")
         return {"decode 1, text that repeats": rows["copy, 1 stream, drafts"]}
 
     def start(self, command, until_first_byte):
@@ -64,9 +65,8 @@ class Tasks:
             raise RuntimeError(f"{command[0]} ended with status {process.returncode}")
         return {"first_token_s": first, "peak_rss_MB": usage.ru_maxrss / 1000}
 
-    def strata_start(self, form):
-        model, activations = self.forms[form]
-        return self.start([self.strata, "run", model, "Why is the sky blue?", "--temperature", "0", "--max-tokens",
+    def strata_start(self, activations):
+        return self.start([self.strata, "run", self.model, "Why is the sky blue?", "--temperature", "0", "--max-tokens",
                            "8", "--threads", self.threads, "--activations", activations], True)
 
     # ---- servers: 64 streams, and 32 requests that share a prefix
@@ -101,9 +101,8 @@ class Tasks:
                 "server first_token_s": first, "server start_rss_MB": rss,
                 "shared prefix, warm_s": shared["wall_s"], "shared prefix, cold_s": cold["wall_s"]}
 
-    def strata_server(self, form):
-        model, activations = self.forms[form]
-        return self.served([self.strata, "serve", model, "--model-name", "bench", "--threads", self.threads,
+    def strata_server(self, activations):
+        return self.served([self.strata, "serve", self.model, "--model-name", "bench", "--threads", self.threads,
                             "--activations", activations], "bench")
 
     def llamacpp_server(self, kind):
@@ -137,7 +136,7 @@ class Tasks:
     def perplexity(self, who):
         path = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / "strata-compare-ppl.txt"
         path.write_bytes(self.text)
-        if who in self.forms:
+        if who in ACTIVATIONS:
             rows, _ = self.bench(who, "--prefill", "1", "--streams", "1", "--tokens", "1", "--repetitions", "1",
                                  "--perplexity", path)
             return {"perplexity": next(v for name, v in rows.items() if name.startswith("perplexity"))}
@@ -148,13 +147,13 @@ class Tasks:
 
 # (name, method, argument): run in this order in every round, so that all see the same weather.
 ROUND = [("strata-int16", "strata_engine", "int16"), ("llamacpp-q4_0", "llamacpp_engine", "q4_0"),
-         ("strata-int8", "strata_engine", "int8"), ("strata-w8a8", "strata_engine", "w8a8"),
+         ("strata-int8", "strata_engine", "int8"), ("strata-int8-columns", "strata_engine", "int8-columns"),
          ("openvino-q4_1", "openvino_engine", "q4_1"),
          ("strata-copy-int16", "strata_copy", "int16"), ("strata-copy-int8", "strata_copy", "int8"),
-         ("strata-copy-w8a8", "strata_copy", "w8a8"),
+         ("strata-copy-int8-columns", "strata_copy", "int8-columns"),
          ("strata-start-int16", "strata_start", "int16"), ("strata-start-int8", "strata_start", "int8"),
-         ("strata-start-w8a8", "strata_start", "w8a8"),
+         ("strata-start-int8-columns", "strata_start", "int8-columns"),
          ("strata-server-int16", "strata_server", "int16"), ("llamacpp-server-q4_0", "llamacpp_server", "q4_0"),
-         ("strata-server-int8", "strata_server", "int8"), ("strata-server-w8a8", "strata_server", "w8a8"),
+         ("strata-server-int8", "strata_server", "int8"), ("strata-server-int8-columns", "strata_server", "int8-columns"),
          ("llamacpp-q8_0", "llamacpp_engine", "q8_0")]
-ONCE = [(f"perplexity-{who}", "perplexity", who) for who in ("int16", "int8", "w8a8", "q4_1", "q4_0", "q8_0")]
+ONCE = [(f"perplexity-{who}", "perplexity", who) for who in (*ACTIVATIONS, "q4_1", "q4_0", "q8_0")]

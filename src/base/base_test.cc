@@ -12,6 +12,7 @@
 #include "base/mapped_file.h"
 #include "base/memory_limit.h"
 #include "base/result.h"
+#include "base/sha256.h"
 
 namespace strata {
 namespace {
@@ -207,6 +208,19 @@ TEST(CpuFeatures, LimitsLowerWhatIsUsed) {
   EXPECT_FALSE(DetectCpu("avx2").avx512);
   EXPECT_FALSE(DetectCpu("avx2").avx512_vnni);
   EXPECT_FALSE(DetectCpu("avx512").amx);
+}
+
+// FIPS 180-4's examples, the second in pieces.
+TEST(Sha256Test, EqualsTheStandardsExamples) {
+  const auto of = [](std::initializer_list<std::string_view> pieces) {
+    Sha256 hash;
+    for (const std::string_view piece : pieces) hash.Add(std::as_bytes(std::span(piece)));
+    return hash.Hex().value();
+  };
+  EXPECT_EQ(of({"abc"}), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(of({"abcdbcdecdefdefgefghfghighijhi", "", "jkijkljklmklmnlmnomnopnopq"}),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(of({}), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // `strata kb`: knowledge bases of the user's own documents.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,8 +11,11 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/kb_add.h"
 #include "cli/kb_base.h"
-#include "cli/progress.h"
+#include "cli/kb_eval.h"
+#include "cli/kb_manage.h"
+#include "cli/model_pull.h"
 #include "knowledge/answer/answerer.h"
 #include "knowledge/lexical/analyser.h"
 #include "knowledge/models/engine_models.h"
@@ -34,75 +39,84 @@ struct KbOptions {
   std::string embedding_model = "minilm";
   std::string language = "english";
   knowledge::Access access;
+  bool everybody = false, once = false;
+  double interval = 2;
+  std::string state;
+  std::size_t most_jobs = 1000;
+  std::vector<std::int64_t> cancel, retry;
   std::size_t limit = 5;
+  EvalOptions eval;
   LoadOptions load;
 };
 
 Status Create(const KbOptions& options) {
   STRATA_TRY(const std::string location, BaseLocation(options.name));
   STRATA_TRY(const auto embedder, LoadEmbedder(options.embedding_model, options.load));
-  STRATA_CHECK(KnowledgeBase::Create(
-      location, {.embedding_model = options.embedding_model, .language = options.language}, *embedder));
+  knowledge::BaseOptions base{.embedding_model = options.embedding_model, .language = options.language};
+  base.chunks.max_tokens = std::min(base.chunks.max_tokens, embedder->max_tokens());
+  STRATA_CHECK(KnowledgeBase::Create(location, base, *embedder));
   fmt::print("{}\n", location);
   return {};
 }
 
-/// Files below a folder, or the file itself.
-Status CollectFiles(const std::string& path, std::vector<std::string>& files) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return Fail(ErrorCode::kNotFound, "{}: no such file or folder", path);
-  if (!fs::is_directory(path, error)) {
-    files.push_back(fs::absolute(path, error).lexically_normal());
-    return {};
-  }
-  const auto skip = fs::directory_options::skip_permission_denied;
-  for (auto entry = fs::recursive_directory_iterator(path, skip, error); !error && entry != fs::end(entry);
-       entry.increment(error)) {
-    std::error_code ignored;  // a file that goes meanwhile
-    if (entry->is_regular_file(ignored)) files.push_back(fs::absolute(entry->path()).lexically_normal());
-  }
-  if (error) return Fail(ErrorCode::kIo, "cannot list {}: {}", path, error.message());
-  return {};
-}
-
 Status Add(const KbOptions& options) {
-  std::vector<std::string> files;
-  for (const std::string& path : options.paths) STRATA_CHECK(CollectFiles(path, files));
+  STRATA_TRY(const FoundFiles found, FindFiles(options.paths));
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
-  std::vector<knowledge::DocumentSource> sources;
-  for (const std::string& file : files) {
-    knowledge::DocumentSource source{.path = file};
-    if (options.access != knowledge::Access()) source.access = options.access;
-    sources.push_back(std::move(source));
-  }
-  STRATA_TRY(const std::vector<std::int64_t> jobs, opened.base->AddAll(sources));
-  std::size_t failed = 0;
-  {
-    ProgressBar bar;
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      bar.Update(static_cast<double>(i) / static_cast<double>(jobs.size()), files[i]);
-      STRATA_TRY(const Job job, opened.base->WaitFor(jobs[i]));
-      if (job.state == JobState::kDone) continue;
-      ++failed;
-      fmt::print(stderr, "\r{}: {}\n", files[i], job.error.empty() ? "cancelled" : job.error);
-    }
-  }
-  fmt::print("{} of {} files added\n", jobs.size() - failed, jobs.size());
-  if (failed > 0) return Fail(ErrorCode::kCorrupt, "{} files could not be read", failed);
-  return {};
+  return AddFiles(*opened.base, found, options.access);
 }
 
 Status Remove(const KbOptions& options) {
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
   for (const std::string& path : options.paths) {
-    std::error_code ignored;
-    const std::string uri =
-        path.contains(':') ? path : "file://" + fs::absolute(path, ignored).lexically_normal().string();
-    STRATA_TRY(const std::int64_t id, opened.base->Remove(uri));
-    STRATA_TRY(const Job job, opened.base->WaitFor(id));
-    if (job.state != JobState::kDone) return Fail(ErrorCode::kInternal, "{}: {}", uri, job.error);
+    STRATA_TRY(const std::vector<std::string> sources, SourcesNamed(opened.base->store(), path));
+    for (const std::string& uri : sources) {
+      STRATA_TRY(const std::int64_t id, opened.base->Remove(uri));
+      STRATA_TRY(const Job job, opened.base->WaitFor(id));
+      if (job.state != JobState::kDone) return Fail(ErrorCode::kInternal, "{}: {}", uri, job.error);
+    }
   }
   return {};
+}
+
+/// The store alone, where no model is needed; who has the base open sees what is changed within a fraction of a second.
+Result<std::unique_ptr<knowledge::Store>> OpenStoreOf(const KbOptions& options) {
+  STRATA_TRY(const std::string location, BaseLocation(options.name));
+  return knowledge::OpenStore(location);
+}
+
+Status Jobs(const KbOptions& options) {
+  STRATA_TRY(const auto store, OpenStoreOf(options));
+  STRATA_CHECK(CancelJobs(*store, options.cancel));
+  if (!options.retry.empty()) STRATA_CHECK(RetryJobs(*store, options.retry));
+  if (!options.cancel.empty() || !options.retry.empty()) return {};
+  return PrintJobs(*store, options.state, options.most_jobs);
+}
+
+Status ChangeAccess(const KbOptions& options) {
+  if (options.access == knowledge::Access() && !options.everybody) {
+    return Fail(ErrorCode::kInvalidArgument, "say who may find it: --user, --group, --label, or --everybody");
+  }
+  if (options.access != knowledge::Access() && options.everybody) {
+    return Fail(ErrorCode::kInvalidArgument, "--everybody stands alone");
+  }
+  STRATA_TRY(const auto store, OpenStoreOf(options));
+  return SetAccess(*store, options.paths, options.access);
+}
+
+Status Watch(const KbOptions& options) {
+  HoldEndSignals();
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  return FollowFolders(*opened.base, options.paths, options.once ? 0 : options.interval);
+}
+
+Status Evaluate(const KbOptions& options) {
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  return EvaluateBase(*opened.base, options.eval);
+}
+
+Status Compact(const KbOptions& options) {
+  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  return opened.base->Compact();
 }
 
 Status Documents(const KbOptions& options) {
@@ -146,7 +160,7 @@ Status Search(const KbOptions& options) {
 }
 
 Status Ask(const KbOptions& options) {
-  STRATA_TRY(const std::string path, ResolveModel(options.model));
+  STRATA_TRY(const std::string path, FindOrPullModel(options.model));
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
   STRATA_TRY(const Session session, OpenSession(path));
   STRATA_TRY(std::shared_ptr<Engine> engine, StartEngine(session, options.load));
@@ -162,11 +176,14 @@ Status Ask(const KbOptions& options) {
       .search = {.query = options.question, .principal = {.sees_everything = true}, .limit = options.limit}};
   STRATA_TRY(const knowledge::Answer answer, answerer.Ask(request));
   fmt::print("{}\n", answer.text);
+  std::set<std::string> printed;  // a place that several statements stand in is told once
   for (const knowledge::Statement& statement : answer.statements) {
     for (const knowledge::Citation& citation : statement.citations) {
       const std::string page = citation.place.page > 0 ? fmt::format(", page {}", citation.place.page) : "";
-      fmt::print("  [{}] {}{}, bytes {} to {}{}\n", citation.source, citation.uri, page, citation.span.begin,
-                 citation.span.end, citation.attributed ? " (found by comparing)" : "");
+      const std::string line =
+          fmt::format("  [{}] {}{}, bytes {} to {}{}", citation.source, citation.uri, page, citation.span.begin,
+                      citation.span.end, citation.attributed ? " (found by comparing)" : "");
+      if (printed.insert(line).second) fmt::print("{}\n", line);
     }
   }
   return {};
@@ -178,6 +195,13 @@ CLI::App* AddCommand(CLI::App& kb, Action& action, KbOptions& options, const std
   command->add_option("NAME", options.name, "Name of the base, or a folder or postgres:// where it lies")->required();
   command->callback([&action, &options, run] { action = [&options, run] { return run(options); }; });
   return command;
+}
+
+void AddAccessOptions(CLI::App& command, knowledge::Access& access) {
+  command.add_option("--user", access.users, "Who may find them; may be repeated")->allow_extra_args(false);
+  command.add_option("--group", access.groups, "Whose members may find them; may be repeated")->allow_extra_args(false);
+  command.add_option("--label", access.labels, "What one must have to find them; may be repeated")
+      ->allow_extra_args(false);
 }
 
 }  // namespace
@@ -193,14 +217,36 @@ void AddKb(CLI::App& app, Action& action) {
   CLI::App* const add =
       AddCommand(*kb, action, options, "add", "Read files, and folders with all that is in them", Add);
   add->add_option("PATH", options.paths, "Files and folders")->required();
-  add->add_option("--user", options.access.users, "Who may find them; may be repeated")->allow_extra_args(false);
-  add->add_option("--group", options.access.groups, "Whose members may find them; may be repeated")
-      ->allow_extra_args(false);
-  add->add_option("--label", options.access.labels, "What one must have to find them; may be repeated")
-      ->allow_extra_args(false);
+  AddAccessOptions(*add, options.access);
   AddCommand(*kb, action, options, "remove", "Forget documents", Remove)
-      ->add_option("DOCUMENT", options.paths, "Paths or URIs")
+      ->add_option("DOCUMENT", options.paths, "Paths, of folders too, or URIs")
       ->required();
+  CLI::App* const watch = AddCommand(*kb, action, options, "watch", "Follow folders: add, read again, forget", Watch);
+  watch->add_option("FOLDER", options.paths, "Folders")->required();
+  watch->add_option("--interval", options.interval, "Seconds between looks")
+      ->check(CLI::Range(.1, 86400.))
+      ->capture_default_str();
+  watch->add_flag("--once", options.once, "Look once");
+  CLI::App* const access =
+      AddCommand(*kb, action, options, "set-access", "Say who may find documents; holds at once", ChangeAccess);
+  access->add_option("DOCUMENT", options.paths, "Paths, of folders too, or URIs")->required();
+  AddAccessOptions(*access, options.access);
+  access->add_flag("--everybody", options.everybody, "Everybody who may ask the base");
+  CLI::App* const jobs = AddCommand(*kb, action, options, "jobs", "List what is being read, and what failed", Jobs);
+  jobs->add_option("--state", options.state, "Only these: queued, running, done, failed, cancelled");
+  jobs->add_option("--limit", options.most_jobs, "Jobs at most")->capture_default_str();
+  jobs->add_option("--cancel", options.cancel, "Numbers of jobs to cancel");
+  jobs->add_option("--retry", options.retry, "Numbers of failed jobs to queue again");
+  CLI::App* const eval =
+      AddCommand(*kb, action, options, "eval", "Score searches by questions with known answers", Evaluate);
+  eval->add_option("GOLDEN", options.eval.golden, "JSON lines: question, relevant")->required();
+  eval->add_option("--config", options.eval.configurations,
+                   "legs, fusion, alpha, candidates, ef, diversity as NAME=VALUE,...; twice: they are compared")
+      ->allow_extra_args(false);
+  eval->add_option("--k", options.eval.k, "Documents that count")->check(CLI::Range(1, 1000))->capture_default_str();
+  eval->add_flag("--tune", options.eval.tune, "Find the weight of the vectors, and keep it in the base");
+  eval->add_option("--html", options.eval.html, "Write a report with plots");
+  AddCommand(*kb, action, options, "compact", "Overwrite what was removed, in all files", Compact);
   AddCommand(*kb, action, options, "documents", "List what is in a base", Documents);
   AddCommand(*kb, action, options, "delete", "Delete a base and all that is in it", Delete);
   kb->add_subcommand("list", "List the bases")->callback([&action] { action = List; });

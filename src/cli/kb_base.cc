@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
+#include "cli/model_pull.h"
 #include "knowledge/models/engine_models.h"
 
 namespace strata::cli {
@@ -13,12 +13,7 @@ namespace strata::cli {
 namespace fs = std::filesystem;
 
 std::string BasesDirectory() {
-  const char* const data = std::getenv("XDG_DATA_HOME");
-  const char* const home = std::getenv("HOME");
-  const std::string root = data != nullptr && *data != '\0'
-                               ? std::string(data)
-                               : std::string(home != nullptr && *home != '\0' ? home : "/tmp") + "/.local/share";
-  const std::string directory = root + "/strata/knowledge";
+  const std::string directory = UserDirectory("XDG_DATA_HOME", ".local/share") + "/knowledge";
   std::error_code ignored;  // whoever writes there gets the error, with the path
   fs::create_directories(directory, ignored);
   return directory;
@@ -37,7 +32,7 @@ Result<std::string> BaseLocation(const std::string& name) {
 }
 
 Result<std::unique_ptr<knowledge::Embedder>> LoadEmbedder(const std::string& model, const LoadOptions& load) {
-  STRATA_TRY(const std::string path, ResolveModel(model));
+  STRATA_TRY(const std::string path, FindOrPullModel(model));
   STRATA_TRY(const Session session, OpenSession(path));
   LoadOptions options = load;
   options.max_context = 0;  // the option is the chat model's

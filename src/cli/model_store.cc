@@ -5,9 +5,9 @@
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include "base/mapped_file.h"
+#include "base/sha256.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 
@@ -58,23 +58,16 @@ std::string ModelsDirectory() {
   return directory;
 }
 
-Result<std::string> Sha256(const std::string& path) {
+Result<std::string> Sha256Of(const std::string& path) {
   STRATA_TRY(const MappedFile file, MappedFile::Open(path));
   constexpr std::size_t kPiece = 64 << 20;
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  bool good = context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
-  for (std::size_t at = 0; good && at < file.size(); at += kPiece) {
+  Sha256 hash;
+  for (std::size_t at = 0; at < file.size(); at += kPiece) {
     const auto piece = file.bytes().subspan(at, std::min(kPiece, file.size() - at));
-    good = EVP_DigestUpdate(context.get(), piece.data(), piece.size()) == 1;
+    hash.Add(piece);
     DropPages(piece);  // a large file need not stay in memory
   }
-  if (!good || EVP_DigestFinal_ex(context.get(), digest, &length) != 1) {
-    return Fail(ErrorCode::kInternal, "cannot compute the SHA-256 of {}", path);
-  }
-  std::string hex;
-  for (unsigned int i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
+  STRATA_TRY(std::string hex, hash.Hex(), "of {}", path);
   return hex;
 }
 
@@ -102,6 +95,10 @@ Result<std::vector<Checksum>> ParseChecksums(std::string_view text, const std::s
   return checksums;
 }
 
+std::string PathOfModel(const std::string& name, bool folder) {
+  return fmt::format("{}/{}{}", ModelsDirectory(), name, folder ? "" : ".gguf");
+}
+
 std::vector<StoredModel> StoredModels() {
   std::vector<StoredModel> models;
   std::error_code error;
@@ -125,7 +122,7 @@ Result<StoredModel> PlaceFor(const std::string& name, bool folder, const std::st
     return Fail(ErrorCode::kInvalidArgument, "there is a model {} from elsewhere: {} (--name gives another)", name,
                 other.path);
   }
-  return StoredModel{name, fmt::format("{}/{}{}", ModelsDirectory(), name, folder ? "" : ".gguf")};
+  return StoredModel{name, PathOfModel(name, folder)};
 }
 
 bool IsStored(const StoredModel& model) {
@@ -136,7 +133,7 @@ bool IsStored(const StoredModel& model) {
 Status Record(const StoredModel& model, const std::string& source) {
   std::string text = fmt::format("{}{}\n", kFrom, source);
   for (const std::string& file : FilesOf(model)) {
-    STRATA_TRY(const std::string hash, Sha256(ModelsDirectory() + "/" + file));
+    STRATA_TRY(const std::string hash, Sha256Of(ModelsDirectory() + "/" + file));
     text += fmt::format("{}  {}\n", hash, file);
   }
   return WriteFileAtomically(model.record(), text);
@@ -156,7 +153,7 @@ Status Verify(const std::string& name) {
   for (std::size_t i = 0; i < checksums.size(); ++i) {
     const auto& [expected, file] = checksums[i];
     bar.Update(static_cast<double>(i) / static_cast<double>(checksums.size()), file);
-    const auto hash = Sha256(ModelsDirectory() + "/" + file);
+    const auto hash = Sha256Of(ModelsDirectory() + "/" + file);
     if (!hash) {
       wrong += fmt::format("\n{}", hash.error().ToString());
     } else if (*hash != expected) {

@@ -13,7 +13,7 @@ namespace strata::cli {
 
 std::string ModelsDirectory();  ///< created
 
-Result<std::string> Sha256(const std::string& path);  ///< 64 hexadecimal digits
+Result<std::string> Sha256Of(const std::string& path);  ///< 64 hexadecimal digits
 
 struct Checksum {
   std::string sha256;
@@ -30,7 +30,8 @@ struct StoredModel {
 
   std::string record() const { return ModelsDirectory() + "/" + name + ".sha256"; }
 };
-std::vector<StoredModel> StoredModels();  ///< by name
+std::string PathOfModel(const std::string& name, bool folder);  ///< in the cache
+std::vector<StoredModel> StoredModels();                        ///< by name
 
 /// Where a model from a source goes. Errors: kInvalidArgument for an impossible name, and one that a model from
 /// elsewhere has.

@@ -104,9 +104,10 @@ void AddQuantize(CLI::App& app, Action& action) {
   command->add_option("in", options->in, "Model file, folder or name")->required();
   command->add_option("out", options->out, "What is written: a folder, or a GGUF file for GGUF's types")->required();
   command
-      ->add_option("--scheme", options->scheme,
-                   "w8a8, w8a16, w4a16 (-gN: groups of N inputs, -asym: with zero points), or a GGUF type: q8_0, q6_k, "
-                   "q5_k, q5_1, q5_0, q4_k, q4_1, q4_0")
+      ->add_option(
+          "--scheme", options->scheme,
+          "fp8, w8a8, w8a16, w4a16 (-gN: groups of N inputs, -asym: with zero points), or a GGUF type: q8_0, q6_k, "
+          "q5_k, q5_1, q5_0, q4_k, q4_1, q4_0")
       ->required();
   command->add_option("--calibration", options->calibration, "Text like what the model will read")
       ->required()

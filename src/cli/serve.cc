@@ -51,8 +51,10 @@ Status AddKeysOf(const std::string& path, ServeOptions& options) {
   STRATA_TRY(const std::vector<serve::ApiKey> keys, serve::ParseApiKeys(text), "in {}", path);
   std::vector<double>& weights = options.load.scheduler.tenant_weights;
   weights.resize(options.server.api_keys.size() + 1, 1);
-  for (const auto& [key, weight] : keys) {
+  options.server.principals.resize(options.server.api_keys.size());
+  for (const auto& [key, weight, principal] : keys) {
     options.server.api_keys.push_back(key);
+    options.server.principals.push_back(principal);
     weights.push_back(weight);
   }
   return {};
@@ -176,7 +178,8 @@ void AddAccessOptions(CLI::App& command, ServeOptions& options) {
   command
       .add_option(
           "--api-key-file", options.api_key_file,
-          "The same, one key a line, after it its weight in fair scheduling (default 1): keeps keys out of `ps`")
+          "The same, one key a line, after it its weight in fair scheduling (default 1), and whose it is: user=NAME, "
+          "group=NAME, label=NAME; keeps keys out of `ps`")
       ->check(CLI::ExistingFile)
       ->group("Access");
   command
@@ -184,6 +187,19 @@ void AddAccessOptions(CLI::App& command, ServeOptions& options) {
                   "CORS: an origin that browsers may call from; * = any; may be repeated")
       ->allow_extra_args(false)
       ->group("Access");
+}
+
+void AddKnowledgeOptions(CLI::App& command, ServeOptions& options) {
+  command
+      .add_option("--knowledge", options.server.knowledge_folder,
+                  "Serve the knowledge bases of this folder, which is made when it is not there: /v1/knowledge")
+      ->group("Knowledge");
+  command
+      .add_option("--max-upload-bytes", options.server.max_upload_bytes,
+                  "Largest request that adds documents to a base; above it 413")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str()
+      ->group("Knowledge");
 }
 
 void AddMcpOptions(CLI::App& command, ServeOptions& options) {
@@ -244,6 +260,7 @@ void AddServe(CLI::App& app, Action& action) {
   AddModelOptions(*command, *options);
   AddNetworkOptions(*command, *options);
   AddAccessOptions(*command, *options);
+  AddKnowledgeOptions(*command, *options);
   AddMcpOptions(*command, *options);
   AddLimitOptions(*command, *options);
   AddSchedulingOptions(*command, options->load.scheduler);

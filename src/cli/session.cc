@@ -30,14 +30,16 @@ std::string HomeDirectory() {
 
 }  // namespace
 
-std::string CacheDirectory() {
-  const char* xdg = std::getenv("XDG_CACHE_HOME");
-  const std::string base = xdg != nullptr && *xdg != '\0' ? xdg : HomeDirectory() + "/.cache";
+std::string UserDirectory(const char* variable, std::string_view in_home) {
+  const char* xdg = std::getenv(variable);
+  const std::string base = xdg != nullptr && *xdg != '\0' ? xdg : fmt::format("{}/{}", HomeDirectory(), in_home);
   const std::string directory = base + "/strata";
   std::error_code ignored;  // whoever writes there gets the error, with the path
   fs::create_directories(directory, ignored);
   return directory;
 }
+
+std::string CacheDirectory() { return UserDirectory("XDG_CACHE_HOME", ".cache"); }
 
 Result<std::string> ResolveModel(const std::string& name) {
   std::error_code error;

@@ -15,6 +15,9 @@
 
 namespace strata::cli {
 
+/// strata's folder in what an XDG variable names ("XDG_DATA_HOME"), else in the home's `in_home`; created.
+std::string UserDirectory(const char* variable, std::string_view in_home);
+
 /// $XDG_CACHE_HOME/strata or ~/.cache/strata; created.
 std::string CacheDirectory();
 

@@ -104,7 +104,7 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
     if (!sampled) return Fail(sequence, sampled.error());
     const TokenId token = *sampled;
     finish = EndOf(sequence, token);
-    if (finish == FinishReason::kStop && IsEnd(sequence, token)) event.stop_token = token;
+    if (finish && IsEnd(sequence, token)) event.stop_token = token;
     if (r == drafts || token != sequence.drafts[static_cast<std::size_t>(r)]) break;
     ++sequence.computed;
     ++total.drafts_right;

@@ -1,30 +1,31 @@
 #include "engine/completion.h"
 
-#include <algorithm>
 #include <optional>
-#include <utility>
+#include <span>
+
+#include "grammar/vocabulary.h"
 
 namespace strata {
 
 Result<TokenId> Completion::Review(grammar::Matcher& matcher, TokenId token, std::int64_t left) {
   if (left > review_at_ || matcher.ended()) return token;
-  const std::optional<std::vector<TokenId>> completion = matcher.Completion();
-  const std::int64_t spare = completion ? left - std::ssize(*completion) : 0;
-  if (!completion || spare >= 0) {
-    // A token may open more than it closes, but seldom much: what is far from its end is looked at less often, and
-    // least where a search has found none.
-    review_at_ = completion ? left - std::max<std::int64_t>(1, spare / 8) : left / 2;
+  const std::optional<std::size_t> due = matcher.CompletionTokens();
+  if (!due) {  // a search that finds nothing takes long, and there is seldom more a token later
+    review_at_ = left / 2;
     return token;
   }
+  if (static_cast<std::int64_t>(*due) <= left) return token;
   matcher.Rollback(1);
-  std::optional<std::vector<TokenId>> before = matcher.Completion();
-  if (before && !before->empty() && std::ssize(*before) <= left + 1) {
-    tokens_ = std::move(*before);
-    begun_ = true;
-    token = Next();
-  } else {
-    review_at_ = -1;  // too late, as where so few tokens were asked for that no text of the grammar has them
+  const std::optional<std::vector<TokenId>> before = matcher.Completion();
+  // Else so few tokens were asked for that no text of the grammar has them.
+  if (before && std::ssize(*before) <= left + 1) {
+    tokens_ = *before;
+    // Complete already, and the model would have gone on.
+    const std::span<const TokenId> ends = matcher.vocabulary().end_tokens();
+    if (tokens_.empty() && !ends.empty()) tokens_.push_back(ends.front());
+    begun_ = !tokens_.empty();
   }
+  if (begun_) token = Next();
   STRATA_CHECK(matcher.Accept(token));
   return token;
 }

@@ -23,6 +23,17 @@ struct Draft {
   std::vector<float> chances;
 };
 
+/// How often proposals of a kind are right: a share that forgets, hits and trials of about the last 30.
+struct DraftRate {
+  float hits, trials;
+  void Count(bool hit) {
+    constexpr float kKeep = 1 - 1.0F / 32;
+    hits = hits * kKeep + (hit ? 1.0F : 0.0F);
+    trials = trials * kKeep + 1;
+  }
+  float value() const { return hits / trials; }
+};
+
 /// Of one sequence. It predicts every token, whether anybody asks or not, and so knows for each length of a match how
 /// often it was right of late: whether proposals pay is known without verifying one.
 class Drafter {
@@ -46,17 +57,6 @@ class Drafter {
   static constexpr int kCandidates = 16;             ///< places looked at a token, the most recent ones
   static constexpr std::size_t kClasses = 6;         ///< of match lengths
 
-  /// A share that forgets: hits and trials of about the last 30.
-  struct Rate {
-    float hits, trials;
-    void Count(bool hit) {
-      constexpr float kKeep = 1 - 1.0F / 32;
-      hits = hits * kKeep + (hit ? 1.0F : 0.0F);
-      trials = trials * kKeep + 1;
-    }
-    float value() const { return hits / trials; }
-  };
-
   static std::size_t ClassOf(std::int64_t match);
   std::size_t Slot(std::span<const TokenId> tokens, std::int64_t last) const;
   void Index(std::span<const TokenId> tokens, std::int64_t last);
@@ -66,7 +66,7 @@ class Drafter {
   std::vector<std::int32_t> previous_;  ///< by position: where its slot's pair stood before; -1 = nowhere
   std::int64_t source_ = -1;            ///< position of the predicted next token; -1 = none
   std::int64_t match_ = 0;              ///< tokens before `source_` that equal the sequence's end
-  std::array<Rate, kClasses> rates_;
+  std::array<DraftRate, kClasses> rates_;
   Draft draft_;
 };
 

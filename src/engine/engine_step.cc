@@ -102,10 +102,9 @@ void Engine::State::Propose() {
     // The last token of an answer needs no row of its own.
     const std::int64_t most = std::min(TokensLeft(*sequence) - 1, options.max_draft_tokens);
     sequence->forced = ForcedDraft(*sequence, tokenizer.get(), most);
-    const bool forced = !sequence->forced.tokens.empty();
-    proposed.push_back(forced ? &sequence->forced : &sequence->drafter->Propose(sequence->tokens, most));
+    proposed.push_back(&Surer(sequence->forced, sequence->drafter->Propose(sequence->tokens, most)));
     sequence->modelled = {};
-    if (!forced && most > 0 && TakesGuess(*sequence, *proposed.back())) {
+    if (sequence->forced.tokens.empty() && most > 0 && TakesGuess(*sequence, *proposed.back())) {
       sequence->modelled = {{sequence->guess.token}, {draft_module->chance()}};
       proposed.back() = &sequence->modelled;
     }

@@ -14,6 +14,7 @@
 #include "engine/draft_module.h"
 #include "engine/drafter.h"
 #include "engine/engine.h"
+#include "engine/forced_text.h"
 #include "engine/sampler.h"
 #include "engine/thought_limit.h"
 #include "grammar/grammar.h"
@@ -33,7 +34,8 @@ struct Sequence {
   std::int64_t prompt = 0;
   std::int64_t cached = 0;  ///< prompt tokens that came from the prefix cache
   SequenceKv kv;
-  std::unique_ptr<Drafter> drafter;                ///< null = no speculation
+  std::unique_ptr<Drafter> drafter;  ///< null = no speculation
+  ForcedText forced_text;
   Draft forced;                                    ///< what its grammar or its thinking budget leaves no choice about
   std::optional<DraftModel::Reader> draft_reader;  ///< where there is a draft model
   Guess guess;                                     ///< of the model's own module, where it has one

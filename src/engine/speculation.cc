@@ -7,11 +7,6 @@
 namespace strata {
 namespace {
 
-/// How often a model writes a token of a forced text as the tokenizer does: it was trained on little else.
-constexpr float kForcedChance = 0.95F;
-/// The longest token of the vocabularies in use is 128 bytes; a name or a separator is far shorter.
-constexpr std::size_t kForcedBytes = 256;
-
 /// The first of `tokens`, which come whatever the model says.
 Draft Certain(std::span<const TokenId> tokens, std::int64_t most) {
   const auto first = tokens.first(std::min(tokens.size(), static_cast<std::size_t>(most)));
@@ -21,26 +16,19 @@ Draft Certain(std::span<const TokenId> tokens, std::int64_t most) {
 }  // namespace
 
 Draft ForcedDraft(Sequence& sequence, const Tokenizer* tokenizer, std::int64_t most) {
-  Draft draft;
-  if (most <= 0) return draft;
+  if (most <= 0) return {};
   if (sequence.completion.begun()) return Certain(sequence.completion.rest(), most);
   if (sequence.thought) {
     const auto due = sequence.thought->Due(sequence.matcher_or_null());
     if (!due.empty()) return Certain(due, most);
   }
-  if (!sequence.matcher) return draft;
-  const std::string text = sequence.matcher->ForcedText(kForcedBytes);
-  if (text.empty()) return draft;
-  std::string spelled;
-  float chance = 1;
-  for (const TokenId token : tokenizer->Encode(text, {.add_special_tokens = false, .parse_special = false})) {
-    if (static_cast<std::int64_t>(draft.tokens.size()) == most) break;
-    spelled += tokenizer->TokenBytes(token);
-    if (!text.starts_with(spelled)) break;  // a tokenizer that puts a space first
-    draft.tokens.push_back(token);
-    draft.chances.push_back(chance *= kForcedChance);
-  }
-  return draft;
+  if (!sequence.matcher) return {};
+  return sequence.forced_text.Propose(*sequence.matcher, *tokenizer, sequence.tokens, most);
+}
+
+const Draft& Surer(const Draft& forced, const Draft& repeated) {
+  if (forced.tokens.empty() || repeated.tokens.empty()) return forced.tokens.empty() ? repeated : forced;
+  return forced.chances.front() >= repeated.chances.front() ? forced : repeated;
 }
 
 std::vector<std::int64_t> ChooseDrafts(std::span<const std::span<const float>> chances, SpeculationCost cost,

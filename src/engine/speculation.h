@@ -13,10 +13,13 @@
 namespace strata {
 
 /// What must follow whatever the model thinks, at most `most` tokens: a completion or the end of a thought that has
-/// begun, or the text that the sequence's grammar leaves no choice about, as the tokenizer would write it. The model
-/// may split that text into other tokens: a proposal as any other, so no token has to be healed. Without a grammar no
+/// begun, or the text that the sequence's grammar leaves no choice about (forced_text.h). Without a grammar no
 /// tokenizer is needed.
 Draft ForcedDraft(Sequence& sequence, const Tokenizer* tokenizer, std::int64_t most);
+
+/// Of what must follow and what followed before: the one whose first token is the likelier. The latter knows how the
+/// model has split the same names before.
+const Draft& Surer(const Draft& forced, const Draft& repeated);
 
 /// What a step costs before any proposal, and what each row more adds.
 struct SpeculationCost {

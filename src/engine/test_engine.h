@@ -19,9 +19,10 @@ namespace strata {
 
 /// What the tiny model computes with.
 enum class Linears : std::uint8_t {
-  kFloat,     ///< f32 weights
-  kLatent,    ///< f32 weights and latent attention, whose form changes within prompts and behind them
-  kTwoPhases  ///< q4_1 weights; prompts with int8 activations, the rest with int16: rows of the wrong phase differ
+  kFloat,      ///< f32 weights
+  kLatent,     ///< f32 weights and latent attention, whose form changes within prompts and behind them
+  kTwoPhases,  ///< q4_1 weights; prompts with int8 activations, the rest with int16: rows of the wrong phase differ
+  kColumns     ///< q4_1 weights rounded to int8 columns
 };
 
 inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int64_t max_sequences = 8,
@@ -32,6 +33,7 @@ inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int6
                         .kv_bytes = kv_bytes,
                         .max_sequences = max_sequences,
                         .max_step_tokens = 32};
+  if (linears == Linears::kColumns) options.activations = kernels::Activations::kInt8Columns;
   if (two) options.prefill_linears = PrefillLinearsOf(kernels::Activations::kInt8);
   std::shared_ptr<const ModelFile> model;
   if (linears == Linears::kLatent) {
@@ -39,7 +41,8 @@ inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int6
     // forms.
     model = std::make_shared<TinyDeepseek>(TinyDeepseek::Shape{.latent = {0, 48, 4, 16, 8}, .max_positions = 256});
   } else {
-    model = std::make_shared<TinyModel>(TinyModel::Options{.dtype = two ? DType::kQ4_1 : DType::kF32});
+    model = std::make_shared<TinyModel>(
+        TinyModel::Options{.dtype = linears == Linears::kFloat ? DType::kF32 : DType::kQ4_1});
   }
   auto runner = ModelRunner::Load(std::move(model), options);
   EXPECT_TRUE(runner) << (runner ? "" : runner.error().ToString());
@@ -57,7 +60,8 @@ inline bool SharesExactly(Linears linears) { return linears != Linears::kLatent;
 
 /// For what must hold with any linears: INSTANTIATE_TEST_SUITE_P(All, Suite, kAllLinears).
 class WithLinears : public testing::TestWithParam<Linears> {};
-inline const auto kAllLinears = testing::Values(Linears::kFloat, Linears::kLatent, Linears::kTwoPhases);
+inline const auto kAllLinears =
+    testing::Values(Linears::kFloat, Linears::kLatent, Linears::kTwoPhases, Linears::kColumns);
 
 /// No cache, no drafts: with one request at a time, every token is computed as plainly as can be.
 constexpr EngineOptions kPlain = {.prefix_cache = false, .max_draft_tokens = 0};

@@ -1,111 +1,166 @@
 #include "grammar/completion.h"
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
-#include <limits>
-#include <queue>
-#include <span>
-#include <unordered_set>
-#include <vector>
 
 namespace strata::grammar {
 namespace {
 
-/// What the way out of a call is taken to cost, in bytes.
-constexpr std::int64_t kCallBytes = 8;
-/// Configs that one search looks at.
-constexpr std::size_t kMostConfigs = 1'000;
 /// A longer completion is of no use: nobody keeps so many tokens back for it.
 constexpr std::uint32_t kMostBytes = 4'096;
-
-/// Bytes to try, the better later: nothing gets shorter by escapes, by characters of several bytes or by white space,
-/// and what closes is best of all.
-std::vector<std::uint8_t> Candidates(const ByteSet& may) {
-  constexpr std::string_view kClosing = ">]}\"";
-  std::vector<std::uint8_t> plain, other, closing;
-  for (int b = 255; b >= 0; --b) {
-    const auto byte = static_cast<std::uint8_t>(b);
-    if (!may.Contains(byte)) continue;
-    if (kClosing.contains(static_cast<char>(b))) continue;
-    (b > ' ' && b < 0x7F && b != '\\' ? plain : other).push_back(byte);
-  }
-  for (const char byte : kClosing) {
-    if (may.Contains(static_cast<std::uint8_t>(byte))) closing.push_back(static_cast<std::uint8_t>(byte));
-  }
-  if (plain.empty() && closing.empty()) return other;
-  plain.insert(plain.end(), closing.begin(), closing.end());
-  return plain;
-}
+/// Nodes that one search evaluates, and how deep within each other.
+constexpr std::size_t kMostWork = 20'000;
+constexpr std::size_t kMostDepth = 5'000;
 
 }  // namespace
 
-const Completions::Way* Completions::KnownWay(ConfigId config) const {
-  const auto known = ways_.find(config);
-  return known != ways_.end() && known->second.next != kDeadConfig ? &known->second : nullptr;
+Completions::Known Completions::LexemeBytes(const Node& node, LexState state, std::uint32_t budget) {
+  Known best{.bytes = budget + 1};
+  const auto& ends = node.kind == Node::Kind::kLexeme ? lexemes_.Shortest(state) : lexemes_.Words(state);
+  if (ends.empty()) best.bytes = kNever;
+  for (const ShortestLexemes::End& end : ends) {
+    const auto bytes = static_cast<std::uint32_t>(end.text.size());
+    if (bytes > budget) break;  // the others are no shorter
+    const std::uint32_t all = bytes + NodeBytes(machine_.network().After(node, end.state), budget - bytes);
+    if (all > budget) continue;
+    best = {.bytes = all, .way = true, .lexeme = &end};
+    if (all == 0) break;
+    budget = all - 1;
+  }
+  return best;
 }
 
-/// Best first: `cost(calls still open, bytes so far)` is least.
-template <class Cost>
-std::optional<std::string> Completions::Search(ConfigId from, Cost cost) {
-  struct Place {
-    ConfigId config;
-    std::uint32_t parent;
-    std::uint32_t bytes;
-    std::uint8_t byte;
-  };
-  struct Entry {
-    std::int64_t cost;
-    std::uint32_t place;
-    bool operator<(const Entry& other) const {  // of equals, what was found last
-      return cost != other.cost ? cost > other.cost : place < other.place;
+Completions::Known Completions::Evaluate(NodeId id, std::uint32_t budget) {
+  Network& network = machine_.network();
+  const Node node = network.node(id);
+  switch (node.kind) {
+    case Node::Kind::kLexeme:
+    case Node::Kind::kWordLexeme:
+      return LexemeBytes(node, node.start, budget);
+    case Node::Kind::kCall: {
+      const std::uint32_t callee = NodeBytes(node.callee, budget);
+      if (callee > budget) return {.bytes = callee};
+      const std::uint32_t all = callee + NodeBytes(node.next, budget - callee);
+      return {.bytes = all, .way = all <= budget};
     }
-  };
-  std::vector<Place> places = {{from, 0, 0, 0}};
-  std::priority_queue<Entry> open;
-  open.push({0, 0});
-  std::unordered_set<ConfigId> seen = {from};
-  for (std::size_t looked = 0; !open.empty() && looked < kMostConfigs && !machine_.exhausted(); ++looked) {
-    const std::uint32_t at = open.top().place;
-    open.pop();
-    const Place place = places[at];
-    const Way* known = KnownWay(place.config);
-    if (known != nullptr || machine_.Accepts(place.config)) {
-      // What lies behind each place of the path is known from now on.
-      std::string text;
-      std::uint32_t left = known != nullptr ? known->bytes : 0;
-      for (std::uint32_t p = at; p != 0; p = places[p].parent) {
-        text.push_back(static_cast<char>(places[p].byte));
-        ways_.insert_or_assign(places[places[p].parent].config, Way{++left, places[p].byte, places[p].config});
+    case Node::Kind::kChoice: {
+      Known best{.bytes = budget + 1};
+      for (std::uint32_t i = 0; i < node.count; ++i) {
+        const NodeId alternative = network.links(node)[i];
+        const std::uint32_t bytes = NodeBytes(alternative, budget);
+        if (bytes > budget) continue;
+        best = {.bytes = bytes, .way = true, .alternative = alternative};
+        if (bytes == 0) break;
+        budget = bytes - 1;
       }
-      std::ranges::reverse(text);
-      for (; known != nullptr; known = KnownWay(known->next)) text.push_back(static_cast<char>(known->byte));
-      return text;
+      return best;
     }
-    if (place.bytes == kMostBytes) continue;
-    for (const std::uint8_t byte : Candidates(machine_.MayFollow(place.config))) {
-      const ConfigId next = machine_.Step(place.config, byte);
-      if (next == kDeadConfig || !seen.insert(next).second) continue;
-      const Place found{next, at, place.bytes + 1, byte};
-      const Way* way = KnownWay(next);
-      open.push({way != nullptr ? cost(0, found.bytes + way->bytes) : cost(machine_.Depth(next), found.bytes),
-                 static_cast<std::uint32_t>(places.size())});
-      places.push_back(found);
+    default:
+      return {.bytes = kNever};
+  }
+}
+
+std::uint32_t Completions::NodeBytes(NodeId id, std::uint32_t budget) {
+  id = machine_.network().Resolve(id);
+  if (id == kAcceptNode) return 0;
+  if (const auto known = nodes_.find(id);
+      known != nodes_.end() && (known->second.way || known->second.bytes > budget)) {
+    return known->second.bytes;
+  }
+  const std::size_t depth = open_.size();
+  if (work_ == 0 || depth == kMostDepth || machine_.exhausted()) {
+    reentered_ = 0;  // nothing that is open has seen all of its ways
+    return budget + 1;
+  }
+  const auto [opened, is_new] = open_.try_emplace(id, depth);
+  if (!is_new) {
+    reentered_ = std::min(reentered_, opened->second);
+    return budget + 1;
+  }
+  --work_;
+  const Known found = Evaluate(id, budget);
+  open_.erase(id);
+  if (reentered_ >= depth && work_ > 0) reentered_ = kNotReentered;
+  // That there is no way within the budget is known only where each was followed to its end.
+  if (found.way || reentered_ == kNotReentered) nodes_[id] = found;
+  return found.bytes;
+}
+
+std::uint32_t Completions::NodeBytes(NodeId node) {
+  reentered_ = kNotReentered;
+  const std::uint32_t bytes = NodeBytes(node, kMostBytes);
+  return bytes <= kMostBytes ? bytes : kNever;
+}
+
+std::uint32_t Completions::StackBytes(StackId stack) {
+  if (const auto known = stacks_.find(stack); known != stacks_.end()) return known->second;
+  std::uint32_t best = kNever;
+  for (const Machine::Frame& frame : machine_.frames(stack)) {
+    if (frame.node == Machine::kBottom) {
+      best = 0;
+      break;
+    }
+    const std::uint32_t rest = StackBytes(frame.rest);
+    if (rest < best) best = std::min(best, rest + NodeBytes(frame.node));
+  }
+  if (work_ > 0 || best < kNever) stacks_.emplace(stack, best);
+  return best;
+}
+
+void Completions::AppendNode(NodeId id, std::string& text) {
+  Network& network = machine_.network();
+  for (;;) {
+    id = network.Resolve(id);
+    if (id == kAcceptNode) return;
+    const Node node = network.node(id);
+    const Known& known = nodes_.at(id);
+    if (node.kind == Node::Kind::kChoice) {
+      id = known.alternative;
+    } else if (node.kind == Node::Kind::kCall) {
+      AppendNode(node.callee, text);
+      id = node.next;
+    } else {
+      text += known.lexeme->text;
+      id = network.After(node, known.lexeme->state);
     }
   }
-  return std::nullopt;
+}
+
+void Completions::AppendStack(StackId stack, std::string& text) {
+  while (true) {
+    const auto frames = machine_.frames(stack);
+    const auto bytes = [&](const Machine::Frame& frame) {
+      return frame.node == Machine::kBottom ? 0 : std::min(kNever, StackBytes(frame.rest) + NodeBytes(frame.node));
+    };
+    const Machine::Frame frame = *std::ranges::min_element(frames, {}, bytes);
+    if (frame.node == Machine::kBottom) return;
+    AppendNode(frame.node, text);
+    stack = frame.rest;
+  }
 }
 
 std::optional<std::string> Completions::Find(ConfigId from) {
   if (machine_.Accepts(from)) return "";
-  if (const auto known = ways_.find(from); known != ways_.end() && known->second.next == kDeadConfig) {
-    return std::nullopt;
+  Network& network = machine_.network();
+  work_ = kMostWork;
+  std::uint32_t budget = kMostBytes;
+  const Thread* best = nullptr;
+  const ShortestLexemes::End* lexeme = nullptr;
+  for (const Thread& thread : machine_.threads(from)) {
+    const std::uint32_t rest = StackBytes(thread.stack);
+    if (rest > budget) continue;
+    reentered_ = kNotReentered;
+    const Node node = network.node(thread.node);  // the network grows
+    const Known found = LexemeBytes(node, thread.state, budget - rest);
+    if (!found.way) continue;
+    best = &thread;
+    lexeme = found.lexeme;
+    if (found.bytes + rest == 0) break;
+    budget = found.bytes + rest - 1;
   }
-  const auto shortest = [](std::int64_t calls, std::int64_t bytes) { return calls * kCallBytes + bytes; };
-  auto text = Search(from, shortest);
-  // Too many ways: straight on, whatever comes first.
-  if (!text) text = Search(from, [](std::int64_t calls, std::int64_t bytes) { return calls * kCallBytes - bytes; });
-  if (!text) ways_.insert_or_assign(from, Way{0, 0, kDeadConfig});
+  if (best == nullptr) return std::nullopt;
+  std::string text = lexeme->text;
+  AppendNode(network.After(network.node(best->node), lexeme->state), text);
+  AppendStack(best->stack, text);
   return text;
 }
 

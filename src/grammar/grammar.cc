@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <unordered_map>
 
 #include "base/unicode.h"
 #include "grammar/completion.h"
@@ -21,6 +22,7 @@ struct Grammar::State {
   std::unique_ptr<Machine> machine;
   std::unique_ptr<Masker> masker;
   std::unique_ptr<Completions> completions;
+  std::unordered_map<ConfigId, std::optional<std::size_t>> completion_tokens;
 };
 
 Grammar::Grammar(std::shared_ptr<const Vocabulary> vocabulary)
@@ -152,6 +154,20 @@ std::optional<std::vector<TokenId>> Matcher::Completion() {
   }
   if (!text) return std::nullopt;
   return vocabulary().Spell(*text);
+}
+
+std::optional<std::size_t> Matcher::CompletionTokens() {
+  if (ended_) return 0;
+  {
+    const std::lock_guard lock(grammar_->state_->mutex);
+    const auto& known = grammar_->state_->completion_tokens;
+    if (const auto found = known.find(history_.back()); found != known.end()) return found->second;
+  }
+  const std::optional<std::vector<TokenId>> completion = Completion();
+  const auto tokens = completion ? std::optional(completion->size()) : std::nullopt;
+  const std::lock_guard lock(grammar_->state_->mutex);
+  grammar_->state_->completion_tokens.emplace(history_.back(), tokens);
+  return tokens;
 }
 
 }  // namespace strata::grammar

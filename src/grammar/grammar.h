@@ -72,6 +72,8 @@ class Matcher {
   /// Tokens after which the text is complete, if not always the fewest; none where it may end already. nullopt where
   /// none are found within bounds.
   std::optional<std::vector<TokenId>> Completion();
+  /// How many tokens Completion has; remembered for every text that stands alike.
+  std::optional<std::size_t> CompletionTokens();
 
  private:
   std::uint32_t After(std::uint32_t config, TokenId token);

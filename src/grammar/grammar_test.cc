@@ -139,7 +139,11 @@ TEST(MatcherCompletion, EndsEveryTextOfASchema) {
           "kind": {"enum": ["first", "second"]}, "at": {"type": "string", "format": "date-time"}}})",
       R"({"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "object", "required": ["value"], "properties": {
           "value": {"type": "integer", "multipleOf": 7}, "left": {"$ref": "#/$defs/tree"},
-          "right": {"$ref": "#/$defs/tree"}}, "additionalProperties": false}}})"};
+          "right": {"$ref": "#/$defs/tree"}}, "additionalProperties": false}}})",
+      R"({"type": "string", "pattern": "^\\S+ \\S+ é$"})",
+      R"({"type": "object", "patternProperties": {"日": {"type": "null"}}, "additionalProperties": false,
+          "minProperties": 1, "maxProperties": 2})",
+      R"({"type": "string", "pattern": "^a\\\\"})"};
   std::minstd_rand random(5);
   for (const char* schema : schemas) {
     for (const KeyOrder order : {KeyOrder::kDeclared, KeyOrder::kAny}) {

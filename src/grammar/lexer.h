@@ -54,6 +54,11 @@ class Lexer {
     const Key& key = states_[state].key;
     return key.spelling == Spelling::kJsonString && key.phase == Phase::kContent;
   }
+  /// Whether the state is amid the hexadecimal digits that spell a character.
+  bool IsWithinHex(LexState state) const {
+    const Phase phase = states_[state].key.phase;
+    return phase == Phase::kHex || phase == Phase::kLowHex;
+  }
   /// Inside a JSON string, of ordinary code points (those that stand for themselves and that a `.` matches: no control,
   /// quote, backslash, line or paragraph separator):
   struct Freedom {

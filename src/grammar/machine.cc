@@ -1,7 +1,6 @@
 #include "grammar/machine.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/hash.h"
 
@@ -82,13 +81,6 @@ ConfigId Machine::ComputeStep(ConfigId config, std::uint8_t byte) {
   return next;
 }
 
-std::int64_t Machine::Depth(ConfigId config) const {
-  if (Accepts(config)) return 0;
-  std::int64_t depth = std::numeric_limits<std::int64_t>::max();
-  for (const Thread& thread : threads(config)) depth = std::min(depth, depths_[thread.stack]);
-  return depth;
-}
-
 void Machine::Prepare(Config& config) {
   ByteSet may;
   for (const Thread& thread : config.threads) may.AddAll(lexer().MayFollow(thread.state));
@@ -150,9 +142,6 @@ StackId Machine::InternStack(std::vector<Frame> frames) {
     if (stacks_[it->second] == frames) return it->second;
   }
   const auto id = static_cast<StackId>(stacks_.size());
-  std::int64_t depth = std::numeric_limits<std::int64_t>::max();
-  for (const Frame& frame : frames) depth = std::min(depth, frame.node == kBottom ? 0 : depths_[frame.rest] + 1);
-  depths_.push_back(depth);
   stacks_.push_back(std::move(frames));
   stack_index_.emplace(hash, id);
   return id;

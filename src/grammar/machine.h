@@ -37,6 +37,14 @@ struct Thread {
 /// Not thread-safe.
 class Machine {
  public:
+  /// A place where a call goes on that has come to its end.
+  struct Frame {
+    NodeId node;  ///< kBottom: the whole text is complete
+    StackId rest;
+    auto operator<=>(const Frame&) const = default;
+  };
+  static constexpr NodeId kBottom = 0xFFFFFFFF;
+
   Machine(Network& network, NodeId root);
 
   ConfigId start() const { return start_; }
@@ -55,13 +63,13 @@ class Machine {
   /// Whether the text so far is of the grammar.
   bool Accepts(ConfigId config) const { return configs_[config].accepts; }
   std::span<const Thread> threads(ConfigId config) const { return configs_[config].threads; }
+  /// What called the ways to read that share the stack. Valid until the next step.
+  std::span<const Frame> frames(StackId stack) const { return stacks_[stack]; }
   /// The bytes that may go on; all others are dead.
   const ByteSet& MayFollow(ConfigId config) {
     if (!configs_[config].next.prepared()) Prepare(configs_[config]);
     return configs_[config].next.may();
   }
-  /// The fewest calls that any way to read the text so far has still to return from.
-  std::int64_t Depth(ConfigId config) const;
   /// A config with only these threads.
   ConfigId ConfigOf(std::span<const Thread> threads);
   /// Where the text stands when the lexeme of a thread, accepted in `state`, ends here.
@@ -78,12 +86,6 @@ class Machine {
   static constexpr std::size_t kMaxConfigs = 100'000;
 
  private:
-  static constexpr NodeId kBottom = 0xFFFFFFFF;  ///< the return of the whole grammar
-  struct Frame {
-    NodeId node;  ///< where to go on
-    StackId rest;
-    auto operator<=>(const Frame&) const = default;
-  };
   struct Config {
     std::vector<Thread> threads = {};  ///< sorted; no two alike but for the stack
     bool accepts = false;
@@ -110,7 +112,6 @@ class Machine {
   std::deque<Config> configs_;  // stay where they are
   std::unordered_multimap<std::uint64_t, ConfigId> config_index_;
   std::vector<std::vector<Frame>> stacks_;  ///< frames sorted, no two of one node; 0 is the bottom
-  std::vector<std::int64_t> depths_;        ///< of each stack: its least number of frames, the bottom not counted
   std::unordered_multimap<std::uint64_t, StackId> stack_index_;
   std::map<std::pair<StackId, StackId>, StackId> unions_;
   std::map<std::pair<NodeId, StackId>, ConfigId> after_;  ///< of AfterLexeme: a mask asks as often as a text goes on

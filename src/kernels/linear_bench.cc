@@ -107,6 +107,8 @@ const bool kRegistered = [] {
         add("/int16", exact, kernel);
         const LinearProblem coarse{type, shape.n, shape.k, Activations::kInt8};
         add("/int8", coarse, *SelectLinear(coarse, Cpu()));
+        const LinearProblem columns{type, shape.n, shape.k, Activations::kInt8Columns};
+        add("/int8-columns", columns, *SelectLinear(columns, Cpu()));
         const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), exact, kernel, Cpu());
         if (prefill != nullptr) add("/bf16", exact, *prefill);
       }

@@ -124,11 +124,14 @@ CpuFeatures AnyAvx512() {
 }
 
 /// The kernels of this machine that take the weights, with int16, int8 and bf16 activations; the last also on emulated
-/// tiles, so that they are tested where the processor has none.
+/// tiles, so that they are tested where the processor has none. What rounds weights by columns does not depend on their
+/// type but for its conversion to f32: it comes with some.
 std::vector<const LinearKernel*> Able(DType type, std::int64_t n, std::int64_t k) {
   std::vector<const LinearKernel*> able;
+  std::vector<Activations> wanted = {Activations::kInt16, Activations::kInt8};
+  if (type == DType::kF32 || type == DType::kQ4_1 || type == DType::kQ6_K) wanted.push_back(Activations::kInt8Columns);
   for (const LinearKernel* kernel : LinearKernels()) {
-    for (const Activations activations : {Activations::kInt16, Activations::kInt8}) {
+    for (const Activations activations : wanted) {
       if (!kernel->refuses({type, n, k, activations}, AnyAvx512()).empty()) continue;
       able.push_back(kernel);
       break;
@@ -189,8 +192,11 @@ std::string Name(const testing::TestParamInfo<KernelCase>& info) {
 }
 
 bool HasInt16(const LinearKernel& kernel) { return kernel.name.find("_int16_") != kernel.name.npos; }
-bool HasInt8(const LinearKernel& kernel) { return kernel.name.find("_int8_") != kernel.name.npos; }
 bool IsW8A8(const LinearKernel& kernel) { return kernel.name.starts_with("linear_w8a8"); }
+bool RoundsColumns(const LinearKernel& kernel) { return kernel.name.starts_with("linear_int8_columns"); }
+bool HasInt8(const LinearKernel& kernel) {
+  return kernel.name.find("_int8_") != kernel.name.npos && !RoundsColumns(kernel);
+}
 bool IsPrefill(const LinearKernel& kernel) { return kernel.name.find("_bf16_amx") != kernel.name.npos; }
 
 std::vector<float> NearOne(std::int64_t k) {
@@ -207,13 +213,15 @@ class LinearTest : public testing::TestWithParam<KernelCase> {
   // Relative RMS against f32. An int8 activation errs by max/127/sqrt(12) of its group of 32: 0.6 % of a normal value;
   // an int16 one by 256 times less, one of bf16 by 0.16 %, and so does its weight. The K-quants' random blocks are not
   // centred, so their sums cancel more.
-  // The scale of a whole row is a greater maximum's than that of 32.
-  const double rounded_tolerance_ = IsW8A8(kernel_)
-                                        ? 1.5e-2
+  // The scale of a whole row is a greater maximum's than that of 32, of inputs and of weights.
+  const double rounded_tolerance_ = IsW8A8(kernel_) ? 1.5e-2
+                                    : RoundsColumns(kernel_)
+                                        ? (IsKQuant(shape_.type) ? 5e-2 : 1.7e-2)
                                         : (IsKQuant(shape_.type) ? 3e-2 : 1e-2) / (HasInt16(kernel_)    ? 256
                                                                                    : IsPrefill(kernel_) ? 3
                                                                                                         : 1);
-  const bool rounds_ = HasInt16(kernel_) || HasInt8(kernel_) || IsPrefill(kernel_) || IsW8A8(kernel_);
+  const bool rounds_ =
+      HasInt16(kernel_) || HasInt8(kernel_) || IsPrefill(kernel_) || IsW8A8(kernel_) || RoundsColumns(kernel_);
   const double tolerance_ = rounds_ ? rounded_tolerance_ : 1e-5;
   const std::vector<float> norm_ = NearOne(shape_.k);
 };
@@ -517,18 +525,34 @@ TEST(LinearW8A8Test, RoundsInputsAsCompressedTensorsDoes) {
 }
 
 // Integers are added exactly and floats in one order, so all kernels give the same bits but for the norm's sum.
-TEST(LinearW8A8Test, AllKernelsGiveTheSameBits) {
+TEST(LinearColumnsTest, AllKernelsGiveTheSameBits) {
   constexpr std::int64_t kN = 40, kRows = 61;
-  for (const std::int64_t k : {32, 576, 1536}) {
-    const Stored stored(DType::kW8A8_32, kN, k, 5);
-    const std::vector<float> x = Normal(static_cast<std::size_t>(kRows * k), 6);
-    std::vector<float> want;
-    for (const LinearKernel* kernel : Able(DType::kW8A8_32, kN, k)) {
-      if (!IsW8A8(*kernel)) continue;
-      const std::vector<float> got = Packed(*kernel, DType::kW8A8_32, {&stored.view, 1}, false).Run(x, kRows);
-      if (want.empty()) want = got;
-      EXPECT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)), 0) << kernel->name << " k " << k;
+  for (const DType type : {DType::kW8A8_32, DType::kQ4_1}) {
+    for (const std::int64_t k : {32, 96, 576, 1536}) {
+      const Stored stored(type, kN, k, 5);
+      const std::vector<float> x = Normal(static_cast<std::size_t>(kRows * k), 6);
+      std::vector<float> want;
+      for (const LinearKernel* kernel : Able(type, kN, k)) {
+        if (!IsW8A8(*kernel) && !RoundsColumns(*kernel)) continue;
+        const std::vector<float> got = Packed(*kernel, type, {&stored.view, 1}, false).Run(x, kRows);
+        if (want.empty()) want = got;
+        EXPECT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)), 0) << kernel->name << " k " << k;
+      }
+      EXPECT_FALSE(want.empty());
     }
+  }
+}
+
+TEST(LinearColumnsTest, WhatIsNotFiniteStaysSo) {
+  constexpr std::int64_t kK = 64;
+  std::vector<float> weights(2 * kK, 1.0f);
+  weights[3] = std::numeric_limits<float>::infinity();
+  const TensorView view{DType::kF32, {2, kK}, std::as_bytes(std::span(weights))};
+  for (const LinearKernel* kernel : Able(DType::kF32, 2, kK)) {
+    if (!RoundsColumns(*kernel)) continue;
+    const std::vector<float> got = Packed(*kernel, DType::kF32, {&view, 1}, false).Run(std::vector<float>(kK, 1.0f), 1);
+    EXPECT_TRUE(std::isnan(got[0])) << kernel->name;
+    EXPECT_NEAR(got[1], kK, 1) << kernel->name;
   }
 }
 

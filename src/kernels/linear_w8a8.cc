@@ -1,13 +1,18 @@
 // What the W8A8 linears share whatever the instruction set: when they apply, and the packed layout.
 #include "kernels/linear_w8a8.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
+#include <limits>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "kernels/kernel_list.h"
 #include "kernels/pack_source.h"
+#include "tensor/convert.h"
 
 namespace strata::kernels {
 namespace {
@@ -15,9 +20,13 @@ namespace {
 constexpr std::int64_t kBlock = 32;  // values of a stored block, which is f32 d and their bytes
 constexpr std::int64_t kBlockBytes = 4 + kBlock;
 
+template <std::int64_t kGroup>
 std::string RefusesProblem(const LinearProblem& problem) {
-  if (problem.weight_dtype != DType::kW8A8_32) return fmt::format("packs {} only", Info(DType::kW8A8_32).name);
+  const bool by_column = problem.weight_dtype == DType::kW8A8_32;
+  if (kGroup == 0 && !by_column) return fmt::format("packs {} only", Info(DType::kW8A8_32).name);
+  if (kGroup != 0 && by_column) return fmt::format("{} has one scale a token", Info(DType::kW8A8_32).name);
   if (problem.activations == Activations::kExact) return "rounds activations";
+  if (kGroup != 0 && problem.activations != Activations::kInt8Columns) return "rounds weights once more";
   if (problem.k % kBlock != 0) return fmt::format("k = {} is not a multiple of {}", problem.k, kBlock);
   if (problem.k > kMaxW8A8Columns) {
     return fmt::format("k = {} is above {}, up to which sums fit int32", problem.k, kMaxW8A8Columns);
@@ -25,62 +34,105 @@ std::string RefusesProblem(const LinearProblem& problem) {
   return "";
 }
 
-std::string RefusesRef(const LinearProblem& problem, const CpuFeatures&) { return RefusesProblem(problem); }
+template <std::int64_t kGroup>
+std::string RefusesRef(const LinearProblem& problem, const CpuFeatures&) {
+  return RefusesProblem<kGroup>(problem);
+}
 
 std::size_t PackedBytes(const LinearProblem& problem) {
   return static_cast<std::size_t>(Panels(problem.n) * W8A8PanelLayout(problem.k).bytes);
 }
 
-void PackPanel(std::int64_t k, StoredRows& rows, std::int64_t panel, std::byte* out) {
-  const W8A8Panel layout = W8A8PanelLayout(k);
-  std::memset(out, 0, static_cast<std::size_t>(layout.bytes));
-  for (std::int64_t column = 0; column < kPanel; ++column) {
-    const auto row = rows.Row(panel, column);
-    if (!row) continue;  // a zero scale makes the padding's columns zero
-    std::int32_t sum = 0;
-    for (std::int64_t i = 0; i < k; ++i) {
-      const std::byte code = (*row)[static_cast<std::size_t>(i / kBlock * kBlockBytes + 4 + i % kBlock)];
-      const auto quant = static_cast<std::int8_t>(code ^ std::byte{0x80});
-      out[i / 4 * 4 * kPanel + 4 * column + i % 4] = static_cast<std::byte>(quant);
-      sum += quant;
-    }
-    // May wrap round, as the sums that it corrects.
-    const std::uint32_t correction = 0U - static_cast<std::uint32_t>(sum) * 128U;
-    std::memcpy(out + layout.scales + 4 * column, row->data(), 4);
-    std::memcpy(out + layout.corrections + 4 * column, &correction, 4);
+/// A column's quants, as int8, and its scale.
+struct Column {
+  std::vector<std::int8_t> quants;
+  float scale;
+};
+
+void ReadColumn(std::span<const std::byte> stored, Column& column) {
+  std::memcpy(&column.scale, stored.data(), sizeof column.scale);
+  for (std::size_t i = 0; i < column.quants.size(); ++i) {
+    const std::byte code = stored[i / kBlock * kBlockBytes + 4 + i % kBlock];
+    column.quants[i] = static_cast<std::int8_t>(code ^ std::byte{0x80});
+  }
+}
+
+/// The weights rounded to nearest, the greatest of them to 127. What is not finite makes all that the column gives NaN.
+void RoundColumn(DType type, std::span<const std::byte> stored, std::vector<float>& values, Column& column) {
+  values.resize(column.quants.size());
+  const bool converted = Dequantize(type, stored, values).has_value();
+  float max = 0;
+  bool finite = converted;
+  for (const float value : values) {
+    max = std::max(max, std::fabs(value));
+    finite = finite && std::isfinite(value);
+  }
+  column.scale = finite ? max / 127 : std::numeric_limits<float>::quiet_NaN();
+  const float inverse = column.scale > kTinyW8A8Scale ? 1 / column.scale : 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float quant = inverse == 0 ? 0 : std::clamp(values[i] * inverse, -127.0F, 127.0F);
+    column.quants[i] = static_cast<std::int8_t>(std::nearbyint(quant));
   }
 }
 
 void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin, std::int64_t panel_end,
           std::byte* packed) {
   StoredRows rows(source);
-  const std::int64_t panel_bytes = W8A8PanelLayout(problem.k).bytes;
+  const W8A8Panel layout = W8A8PanelLayout(problem.k);
+  Column column{.quants = std::vector<std::int8_t>(static_cast<std::size_t>(problem.k)), .scale = 0};
+  std::vector<float> values;
   for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
-    PackPanel(problem.k, rows, panel, packed + panel * panel_bytes);
+    std::byte* const out = packed + panel * layout.bytes;
+    std::memset(out, 0, static_cast<std::size_t>(layout.bytes));
+    for (std::int64_t c = 0; c < kPanel; ++c) {
+      const auto row = rows.Row(panel, c);
+      if (!row) continue;  // a zero scale makes the padding's columns zero
+      if (problem.weight_dtype == DType::kW8A8_32) {
+        ReadColumn(*row, column);
+      } else {
+        RoundColumn(problem.weight_dtype, *row, values, column);
+      }
+      for (std::int64_t i = 0; i < problem.k; ++i) {
+        const std::int8_t quant = column.quants[static_cast<std::size_t>(i)];
+        out[i / 4 * 4 * kPanel + 4 * c + i % 4] = static_cast<std::byte>(quant) ^ std::byte{0x80};
+      }
+      std::memcpy(out + layout.scales + 4 * c, &column.scale, sizeof column.scale);
+    }
   }
 }
 
-template <std::int64_t kQuantBytes>
+template <std::int64_t kGroup, std::int64_t kQuantBytes>
 std::size_t RowBytes(std::int64_t k) {
-  return static_cast<std::size_t>(W8A8RowBytes(kQuantBytes * k));
+  return static_cast<std::size_t>(W8A8RowBytes<kGroup, kQuantBytes>(k));
 }
 
 #if defined(STRATA_KERNELS_X86)
+template <std::int64_t kGroup>
 std::string RefusesAvx512Vnni(const LinearProblem& problem, const CpuFeatures& cpu) {
-  return cpu.avx512 && cpu.avx512_vnni ? RefusesProblem(problem) : "needs avx512 vnni";
+  return cpu.avx512 && cpu.avx512_vnni ? RefusesProblem<kGroup>(problem) : "needs avx512 vnni";
 }
 
+template <std::int64_t kGroup>
 std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
-  return cpu.avx2 ? RefusesProblem(problem) : "needs avx2";
+  return cpu.avx2 ? RefusesProblem<kGroup>(problem) : "needs avx2";
 }
 #endif
 
 constinit const auto kLinears = std::to_array<LinearKernel>({
 #if defined(STRATA_KERNELS_X86)
-    {"linear_w8a8_avx512vnni", RefusesAvx512Vnni, PackedBytes, Pack, RowBytes<1>, PrepareW8A8Avx512, RunW8A8Avx512Vnni},
-    {"linear_w8a8_avx2", RefusesAvx2, PackedBytes, Pack, RowBytes<2>, PrepareW8A8Avx2, RunW8A8Avx2},
+    {"linear_w8a8_avx512vnni", RefusesAvx512Vnni<0>, PackedBytes, Pack, RowBytes<0, 1>, PrepareW8A8Avx512<0>,
+     RunW8A8Avx512Vnni<0>},
+    {"linear_w8a8_avx2", RefusesAvx2<0>, PackedBytes, Pack, RowBytes<0, 2>, PrepareW8A8Avx2<0>, RunW8A8Avx2<0>},
 #endif
-    {"linear_w8a8_ref", RefusesRef, PackedBytes, Pack, RowBytes<4>, PrepareW8A8Ref, RunW8A8Ref},
+    {"linear_w8a8_ref", RefusesRef<0>, PackedBytes, Pack, RowBytes<0, 4>, PrepareW8A8Ref<0>, RunW8A8Ref<0>},
+#if defined(STRATA_KERNELS_X86)
+    {"linear_int8_columns_avx512vnni", RefusesAvx512Vnni<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 1>,
+     PrepareW8A8Avx512<kInputGroup>, RunW8A8Avx512Vnni<kInputGroup>},
+    {"linear_int8_columns_avx2", RefusesAvx2<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 2>,
+     PrepareW8A8Avx2<kInputGroup>, RunW8A8Avx2<kInputGroup>},
+#endif
+    {"linear_int8_columns_ref", RefusesRef<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 4>,
+     PrepareW8A8Ref<kInputGroup>, RunW8A8Ref<kInputGroup>},
 });
 
 }  // namespace

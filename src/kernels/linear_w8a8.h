@@ -1,20 +1,20 @@
-// Inside the kernels only: linears of int8 weights with one scale a column and inputs of int8 with one scale a token
-// (W8A8 of compressed-tensors: strategies "channel" and "token"). No scale lies inside the sums, so a column's integers
-// are added over all of k, exactly, and every product of scales is made once.
+// Inside the kernels only: linears of int8 weights with one scale a column. No scale of the weights lies inside the
+// sums, and the inputs have few: one scale a token (W8A8 of compressed-tensors: strategies "channel" and "token"), or
+// one for every kInputGroup inputs (Activations::kInt8Columns, for weights of any type, which are rounded as they are
+// packed).
 //
 // A panel of 16 columns:
-//   quants       [k / 4][16][4] int8: a quad is four successive k, as vpdpbusd wants them
-//   scales       [16] f32
-//   corrections  [16] int32, minus 128 times the sum of a column's quants: what vpdpbusd's unsigned inputs, which are
-//                128 too large, add too much
-// A prepared row is k quants, then their f32 scale, padded to 64 bytes. Quants are unsigned bytes q + 128 for AVX-512,
-// int16 for AVX2, f32 for ref.
+//   quants  [k / 4][16][4] uint8, 128 too large: a quad is four successive k, as vpdpbusd wants them
+//   scales  [16] f32
+// A prepared row is k quants, then for each group of inputs its f32 scale and an int32, minus 128 times the sum of its
+// quants: what the weights, which are 128 too large, add too much. It is padded to 64 bytes. Quants are int8 for
+// AVX-512, int16 for AVX2, f32 for ref.
 //
-//   scale_r = max |x| / 127.5     q = x / scale_r, rounded half to even, held to -128..127
-//   y = (sum of q_w q) * (scale_c * scale_r)
+//   scale_g = max |x| / 127.5     q = x / scale_g, rounded half to even, held to -128..127
+//   y = (sum over g of scale_g (sum of q_w q)) * scale_c
 //
-// which is what compressed-tensors 0.20 computes (calculate_qparams and quantize of a symmetric dynamic scheme), but
-// that it adds the products as floats.
+// which with one group is what compressed-tensors 0.20 computes (calculate_qparams and quantize of a symmetric dynamic
+// scheme), but that it adds the products as floats.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,9 @@ namespace strata::kernels {
 
 // Sums of so many products of int8 fit int32: each is 2^14 at most. Sums on the way may wrap round.
 inline constexpr std::int64_t kMaxW8A8Columns = (1 << 17) - 1;
+/// Of kInt8Columns: the scales of inputs, a multiply-add for each 16 products, take little, and perplexity is that of
+/// groups of 32 (docs/performance.md).
+inline constexpr std::int64_t kInputGroup = 64;
 inline constexpr float kW8A8Range = 127.5F;  ///< half of what lies between -128 and 127
 // Rows without a greater value are zero: below it 1 / scale may overflow.
 inline constexpr float kTinyW8A8Scale = 1e-30F;
@@ -35,22 +38,39 @@ inline constexpr float kSurelyRounded = 0.4999F;
 namespace {
 
 struct W8A8Panel {
-  std::int64_t scales, corrections, bytes;
+  std::int64_t scales, bytes;
 };
-[[maybe_unused]] constexpr W8A8Panel W8A8PanelLayout(std::int64_t k) {
-  const std::int64_t column = kPanel * 4;
-  return {kPanel * k, kPanel * k + column, kPanel * k + 2 * column};
+[[maybe_unused]] constexpr W8A8Panel W8A8PanelLayout(std::int64_t k) { return {kPanel * k, kPanel * k + kPanel * 4}; }
+
+/// kGroup inputs have a scale, 0: all of a row's. The last group may be shorter.
+template <std::int64_t kGroup>
+constexpr std::int64_t GroupSize(std::int64_t k) {
+  return kGroup == 0 ? k : kGroup;
 }
-/// Of a prepared row whose quants take so many bytes.
-[[maybe_unused]] constexpr std::int64_t W8A8RowBytes(std::int64_t quants) { return (quants + 4 + 63) / 64 * 64; }
+struct GroupScale {
+  float scale;
+  std::int32_t correction;
+};
+/// Of a prepared row with quants of so many bytes.
+template <std::int64_t kGroup, std::int64_t kQuantBytes>
+constexpr std::int64_t W8A8RowBytes(std::int64_t k) {
+  const std::int64_t groups = (k + GroupSize<kGroup>(k) - 1) / GroupSize<kGroup>(k);
+  return (kQuantBytes * k + groups * static_cast<std::int64_t>(sizeof(GroupScale)) + 63) / 64 * 64;
+}
 
 }  // namespace
 
+template <std::int64_t kGroup>
 void PrepareW8A8Avx512(const PrepareArgs& args);
+template <std::int64_t kGroup>
 void RunW8A8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+template <std::int64_t kGroup>
 void PrepareW8A8Avx2(const PrepareArgs& args);
+template <std::int64_t kGroup>
 void RunW8A8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+template <std::int64_t kGroup>
 void PrepareW8A8Ref(const PrepareArgs& args);
+template <std::int64_t kGroup>
 void RunW8A8Ref(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 }  // namespace strata::kernels

@@ -22,10 +22,6 @@ constexpr double kWaste = 0.25;
 std::string LexicalFile(const std::string& folder) { return folder + "/lexical.index"; }
 std::string VectorFile(const std::string& folder) { return folder + "/vectors.index"; }
 
-std::string IndexedText(const Chunk& chunk) {
-  return chunk.context.empty() ? chunk.text : chunk.context + "\n" + chunk.text;
-}
-
 Result<std::unique_ptr<LexicalIndex>> NewIndex(const LexicalOptions& options) { return LexicalIndex::Create(options); }
 Result<std::unique_ptr<VectorIndex>> NewIndex(const VectorOptions& options) {
   return std::make_unique<VectorIndex>(options);
@@ -105,7 +101,7 @@ Status Indexes::FillTable() {
 Status Indexes::RebuildAll(bool lexical, bool vectors) {
   if (!lexical && !vectors) return {};
   return store_.ForEachChunk([&](const StoredChunk& stored, std::span<const float> vector) {
-    if (lexical) lexical_->Add(stored.id, IndexedText(stored.chunk));
+    if (lexical) lexical_->Add(stored.id, EmbeddedText(stored.chunk));
     if (vectors) vectors_->Add(stored.id, vector);
     return true;
   });
@@ -167,7 +163,7 @@ Status Indexes::AddChunks(std::span<const ChunkId> ids) {
   if (ids.empty()) return {};
   std::vector<std::pair<ChunkId, DocumentId>> added;
   STRATA_CHECK(store_.ForEachChunk(ids, [&](const StoredChunk& stored, std::span<const float> vector) {
-    lexical_->Add(stored.id, IndexedText(stored.chunk));
+    lexical_->Add(stored.id, EmbeddedText(stored.chunk));
     vectors_->Add(stored.id, vector);
     added.emplace_back(stored.id, stored.document);
     return true;

@@ -189,9 +189,16 @@ Result<std::vector<std::int64_t>> KnowledgeBase::AddAll(std::span<const Document
 }
 
 Result<std::int64_t> KnowledgeBase::Remove(std::string_view uri) {
-  STRATA_TRY(const auto records, state_->store->DocumentsOfSource(uri));
-  if (records.empty()) return Fail(ErrorCode::kNotFound, "there is no document {}", uri);
-  const Job job{.uri = std::string(uri), .kind = "remove"};
+  const std::string_view source = SourceOf(uri);
+  STRATA_TRY(const auto record, state_->store->Find(uri));
+  STRATA_TRY(const auto records, state_->store->DocumentsOfSource(source));
+  // What is on its way can be removed, too: the removal runs after it.
+  STRATA_TRY(const bool coming, state_->store->HasPendingJobs(source));
+  if (!record && !coming && (source != uri || records.empty())) {
+    return Fail(ErrorCode::kNotFound, "there is no document {}", uri);
+  }
+  Job job{.uri = std::string(source), .kind = "remove"};
+  if (source != uri) job.arguments["document"] = uri;
   STRATA_TRY(const std::vector<std::int64_t> ids, state_->store->Enqueue(std::span(&job, 1)));
   if (state_->ingester != nullptr) state_->ingester->Wake();
   return ids.front();

@@ -77,8 +77,9 @@ class KnowledgeBase {
   // in their order.
   Result<std::int64_t> Add(const DocumentSource& source);
   Result<std::vector<std::int64_t>> AddAll(std::span<const DocumentSource> sources);  ///< all or none
-  Result<std::int64_t> Remove(std::string_view uri);  ///< a document or all of a source's; kNotFound
-  Result<Job> WaitFor(std::int64_t job);              ///< until it ended; found by searches, then
+  Result<std::int64_t> Remove(
+      std::string_view uri);              ///< a document, or all of a source's, or what is being added; kNotFound
+  Result<Job> WaitFor(std::int64_t job);  ///< until it ended; found by searches, then
   Result<bool> Cancel(std::int64_t job);
   Status SetMetadata(DocumentId id, const nlohmann::json& metadata);
   Status SetAccess(DocumentId id, const Access& access);  ///< holds for every search that begins after it

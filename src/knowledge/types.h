@@ -47,6 +47,7 @@ struct Principal {
   std::string user = {};  ///< empty: nobody in particular
   std::vector<std::string> groups = {}, labels = {};
   bool sees_everything = false;  ///< the owner of the base
+  bool operator==(const Principal&) const = default;
 };
 
 bool MaySee(const Principal& principal, const Access& access);

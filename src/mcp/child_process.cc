@@ -13,10 +13,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/spawn.h"
 
 namespace strata::mcp {
 namespace {
@@ -29,25 +30,6 @@ constexpr std::chrono::milliseconds kLook{10};
 // What a program needs to find its files and its language. The rest of our environment may hold secrets.
 constexpr std::array kInherited = {"PATH", "HOME",   "USER", "LOGNAME", "SHELL",
                                    "TERM", "TMPDIR", "TZ",   "LANG",    "LC_ALL"};
-
-/// Closes on the way out, unless it was given away.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(other.Release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-  int Release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 struct Pipes {
   // The input is a socket: a write to a server that is gone is then an error, and no SIGPIPE.
@@ -100,26 +82,13 @@ int Spawn(const StdioTransport& config, const Pipes& pipes, pid_t& pid) {
   words.insert(words.end(), config.args.begin(), config.args.end());
   std::vector<std::string> environment = EnvironmentOf(config);
 
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_adddup2(&actions, pipes.child_input.get(), STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, pipes.child_output.get(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, pipes.child_errors.get(), STDERR_FILENO);
-  if (!config.cwd.empty()) ::posix_spawn_file_actions_addchdir_np(&actions, config.cwd.c_str());
-  sigset_t none, all;
-  ::sigemptyset(&none);
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setpgroup(&attributes, 0);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  const int error = ::posix_spawnp(&pid, config.command.c_str(), &actions, &attributes, Pointers(words).data(),
-                                   Pointers(environment).data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  return error;
+  SpawnSetup setup;
+  ::posix_spawn_file_actions_adddup2(&setup.actions, pipes.child_input.get(), STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&setup.actions, pipes.child_output.get(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&setup.actions, pipes.child_errors.get(), STDERR_FILENO);
+  if (!config.cwd.empty()) ::posix_spawn_file_actions_addchdir_np(&setup.actions, config.cwd.c_str());
+  return ::posix_spawnp(&pid, config.command.c_str(), &setup.actions, &setup.attributes, Pointers(words).data(),
+                        Pointers(environment).data());
 }
 
 }  // namespace

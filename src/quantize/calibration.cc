@@ -2,75 +2,148 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
 #include <vector>
+
+#include "models/models.h"
+#include "quantize/stage_model.h"
+#include "quantize/stages.h"
+#include "runtime/model_runner.h"
 
 namespace strata::quantize {
 namespace {
 
-/// Gives back what a window took, and ends the observation, however the run ends.
-class Observation {
+/// Gathers what the linears over `weights` read.
+class Gathering {
  public:
-  Observation(ModelRunner& runner, std::function<void(const LinearInput&)> observer) : runner_(runner) {
-    runner_.ObserveLinears(std::move(observer));
+  Gathering(Workers& workers, const std::vector<std::string>& weights, const ModelFile& model)
+      : workers_(workers), model_(model) {
+    for (const std::string& name : weights) gathered_[name] = nullptr;
   }
-  ~Observation() {
-    runner_.ObserveLinears(nullptr);
-    runner_.kv().Release(table_);
-  }
-  Observation(const Observation&) = delete;
-  Observation& operator=(const Observation&) = delete;
 
-  Status Run(std::span<const std::int32_t> ids, std::int64_t step_tokens) {
-    runner_.kv().Release(table_);
-    table_.clear();
-    STRATA_CHECK(runner_.kv().Allocate(KvPool::BlocksFor(std::ssize(ids)), table_));
-    for (std::int64_t at = 0; at < std::ssize(ids); at += step_tokens) {
-      const std::int64_t count = std::min(step_tokens, std::ssize(ids) - at);
-      const auto tokens = ids.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count));
-      const SequenceSlice slice{tokens, at, table_, WantLogits::kNone};
-      STRATA_CHECK(runner_.Run({&slice, 1}));
+  void Take(const LinearInput& input) {
+    std::shared_ptr<InputStatistics> statistics;
+    for (const std::string& name : input.weights) {
+      const auto slot = gathered_.find(name);
+      if (slot == gathered_.end()) continue;
+      if (slot->second == nullptr) {
+        slot->second = statistics != nullptr ? statistics : std::make_shared<InputStatistics>(input.columns);
+      }
+      if (slot->second == statistics) continue;  // seen with a weight before it
+      statistics = slot->second;
+      statistics->Add(workers_, input.values, input.rows);
     }
-    return {};
+  }
+
+  /// Errors: kInvalidArgument where an input is not finite. An expert that no token went to has seen nothing.
+  Result<Calibration> Finish() {
+    Calibration calibration;
+    for (auto& [name, statistics] : gathered_) {
+      if (statistics == nullptr) {
+        statistics = std::make_shared<InputStatistics>(model_.FindTensor(name)->shape.cols());
+      }
+      bool finite = true;
+      for (std::int64_t c = 0; c < statistics->columns(); ++c) finite = finite && std::isfinite(statistics->gram(c, c));
+      if (!finite) {
+        return Fail(ErrorCode::kInvalidArgument, "the calibration text makes inputs of {} that are not finite", name);
+      }
+      calibration.emplace(name, std::move(statistics));
+    }
+    return calibration;
   }
 
  private:
-  ModelRunner& runner_;
-  std::vector<std::int32_t> table_;
+  Workers& workers_;
+  const ModelFile& model_;
+  std::map<std::string, std::shared_ptr<InputStatistics>, std::less<>> gathered_;
+};
+
+/// One stage with the tensors that it has at the moment.
+class StageRun {
+ public:
+  static Result<StageRun> Load(const std::shared_ptr<const ModelFile>& tensors, const graph::Graph& stage,
+                               std::int64_t window, int threads) {
+    StageRun run;
+    STRATA_TRY(run.runner_, ModelRunner::Load(tensors, stage,
+                                              {.threads = threads,
+                                               .max_context = window,
+                                               .kv_dtype = DType::kF32,
+                                               .max_sequences = 1,
+                                               .max_step_tokens = window,
+                                               .max_logit_rows = window,
+                                               .prefill_linears = {}}));
+    return run;
+  }
+
+  /// [ids, width of the stage's output].
+  Result<Matrix> Run(std::span<const std::int32_t> ids, std::int64_t window, Gathering* gathering,
+                     const std::function<void(double fraction)>& progress) {
+    if (gathering != nullptr) {
+      runner_->ObserveLinears([gathering](const LinearInput& input) { gathering->Take(input); });
+    }
+    Matrix out;
+    std::vector<std::int32_t> table;
+    for (std::int64_t at = 0; at < std::ssize(ids); at += window) {
+      const std::int64_t count = std::min(window, std::ssize(ids) - at);
+      STRATA_CHECK(runner_->kv().Allocate(KvPool::BlocksFor(count), table));
+      const SequenceSlice slice{.tokens = ids.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count)),
+                                .block_table = table,
+                                .logits = WantLogits::kAll,
+                                .phase = Phase::kPrefill,
+                                .prompt = count};
+      STRATA_TRY(const LogitsView rows, runner_->Run({&slice, 1}));
+      out.columns = rows.width;
+      for (std::int64_t r = 0; r < rows.rows; ++r) {
+        const std::span<const float> row = rows.row(r);
+        out.values.insert(out.values.end(), row.begin(), row.end());
+      }
+      out.rows += rows.rows;
+      runner_->kv().Release(table);
+      table.clear();
+      if (progress) progress(static_cast<double>(at + count) / static_cast<double>(ids.size()));
+    }
+    return out;
+  }
+
+ private:
+  std::unique_ptr<ModelRunner> runner_;
 };
 
 }  // namespace
 
-Result<Calibration> Calibrate(ModelRunner& runner, std::span<const std::int32_t> ids, std::int64_t window,
-                              const std::set<std::string, std::less<>>& weights,
-                              const std::function<void(double fraction)>& progress) {
-  std::map<std::string, std::shared_ptr<InputStatistics>, std::less<>> gathered;
-  const auto gather = [&](const LinearInput& input) {
-    std::shared_ptr<InputStatistics> statistics;
-    for (const std::string& name : input.weights) {
-      if (!weights.contains(name)) continue;
-      std::shared_ptr<InputStatistics>& slot = gathered[name];
-      if (slot == nullptr) {
-        slot = statistics != nullptr ? statistics : std::make_shared<InputStatistics>(input.columns);
-      }
-      if (slot == statistics) continue;  // seen with a weight before it
-      statistics = slot;
-      statistics->Add(input.values, input.rows);
+Status ForStages(Workers& workers, const std::shared_ptr<const ModelFile>& model, const CalibrationText& text,
+                 int threads, const std::function<void(double fraction)>& progress, const StageWork& work) {
+  STRATA_TRY(const graph::Graph whole, models::BuildGraph(*model));
+  const std::vector<Stage> stages = FindStages(whole);
+  const auto tensors = std::make_shared<StageModel>(model);
+  std::vector<std::int32_t> rows(text.ids.begin(), text.ids.end());
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const auto report = [&](double fraction) {
+      if (progress) progress((static_cast<double>(s) + fraction) / static_cast<double>(stages.size()));
+    };
+    STRATA_TRY(graph::Graph stage, StageGraph(whole, stages[s], *tensors));
+    const LinearWeights weights = FindLinearWeights(stage, *tensors);
+    Gathering gathering(workers, weights.hidden, *model);
+    Matrix out;
+    {
+      STRATA_TRY(StageRun run, StageRun::Load(tensors, stage, text.window, threads));
+      STRATA_TRY(out, run.Run(rows, text.window, &gathering, report));
     }
-  };
-  Observation observation(runner, gather);
-  const auto all = std::ssize(ids);
-  for (std::int64_t at = 0; at < all; at += window) {
-    const auto count = static_cast<std::size_t>(std::min(window, all - at));
-    STRATA_CHECK(observation.Run(ids.subspan(static_cast<std::size_t>(at), count), runner.options().max_step_tokens));
-    if (progress) progress(static_cast<double>(at + static_cast<std::int64_t>(count)) / static_cast<double>(all));
+    STRATA_TRY(const Calibration calibration, gathering.Finish());
+    STRATA_TRY(Tensors changed, work(stage, weights, calibration));
+    if (s + 1 == stages.size()) break;
+    if (!changed.empty()) {
+      for (auto& [name, values] : changed) tensors->Replace(name, std::move(values));
+      STRATA_TRY(stage, StageGraph(whole, stages[s], *tensors));
+      STRATA_TRY(StageRun run, StageRun::Load(tensors, stage, text.window, threads));
+      STRATA_TRY(out, run.Run(rows, text.window, nullptr, nullptr));
+    }
+    tensors->Restore();
+    tensors->Replace(std::string(kStageInput), std::move(out));
+    std::iota(rows.begin(), rows.end(), 0);
   }
-  for (const auto& [name, statistics] : gathered) {
-    bool finite = true;
-    for (std::int64_t c = 0; c < statistics->columns(); ++c) finite = finite && std::isfinite(statistics->gram(c, c));
-    if (finite) continue;
-    return Fail(ErrorCode::kInvalidArgument, "the calibration text makes inputs of {} that are not finite", name);
-  }
-  return Calibration(gathered.begin(), gathered.end());
+  return {};
 }
 
 }  // namespace strata::quantize

@@ -1,8 +1,8 @@
 #include "quantize/compressed_tensors.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
-#include <tuple>
 
 #include "tensor/convert.h"
 
@@ -37,7 +37,7 @@ std::vector<std::byte> Pack(const std::vector<std::int8_t>& values, std::int64_t
   return bytes;
 }
 
-std::vector<std::byte> Scales(const IntegerGroups& weight) {
+std::vector<std::byte> Scales(const RoundedGroups& weight) {
   std::vector<std::byte> bytes(weight.scales.size() * 2);
   for (std::size_t i = 0; i < weight.scales.size(); ++i) {
     const std::uint16_t bits = F32ToBF16(weight.scales[i]);
@@ -49,9 +49,15 @@ std::vector<std::byte> Scales(const IntegerGroups& weight) {
 /// Only whole bytes by the row have a type of their own.
 bool IsPacked(const GroupFormat& format) { return format.bits < 8 || format.group != 0; }
 
+std::string_view TypeName(const GroupFormat& format) { return format.type == LevelType::kFloat8 ? "float" : "int"; }
+
+std::string_view FormatName(const GroupFormat& format) {
+  return IsPacked(format) ? "pack-quantized" : format.type == LevelType::kFloat8 ? "float-quantized" : "int-quantized";
+}
+
 Json Weights(const GroupFormat& format) {
   return {{"num_bits", format.bits},
-          {"type", "int"},
+          {"type", TypeName(format)},
           {"symmetric", format.symmetric},
           {"strategy", format.group == 0 ? "channel" : "group"},
           {"group_size", format.group == 0 ? Json(nullptr) : Json(format.group)},
@@ -62,17 +68,15 @@ Json Weights(const GroupFormat& format) {
           {"observer_kwargs", Json::object()}};
 }
 
-Json Int8ByToken() {
-  return {{"num_bits", 8},         {"type", "int"},
-          {"symmetric", true},     {"strategy", "token"},
-          {"group_size", nullptr}, {"block_structure", nullptr},
-          {"dynamic", true},       {"actorder", nullptr},
+Json EightBitsByToken(const GroupFormat& format) {
+  return {{"num_bits", 8},         {"type", TypeName(format)},         {"symmetric", true}, {"strategy", "token"},
+          {"group_size", nullptr}, {"block_structure", nullptr},       {"dynamic", true},   {"actorder", nullptr},
           {"observer", nullptr},   {"observer_kwargs", Json::object()}};
 }
 
 }  // namespace
 
-std::vector<SafetensorsOutput> CompressedTensors(const std::string& module, const IntegerGroups& weight) {
+std::vector<SafetensorsOutput> CompressedTensors(const std::string& module, const RoundedGroups& weight) {
   const GroupFormat& format = weight.format;
   std::vector<SafetensorsOutput> out;
   const std::int64_t n = weight.rows, k = weight.columns, groups = weight.groups();
@@ -98,7 +102,8 @@ std::vector<SafetensorsOutput> CompressedTensors(const std::string& module, cons
     }
   } else {
     const auto bytes = std::as_bytes(std::span(weight.values));
-    out.push_back(Output(module + ".weight", "I8", {n, k}, {bytes.begin(), bytes.end()}));
+    const bool float8 = format.type == LevelType::kFloat8;
+    out.push_back(Output(module + ".weight", float8 ? "F8_E4M3" : "I8", {n, k}, {bytes.begin(), bytes.end()}));
     if (!format.symmetric) {
       const auto zeros = std::as_bytes(std::span(weight.zero_points));
       out.push_back(Output(module + ".weight_zero_point", "I8", {n, groups}, {zeros.begin(), zeros.end()}));
@@ -109,25 +114,23 @@ std::vector<SafetensorsOutput> CompressedTensors(const std::string& module, cons
 }
 
 Json CompressedTensorsConfig(const std::vector<std::pair<std::string, GroupFormat>>& modules,
-                             const std::vector<std::string>& ignored, bool int8_activations) {
-  const auto key = [](const GroupFormat& format) { return std::tuple(format.bits, format.group, format.symmetric); };
+                             const std::vector<std::string>& ignored, bool round_activations) {
   std::vector<std::pair<GroupFormat, Json>> formats;
   for (const auto& [module, format] : modules) {
-    auto known = formats.begin();
-    while (known != formats.end() && key(known->first) != key(format)) ++known;
+    auto known = std::ranges::find(formats, format, &std::pair<GroupFormat, Json>::first);
     if (known == formats.end()) known = formats.insert(formats.end(), {format, Json::array()});
     known->second.push_back(module);
   }
-  const bool packed = !formats.empty() && IsPacked(formats.front().first);
   Json groups = Json::object();
   for (std::size_t i = 0; i < formats.size(); ++i) {
-    groups[fmt::format("group_{}", i)] = {{"targets", formats.size() == 1 ? Json{"Linear"} : formats[i].second},
-                                          {"weights", Weights(formats[i].first)},
-                                          {"input_activations", int8_activations ? Int8ByToken() : Json(nullptr)},
-                                          {"output_activations", nullptr}};
+    groups[fmt::format("group_{}", i)] = {
+        {"targets", formats.size() == 1 ? Json{"Linear"} : formats[i].second},
+        {"weights", Weights(formats[i].first)},
+        {"input_activations", round_activations ? EightBitsByToken(formats[i].first) : Json(nullptr)},
+        {"output_activations", nullptr}};
   }
   return {{"quant_method", "compressed-tensors"},
-          {"format", packed ? "pack-quantized" : "int-quantized"},
+          {"format", FormatName(formats.empty() ? GroupFormat() : formats.front().first)},
           {"quantization_status", "compressed"},
           {"config_groups", groups},
           {"ignore", ignored},

@@ -8,17 +8,17 @@
 
 #include "base/result.h"
 #include "formats/safetensors_writer.h"
-#include "quantize/integer_groups.h"
+#include "quantize/rounded_groups.h"
 
 namespace strata::quantize {
 
-/// The tensors that stand for `module`.weight: weight (int8) and weight_scale, or weight_packed (int32, 8 / bits values
-/// a byte), weight_scale, weight_shape, and weight_zero_point where there are any. Scales are BF16.
-std::vector<SafetensorsOutput> CompressedTensors(const std::string& module, const IntegerGroups& weight);
+/// The tensors that stand for `module`.weight: weight (int8 or float8) and weight_scale, or weight_packed (int32, 8 /
+/// bits values a byte), weight_scale, weight_shape, and weight_zero_point where there are any. Scales are BF16.
+std::vector<SafetensorsOutput> CompressedTensors(const std::string& module, const RoundedGroups& weight);
 
 /// quantization_config: a group of modules for each format that occurs; `modules` are (module, format); `ignored` are
 /// linears that stay as they are.
 nlohmann::ordered_json CompressedTensorsConfig(const std::vector<std::pair<std::string, GroupFormat>>& modules,
-                                               const std::vector<std::string>& ignored, bool int8_activations);
+                                               const std::vector<std::string>& ignored, bool round_activations);
 
 }  // namespace strata::quantize

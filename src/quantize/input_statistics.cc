@@ -2,13 +2,40 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
-#include <Eigen/Core>
+#include "quantize/matrix_product.h"
 
 namespace strata::quantize {
 namespace {
 
-using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+constexpr std::int64_t kTile = 64;
+
+/// [rows, columns] -> [columns, rows].
+std::vector<float> Transposed(Workers& workers, const float* values, std::int64_t rows, std::int64_t columns) {
+  std::vector<float> out(static_cast<std::size_t>(rows * columns));
+  workers.For(columns, kTile, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t c = begin; c < end; ++c) {
+        out[static_cast<std::size_t>(c * rows + r)] = values[r * columns + c];
+      }
+    }
+  });
+  return out;
+}
+
+/// What is below the diagonal to above it.
+void Mirror(Workers& workers, float* square, std::int64_t n) {
+  workers.For(n, kTile, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t column0 = begin; column0 < n; column0 += kTile) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        for (std::int64_t c = std::max(column0, r + 1); c < std::min(column0 + kTile, n); ++c) {
+          square[r * n + c] = square[c * n + r];
+        }
+      }
+    }
+  });
+}
 
 }  // namespace
 
@@ -17,13 +44,23 @@ InputStatistics::InputStatistics(std::int64_t columns)
       gram_(static_cast<std::size_t>(columns * columns)),
       greatest_(static_cast<std::size_t>(columns)) {}
 
-void InputStatistics::Add(const float* values, std::int64_t rows) {
-  const Eigen::Map<const Rows> x(values, rows, columns_);
-  Eigen::Map<Rows> gram(gram_.data(), columns_, columns_);
-  gram.noalias() += x.transpose() * x;
-  Eigen::Map<Eigen::RowVectorXf> greatest(greatest_.data(), columns_);
-  greatest = greatest.cwiseMax(x.cwiseAbs().colwise().maxCoeff());
+void InputStatistics::Add(Workers& workers, const float* values, std::int64_t rows) {
+  const std::vector<float> transposed = Transposed(workers, values, rows, columns_);
+  const PackedMatrix packed = PackedMatrix::OfRows(transposed.data(), columns_, rows, rows);
+  packed.MultiplyLower(workers, {transposed.data(), rows}, columns_, Into::kAdd, {gram_.data(), columns_});
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < columns_; ++c) {
+      float& greatest = greatest_[static_cast<std::size_t>(c)];
+      greatest = std::max(greatest, std::abs(values[r * columns_ + c]));
+    }
+  }
   rows_ += rows;
+}
+
+std::vector<float> InputStatistics::Gram(Workers& workers) const {
+  std::vector<float> all = gram_;
+  Mirror(workers, all.data(), columns_);
+  return all;
 }
 
 InputStatistics InputStatistics::DividedBy(std::span<const float> scales) const {
@@ -32,26 +69,27 @@ InputStatistics InputStatistics::DividedBy(std::span<const float> scales) const 
   for (std::int64_t i = 0; i < columns_; ++i) {
     const float own = scales[static_cast<std::size_t>(i)];
     out.greatest_[static_cast<std::size_t>(i)] = greatest_[static_cast<std::size_t>(i)] / own;
-    for (std::int64_t j = 0; j < columns_; ++j) {
+    for (std::int64_t j = 0; j <= i; ++j) {
       out.gram_[static_cast<std::size_t>(i * columns_ + j)] = gram(i, j) / (own * scales[static_cast<std::size_t>(j)]);
     }
   }
   return out;
 }
 
-double OutputError(const float* error, std::int64_t rows, const InputStatistics& inputs) {
+double OutputError(Workers& workers, const float* error, std::int64_t rows, const InputStatistics& inputs) {
   const std::int64_t k = inputs.columns();
-  const Eigen::Map<const Rows> e(error, rows, k);
-  const Eigen::Map<const Rows> gram(inputs.gram().data(), k, k);
-  // In parts, so that a large weight needs no second copy.
-  constexpr std::int64_t kPart = 256;
-  double sum = 0;
-  for (std::int64_t begin = 0; begin < rows; begin += kPart) {
-    const auto part = e.middleRows(begin, std::min(kPart, rows - begin));
-    const Rows product = part * gram;
-    sum += product.cwiseProduct(part).cast<double>().sum();
-  }
-  return std::max(sum, 0.0);
+  const PackedMatrix gram = PackedMatrix::OfRows(inputs.Gram(workers).data(), k, k, k);
+  std::vector<double> sums(static_cast<std::size_t>((rows + kTile - 1) / kTile));
+  workers.For(rows, kTile, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t count = end - begin;
+    std::vector<float> product(static_cast<std::size_t>(count * k));
+    gram.Multiply({error + begin * k, k}, count, Into::kSet, {product.data(), k});
+    double& sum = sums[static_cast<std::size_t>(begin / kTile)];
+    for (std::int64_t i = 0; i < count * k; ++i) {
+      sum += static_cast<double>(product[static_cast<std::size_t>(i)] * error[begin * k + i]);
+    }
+  });
+  return std::max(std::accumulate(sums.begin(), sums.end(), 0.0), 0.0);
 }
 
 }  // namespace strata::quantize

@@ -1,9 +1,12 @@
 // What calibration text puts into a linear: enough to say what an error in its weights costs.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include "quantize/workers.h"
 
 namespace strata::quantize {
 
@@ -13,32 +16,31 @@ class InputStatistics {
   explicit InputStatistics(std::int64_t columns);
 
   /// `values`: [rows, columns], dense.
-  void Add(const float* values, std::int64_t rows);
+  void Add(Workers& workers, const float* values, std::int64_t rows);
 
   /// Of the same rows with each column divided.
   InputStatistics DividedBy(std::span<const float> scales) const;
 
   std::int64_t columns() const { return columns_; }
   std::int64_t rows() const { return rows_; }
-  /// The sum of x x^T, [columns, columns]. The squared error of outputs under an error E in the weights is
-  /// sum over rows e of E of e^T gram e.
-  std::span<const float> gram() const { return gram_; }
-  float gram(std::int64_t i, std::int64_t j) const { return gram_[static_cast<std::size_t>(i * columns_ + j)]; }
+  /// The sum of x x^T. The squared error of outputs under an error E in the weights is sum over rows e of E of
+  /// e^T gram e.
+  float gram(std::int64_t i, std::int64_t j) const {
+    return gram_[static_cast<std::size_t>(std::max(i, j) * columns_ + std::min(i, j))];
+  }
+  /// All of it, [columns, columns].
+  std::vector<float> Gram(Workers& workers) const;
   /// The greatest |x| of each column.
   std::span<const float> greatest() const { return greatest_; }
-
-  static std::uint64_t Bytes(std::int64_t columns) {
-    return static_cast<std::uint64_t>(columns) * static_cast<std::uint64_t>(columns) * sizeof(float);
-  }
 
  private:
   std::int64_t columns_;
   std::int64_t rows_ = 0;
-  std::vector<float> gram_;
+  std::vector<float> gram_;  ///< on and below the diagonal
   std::vector<float> greatest_;
 };
 
 /// sum over the rows e of `error` of e^T gram e: how much the outputs change, squared and summed.
-double OutputError(const float* error, std::int64_t rows, const InputStatistics& inputs);
+double OutputError(Workers& workers, const float* error, std::int64_t rows, const InputStatistics& inputs);
 
 }  // namespace strata::quantize

@@ -1,25 +1,21 @@
 // Which tensors of a model are weights of linears.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "formats/model_file.h"
+#include "graph/graph.h"
 
 namespace strata::quantize {
 
 struct LinearWeights {
-  std::vector<std::string> hidden;  ///< inside the layers, in the order of the graph
-  std::vector<std::string> heads;   ///< what gives logits; also where it is the embedding table
+  std::vector<std::string> hidden;   ///< over every token, in the order of the graph; those of experts one by one
+  std::vector<std::string> heads;    ///< what gives logits; also where it is the embedding table
+  std::vector<std::string> routers;  ///< what chooses experts
 };
-/// Errors: those of building the graph.
-Result<LinearWeights> FindLinearWeights(const ModelFile& model);
-
-/// `weights` in runs that belong to one layer or several after each other, each run's statistics of at most `bytes` or
-/// of one layer.
-std::vector<std::vector<std::string>> GroupByLayers(const ModelFile& model, const std::vector<std::string>& weights,
-                                                    std::uint64_t bytes);
+/// Of a model's graph or a part of it.
+LinearWeights FindLinearWeights(const graph::Graph& graph, const ModelFile& tensors);
 
 }  // namespace strata::quantize

@@ -1,16 +1,14 @@
 #include "quantize/quantize.h"
 
 #include <filesystem>
-#include <set>
 
-#include "base/memory_limit.h"
 #include "base/thread_team.h"
 #include "formats/model_file.h"
+#include "models/models.h"
 #include "quantize/calibration.h"
 #include "quantize/linear_weights.h"
 #include "quantize/write_blocks.h"
 #include "quantize/write_folder.h"
-#include "runtime/model_runner.h"
 
 namespace strata::quantize {
 namespace {
@@ -32,66 +30,56 @@ class Job {
     }
     STRATA_TRY(std::unique_ptr<ModelFile> file, ModelFile::Open(in_));
     model_ = std::move(file);
-    STRATA_TRY(weights_, FindLinearWeights(*model_));
-    STRATA_TRY(runner_, ModelRunner::Load(model_, {.threads = options_.threads,
-                                                   .max_context = options_.window,
-                                                   .max_sequences = 1,
-                                                   .max_step_tokens = options_.window}));
+    threads_ = options_.threads > 0 ? options_.threads : AvailableCpus();
+    workers_ = std::make_unique<Workers>(threads_);
     for (const ModelTensor& tensor : model_->tensors()) report_.bytes_before += tensor.view.bytes();
-    const auto* integers = std::get_if<IntegerScheme>(&options_.scheme.kind);
+    const auto* integers = std::get_if<GroupScheme>(&options_.scheme.kind);
     STRATA_CHECK(integers != nullptr ? WriteIntegers(*integers)
                                      : WriteBlocks(std::get<BlockScheme>(options_.scheme.kind)));
     return std::move(report_);
   }
 
  private:
-  /// Calls `work(names, their calibration)` for a few layers after another.
-  template <class Work>
-  Status ForLayers(const Work& work) {
-    const std::uint64_t bytes =
-        options_.statistics_bytes != 0 ? options_.statistics_bytes : ReadMemoryLimit().available_bytes / 4;
-    const auto groups = GroupByLayers(*model_, weights_.hidden, bytes);
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      const auto progress = [&](double fraction) {
-        if (!options_.progress) return;
-        options_.progress((static_cast<double>(g) + fraction) / static_cast<double>(groups.size()), "calibrating");
-      };
-      const std::set<std::string, std::less<>> names(groups[g].begin(), groups[g].end());
-      STRATA_TRY(const Calibration calibration,
-                 Calibrate(*runner_, options_.calibration, options_.window, names, progress));
-      STRATA_CHECK(work(groups[g], calibration));
-    }
-    return {};
+  Status Calibrated(const StageWork& work) {
+    const auto progress = [&](double fraction) {
+      if (options_.progress) options_.progress(fraction, "calibrating");
+    };
+    return ForStages(*workers_, model_, {options_.calibration, options_.window}, threads_, progress, work);
   }
 
-  Status WriteIntegers(const IntegerScheme& scheme) {
-    STRATA_TRY(const std::vector<ScaledInput> scaled, FindScaledInputs(*model_));
-    const RoundingOptions rounding{
-        .scheme = scheme, .max_error = options_.max_error, .threads = runner_->options().threads};
+  Status WriteIntegers(const GroupScheme& scheme) {
+    const RoundingOptions rounding{.scheme = scheme, .max_error = options_.max_error};
     RoundedLayers all;
-    STRATA_CHECK(ForLayers([&](const std::vector<std::string>& names, const Calibration& calibration) -> Status {
-      STRATA_TRY(RoundedLayers rounded, RoundLayers(*model_, names, scaled, calibration, rounding));
+    STRATA_CHECK(Calibrated([&](const graph::Graph& stage, const LinearWeights& weights,
+                                const Calibration& calibration) -> Result<Tensors> {
+      STRATA_TRY(RoundedLayers rounded,
+                 RoundLayers(*workers_, *model_, weights.hidden, FindScaledInputs(stage), calibration, rounding));
+      Tensors changed;
+      for (const auto& [name, weight] : rounded.weights) changed.emplace(name, weight.Dequantize());
+      for (const auto& [name, vector] : rounded.vectors) changed.emplace(name, Matrix{1, std::ssize(vector), vector});
+      all.kept.insert(all.kept.end(), weights.routers.begin(), weights.routers.end());
       all.weights.merge(rounded.weights);
       all.vectors.merge(rounded.vectors);
       report_.tensors.insert(report_.tensors.end(), rounded.reports.begin(), rounded.reports.end());
-      return {};
+      return changed;
     }));
-    runner_.reset();
-    STRATA_TRY(report_.bytes_after, WriteFolder(*model_, in_, out_, std::move(all), scheme.int8_activations));
+    STRATA_TRY(report_.bytes_after, WriteFolder(*model_, in_, out_, std::move(all), scheme.round_activations));
     return {};
   }
 
   Status WriteBlocks(const BlockScheme& scheme) {
     Importance importance;
-    STRATA_CHECK(ForLayers([&](const std::vector<std::string>&, const Calibration& calibration) -> Status {
-      for (const auto& [name, inputs] : calibration) {
-        std::vector<float>& squares = importance[name];
-        for (std::int64_t c = 0; c < inputs->columns(); ++c) squares.push_back(inputs->gram(c, c));
-      }
-      return {};
-    }));
-    runner_.reset();
-    STRATA_TRY(BlocksWritten written, WriteGgufBlocks(in_, out_, scheme, weights_, importance));
+    STRATA_CHECK(
+        Calibrated([&](const graph::Graph&, const LinearWeights&, const Calibration& calibration) -> Result<Tensors> {
+          for (const auto& [name, inputs] : calibration) {
+            std::vector<float>& squares = importance[name];
+            for (std::int64_t c = 0; c < inputs->columns(); ++c) squares.push_back(inputs->gram(c, c));
+          }
+          return Tensors();
+        }));
+    STRATA_TRY(const graph::Graph graph, models::BuildGraph(*model_));
+    STRATA_TRY(BlocksWritten written,
+               WriteGgufBlocks(in_, out_, scheme, FindLinearWeights(graph, *model_), importance));
     report_.bytes_after = written.bytes;
     report_.tensors = std::move(written.reports);
     return {};
@@ -100,8 +88,8 @@ class Job {
   std::string in_, out_;
   const Options& options_;
   std::shared_ptr<const ModelFile> model_;
-  std::unique_ptr<ModelRunner> runner_;
-  LinearWeights weights_;
+  int threads_ = 1;
+  std::unique_ptr<Workers> workers_;
   Report report_;
 };
 

@@ -22,8 +22,6 @@ struct Options {
   std::int64_t window = 512;              ///< tokens of it that are read as one text
   double max_error = 0;                   ///< as RoundingOptions; integer schemes only
   int threads = 0;                        ///< 0 = every CPU
-  std::uint64_t statistics_bytes =
-      0;  ///< memory for statistics; more layers at once need less time; 0 = by what is free
   std::function<void(double fraction, std::string_view stage)> progress = {};
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -13,15 +14,23 @@
 #include "formats/hf_export.h"
 #include "formats/hf_names.h"
 #include "formats/safetensors.h"
+#include "models/models.h"
 #include "models/tiny_model.h"
+#include "quantize/calibration.h"
 #include "quantize/compressed_tensors.h"
 #include "quantize/linear_weights.h"
+#include "quantize/round_in_turn.h"
 #include "quantize/scaled_inputs.h"
 #include "runtime/model_runner.h"
 #include "tensor/convert.h"
 
 namespace strata::quantize {
 namespace {
+
+Workers& TestWorkers() {
+  static Workers workers(2);
+  return workers;
+}
 
 std::vector<float> Normal(std::size_t count, unsigned seed) {
   std::mt19937 random(seed);
@@ -50,27 +59,27 @@ InputStatistics RandomInputs(std::int64_t columns, unsigned seed) {
       }
       if (c % 13 == 0) x[static_cast<std::size_t>(c)] *= 8;
     }
-    inputs.Add(x.data(), 1);
+    inputs.Add(TestWorkers(), x.data(), 1);
   }
   return inputs;
 }
 
-double ErrorOf(const Matrix& weight, const IntegerGroups& rounded, const InputStatistics& inputs) {
+double ErrorOf(const Matrix& weight, const RoundedGroups& rounded, const InputStatistics& inputs) {
   Matrix error = rounded.Dequantize();
   for (std::size_t i = 0; i < error.values.size(); ++i) error.values[i] -= weight.values[i];
-  return OutputError(error.values.data(), weight.rows, inputs);
+  return OutputError(TestWorkers(), error.values.data(), weight.rows, inputs);
 }
 
 TEST(InputStatistics, SumUpWhatLinearsRead) {
   InputStatistics inputs(2);
   const float rows[] = {1, -2, 3, 4};
-  inputs.Add(rows, 2);
+  inputs.Add(TestWorkers(), rows, 2);
   EXPECT_EQ(inputs.rows(), 2);
-  EXPECT_EQ(std::vector<float>(inputs.gram().begin(), inputs.gram().end()), (std::vector<float>{10, 10, 10, 20}));
+  EXPECT_EQ(inputs.Gram(TestWorkers()), (std::vector<float>{10, 10, 10, 20}));
   EXPECT_EQ(inputs.greatest()[1], 4);
   // The outputs change by 1 * 1 + 2 * -2 = -3 and by 1 * 3 + 2 * 4 = 11.
   const float error[] = {1, 2};
-  EXPECT_DOUBLE_EQ(OutputError(error, 1, inputs), 9 + 121);
+  EXPECT_DOUBLE_EQ(OutputError(TestWorkers(), error, 1, inputs), 9 + 121);
   const float scales[] = {2, 4};
   EXPECT_EQ(inputs.DividedBy(scales).gram(0, 1), 10.0F / 8);
 }
@@ -80,7 +89,7 @@ class Groups : public testing::TestWithParam<GroupFormat> {};
 TEST_P(Groups, AreWithinAStepOfTheWeights) {
   const GroupFormat format = GetParam();
   const Matrix weight = RandomMatrix(5, 96, 3);
-  const IntegerGroups rounded = RoundToNearest(weight, format, nullptr);
+  const RoundedGroups rounded = RoundToNearest(TestWorkers(), weight, format, nullptr);
   EXPECT_EQ(rounded.scales.size(), static_cast<std::size_t>(5 * rounded.groups()));
   EXPECT_EQ(rounded.zero_points.empty(), format.symmetric);
   const Matrix back = rounded.Dequantize();
@@ -101,56 +110,81 @@ TEST_P(Groups, InTurnTheOutputsErrLess) {
   const GroupFormat format = GetParam();
   const Matrix weight = RandomMatrix(24, 96, 4);
   const InputStatistics inputs = RandomInputs(96, 5);
-  const IntegerGroups rounded = RoundToNearest(weight, format, &inputs);
+  const RoundedGroups rounded = RoundToNearest(TestWorkers(), weight, format, &inputs);
   const double nearest = ErrorOf(weight, rounded, inputs);
-  const double in_turn = ErrorOf(weight, RoundInTurn(weight, rounded, CompensationOf(inputs)), inputs);
+  const double in_turn =
+      ErrorOf(weight, RoundInTurn(TestWorkers(), weight, rounded, CompensationOf(TestWorkers(), inputs)), inputs);
   EXPECT_LT(in_turn, 0.5 * nearest);
 }
 
 TEST_P(Groups, NothingInNothingOut) {
   const Matrix zeros{3, 96, std::vector<float>(3 * 96)};
   const InputStatistics silent(96);
-  const IntegerGroups nearest = RoundToNearest(zeros, GetParam(), &silent);
-  for (const IntegerGroups& rounded : {nearest, RoundInTurn(zeros, nearest, CompensationOf(silent))}) {
+  const RoundedGroups nearest = RoundToNearest(TestWorkers(), zeros, GetParam(), &silent);
+  for (const RoundedGroups& rounded :
+       {nearest, RoundInTurn(TestWorkers(), zeros, nearest, CompensationOf(TestWorkers(), silent))}) {
     EXPECT_EQ(rounded.Dequantize().values, zeros.values);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, Groups,
-                         testing::Values(GroupFormat{8, 0, true}, GroupFormat{8, 32, false}, GroupFormat{4, 32, true},
-                                         GroupFormat{4, 96, false}, GroupFormat{4, 0, false}));
+                         testing::Values(GroupFormat{.bits = 8},
+                                         GroupFormat{.bits = 8, .group = 32, .symmetric = false},
+                                         GroupFormat{.bits = 4, .group = 32},
+                                         GroupFormat{.bits = 4, .group = 96, .symmetric = false},
+                                         GroupFormat{.bits = 4, .symmetric = false}));
+
+TEST(GroupsTest, OfFloat8AreTheNearestThereAre) {
+  constexpr GroupFormat kFormat{.type = LevelType::kFloat8};
+  std::vector<float> all;  // finite ones
+  for (int bits = 0; bits < 256; ++bits) {
+    if ((bits & 0x7f) != 0x7f) all.push_back(F8ToF32(static_cast<std::uint8_t>(bits)));
+  }
+  const Levels levels(kFormat);
+  for (const float value : all) {
+    EXPECT_EQ(levels.Nearest(value, 1, 0), value);
+    EXPECT_EQ(F8ToF32(static_cast<std::uint8_t>(levels.Bits(value))), value);
+  }
+  for (const float normal : Normal(2000, 8)) {
+    const float value = normal * normal * normal * 20;  // also subnormal ones and such as are beyond the last
+    float least = std::numeric_limits<float>::infinity();
+    for (const float level : all) least = std::min(least, std::abs(level - value));
+    EXPECT_EQ(std::abs(levels.Nearest(value, 1, 0) - value), least) << value;
+  }
+}
 
 TEST(GroupsTest, OfOneSignHaveAZeroAtTheEnd) {
   Matrix weight = RandomMatrix(1, 32, 6);
   for (float& value : weight.values) value = std::abs(value) + 1;
-  const IntegerGroups rounded = RoundToNearest(weight, {.bits = 4, .group = 32, .symmetric = false}, nullptr);
+  const RoundedGroups rounded =
+      RoundToNearest(TestWorkers(), weight, {.bits = 4, .group = 32, .symmetric = false}, nullptr);
   EXPECT_EQ(rounded.zero_points[0], -8);
 }
 
 TEST(ScaledInputs, AreThoseThatNormsAndFactorsMake) {
-  const TinyModel model({});
-  const auto found = FindScaledInputs(model);
-  ASSERT_TRUE(found) << found.error().ToString();
-  ASSERT_EQ(found->size(), 6U);  // three a layer; the last norm is before the head, whose table is shared
-  EXPECT_EQ((*found)[0].source, "blk.0.attn_norm.weight");
-  EXPECT_EQ((*found)[0].readers,
+  const auto graph = models::BuildGraph(TinyModel({}));
+  ASSERT_TRUE(graph) << graph.error().ToString();
+  const std::vector<ScaledInput> found = FindScaledInputs(*graph);
+  ASSERT_EQ(found.size(), 6U);  // three a layer; the last norm is before the head, whose table is shared
+  EXPECT_EQ(found[0].source, "blk.0.attn_norm.weight");
+  EXPECT_EQ(found[0].readers,
             (std::vector<std::string>{"blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight"}));
-  EXPECT_EQ((*found)[2].source, "blk.0.ffn_up.weight");
-  EXPECT_FALSE((*found)[2].source_is_norm);
-  EXPECT_EQ((*found)[2].readers, (std::vector<std::string>{"blk.0.ffn_down.weight"}));
-  const auto biased = FindScaledInputs(TinyModel({.biases = true}));
+  EXPECT_EQ(found[2].source, "blk.0.ffn_up.weight");
+  EXPECT_FALSE(found[2].source_is_norm);
+  EXPECT_EQ(found[2].readers, (std::vector<std::string>{"blk.0.ffn_down.weight"}));
+  const auto biased = models::BuildGraph(TinyModel({.biases = true}));
   ASSERT_TRUE(biased);
-  EXPECT_EQ(biased->size(), 4U) << "a bias would have to be scaled as well";
+  EXPECT_EQ(FindScaledInputs(*biased).size(), 4U) << "a bias would have to be scaled as well";
 }
 
 TEST(Schemes, HaveNames) {
   const auto w4 = ParseScheme("w4a16-g64-asym");
   ASSERT_TRUE(w4);
-  const auto& integers = std::get<IntegerScheme>(w4->kind);
+  const auto& integers = std::get<GroupScheme>(w4->kind);
   EXPECT_EQ(integers.weights.bits, 4);
   EXPECT_EQ(integers.weights.group, 64);
   EXPECT_FALSE(integers.weights.symmetric);
-  EXPECT_TRUE(std::get<IntegerScheme>(ParseScheme("w8a8")->kind).int8_activations);
+  EXPECT_TRUE(std::get<GroupScheme>(ParseScheme("w8a8")->kind).round_activations);
   EXPECT_EQ(std::get<BlockScheme>(ParseScheme("q4_k")->kind).dtype, DType::kQ4_K);
   for (const char* wrong : {"", "w4", "w4a16-", "w4a16-g", "w4a16-g33", "w8a8-g32", "q9_0", "w4a16-g-32"}) {
     const auto parsed = ParseScheme(wrong);
@@ -167,7 +201,7 @@ std::vector<std::uint32_t> Words(const SafetensorsOutput& output) {
 }
 
 TEST(CompressedTensorsTest, PacksValuesAlongRowsAndZeroPointsDownThem) {
-  IntegerGroups weight;
+  RoundedGroups weight;
   weight.format = {.bits = 4, .group = 32, .symmetric = false};
   weight.rows = 9;
   weight.columns = 64;
@@ -221,7 +255,6 @@ class Folder : public testing::Test {
     options.scheme = *ParseScheme(scheme);
     options.window = 64;
     options.threads = 2;
-    options.statistics_bytes = 1;
     options.calibration = calibration_;
     return options;
   }
@@ -254,6 +287,27 @@ TEST_F(Folder, BecomesOneOfIntegers) {
   EXPECT_NE(weights->Find("model.layers.1.mlp.down_proj.weight_scale"), nullptr);
 }
 
+TEST_F(Folder, BecomesOneOfFloat8) {
+  const auto report = Quantize(in_, out_, With("fp8"));
+  ASSERT_TRUE(report) << report.error().ToString();
+  for (const TensorReport& tensor : report->tensors) EXPECT_LT(tensor.error, 0.04) << tensor.name;  // half of 2^-4
+  const auto config = nlohmann::json::parse(*ReadFile(out_ + "/config.json"));
+  EXPECT_EQ(config["quantization_config"]["format"], "float-quantized");
+  EXPECT_EQ(config["quantization_config"]["config_groups"]["group_0"]["input_activations"]["type"], "float");
+  const auto model = ModelFile::Open(out_);
+  ASSERT_TRUE(model) << model.error().ToString();
+  const auto before = ReadMatrix(**ModelFile::Open(in_), "blk.1.ffn_down.weight");
+  const auto after = ReadMatrix(**model, "blk.1.ffn_down.weight");
+  ASSERT_TRUE(before && after);
+  double error = 0, all = 0;
+  for (std::size_t i = 0; i < before->values.size(); ++i) {
+    error += std::pow(static_cast<double>(before->values[i] - after->values[i]), 2);
+    all += std::pow(static_cast<double>(before->values[i]), 2);
+  }
+  EXPECT_GT(error, 0);
+  EXPECT_LT(std::sqrt(error / all), 0.06);
+}
+
 TEST_F(Folder, WeightsThatWouldErrTooMuchStayFine) {
   Options options = With("w4a16-g32-asym");
   const auto four = Quantize(in_, out_, options);
@@ -264,7 +318,11 @@ TEST_F(Folder, WeightsThatWouldErrTooMuchStayFine) {
   options.max_error = errors[errors.size() / 2];
   const auto mixed = Quantize(in_, root_ + "/mixed", options);
   ASSERT_TRUE(mixed) << mixed.error().ToString();
-  EXPECT_EQ(std::ranges::count_if(mixed->tensors, [](const TensorReport& tensor) { return tensor.bits > 8; }), 6);
+  // What is left to be made good differs from the first run's behind the first weight that stayed fine.
+  const auto fine = std::ranges::count_if(mixed->tensors, [](const TensorReport& tensor) { return tensor.bits > 8; });
+  EXPECT_GT(fine, 3);
+  EXPECT_LT(fine, 11);
+  for (const TensorReport& tensor : mixed->tensors) EXPECT_LE(tensor.error, options.max_error) << tensor.name;
   const auto config = nlohmann::json::parse(*ReadFile(root_ + "/mixed/config.json"));
   EXPECT_EQ(config["quantization_config"]["config_groups"].size(), 2U);
 }
@@ -284,26 +342,26 @@ TEST_F(Folder, ErrorsNameWhatIsWrong) {
 
 /// Scaling alone changes nothing: a model whose norms and weights are scaled gives the same logits.
 TEST_F(Folder, ScaledInputsChangeNoAnswer) {
-  const auto model = ModelFile::Open(in_);
-  ASSERT_TRUE(model);
-  const auto scaled = FindScaledInputs(**model);
-  const auto weights = FindLinearWeights(**model);
-  ASSERT_TRUE(scaled && weights);
-  std::shared_ptr<const ModelFile> shared = std::move(*ModelFile::Open(in_));
-  auto runner = ModelRunner::Load(shared, {.threads = 1, .max_context = 64, .max_sequences = 1, .max_step_tokens = 64});
-  ASSERT_TRUE(runner);
-  const auto calibration =
-      Calibrate(**runner, calibration_, 64, {weights->hidden.begin(), weights->hidden.end()}, nullptr);
-  ASSERT_TRUE(calibration) << calibration.error().ToString();
-  EXPECT_EQ(calibration->size(), 14U);
-  EXPECT_EQ(calibration->begin()->second->rows(), 300);
-  const auto rounded = RoundLayers(**model, weights->hidden, *scaled, *calibration,
-                                   {.scheme = {.weights = {.bits = 8}, .int8_activations = true}});
-  ASSERT_TRUE(rounded);
+  std::shared_ptr<const ModelFile> model = std::move(*ModelFile::Open(in_));
+  RoundedLayers all;
+  const Status status = ForStages(
+      TestWorkers(), model, {calibration_, 64}, 1, nullptr,
+      [&](const graph::Graph& stage, const LinearWeights& weights, const Calibration& calibration) -> Result<Tensors> {
+        EXPECT_EQ(calibration.begin()->second->rows(), 300);
+        STRATA_TRY(RoundedLayers rounded,
+                   RoundLayers(TestWorkers(), *model, weights.hidden, FindScaledInputs(stage), calibration,
+                               {.scheme = {.weights = {.bits = 8}, .round_activations = true}}));
+        all.weights.merge(rounded.weights);
+        all.vectors.merge(rounded.vectors);
+        return Tensors();
+      });
+  ASSERT_TRUE(status) << status.error().ToString();
+  EXPECT_EQ(all.weights.size(), 14U);
+  const RoundedLayers* const rounded = &all;
   EXPECT_EQ(rounded->vectors.size(), 4U);
   // Of one row of gate: sum over columns of norm * weight stays.
-  const auto norm = ReadMatrix(**model, "blk.0.ffn_norm.weight");
-  const auto gate = ReadMatrix(**model, "blk.0.ffn_gate.weight");
+  const auto norm = ReadMatrix(*model, "blk.0.ffn_norm.weight");
+  const auto gate = ReadMatrix(*model, "blk.0.ffn_gate.weight");
   const Matrix scaled_gate = rounded->weights.find("blk.0.ffn_gate.weight")->second.Dequantize();
   const std::vector<float>& scaled_norm = rounded->vectors.find("blk.0.ffn_norm.weight")->second;
   bool changed = false;

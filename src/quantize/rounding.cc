@@ -1,11 +1,10 @@
 #include "quantize/rounding.h"
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cmath>
-#include <thread>
+#include <limits>
 
+#include "quantize/round_in_turn.h"
 #include "tensor/convert.h"
 
 namespace strata::quantize {
@@ -32,11 +31,11 @@ Matrix Difference(const Matrix& a, const Matrix& b) {
   return out;
 }
 
-double ErrorOf(const Matrix& weight, const IntegerGroups& rounded, const InputStatistics& inputs) {
-  return OutputError(Difference(weight, rounded.Dequantize()).values.data(), weight.rows, inputs);
+double ErrorOf(Workers& workers, const Matrix& weight, const RoundedGroups& rounded, const InputStatistics& inputs) {
+  return OutputError(workers, Difference(weight, rounded.Dequantize()).values.data(), weight.rows, inputs);
 }
 
-double BitsOf(const IntegerGroups& rounded) {
+double BitsOf(const RoundedGroups& rounded) {
   const GroupFormat& format = rounded.format;
   const double scale = 16 + (format.symmetric ? 0 : format.bits);
   return format.bits + scale / static_cast<double>(format.group_of(rounded.columns));
@@ -44,8 +43,8 @@ double BitsOf(const IntegerGroups& rounded) {
 
 class Rounding {
  public:
-  Rounding(const ModelFile& model, const Calibration& calibration, const RoundingOptions& options)
-      : model_(model), calibration_(calibration), options_(options) {}
+  Rounding(Workers& workers, const ModelFile& model, const Calibration& calibration, const RoundingOptions& options)
+      : workers_(workers), model_(model), calibration_(calibration), options_(options) {}
 
   Result<RoundedLayers> Run(const std::vector<std::string>& names, const std::vector<ScaledInput>& scaled) {
     for (const std::string& name : names) {
@@ -66,7 +65,7 @@ class Rounding {
 
  private:
   struct Rounded {
-    IntegerGroups groups;
+    RoundedGroups groups;
     TensorReport report;
   };
 
@@ -107,51 +106,40 @@ class Rounding {
 
   /// Empty: none are better.
   std::vector<float> ChooseScales(const std::vector<Weight*>& readers) const {
+    // A float's step is in proportion to its size, whatever the scale.
+    if (options_.scheme.weights.type == LevelType::kFloat8) return {};
     const InputStatistics& inputs = *readers.front()->inputs;
-    if (options_.scheme.int8_activations) {
+    if (options_.scheme.round_activations) {
       std::vector<const Matrix*> matrices;
       matrices.reserve(readers.size());
       for (const Weight* reader : readers) matrices.push_back(&reader->matrix);
       return SmoothingScales(inputs, matrices, kSmoothing);
     }
-    struct Candidate {
-      std::vector<float> scales;
+    std::vector<float> best;
+    double best_error = std::numeric_limits<double>::infinity();
+    for (const double importance : kImportances) {
+      std::vector<float> scales = ImportanceScales(inputs, importance);
+      const InputStatistics divided = inputs.DividedBy(scales);
       double error = 0;
-    };
-    std::array<Candidate, std::size(kImportances)> candidates;
-    InParallel(candidates.size(), [&](std::size_t i) {
-      Candidate& candidate = candidates[i];
-      candidate.scales = ImportanceScales(inputs, kImportances[i]);
-      const InputStatistics divided = inputs.DividedBy(candidate.scales);
       for (const Weight* reader : readers) {
         Matrix matrix = reader->matrix;
-        ScaleColumns(matrix, candidate.scales);
-        candidate.error += ErrorOf(matrix, RoundToNearest(matrix, reader->format, &divided), divided);
+        ScaleColumns(matrix, scales);
+        error += ErrorOf(workers_, matrix, RoundToNearest(workers_, matrix, reader->format, &divided), divided);
       }
-    });
-    Candidate& best = *std::ranges::min_element(candidates, {}, &Candidate::error);
-    return &best == candidates.data() ? std::vector<float>() : std::move(best.scales);
+      if (error >= best_error) continue;
+      best_error = error;
+      best = importance == 0 ? std::vector<float>() : std::move(scales);
+    }
+    return best;
   }
 
-  /// Calls work(i) once for each i below `count`.
-  template <class Work>
-  void InParallel(std::size_t count, const Work& work) const {
-    std::atomic<std::size_t> next = 0;
-    const auto run = [&] {
-      for (std::size_t i = next++; i < count; i = next++) work(i);
-    };
-    std::vector<std::jthread> threads;
-    for (int i = 1; i < options_.threads; ++i) threads.emplace_back(run);
-    run();
-  }
-
-  static Rounded RoundTo(const std::string& name, const Weight& weight, const GroupFormat& format,
-                         const Compensation& compensation) {
-    IntegerGroups nearest = RoundToNearest(weight.matrix, format, weight.inputs.get());
-    IntegerGroups in_turn = RoundInTurn(weight.matrix, nearest, compensation);
-    const double nearest_error = ErrorOf(weight.matrix, nearest, *weight.inputs);
-    const double in_turn_error = ErrorOf(weight.matrix, in_turn, *weight.inputs);
-    const double all = OutputError(weight.matrix.values.data(), weight.matrix.rows, *weight.inputs);
+  Rounded RoundTo(const std::string& name, const Weight& weight, const GroupFormat& format,
+                  const Compensation& compensation) const {
+    RoundedGroups nearest = RoundToNearest(workers_, weight.matrix, format, weight.inputs.get());
+    RoundedGroups in_turn = RoundInTurn(workers_, weight.matrix, nearest, compensation);
+    const double nearest_error = ErrorOf(workers_, weight.matrix, nearest, *weight.inputs);
+    const double in_turn_error = ErrorOf(workers_, weight.matrix, in_turn, *weight.inputs);
+    const double all = OutputError(workers_, weight.matrix.values.data(), weight.matrix.rows, *weight.inputs);
     const bool better = in_turn_error < nearest_error;
     Rounded rounded{better ? std::move(in_turn) : std::move(nearest), {}};
     rounded.report = {.name = name,
@@ -174,14 +162,12 @@ class Rounding {
   RoundedLayers RoundAll() {
     std::map<const InputStatistics*, std::vector<Weights::value_type*>> by_inputs;
     for (Weights::value_type& named : weights_) by_inputs[named.second.inputs.get()].push_back(&named);
-    std::vector<std::pair<const InputStatistics*, std::vector<Weights::value_type*>>> shares(by_inputs.begin(),
-                                                                                             by_inputs.end());
-    InParallel(shares.size(), [&](std::size_t i) {
-      const Compensation compensation = CompensationOf(*shares[i].first);
-      for (auto* const named : shares[i].second) {
+    for (const auto& [inputs, readers] : by_inputs) {
+      const Compensation compensation = CompensationOf(workers_, *inputs);
+      for (Weights::value_type* const named : readers) {
         named->second.rounded = RoundOne(named->first, named->second, compensation);
       }
-    });
+    }
     for (auto& [name, weight] : weights_) {
       out_.weights.emplace(name, std::move(weight.rounded.groups));
       out_.reports.push_back(std::move(weight.rounded.report));
@@ -189,6 +175,7 @@ class Rounding {
     return std::move(out_);
   }
 
+  Workers& workers_;
   const ModelFile& model_;
   const Calibration& calibration_;
   const RoundingOptions& options_;
@@ -206,10 +193,10 @@ Result<Matrix> ReadMatrix(const ModelFile& model, std::string_view name) {
   return matrix;
 }
 
-Result<RoundedLayers> RoundLayers(const ModelFile& model, const std::vector<std::string>& weights,
+Result<RoundedLayers> RoundLayers(Workers& workers, const ModelFile& model, const std::vector<std::string>& weights,
                                   const std::vector<ScaledInput>& scaled, const Calibration& calibration,
                                   const RoundingOptions& options) {
-  return Rounding(model, calibration, options).Run(weights, scaled);
+  return Rounding(workers, model, calibration, options).Run(weights, scaled);
 }
 
 }  // namespace strata::quantize

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "formats/model_file.h"
 #include "quantize/calibration.h"
-#include "quantize/integer_groups.h"
+#include "quantize/rounded_groups.h"
 #include "quantize/scaled_inputs.h"
 #include "quantize/scheme.h"
 
@@ -24,22 +24,22 @@ struct TensorReport {
 };
 
 struct RoundedLayers {
-  std::map<std::string, IntegerGroups, std::less<>> weights;
+  std::map<std::string, RoundedGroups, std::less<>> weights;
   std::map<std::string, std::vector<float>, std::less<>> vectors;  ///< norms that took a scale in, as stored
+  std::vector<std::string> kept;  ///< weights of linears inside the layers that are not rounded: routers
   std::vector<TensorReport> reports;
 };
 
 struct RoundingOptions {
-  IntegerScheme scheme;
+  GroupScheme scheme;
   /// Weights of fewer than 8 bits whose outputs would err by more become 8 bits; 0 = none does.
   double max_error = 0;
-  int threads = 1;
 };
 
 /// `weights` are of linears, each with statistics in `calibration`. Inputs in `scaled` whose readers are all among them
 /// are scaled: evened out where activations are rounded as well, else so that the columns that matter lose least, as
 /// far as that helps. Errors: kUnsupported naming a weight that no group size divides; those of reading tensors.
-Result<RoundedLayers> RoundLayers(const ModelFile& model, const std::vector<std::string>& weights,
+Result<RoundedLayers> RoundLayers(Workers& workers, const ModelFile& model, const std::vector<std::string>& weights,
                                   const std::vector<ScaledInput>& scaled, const Calibration& calibration,
                                   const RoundingOptions& options);
 

@@ -5,7 +5,6 @@
 
 #include "graph/expression.h"
 #include "graph/rewrite.h"
-#include "models/models.h"
 
 namespace strata::quantize {
 namespace {
@@ -92,10 +91,7 @@ void Center(std::vector<float>& scales) {
 
 }  // namespace
 
-Result<std::vector<ScaledInput>> FindScaledInputs(const ModelFile& model) {
-  STRATA_TRY(const Graph graph, models::BuildGraph(model));
-  return Finder(graph).Run();
-}
+std::vector<ScaledInput> FindScaledInputs(const Graph& graph) { return Finder(graph).Run(); }
 
 std::vector<float> ImportanceScales(const InputStatistics& inputs, double alpha) {
   std::vector<float> scales(static_cast<std::size_t>(inputs.columns()), 1);

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-#include "formats/model_file.h"
+#include "graph/graph.h"
 #include "quantize/input_statistics.h"
 #include "quantize/matrix.h"
 
@@ -20,9 +19,9 @@ struct ScaledInput {
   std::vector<std::string> readers;
 };
 
-/// Of the model's graph: norms that only linears read, and linears without bias that reach one linear alone, as a
-/// factor of a product ("silu(gate) * up" before "down"). Errors: those of building the graph.
-Result<std::vector<ScaledInput>> FindScaledInputs(const ModelFile& model);
+/// Of a model's graph or a part of it: norms that only linears read, and linears without bias that reach one linear
+/// alone, as a factor of a product ("silu(gate) * up" before "down").
+std::vector<ScaledInput> FindScaledInputs(const graph::Graph& graph);
 
 /// What column c of the readers is multiplied by, and the source's element c divided by: (mean input)^alpha, brought to
 /// a geometric mean of 1. 1 where nothing ever came in.

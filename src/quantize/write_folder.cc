@@ -1,5 +1,6 @@
 #include "quantize/write_folder.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
@@ -20,19 +21,19 @@ using Json = nlohmann::ordered_json;
 
 class FolderWriter {
  public:
-  FolderWriter(const ModelFile& model, std::string in, std::string out, RoundedLayers rounded, bool int8_activations)
+  FolderWriter(const ModelFile& model, std::string in, std::string out, RoundedLayers rounded, bool round_activations)
       : model_(model),
         in_(std::move(in)),
         out_(std::move(out)),
         rounded_(std::move(rounded)),
-        int8_activations_(int8_activations) {}
+        round_activations_(round_activations) {}
 
   Result<std::uint64_t> Write() {
     std::error_code error;
     from_gguf_ = !fs::is_directory(in_, error);
     STRATA_TRY(Json config, ReadConfig());
     STRATA_CHECK(CollectTensors());
-    config["quantization_config"] = CompressedTensorsConfig(modules_, {"lm_head"}, int8_activations_);
+    config["quantization_config"] = CompressedTensorsConfig(modules_, ignored_, round_activations_);
     if (!fs::create_directories(out_, error)) {
       return Fail(ErrorCode::kIo, "{}: cannot create the folder: {}", out_, error.message());
     }
@@ -66,12 +67,15 @@ class FolderWriter {
       STRATA_TRY(const std::string stored, Stored(tensor.name));
       if (const auto found = rounded_.weights.find(tensor.name); found != rounded_.weights.end()) {
         const std::string module = stored.substr(0, stored.rfind('.'));
-        IntegerGroups& weight = found->second;
+        RoundedGroups& weight = found->second;
         if (Permuted(tensor.name)) PermuteRows(weight);
         for (SafetensorsOutput& part : CompressedTensors(module, weight)) tensors_.push_back(std::move(part));
         modules_.emplace_back(module, weight.format);
         rounded_.weights.erase(found);
       } else {
+        if (std::ranges::find(rounded_.kept, tensor.name) != rounded_.kept.end()) {
+          ignored_.push_back(stored.substr(0, stored.rfind('.')));
+        }
         AddAsItIs(tensor, stored);
       }
     }
@@ -109,11 +113,11 @@ class FolderWriter {
     PairsToHalves(rows, model_.config().head_dim, model_.config().rotary_dim, columns);
   }
   /// A permutation of the rows is one of indices.
-  void PermuteRows(IntegerGroups& weight) const {
+  void PermuteRows(RoundedGroups& weight) const {
     std::vector<float> order(static_cast<std::size_t>(weight.rows));
     for (std::size_t r = 0; r < order.size(); ++r) order[r] = static_cast<float>(r);
     Permute(order, 1);
-    const IntegerGroups from = weight;
+    const RoundedGroups from = weight;
     const auto move = [&](auto& to, const auto& source, std::int64_t width) {
       for (std::int64_t r = 0; r < weight.rows && !source.empty(); ++r) {
         const auto old = static_cast<std::int64_t>(order[static_cast<std::size_t>(r)]);
@@ -160,17 +164,18 @@ class FolderWriter {
   const ModelFile& model_;
   std::string in_, out_;
   RoundedLayers rounded_;
-  bool int8_activations_;
+  bool round_activations_;
   bool from_gguf_ = false;
   std::vector<SafetensorsOutput> tensors_;
   std::vector<std::pair<std::string, GroupFormat>> modules_;
+  std::vector<std::string> ignored_ = {"lm_head"};  ///< modules
 };
 
 }  // namespace
 
 Result<std::uint64_t> WriteFolder(const ModelFile& model, const std::string& in, const std::string& out,
-                                  RoundedLayers rounded, bool int8_activations) {
-  return FolderWriter(model, in, out, std::move(rounded), int8_activations).Write();
+                                  RoundedLayers rounded, bool round_activations) {
+  return FolderWriter(model, in, out, std::move(rounded), round_activations).Write();
 }
 
 }  // namespace strata::quantize

@@ -108,9 +108,10 @@ struct ExpertsOperation : Operation {
   const kernels::RowKernels* kernels = nullptr;
   Buffer in, out;
   ExpertLinear gate_up, down;
-  std::int64_t hidden_stride = 0;  ///< floats
-  bool weigh_input = false;        ///< the weight multiplies x instead
-  std::vector<std::uint64_t> use;  ///< [experts]: rows that each has had
+  std::int64_t hidden_stride = 0;    ///< floats
+  bool weigh_input = false;          ///< the weight multiplies x instead
+  std::vector<std::uint64_t> use;    ///< [experts]: rows that each has had
+  std::vector<std::string> tensors;  ///< the stacks gate, up and down
   WorkQueue gate_up_panels, down_panels;
 
   void Run(int rank, const Step& step) override;

@@ -63,6 +63,9 @@ Status Lowering::LowerExperts(ValueId id) {
   operation->weigh_input = graph::IntAttribute(node, "weigh_input") != 0;
   operation->use.resize(static_cast<std::size_t>(operation->route->rule.experts));
   const std::span inputs(node.inputs);
+  for (const ValueId weight : inputs.subspan(2, 3)) {
+    operation->tensors.push_back(graph::StringAttribute(graph_.node(weight), "name"));
+  }
   const bool biased = inputs.size() == 8;
   STRATA_CHECK(LowerExpertLinear(inputs.subspan(2, 2), biased ? inputs.subspan(5, 2) : inputs.first(0),
                                  graph::StringAttribute(node, "expr"), operation->gate_up));

@@ -26,13 +26,17 @@ class CpuModelRunner : public ModelRunner {
       : model_(std::move(model)), options_(options) {}
 
   Status Load() {
-    STRATA_CHECK(ChooseOptions());
     STRATA_TRY(const graph::Graph built, models::BuildGraph(*model_));
+    STRATA_TRY(const std::optional<graph::Graph> draft, models::BuildDraftGraph(*model_));
+    return Load(built, draft);
+  }
+
+  Status Load(const graph::Graph& built, const std::optional<graph::Graph>& draft) {
+    STRATA_CHECK(ChooseOptions());
     cost_.threads = options_.threads;
     STRATA_TRY(graph_, graph::RunPasses(built, cost_, &notes_));
     team_ = std::make_unique<ThreadTeam>(options_.threads);
     STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
-    STRATA_TRY(const std::optional<graph::Graph> draft, models::BuildDraftGraph(*model_));
     STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_, draft.has_value()));
     if (draft) STRATA_CHECK(LoadDraft(*draft));
     notes_.insert(notes_.end(), plan_.notes.begin(), plan_.notes.end());
@@ -259,12 +263,36 @@ class CpuModelRunner : public ModelRunner {
 
   /// While its input is still there.
   void Observe(const Operation& operation) {
+    if (const auto* experts = dynamic_cast<const ExpertsOperation*>(&operation)) return Observe(*experts);
     const auto* linear = dynamic_cast<const LinearOperation*>(&operation);
     if (linear == nullptr) return;
     const std::int64_t rows = step_.Count(linear->rows), columns = linear->problem.k;
     observed_.resize(static_cast<std::size_t>(rows * columns));
     linear->CopyInput(kernels::SelectRowKernels(Cpu()), rows, observed_.data());
     observer_({linear->tensors, observed_.data(), rows, columns});
+  }
+
+  void Observe(const ExpertsOperation& experts) {
+    const ExpertOrder& order = experts.scratch->own.front().order;
+    const auto show = [&](const ExpertOrder::Group& group, std::span<const std::string> stacks, std::int64_t columns,
+                          const auto& row) {
+      std::vector<std::string> names;
+      for (const std::string& stack : stacks) names.push_back(model_->FindExpert(stack, group.expert)->name);
+      observed_.clear();
+      for (std::int64_t slot = group.begin; slot < group.end; ++slot) {
+        const float* const values = row(slot);
+        const float weight = &stacks.front() == experts.tensors.data() && experts.weigh_input ? order.weight(slot) : 1;
+        for (std::int64_t c = 0; c < columns; ++c) observed_.push_back(weight * values[c]);
+      }
+      observer_({names, observed_.data(), group.end - group.begin, columns});
+    };
+    const std::span<const std::string> stacks = experts.tensors;
+    for (const ExpertOrder::Group& group : order.groups()) {
+      show(group, stacks.first(2), experts.gate_up.problem.k,
+           [&](std::int64_t slot) { return Row(experts.in, order.row(slot)); });
+      show(group, stacks.last(1), experts.down.problem.k,
+           [&](std::int64_t slot) { return experts.scratch->hidden + slot * experts.hidden_stride; });
+    }
   }
 
   void SetStep(std::span<const SequenceSlice> slices) {
@@ -395,6 +423,13 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Load(std::shared_ptr<const Mod
                                                        const RunnerOptions& options) {
   auto runner = std::make_unique<CpuModelRunner>(std::move(model), options);
   STRATA_CHECK(runner->Load());
+  return runner;
+}
+
+Result<std::unique_ptr<ModelRunner>> ModelRunner::Load(std::shared_ptr<const ModelFile> model,
+                                                       const graph::Graph& graph, const RunnerOptions& options) {
+  auto runner = std::make_unique<CpuModelRunner>(std::move(model), options);
+  STRATA_CHECK(runner->Load(graph, std::nullopt));
   return runner;
 }
 

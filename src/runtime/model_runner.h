@@ -112,6 +112,10 @@ class ModelRunner {
  public:
   static Result<std::unique_ptr<ModelRunner>> Load(std::shared_ptr<const ModelFile> model,
                                                    const RunnerOptions& options);
+  /// A graph of the model's tensors in the place of the model's own (before any pass), without a module that drafts:
+  /// its wanted rows are what the graph gives.
+  static Result<std::unique_ptr<ModelRunner>> Load(std::shared_ptr<const ModelFile> model, const graph::Graph& graph,
+                                                   const RunnerOptions& options);
   virtual ~ModelRunner() = default;
 
   virtual const ModelConfig& config() const = 0;
@@ -140,7 +144,8 @@ class ModelRunner {
   /// From now on Run adds to (*seconds)[i] what operation i took until all ranks were done with it; nullptr ends that.
   virtual void TimeOperations(std::vector<double>* seconds) = 0;
 
-  /// From now on Run shows what every linear reads, on the caller's thread, which makes it slow; nullptr ends that.
+  /// From now on Run shows what every linear reads, each expert's its own rows, on the caller's thread, which makes it
+  /// slow; nullptr ends that.
   virtual void ObserveLinears(std::function<void(const LinearInput&)> observer) = 0;
 
   /// Of one mixture of experts: how many rows each expert has had since the model was loaded.

@@ -49,7 +49,8 @@ OperationCost LinearCost(const kernels::LinearKernel& kernel, const kernels::Lin
   OperationCost cost;
   cost.weight_bytes = static_cast<double>(kernel.packed_bytes(problem));
   const double ops = 2 * static_cast<double>(problem.n) * static_cast<double>(problem.k) * rows;
-  if (Info(problem.weight_dtype).quantized() && problem.activations != kernels::Activations::kExact) {
+  const bool by_columns = problem.activations == kernels::Activations::kInt8Columns;
+  if (by_columns || (Info(problem.weight_dtype).quantized() && problem.activations != kernels::Activations::kExact)) {
     cost.integer_ops = ops;
     const bool two = problem.activations == kernels::Activations::kInt16 && problem.weight_dtype != DType::kW8A8_32;
     cost.planes = two ? 2 : 1;

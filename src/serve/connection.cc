@@ -1,5 +1,6 @@
 #include "serve/connection.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "serve/anthropic/error.h"
 #include "serve/endpoints.h"
 #include "serve/generate.h"
+#include "serve/knowledge/serve.h"
 #include "serve/mcp/endpoint.h"
 #include "serve/mcp/json_rpc.h"
 #include "serve/pooling/serve.h"
@@ -40,7 +42,7 @@ asio::awaitable<void> Connection::Run() {
     const ServerOptions& options = state_->options;
     RequestReader reader(socket_, ahead,
                          {.header_bytes = options.max_header_bytes,
-                          .body_bytes = options.max_body_bytes,
+                          .body_bytes = std::max(options.max_body_bytes, options.max_upload_bytes),
                           .first_byte = first ? options.read_timeout : options.idle_timeout,
                           .whole = options.read_timeout});
     request_ = {};
@@ -69,8 +71,11 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
   protocol_ = ProtocolOf(match.route);
   std::optional<HttpResponse> early = AnswerEarly(match);
   if (!early && reader.has_body()) {
-    if (reader.expects_continue()) co_await Send("HTTP/1.1 100 Continue\r\n\r\n");
-    const Outcome outcome = co_await reader.ReadBody();
+    Outcome outcome = LimitBody(reader, match.route);
+    if (outcome == Outcome::kRead) {
+      if (reader.expects_continue()) co_await Send("HTTP/1.1 100 Continue\r\n\r\n");
+      outcome = co_await reader.ReadBody();
+    }
     if (outcome == Outcome::kClosed) {
       broken_ = true;
       co_return;
@@ -111,6 +116,8 @@ asio::awaitable<void> Connection::Serve(RequestReader& reader) {
 std::optional<HttpResponse> Connection::AnswerEarly(const RouteMatch& match) const {
   const ApiError nothing_here = Simple(404, "There is no " + request_.path + " here.", "not_found");
   if (protocol_ == Protocol::kMcp && !state_->options.mcp) return ErrorResponse(nothing_here);
+  const bool about_knowledge = match.kind != RouteMatch::Kind::kNoSuchPath && AsksKnowledge(match.route);
+  if (about_knowledge && !state_->knowledge) return ErrorOf(nothing_here);
   switch (match.kind) {
     case RouteMatch::Kind::kNoSuchPath:
       return ErrorOf(nothing_here);
@@ -138,7 +145,7 @@ std::optional<HttpResponse> Connection::AnswerEarly(const RouteMatch& match) con
   if (Generates(match.route)) {
     if (const auto model = state_->Ready(); !model) return ErrorOf(model.error());
   }
-  if (Pools(match.route)) {
+  if (Pools(match.route) || about_knowledge) {
     if (const auto models = state_->Loaded(); !models) return ErrorOf(models.error());
   }
   return std::nullopt;
@@ -156,6 +163,20 @@ HttpResponse Connection::ErrorOf(const ApiError& error) const {
   return ErrorResponse(error);
 }
 
+Outcome Connection::LimitBody(RequestReader& reader, Route route) const {
+  const ServerOptions& options = state_->options;
+  if (route != Route::kKnowledgeAddDocument) return reader.LimitBody(options.max_body_bytes, options.read_timeout);
+  return reader.LimitBody(options.max_upload_bytes, options.request_timeout);
+}
+
+/// With its body, which may be large; what the response needs of a request stays.
+HttpRequest Connection::TakeRequest() {
+  std::string body = std::exchange(request_.body, {});
+  HttpRequest taken = request_;
+  taken.body = std::move(body);
+  return taken;
+}
+
 asio::awaitable<void> Connection::Handle(const RouteMatch& match) {
   const double arrived = MonotonicSeconds();
   if (Pools(match.route)) {
@@ -165,6 +186,11 @@ asio::awaitable<void> Connection::Handle(const RouteMatch& match) {
       co_return;
     }
     co_await pooling::Serve(*state_, std::move(*models), match.route, request_, arrived, *this);
+    co_return;
+  }
+  if (AsksKnowledge(match.route)) {
+    HttpRequest taken = TakeRequest();
+    co_await knowledge::Serve(*state_, match, std::move(taken), *this);
     co_return;
   }
   if (!Generates(match.route)) {

@@ -39,6 +39,8 @@ class Connection final : private Exchange {
   boost::asio::awaitable<void> Handle(const RouteMatch& match);
   /// The answer to a request that no handler gets to see.
   std::optional<HttpResponse> AnswerEarly(const RouteMatch& match) const;
+  HttpRequest TakeRequest();
+  RequestReader::Outcome LimitBody(RequestReader& reader, Route route) const;
   HttpResponse ErrorOf(const ApiError& error) const;
   boost::asio::awaitable<void> Send(std::string_view data);
   void AddCommonHeaders(HttpResponse& response, bool preflight) const;

@@ -128,7 +128,7 @@ Answer AnswerPlain(const ServerState& state, const RouteMatch& match, const Http
     case Route::kModels:
       return ListModels(state, **models);
     case Route::kModel:
-      return OneModel(state, **models, match.argument);
+      return OneModel(state, **models, match.arguments[0]);
     case Route::kTokenize:
       return Tokenize(state, **models, request);
     case Route::kDetokenize:
@@ -139,23 +139,14 @@ Answer AnswerPlain(const ServerState& state, const RouteMatch& match, const Http
       return anthropic::CountTokens(state, **model, request.body);
     }
     case Route::kResponse:
-      return responses::GetResponse(*state.responses, tenant, match.argument, request.query);
+      return responses::GetResponse(*state.responses, tenant, match.arguments[0], request.query);
     case Route::kDeleteResponse:
-      return responses::DeleteResponse(*state.responses, tenant, match.argument);
+      return responses::DeleteResponse(*state.responses, tenant, match.arguments[0]);
     case Route::kInputItems:
-      return responses::ListInputItems(*state.responses, tenant, match.argument, request.query);
+      return responses::ListInputItems(*state.responses, tenant, match.arguments[0], request.query);
     case Route::kMcpDelete:
       return mcp::ServeDelete(state, request);
-    case Route::kVersion:
-    case Route::kMetrics:
-    case Route::kChatCompletions:
-    case Route::kCompletions:
-    case Route::kResponses:
-    case Route::kMessages:
-    case Route::kEmbeddings:
-    case Route::kRerank:
-    case Route::kScore:
-    case Route::kMcp:
+    default:  // not plain, or answered above
       break;
   }
   return std::unexpected(ApiError{.status = 500, .message = "not a plain endpoint", .type = "server_error"});

@@ -15,6 +15,7 @@
 #include "serve/anthropic/messages_call.h"
 #include "serve/completions_call.h"
 #include "serve/generation.h"
+#include "serve/knowledge/chat.h"
 #include "serve/responses/response_call.h"
 #include "serve/tool_constraint.h"
 
@@ -317,6 +318,10 @@ asio::awaitable<void> Generate(ServerState& state, std::shared_ptr<const LoadedM
     co_return;
   }
   call->request.tenant = tenant;
+  if (call->request.knowledge) {
+    co_await knowledge::ServeChat(state, call->request, exchange);
+    co_return;
+  }
   co_await RunCall(state, std::move(model), std::move(*call), arrived_seconds, exchange);
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 struct Entry {
   std::string_view method;
-  std::string_view path;  ///< "*" takes what stands in its place, slashes and all, as the argument
+  std::string_view path;  ///< "*" stands for an argument without slashes, "**" for all the rest
   Route route;
 };
 
@@ -22,7 +22,7 @@ constexpr std::array kRoutes = {
     Entry{"POST", "/v1/chat/completions", Route::kChatCompletions},
     Entry{"POST", "/v1/completions", Route::kCompletions},
     Entry{"GET", "/v1/models", Route::kModels},
-    Entry{"GET", "/v1/models/*", Route::kModel},
+    Entry{"GET", "/v1/models/**", Route::kModel},
     Entry{"POST", "/v1/responses", Route::kResponses},
     Entry{"GET", "/v1/responses/*/input_items", Route::kInputItems},
     Entry{"GET", "/v1/responses/*", Route::kResponse},
@@ -35,6 +35,22 @@ constexpr std::array kRoutes = {
     Entry{"POST", "/rerank", Route::kRerank},
     Entry{"POST", "/v1/score", Route::kScore},
     Entry{"POST", "/score", Route::kScore},
+    Entry{"GET", "/v1/knowledge/bases", Route::kKnowledgeBases},
+    Entry{"POST", "/v1/knowledge/bases", Route::kKnowledgeCreateBase},
+    Entry{"GET", "/v1/knowledge/bases/*", Route::kKnowledgeBase},
+    Entry{"DELETE", "/v1/knowledge/bases/*", Route::kKnowledgeDeleteBase},
+    Entry{"GET", "/v1/knowledge/bases/*/documents", Route::kKnowledgeDocuments},
+    Entry{"POST", "/v1/knowledge/bases/*/documents", Route::kKnowledgeAddDocument},
+    Entry{"GET", "/v1/knowledge/bases/*/documents/*", Route::kKnowledgeDocument},
+    Entry{"PATCH", "/v1/knowledge/bases/*/documents/*", Route::kKnowledgeChangeDocument},
+    Entry{"DELETE", "/v1/knowledge/bases/*/documents/*", Route::kKnowledgeDeleteDocument},
+    Entry{"GET", "/v1/knowledge/bases/*/documents/*/text", Route::kKnowledgeDocumentText},
+    Entry{"GET", "/v1/knowledge/bases/*/documents/*/chunks", Route::kKnowledgeDocumentChunks},
+    Entry{"GET", "/v1/knowledge/bases/*/jobs", Route::kKnowledgeJobs},
+    Entry{"GET", "/v1/knowledge/bases/*/jobs/*", Route::kKnowledgeJob},
+    Entry{"POST", "/v1/knowledge/bases/*/jobs/*/cancel", Route::kKnowledgeCancelJob},
+    Entry{"POST", "/v1/knowledge/bases/*/search", Route::kKnowledgeSearch},
+    Entry{"POST", "/v1/knowledge/bases/*/answer", Route::kKnowledgeAnswer},
     Entry{"POST", "/mcp", Route::kMcp},
     Entry{"DELETE", "/mcp", Route::kMcpDelete},
     Entry{"POST", "/tokenize", Route::kTokenize},
@@ -56,14 +72,21 @@ bool ConstantTimeEqual(std::string_view given, std::string_view key) {
   return difference == 0;
 }
 
-/// Whether the pattern fits; `argument` becomes what its "*" stands for, which is not empty.
-bool Matches(std::string_view pattern, std::string_view path, std::string& argument) {
-  const auto star = pattern.find('*');
-  if (star == std::string_view::npos) return path == pattern;
-  const std::string_view before = pattern.substr(0, star), after = pattern.substr(star + 1);
-  if (path.size() <= before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after)) return false;
-  argument = path.substr(before.size(), path.size() - before.size() - after.size());
-  return true;
+/// Whether the pattern fits; `arguments` becomes what its stars stand for, none of it empty.
+bool Matches(std::string_view pattern, std::string_view path, std::vector<std::string>& arguments) {
+  arguments.clear();
+  for (;;) {
+    const auto star = pattern.find('*');
+    if (star == std::string_view::npos) return path == pattern;
+    if (!path.starts_with(pattern.substr(0, star))) return false;
+    path.remove_prefix(star);
+    const bool slashes = pattern.substr(star).starts_with("**");
+    pattern.remove_prefix(star + (slashes ? 2 : 1));
+    const std::size_t size = slashes ? path.size() : std::min(path.find('/'), path.size());
+    if (size == 0) return false;
+    arguments.emplace_back(path.substr(0, size));
+    path.remove_prefix(size);
+  }
 }
 
 }  // namespace
@@ -72,13 +95,13 @@ RouteMatch FindRoute(std::string_view method, std::string_view path) {
   RouteMatch match;
   match.handler = "none";
   for (const Entry& entry : kRoutes) {
-    std::string argument;
-    if (!Matches(entry.path, path, argument)) continue;
+    std::vector<std::string> arguments;
+    if (!Matches(entry.path, path, arguments)) continue;
     if (match.kind == RouteMatch::Kind::kNoSuchPath) {
       match.kind = method == "OPTIONS" ? RouteMatch::Kind::kOptions : RouteMatch::Kind::kWrongMethod;
       match.handler = entry.path;
       match.route = entry.route;
-      match.argument = argument;
+      match.arguments = arguments;
     }
     if (match.handler != entry.path) continue;  // a wider pattern than the first one that fits
     if (method == entry.method || (method == "HEAD" && entry.method == "GET")) {
@@ -110,6 +133,8 @@ Protocol ProtocolOf(Route route) {
       return Protocol::kOpenAi;
   }
 }
+
+bool AsksKnowledge(Route route) { return route >= Route::kKnowledgeBases && route <= Route::kKnowledgeAnswer; }
 
 std::string DecodePath(std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"}) {  // RFC 9112, 3.2.2: the absolute form
@@ -169,7 +194,7 @@ std::vector<std::pair<std::string, std::string>> CorsHeaders(const ServerOptions
       {"Access-Control-Expose-Headers", "X-Request-Id, Mcp-Session-Id"}};
   if (!any) headers.emplace_back("Vary", "Origin");
   if (preflight) {
-    headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE, OPTIONS");
+    headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
     headers.emplace_back("Access-Control-Allow-Headers", request.preflight_headers.empty()
                                                              ? "Authorization, Content-Type, X-Request-Id"
                                                              : request.preflight_headers);

@@ -23,6 +23,7 @@ struct HttpRequest {
   std::string method;  ///< "GET"
   std::string path;    ///< percent-decoded, without query
   std::string query;   ///< after the "?", as it came
+  std::string content_type;
   std::string authorization;
   std::string origin;
   std::string accept;
@@ -43,7 +44,7 @@ enum class Route {
   kChatCompletions,
   kCompletions,
   kModels,
-  kModel,  ///< /v1/models/{id}: RouteMatch::argument
+  kModel,  ///< /v1/models/{id}
   kResponses,
   kResponse,        ///< /v1/responses/{id}
   kDeleteResponse,  ///< the same path
@@ -53,6 +54,22 @@ enum class Route {
   kEmbeddings,
   kRerank,
   kScore,
+  kKnowledgeBases,
+  kKnowledgeCreateBase,
+  kKnowledgeBase,
+  kKnowledgeDeleteBase,
+  kKnowledgeDocuments,
+  kKnowledgeAddDocument,
+  kKnowledgeDocument,
+  kKnowledgeChangeDocument,
+  kKnowledgeDeleteDocument,
+  kKnowledgeDocumentText,
+  kKnowledgeDocumentChunks,
+  kKnowledgeJobs,
+  kKnowledgeJob,
+  kKnowledgeCancelJob,
+  kKnowledgeSearch,
+  kKnowledgeAnswer,
   kMcp,
   kMcpDelete,  ///< the same path
   kTokenize,
@@ -65,9 +82,9 @@ enum class Route {
 struct RouteMatch {
   enum class Kind { kFound, kNoSuchPath, kWrongMethod, kOptions } kind = Kind::kNoSuchPath;
   Route route = Route::kHealth;
-  std::string_view handler;  ///< the pattern, for the label of http_requests_total
-  std::string argument;
-  std::string allow;  ///< value of Allow, for kWrongMethod and kOptions
+  std::string_view handler;            ///< the pattern, for the label of http_requests_total
+  std::vector<std::string> arguments;  ///< what the stars of the pattern stand for
+  std::string allow;                   ///< value of Allow, for kWrongMethod and kOptions
 };
 
 /// HEAD matches where GET does.
@@ -76,6 +93,9 @@ RouteMatch FindRoute(std::string_view method, std::string_view path);
 bool Generates(Route route);
 /// Whether it comes from a pooling model's engine.
 bool Pools(Route route);
+
+/// Whether it is about knowledge bases.
+bool AsksKnowledge(Route route);
 
 /// Whose errors and headers the clients of a route expect.
 enum class Protocol : std::uint8_t { kOpenAi, kAnthropic, kMcp };

@@ -69,8 +69,10 @@ struct GenerateRequest {
   std::optional<std::int64_t> truncate_prompt_tokens;  ///< keep the last so many; -1 = as many as fit
   int n = 1;
   int priority = 0;
-  std::string cache_salt;                     ///< prefixes are shared only between requests of the same one
-  std::int32_t tenant = 0;                    ///< of its API key
+  std::string cache_salt;   ///< prefixes are shared only between requests of the same one
+  std::int32_t tenant = 0;  ///< of its API key
+  /// Chat: the object of that name: the answer is out of a knowledge base (knowledge/chat.h); null: it is not.
+  std::shared_ptr<const nlohmann::ordered_json> knowledge;
   std::optional<int> logprobs;                ///< alternatives shown for each token
   std::optional<int> prompt_logprobs;         ///< vLLM's field of its own
   std::optional<grammar::Format> constraint;  ///< what the answer's text must be

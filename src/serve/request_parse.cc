@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "serve/request_fields.h"
 
 namespace strata::serve {
@@ -35,6 +38,11 @@ std::vector<Field<R>> MakeChatTable() {
   t.push_back(BoolField<R>("parallel_tool_calls", [](R& r) -> bool& { return r.tool_use.parallel; }));
   t.push_back(IntegerField<R>("max_tool_tokens", 0, INT32_MAX,
                               [](R& r) -> std::optional<std::int64_t>& { return r.tool_use.max_prompt_tokens; }));
+  t.push_back({"knowledge", [](const Json& v, const std::string& path, R& r) -> Status {
+                 if (!v.is_object()) return BadField(path, "must be an object, not {}", v.type_name());
+                 r.knowledge = std::make_shared<const Json>(v);
+                 return {};
+               }});
   t.push_back(RefusedField<R>("functions", {"[]"}));
   t.push_back(RefusedField<R>("function_call", {"\"none\""}));
   t.push_back(RefusedField<R>("modalities", {R"(["text"])"}));
@@ -78,6 +86,21 @@ Status CheckBestOf(const Json& body, const R& r) {
       Error(ErrorCode::kUnsupported, "best_of is not supported yet, unless it equals n").WithParam("best_of"));
 }
 
+/// An answer out of a knowledge base is written by the base's rules: what else would change it is refused.
+Status CheckKnowledge(const Json& body, R& r) {
+  static constexpr std::array<std::string_view, 10> kTogether = {
+      "knowledge",   "messages", "model",          "max_tokens", "max_completion_tokens",
+      "temperature", "stream",   "stream_options", "user",       "request_id"};
+  for (const auto& [name, value] : body.items()) {
+    if (!value.is_null() && std::ranges::find(kTogether, name) == kTogether.end()) {
+      return BadField(name, "cannot be combined with knowledge");
+    }
+  }
+  // The model's own defaults are for chats.
+  if (const auto asked = body.find("temperature"); asked == body.end() || asked->is_null()) r.sampling.temperature = 0;
+  return {};
+}
+
 }  // namespace
 
 void ApplyDefaults(const GenerationDefaults& defaults, SamplingParams& sampling) {
@@ -119,6 +142,7 @@ Result<GenerateRequest> ParseChatRequest(std::string_view body, const Generation
   request.chat_input.may_call_tools = request.tool_use.tools != nullptr;
   TellTemplateOfThinking(request);
   STRATA_CHECK(CheckTogether(json, request));
+  if (request.knowledge) STRATA_CHECK(CheckKnowledge(json, request));
   return request;
 }
 

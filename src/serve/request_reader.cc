@@ -65,6 +65,16 @@ asio::awaitable<RequestReader::Outcome> RequestReader::ReadHeader() {
   co_return outcome;
 }
 
+RequestReader::Outcome RequestReader::LimitBody(std::size_t bytes, ClientSocket::Milliseconds time) {
+  limits_.body_bytes = bytes;
+  limits_.whole = time;
+  socket_.LimitReads(time);
+  // The parser compares a known length when the header ends, which has been.
+  if (const auto length = parser_.content_length(); length && *length > bytes) return Refuse(http::error::body_limit);
+  parser_.body_limit(bytes);
+  return Outcome::kRead;
+}
+
 asio::awaitable<RequestReader::Outcome> RequestReader::ReadBody() {
   parser_.eager(true);
   return Parse([this] { return parser_.is_done(); });
@@ -84,6 +94,7 @@ HttpRequest RequestReader::TakeHeader() const {
   return {.method = std::string(message.method_string()),
           .path = DecodePath(message.target()),
           .query = std::string(QueryOf(message.target())),
+          .content_type = field(http::field::content_type),
           .authorization = std::move(authorization),
           .origin = field(http::field::origin),
           .accept = field(http::field::accept),

@@ -40,6 +40,8 @@ class RequestReader {
   bool expects_continue() const;
   bool has_body() const { return !parser_.is_done(); }
 
+  /// Before ReadBody: what its limits are for this route; body_bytes was the largest of all routes. kBad: it is larger.
+  Outcome LimitBody(std::size_t bytes, ClientSocket::Milliseconds time);
   boost::asio::awaitable<Outcome> ReadBody();
   std::string TakeBody() { return std::move(parser_.get().body()); }
 
@@ -54,7 +56,7 @@ class RequestReader {
 
   ClientSocket& socket_;
   boost::beast::flat_buffer& buffer_;
-  const Limits limits_;
+  Limits limits_;
   Parser parser_;
   ApiError error_;
 };

@@ -17,6 +17,7 @@ namespace strata::serve {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -42,17 +43,17 @@ TEST(Router, FindsByMethodAndPath) {
 TEST(Router, ModelIdsMayHaveSlashes) {
   const RouteMatch match = FindRoute("GET", DecodePath("/v1/models/org%2Fname/x?y=1"));
   EXPECT_EQ(match.route, Route::kModel);
-  EXPECT_EQ(match.argument, "org/name/x");
-  EXPECT_EQ(match.handler, "/v1/models/*");  // an id is no label
+  EXPECT_THAT(match.arguments, ElementsAre("org/name/x"));
+  EXPECT_EQ(match.handler, "/v1/models/**");  // an id is no label
 }
 
 TEST(Router, APathMayTakeSeveralMethods) {
   const RouteMatch get = FindRoute("GET", "/v1/responses/resp_1");
   EXPECT_EQ(get.route, Route::kResponse);
-  EXPECT_EQ(get.argument, "resp_1");
+  EXPECT_THAT(get.arguments, ElementsAre("resp_1"));
   const RouteMatch remove = FindRoute("DELETE", "/v1/responses/resp_1");
   EXPECT_EQ(remove.route, Route::kDeleteResponse);
-  EXPECT_EQ(remove.argument, "resp_1");
+  EXPECT_THAT(remove.arguments, ElementsAre("resp_1"));
   const RouteMatch wrong = FindRoute("POST", "/v1/responses/resp_1");
   EXPECT_EQ(wrong.kind, Kind::kWrongMethod);
   EXPECT_EQ(wrong.allow, "GET, HEAD, DELETE, OPTIONS");
@@ -61,13 +62,25 @@ TEST(Router, APathMayTakeSeveralMethods) {
 TEST(Router, TheNarrowerPatternComesFirst) {
   const RouteMatch items = FindRoute("GET", "/v1/responses/resp_1/input_items");
   EXPECT_EQ(items.route, Route::kInputItems);
-  EXPECT_EQ(items.argument, "resp_1");
+  EXPECT_THAT(items.arguments, ElementsAre("resp_1"));
   EXPECT_EQ(items.handler, "/v1/responses/*/input_items");
   const RouteMatch wrong = FindRoute("DELETE", "/v1/responses/resp_1/input_items");
   EXPECT_EQ(wrong.kind, Kind::kWrongMethod);
   EXPECT_EQ(wrong.allow, "GET, HEAD, OPTIONS");
   EXPECT_EQ(FindRoute("POST", "/v1/messages").route, Route::kMessages);
   EXPECT_EQ(FindRoute("POST", "/v1/messages/count_tokens").route, Route::kCountTokens);
+}
+
+TEST(Router, PathsMayHaveSeveralArguments) {
+  const RouteMatch cancel = FindRoute("POST", "/v1/knowledge/bases/handbook/jobs/7/cancel");
+  EXPECT_EQ(cancel.route, Route::kKnowledgeCancelJob);
+  EXPECT_THAT(cancel.arguments, ElementsAre("handbook", "7"));
+  EXPECT_EQ(cancel.handler, "/v1/knowledge/bases/*/jobs/*/cancel");
+  // An argument has no slash in it and is not empty.
+  EXPECT_EQ(FindRoute("POST", "/v1/knowledge/bases/handbook/jobs/7/8/cancel").kind, Kind::kNoSuchPath);
+  EXPECT_EQ(FindRoute("POST", "/v1/knowledge/bases/handbook/jobs//cancel").kind, Kind::kNoSuchPath);
+  EXPECT_EQ(FindRoute("PATCH", "/v1/knowledge/bases/handbook/documents/3").route, Route::kKnowledgeChangeDocument);
+  EXPECT_EQ(FindRoute("PUT", "/v1/knowledge/bases/handbook/documents/3").allow, "GET, HEAD, PATCH, DELETE, OPTIONS");
 }
 
 TEST(Router, ReadsQueries) {
@@ -196,8 +209,17 @@ TEST(ApiKeys, CarryTheirWeights) {
   EXPECT_EQ(*keys, (std::vector<ApiKey>{{"one", 1}, {"two", 2.5}, {"three", 0.001}}));
 }
 
+TEST(ApiKeys, SayWhoseTheyAre) {
+  const auto keys = ParseApiKeys("one 2 user=ann group=law group=it label=secret\ntwo label=eu\nthree\n");
+  ASSERT_TRUE(keys) << keys.error().ToString();
+  const strata::knowledge::Principal ann{.user = "ann", .groups = {"law", "it"}, .labels = {"secret"}};
+  EXPECT_EQ(*keys, (std::vector<ApiKey>{
+                       {"one", 2, ann}, {"two", 1, strata::knowledge::Principal{.labels = {"eu"}}}, {"three"}}));
+}
+
 TEST(ApiKeys, AreRefusedByLine) {
-  for (const char* weight : {"0", "-1", "0.0009", "1001", "nan", "inf", "2x", "x", "1 2"}) {
+  for (const char* weight : {"0", "-1", "0.0009", "1001", "nan", "inf", "2x", "x", "1 2", "user=a 2", "user=", "=a",
+                             "user=a user=b", "role=a"}) {
     const auto keys = ParseApiKeys(fmt::format("one 3\n\ntwo {}\n", weight));
     ASSERT_FALSE(keys) << weight;
     EXPECT_EQ(keys.error().code(), ErrorCode::kInvalidArgument);

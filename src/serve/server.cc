@@ -19,6 +19,7 @@
 #include <pthread.h>
 
 #include "base/log.h"
+#include "serve/knowledge/service.h"
 #include "serve/listener.h"
 #include "serve/mcp_servers.h"
 #include "serve/state.h"
@@ -39,10 +40,14 @@ struct Server::Impl {
       : state(std::make_shared<ServerState>(std::move(options))), context(state->options.io_threads) {
     state->mcp_servers = std::make_unique<McpServers>(context.get_executor(), state->options.mcp_servers,
                                                       state->options.mcp_allowed_urls);
+    if (!state->options.knowledge_folder.empty()) state->knowledge = std::make_unique<knowledge::Service>(*state);
   }
 
   /// Connections may hold the state until the context is gone; the clients of MCP servers live in it.
-  ~Impl() { state->mcp_servers = nullptr; }
+  ~Impl() {
+    state->knowledge = nullptr;  // ends when what its threads do has ended; they post to the context
+    state->mcp_servers = nullptr;
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -125,6 +130,7 @@ Server::~Server() { impl_->Stop(); }
 
 void Server::SetModel(std::shared_ptr<ServedModel> model, std::vector<std::shared_ptr<ServedPoolingModel>> pooling) {
   impl_->state->SetModel(std::move(model), std::move(pooling));
+  if (const auto& knowledge = impl_->state->knowledge) knowledge->Resume();
 }
 void Server::SetFailed(Error error) { impl_->state->SetFailed(std::move(error)); }
 std::uint16_t Server::port() const { return impl_->port; }

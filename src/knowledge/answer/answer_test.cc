@@ -135,6 +135,46 @@ TEST_F(AnswererTest, InventedMarkersAreDropped) {
   EXPECT_TRUE(answer.statements[1].citations.front().attributed);
 }
 
+// Small models end in loops: saying it again makes nothing truer, and a sentence without content is held by nothing.
+TEST_F(AnswererTest, RepetitionsAreDroppedAndEndTheAnswer) {
+  Put("lease", kContract);
+  std::string says = "The notice period is three months [1]. And so it is.";
+  for (int i = 0; i < 10; ++i) says += " And so it is. [1]";
+  const Answer answer = Ask("notice period?", says + " Rent is due each month.");
+  EXPECT_EQ(answer.text, "The notice period is three months [1]. And so it is.");
+  EXPECT_EQ(answer.statements.size(), 2U);
+  EXPECT_EQ(answer.dropped_repetitions, 3);
+  EXPECT_TRUE(answer.stopped);
+  // Nothing but emptiness is no answer, however often it comes.
+  const Answer empty = Ask("notice period?", "It is what it is [1]. It is what it is [1]. It is what it is [1].");
+  EXPECT_EQ(empty.abstained, Abstention::kUnsupported);
+}
+
+// Whoever asked may be gone long before the model has ended its sentence.
+TEST_F(AnswererTest, AnAnswerThatNobodyWantsStops) {
+  Put("lease", kContract);
+  writer_.says = "The notice period is three months [1]. Rent is due on the first day of each month [1].";
+  AnswerRequest request;
+  request.search.query = "notice period?";
+  int asked = 0;
+  request.wanted = [&] { return ++asked < 3; };
+  const Result<Answer> answer = answerer_.Ask(request);
+  ASSERT_TRUE(answer) << answer.error().ToString();
+  EXPECT_EQ(asked, 3);
+  EXPECT_TRUE(answer->stopped);
+  EXPECT_FALSE(answer->text.contains("Rent"));
+}
+
+// In a list that says one thing twice, what follows is kept.
+TEST_F(AnswererTest, ARepetitionInBetweenEndsNothing) {
+  Put("lease", kContract);
+  const Answer answer = Ask("notice period?",
+                            "The notice period is three months [1]. The notice period is three months [1]. "
+                            "Rent is due on the first day of each month [1].");
+  EXPECT_EQ(answer.dropped_repetitions, 1);
+  EXPECT_EQ(answer.text, "The notice period is three months [1]. Rent is due on the first day of each month [1].");
+}
+
 TEST_F(AnswererTest, StatementsThatNoSourceHoldsAreFlagged) {
   Put("lease", kContract);
   const Answer answer =

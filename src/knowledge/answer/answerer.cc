@@ -81,7 +81,11 @@ Result<Answer> Answerer::Ask(const AnswerRequest& request) const {
   STRATA_TRY(const std::string written,
              writer_.Write(prompt, {.max_tokens = request.max_tokens,
                                     .temperature = request.temperature,
-                                    .on_text = [&](std::string_view text) { return checked.Push(text); }}),
+                                    .on_text =
+                                        [&](std::string_view text) {
+                                          if (request.wanted && !request.wanted()) answer.stopped = true;
+                                          return !answer.stopped && checked.Push(text);
+                                        }}),
              "while answering");
   STRATA_CHECK(checked.Finish());
   answer.stopped = answer.stopped || writer_.CountTokens(written) >= request.max_tokens;

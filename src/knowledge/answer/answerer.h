@@ -87,6 +87,8 @@ struct AnswerRequest {
   /// Gets each statement when it has been checked, with the text that it adds to the answer (white space before it
   /// included): texts behind each other are Answer::text. Nothing is taken back later. False stops the model.
   std::function<bool(const Statement& statement, std::string_view text)> on_statement = {};
+  /// Asked at each piece of text that comes; false stops the model in the middle of a statement: nobody waits any more.
+  std::function<bool()> wanted = {};
 };
 
 struct Answer {
@@ -96,7 +98,8 @@ struct Answer {
   std::vector<Source> sources;        ///< that the model was shown, by number
   int dropped_markers = 0;            ///< [n] of no source
   int dropped_links = 0;              ///< images, and links that no source has
-  bool stopped = false;               ///< by on_statement, or at max_tokens
+  int dropped_repetitions = 0;        ///< statements that had been made before, word by word
+  bool stopped = false;               ///< by on_statement or wanted, at max_tokens, or as it only repeated itself
   SearchResult search;                ///< its times with those of the answer: "prompt", "write"
 };
 

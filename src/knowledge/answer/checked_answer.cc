@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <span>
 #include <utility>
 
@@ -17,6 +18,9 @@ struct QuoteMarks {
 constexpr std::array<QuoteMarks, 4> kQuoteMarks = {{{"\"", "\""}, {"“", "”"}, {"«", "»"}, {"「", "」"}}};
 // A shorter one is a name or a word that is talked about.
 constexpr std::size_t kShortestQuote = 12;
+
+// A model that says so many known things in a row says nothing else any more.
+constexpr int kMostRepeated = 3;
 
 /// Letters only, to compare what a model wrote with what it was told to write.
 std::string Letters(std::string_view text) {
@@ -58,6 +62,12 @@ void CheckedAnswer::OnStatement(std::string_view raw) {
     abstained_ = stopped_ = true;
     return;
   }
+  if (Repeats(raw)) {
+    ++answer_.dropped_repetitions;
+    answer_.stopped = stopped_ = ++repeated_ >= kMostRepeated;
+    return;
+  }
+  repeated_ = 0;
   Result<Pending> checked = Check(raw);
   if (!checked) {
     error_ = checked.error();
@@ -70,6 +80,15 @@ void CheckedAnswer::OnStatement(std::string_view raw) {
   if (!held_) return;
   for (Pending& pending : pending_) Show(std::move(pending));
   pending_.clear();
+}
+
+bool CheckedAnswer::Repeats(std::string_view raw) {
+  std::string words;
+  for (const char c : WithoutMarkerText(raw)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80 || std::isalnum(byte) != 0) words += static_cast<char>(std::tolower(byte));
+  }
+  return !words.empty() && !said_.insert(std::move(words)).second;
 }
 
 std::string CheckedAnswer::ReadMarkers(std::string_view text, std::vector<int>& numbers) {

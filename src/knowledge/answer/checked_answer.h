@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -30,6 +31,8 @@ class CheckedAnswer {
   };
 
   void OnStatement(std::string_view raw);
+  /// It says what was said before, and nothing else.
+  bool Repeats(std::string_view raw);
   Result<Pending> Check(std::string_view raw);
   std::string ReadMarkers(std::string_view text, std::vector<int>& numbers);
   void FindQuotes(const std::string& text, std::span<const int> numbers, Statement& statement);
@@ -40,7 +43,9 @@ class CheckedAnswer {
   const SupportChecker& checker_;
   Answer& answer_;
   StatementSplitter splitter_;
-  std::vector<Pending> pending_;  ///< before the first statement that is held
+  std::vector<Pending> pending_;          ///< before the first statement that is held
+  std::unordered_set<std::string> said_;  ///< words of each statement
+  int repeated_ = 0;                      ///< of the last statements, without one that is new
   bool held_ = false;
   bool last_supported_ = false;
   bool stopped_ = false;

@@ -145,7 +145,7 @@ Result<std::map<std::string, std::string, std::less<>>> ReadPackage(std::string_
   STRATA_CHECK(ForEachEntry(
       archive, name, budget,
       [](const ArchiveEntry& entry) { return entry.problem.empty() && IsMarkupPart(entry.path); },
-      [&](const ArchiveEntry& entry, std::string content) -> Status {
+      [&](const ArchiveEntry& entry, std::string&& content) -> Status {
         parts.try_emplace(entry.path, std::move(content));
         return {};
       }));
@@ -159,7 +159,7 @@ Status ParseArchive(const FileInput& input, ParseBudget& budget, Documents& docu
   }
   return ForEachEntry(
       input.bytes, input.name, budget, [](const ArchiveEntry& entry) { return !IsClutter(entry.path); },
-      [&](const ArchiveEntry& entry, std::string content) -> Status {
+      [&](const ArchiveEntry& entry, const std::string& content) -> Status {
         if (!entry.problem.empty()) {
           documents.push_back(FailedDocument(entry.path, "left out: " + entry.problem));
           return {};

@@ -51,6 +51,23 @@ TEST(ParseText, FindsHeadingsItemsAndCode) {
                           "code     x = 1 /     y = 2"));
 }
 
+TEST(ParseText, TakesNoWordForAFormat) {
+  for (const std::string text : {"ID3 is a format of tags.", "BZhang wrote it.", "OggS begins a page.", "The ftyp box.",
+                                 "GIF89a is older.", "RIFF and WEBP"}) {
+    const auto documents = ParseFile(AsBytes(text), "a.txt", {});
+    ASSERT_TRUE(documents) << text << ": " << documents.error().ToString();
+    EXPECT_EQ(documents->front().text, text);
+  }
+  for (const std::string_view binary : {std::string_view("ID3\4\0\0\0\0", 8), std::string_view("OggS\0\2", 6),
+                                        std::string_view("\0\0\0\x18"
+                                                         "ftypmp42",
+                                                         12)}) {
+    const auto documents = ParseFile(std::as_bytes(std::span(binary)), "a.txt", {});
+    ASSERT_FALSE(documents);
+    EXPECT_EQ(documents.error().code(), ErrorCode::kUnsupported);
+  }
+}
+
 TEST(ParseMarkdown, ReadsBlocksFrontMatterAndHtml) {
   const ParsedDocument document = Parse(
       "---\ntitle: \"The guide\"\nauthor: Ada\ntags: [a]\n---\n# One\n\nA *b* [c](http://x) &eacute;<br>d\n\n1. one\n  "
@@ -110,6 +127,14 @@ TEST(ParseData, WritesRecordsAsTablesAndPathsElsewhere) {
       Blocks(Parse("rivers:\n- {name: a, km: 1}\n- {name: b, km: 2}\nsite: {port: 80, hosts: [x, y]}\n", "a.yaml")),
       ElementsAre("caption rivers", "table! name | km / a | 1 / b | 2", "p site.port: 80 / site.hosts: x, y"));
   EXPECT_THAT(Blocks(Parse("{\"a\":1}\n{\"a\":2}\n", "a.jsonl")), ElementsAre("table! a / 1 / 2"));
+}
+
+TEST(ParseData, EndsWhereNoYamlCanStand) {
+  for (const std::string text : {",eii", "a: b\n]\n", "}", "---\nx: 1\n---\n,"}) {
+    const auto documents = ParseFile(AsBytes(text), "a.yaml", {});
+    ASSERT_FALSE(documents) << text;
+    EXPECT_EQ(documents.error().code(), ErrorCode::kCorrupt) << text;
+  }
 }
 
 TEST(ParseCode, CutsAtDefinitions) {
@@ -206,6 +231,7 @@ TEST(ParseArchive, ReadsWhatItMayAndSaysWhatItMayNot) {
                                                  {"bad.docx", "PK\x03\x04 no"}}),
                "x.tar.gz");
   std::vector<std::string> seen;
+  seen.reserve(documents.size());
   for (const ParsedDocument& document : documents) {
     seen.push_back(document.name + ": " + document.text + (document.warnings.empty() ? "" : " !"));
   }

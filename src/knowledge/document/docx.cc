@@ -1,10 +1,10 @@
 // WordprocessingML (ECMA-376 part 1, 17).
-#include <charconv>
 #include <optional>
 #include <utility>
 
 #include "knowledge/document/archive.h"
 #include "knowledge/document/docx_styles.h"
+#include "knowledge/document/number.h"
 #include "knowledge/document/parsers.h"
 #include "knowledge/document/xml.h"
 
@@ -21,12 +21,6 @@ bool IsOn(const pugi::xml_node& property) {
   return value.empty() || value == "1" || value == "true" || value == "on";
 }
 
-int Number(std::string_view text, int otherwise) {
-  int value = otherwise;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 /// Vanished, white on nothing, or of at most one point.
 bool IsHiddenRun(const pugi::xml_node& properties) {
   if (!properties) return false;
@@ -34,7 +28,7 @@ bool IsHiddenRun(const pugi::xml_node& properties) {
   const bool on_color = ChildOf(properties, "shd") || ChildOf(properties, "highlight");
   if (EqualsIgnoringCase(AttributeOf(ChildOf(properties, "color"), "val"), "FFFFFF") && !on_color) return true;
   const pugi::xml_node size = ChildOf(properties, "sz");  // in half points
-  return size && Number(AttributeOf(size, "val"), 20) <= 2;
+  return size && NumberOr(AttributeOf(size, "val"), 20) <= 2;
 }
 
 class DocxReader {
@@ -126,12 +120,12 @@ class DocxReader {
     const pugi::xml_node own = ChildOf(properties, "numPr");
     std::string_view numbering = AttributeOf(ChildOf(own, "numId"), "val");
     if (numbering.empty()) numbering = styles_.Numbering(style);
-    const int level = Number(AttributeOf(ChildOf(own, "ilvl"), "val"), 0);
+    const int level = NumberOr(AttributeOf(ChildOf(own, "ilvl"), "val"), 0);
     const bool listed = !numbering.empty() && numbering != "0" && !TrimSpaces(text).empty();
     const std::string number = listed ? numbering_.Next(numbering, level) : "";
     const std::string_view outline = AttributeOf(ChildOf(properties, "outlineLvl"), "val");
     int heading = styles_.HeadingLevel(style);
-    if (!outline.empty() && Number(outline, 9) < 9) heading = Number(outline, 0) + 1;
+    if (!outline.empty() && NumberOr(outline, 9) < 9) heading = NumberOr(outline, 0) + 1;
     if (heading > 0) {
       builder_.AddHeading(heading, number + text);
     } else if (listed) {
@@ -223,7 +217,7 @@ class DocxReader {
           builder_.Add(BlockKind::kParagraph, text.hidden, {.hidden = true});
           cells.push_back(std::move(text.visible));
         }
-        const int span = std::min(Number(AttributeOf(ChildOf(properties, "gridSpan"), "val"), 1), kMaxSpan);
+        const int span = std::min(NumberOr(AttributeOf(ChildOf(properties, "gridSpan"), "val"), 1), kMaxSpan);
         for (int i = 1; i < span; ++i) cells.emplace_back();
         for (const pugi::xml_node inner : cell.children()) {
           if (LocalName(inner) == "tbl") nested.push_back(inner);

@@ -1,11 +1,11 @@
 #include "knowledge/document/docx_styles.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include "knowledge/document/clean_text.h"
+#include "knowledge/document/number.h"
 #include "knowledge/document/xml.h"
 
 namespace strata::knowledge {
@@ -14,12 +14,6 @@ namespace {
 constexpr int kMaxLevels = 9;
 // Chains of base styles that are longer are cycles.
 constexpr int kMaxBases = 20;
-
-int Number(std::string_view text, int otherwise) {
-  int value = otherwise;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 std::string_view Value(const pugi::xml_node& node, std::string_view child) {
   return AttributeOf(ChildOf(node, child), "val");
@@ -66,7 +60,7 @@ void DocxStyles::Load(const pugi::xml_node& styles) {
                         Style{.name = LowerAscii(Value(node, "name")),
                               .base = std::string(Value(node, "basedOn")),
                               .numbering = std::string(Value(ChildOf(paragraph, "numPr"), "numId")),
-                              .outline = Number(outline, -1)});
+                              .outline = NumberOr(outline, -1)});
   }
 }
 
@@ -82,7 +76,7 @@ int DocxStyles::HeadingLevel(std::string_view id) const {
     if (style->name == "title") return 1;
     if (style->name == "subtitle") return 2;
     if (style->name.starts_with("heading "))
-      return std::clamp(Number(std::string_view(style->name).substr(8), 0), 0, 6);
+      return std::clamp(NumberOr(std::string_view(style->name).substr(8), 0), 0, 6);
   }
   return 0;
 }
@@ -112,9 +106,9 @@ void DocxNumbering::Load(const pugi::xml_node& numbering) {
       Abstract& abstract = abstracts_[std::string(AttributeOf(node, "abstractNumId"))];
       for (const pugi::xml_node level : node.children()) {
         if (LocalName(level) != "lvl") continue;
-        abstract.levels[Number(AttributeOf(level, "ilvl"), 0)] = {.format = std::string(Value(level, "numFmt")),
-                                                                  .text = std::string(Value(level, "lvlText")),
-                                                                  .start = Number(Value(level, "start"), 1)};
+        abstract.levels[NumberOr(AttributeOf(level, "ilvl"), 0)] = {.format = std::string(Value(level, "numFmt")),
+                                                                    .text = std::string(Value(level, "lvlText")),
+                                                                    .start = NumberOr(Value(level, "start"), 1)};
       }
     } else if (LocalName(node) == "num") {
       abstract_of_.try_emplace(std::string(AttributeOf(node, "numId")), std::string(Value(node, "abstractNumId")));

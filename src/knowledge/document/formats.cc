@@ -16,6 +16,7 @@ struct Signature {
   std::string_view bytes;
   FileFormat format;
   std::string_view what = {};
+  bool is_text = false;  ///< the format's files are text themselves
 };
 
 constexpr std::array kSignatures = {
@@ -35,7 +36,7 @@ constexpr std::array kSignatures = {
     Signature{0, "GIF87a"sv, FileFormat::kImage},
     Signature{0, "GIF89a"sv, FileFormat::kImage},
     Signature{8, "WEBP"sv, FileFormat::kImage},
-    Signature{0, "{\\rtf"sv, FileFormat::kUnsupported, "RTF"},
+    Signature{0, "{\\rtf"sv, FileFormat::kUnsupported, "RTF", true},
     Signature{0, "Rar!\x1A\x07"sv, FileFormat::kUnsupported, "a RAR archive"},
     Signature{0,
               "\x7F"
@@ -48,13 +49,27 @@ constexpr std::array kSignatures = {
     Signature{0, "OggS"sv, FileFormat::kUnsupported, "sound or film (Ogg)"},
     Signature{0, "ID3"sv, FileFormat::kUnsupported, "sound (MP3)"},
     Signature{4, "ftyp"sv, FileFormat::kUnsupported, "film (MP4)"},
-    Signature{0, "%!PS"sv, FileFormat::kUnsupported, "PostScript"},
+    Signature{0, "%!PS"sv, FileFormat::kUnsupported, "PostScript", true},
 };
 
 // PDF 32000-1, annex H, implementation note 13: the header stands within the first 1024 bytes.
 constexpr std::size_t kPdfHeader = 1024;
 // A zip file's list of names stands at its end.
 constexpr std::size_t kZipTail = 4 << 20;
+
+// Files of binary formats have a byte that no text has this early.
+constexpr std::size_t kHead = 512;
+
+bool HasControls(std::string_view bytes) {
+  return std::ranges::any_of(bytes, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f' && byte != 0x1B;
+  });
+}
+
+bool IsLetters(std::string_view bytes) {
+  return std::ranges::all_of(bytes, [](char c) { return c >= 0x20 && c < 0x7F; });
+}
 
 DetectedFormat DetectZip(std::string_view bytes, std::string_view name) {
   const std::string_view head = bytes.substr(0, 4096);
@@ -253,8 +268,11 @@ DetectedFormat DetectFormat(std::string_view bytes, std::string_view name) {
   }
   if (bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06")) return DetectZip(bytes, name);
   if (bytes.starts_with("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1")) return DetectCompound(bytes);
+  const bool may_be_text = !HasControls(bytes.substr(0, kHead));
   for (const Signature& signature : kSignatures) {
-    if (bytes.size() >= signature.offset && bytes.substr(signature.offset).starts_with(signature.bytes)) {
+    const bool there = bytes.size() >= signature.offset && bytes.substr(signature.offset).starts_with(signature.bytes);
+    // "ID3 is a format of tags": a signature of letters alone stands in texts, too.
+    if (there && (signature.is_text || !may_be_text || !IsLetters(signature.bytes))) {
       return {signature.format, signature.what};
     }
   }

@@ -1,7 +1,6 @@
 #include "knowledge/document/html.h"
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 
 #include "knowledge/document/encoding.h"
 #include "knowledge/document/html_visibility.h"
+#include "knowledge/document/number.h"
 #include "knowledge/document/parsers.h"
 
 namespace strata::knowledge {
@@ -156,10 +156,7 @@ std::string LanguageClass(const GumboElement& element) {
 }
 
 int ListNumber(const GumboElement& element, const char* name, int otherwise) {
-  const std::string_view text = Attribute(element, name);
-  int value = otherwise;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+  return NumberOr(Attribute(element, name), otherwise);
 }
 
 class HtmlReader {

@@ -11,12 +11,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/spawn.h"
 #include "knowledge/document/parse.h"
 #include "knowledge/document/pdfium_path.h"
 #include "knowledge/document/wire.h"
@@ -30,21 +31,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kExitNoFilter = 3;
 // Blocks, spans and names beside the text.
 constexpr std::size_t kAnswerFactor = 4, kAnswerBase = 1 << 20;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { Close(); }
-  int get() const { return fd_; }
-  void Close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
+/// A parser that dies with more than this part of its memory in use died of want of memory.
+constexpr std::size_t kMemoryShare = 4;
 
 /// strata-parse beside this program, where it is installed, or where the build left it.
 Result<std::string> ParserProgram() {
@@ -79,29 +67,17 @@ Result<int> MemoryFile(std::span<const std::byte> bytes) {
 /// three.
 int Spawn(const std::string& program, std::vector<std::string> arguments, int input, int output, pid_t& child) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::string pdfium = "STRATA_PDFIUM=" + PdfiumPath();
   std::array<char*, 2> environment = {pdfium.data(), nullptr};
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-  sigset_t none, all;
-  ::sigemptyset(&none);
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setpgroup(&attributes, 0);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  const int error = ::posix_spawn(&child, program.c_str(), &actions, &attributes, argv.data(), environment.data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  return error;
+  SpawnSetup setup;
+  ::posix_spawn_file_actions_adddup2(&setup.actions, input, STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&setup.actions, output, STDOUT_FILENO);
+  ::posix_spawn_file_actions_addopen(&setup.actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  ::posix_spawn_file_actions_addclosefrom_np(&setup.actions, 3);
+  return ::posix_spawn(&child, program.c_str(), &setup.actions, &setup.attributes, argv.data(), environment.data());
 }
 
 enum class Ended { kByItself, kLate, kTooLong };
@@ -125,6 +101,7 @@ Ended ReadAnswer(int fd, std::size_t limit, Clock::time_point deadline, std::str
 struct ChildEnd {
   Ended ended = Ended::kByItself;
   int status = 0;
+  std::size_t memory_bytes = 0;  ///< that it had resident at most
   std::string answer;
 };
 
@@ -160,8 +137,10 @@ Result<ChildEnd> RunChild(std::span<const std::byte> file, std::string_view name
       ReadAnswer(output.get(), limits.text_bytes * kAnswerFactor + kAnswerBase, Clock::now() + limits.time, end.answer);
   // Also after a good end: nothing that it may have started goes on.
   ::kill(-child, SIGKILL);
-  while (::waitpid(child, &end.status, 0) < 0 && errno == EINTR) {
+  rusage used{};
+  while (::wait4(child, &end.status, 0, &used) < 0 && errno == EINTR) {
   }
+  end.memory_bytes = static_cast<std::size_t>(used.ru_maxrss) << 10;
   return end;
 }
 
@@ -187,6 +166,12 @@ Result<std::vector<ParsedDocument>> ParseInChild(std::span<const std::byte> file
   // A whole answer counts, however its process ended: the kill may have come before its exit.
   if (!end.answer.empty() || (WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0)) {
     return DecodeParseResult(end.answer);
+  }
+  // PDFium aborts where it gets no memory; growing a buffer takes it twice, and address space is more than what is
+  // used.
+  if (WIFSIGNALED(end.status) && end.memory_bytes > limits.memory_bytes / kMemoryShare) {
+    return Fail(ErrorCode::kResourceExhausted, "{}: its parser ended with {} MB in use (limit memory_bytes, {} MB)",
+                name, end.memory_bytes >> 20, limits.memory_bytes >> 20);
   }
   if (WIFSIGNALED(end.status)) {
     return Fail(ErrorCode::kCorrupt, "{}: its parser died of signal {} ({})", name, WTERMSIG(end.status),

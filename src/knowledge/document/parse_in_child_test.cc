@@ -52,6 +52,7 @@ TEST(ParseInChild, StopsAtTheTextLimit) {
 
 TEST(ParseInChild, RunsManyAtOnce) {
   std::vector<std::jthread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([i] {
       for (int round = 0; round < 4; ++round) {
@@ -81,6 +82,18 @@ TEST(Wire, RefusesWhatItDidNotWrite) {
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ 0x10);
     EXPECT_FALSE(DecodeParseResult(bad)) << at;
+  }
+}
+
+TEST(Wire, GivesBackDocumentsOfAnyNumberOfBlocks) {
+  ParsedDocument document;
+  for (std::size_t blocks = 0; blocks < 200; ++blocks) {
+    const std::string sent = EncodeParseResult(std::vector{document});
+    const auto got = DecodeParseResult(sent);
+    ASSERT_TRUE(got) << blocks << " blocks: " << got.error().ToString();
+    EXPECT_EQ(EncodeParseResult(got), sent);
+    document.text += "x";
+    document.blocks.push_back({.span = {blocks, blocks + 1}});
   }
 }
 

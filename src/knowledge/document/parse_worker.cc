@@ -59,7 +59,8 @@ int Run(std::span<char*> arguments) {
   if (map == MAP_FAILED) return kBadUse;
   // PDFium's file can be opened only now. Where it is not there, ParseFile says so.
   const std::string_view bytes(static_cast<const char*>(map), size);
-  if (MayHoldPdf(DetectFormat(bytes, arguments[9]).format)) (void)LoadPdfium();
+  if (MayHoldPdf(DetectFormat(bytes, arguments[9]).format)) [[maybe_unused]]
+    const auto loaded = LoadPdfium();
   if (!LimitResources(limits)) return kBadUse;
   if (std::string_view(arguments[8]) == "filter" && !EnterSandbox()) return kNoFilter;
   const std::span<const std::byte> file(static_cast<const std::byte*>(map), size);

@@ -32,8 +32,10 @@ bool IsWide(char32_t c) {
 
 char32_t LastOf(const std::string& text) {
   std::size_t at = text.size();
-  while (at > 0 && (text[--at] & 0xC0) == 0x80) {
-  }
+  do {
+    if (at == 0) break;
+    --at;
+  } while ((text[at] & 0xC0) == 0x80);
   return text.empty() ? 0 : DecodeUtf8(std::string_view(text).substr(at)).code_point;
 }
 
@@ -78,6 +80,7 @@ std::vector<PdfLine> MakeLines(std::vector<PdfFragment> fragments) {
 
 float MedianSize(const std::vector<PdfFragment>& fragments) {
   std::vector<float> sizes;
+  sizes.reserve(fragments.size());
   for (const PdfFragment& fragment : fragments) sizes.push_back(fragment.size);
   const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
   std::ranges::nth_element(sizes, middle);

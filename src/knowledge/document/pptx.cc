@@ -1,10 +1,10 @@
 // PresentationML (ECMA-376 part 1, 19): slides in the order in which they are shown, with their notes.
 #include <algorithm>
-#include <charconv>
 #include <utility>
 #include <vector>
 
 #include "knowledge/document/archive.h"
+#include "knowledge/document/number.h"
 #include "knowledge/document/parsers.h"
 #include "knowledge/document/xml.h"
 
@@ -13,12 +13,6 @@ namespace {
 
 constexpr int kMaxDepth = 30;
 constexpr float kEmuPerPoint = 12700;
-
-long Number(std::string_view text, long otherwise) {
-  long value = otherwise;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 class PptxReader {
  public:
@@ -99,7 +93,9 @@ class PptxReader {
     if (!transform) transform = ChildOf(shape, "xfrm");
     const pugi::xml_node offset = ChildOf(transform, "off"), extent = ChildOf(transform, "ext");
     if (offset && extent) {
-      const auto points = [](std::string_view text) { return static_cast<float>(Number(text, 0)) / kEmuPerPoint; };
+      const auto points = [](std::string_view text) {
+        return static_cast<float>(NumberOr<long>(text, 0)) / kEmuPerPoint;
+      };
       const float left = points(AttributeOf(offset, "x")), top = points(AttributeOf(offset, "y"));
       details.place.box = {left, top, left + points(AttributeOf(extent, "cx")),
                            top + points(AttributeOf(extent, "cy"))};
@@ -129,7 +125,7 @@ class PptxReader {
     std::vector<std::pair<std::string, int>> paragraphs;
     for (const pugi::xml_node paragraph : ChildOf(shape, "txBody").children()) {
       if (LocalName(paragraph) != "p") continue;
-      const long level = Number(AttributeOf(ChildOf(paragraph, "pPr"), "lvl"), 0);
+      const long level = NumberOr<long>(AttributeOf(ChildOf(paragraph, "pPr"), "lvl"), 0);
       paragraphs.emplace_back(ParagraphText(paragraph), static_cast<int>(std::clamp(level, 0L, 8L)) + 1);
       (whole += whole.empty() ? "" : "\n") += paragraphs.back().first;
     }

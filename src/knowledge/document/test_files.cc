@@ -116,7 +116,7 @@ std::string MakeEpub(const std::vector<std::string>& chapters) {
       {"OPS/book.opf", ""}};
   for (std::size_t i = 0; i < chapters.size(); ++i) {
     manifest += fmt::format(R"(<item id="c{}" href="c%20{}.xhtml"/>)", i, i);
-    spine = fmt::format(R"(<itemref idref="c{}"/>)", i) + spine;  // the other way round than in the archive
+    spine.insert(0, fmt::format(R"(<itemref idref="c{}"/>)", i));  // the other way round than in the archive
     entries.push_back({fmt::format("OPS/c {}.xhtml", i), fmt::format("<html><body>{}</body></html>", chapters[i])});
   }
   entries[1].content = fmt::format(

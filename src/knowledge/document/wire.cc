@@ -1,6 +1,6 @@
 #include "knowledge/document/wire.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/hash.h"
 #include "base/unicode.h"
@@ -41,7 +41,7 @@ class Reader {
       ok_ = false;
       return value;
     }
-    std::memcpy(&value, bytes_.data(), sizeof(value));
+    std::ranges::copy(bytes_.substr(0, sizeof(value)), reinterpret_cast<char*>(&value));
     bytes_.remove_prefix(sizeof(value));
     return value;
   }
@@ -73,6 +73,11 @@ class Reader {
   std::string_view bytes_;
   bool ok_ = true;
 };
+
+/// Bytes of a block without rows and language: kind, level, span, page, box, the numbers of rows and of the language's
+/// bytes, flags.
+constexpr std::size_t kLeastBlock = 1 + 4 + 16 + 4 + 16 + 8 + 1 + 8;
+static_assert(sizeof(BlockKind) == 1);
 
 void PutBlock(Writer& out, const Block& block) {
   out.Put(block.kind);
@@ -124,7 +129,7 @@ void PutDocument(Writer& out, const ParsedDocument& document) {
 ParsedDocument GetDocument(Reader& in) {
   ParsedDocument document;
   for (std::string* text : {&document.name, &document.media_type, &document.title, &document.text}) *text = in.Text();
-  const std::size_t blocks = in.Count(60);
+  const std::size_t blocks = in.Count(kLeastBlock);
   for (std::size_t i = 0; i < blocks && in.ok(); ++i) document.blocks.push_back(GetBlock(in));
   const std::size_t metadata = in.Count(16);
   for (std::size_t i = 0; i < metadata && in.ok(); ++i) {

@@ -1,10 +1,10 @@
 // SpreadsheetML (ECMA-376 part 1, 18): a sheet is a heading and its tables; sheets count as pages.
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 
 #include "knowledge/document/archive.h"
+#include "knowledge/document/number.h"
 #include "knowledge/document/parsers.h"
 #include "knowledge/document/table_header.h"
 #include "knowledge/document/xlsx_values.h"
@@ -16,12 +16,6 @@ namespace {
 constexpr int kMaxRow = 1'048'576;
 // Cells of one sheet, empty ones between others included: more are no sheet for people.
 constexpr std::size_t kMaxCells = 20'000'000;
-
-int Number(std::string_view text, int otherwise) {
-  int value = otherwise;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 bool IsTrue(std::string_view value) { return value == "1" || value == "true"; }
 
@@ -68,10 +62,10 @@ class XlsxReader {
     if (part == nullptr || !LoadXml(*part, "styles", xml)) return;
     std::map<int, std::string> codes;
     for (const pugi::xml_node format : ChildOf(xml.document_element(), "numFmts").children()) {
-      codes.try_emplace(Number(AttributeOf(format, "numFmtId"), -1), AttributeOf(format, "formatCode"));
+      codes.try_emplace(NumberOr(AttributeOf(format, "numFmtId"), -1), AttributeOf(format, "formatCode"));
     }
     for (const pugi::xml_node format : ChildOf(xml.document_element(), "cellXfs").children()) {
-      const int id = Number(AttributeOf(format, "numFmtId"), 0);
+      const int id = NumberOr(AttributeOf(format, "numFmtId"), 0);
       const auto code = codes.find(id);
       // A code for one of the built-in ids takes its place.
       kinds_.push_back(code == codes.end() ? KindOfFormat(id, "") : KindOfFormat(164, code->second));
@@ -105,7 +99,7 @@ class XlsxReader {
     if (type == "inlineStr") return RichText(ChildOf(cell, "is"));
     std::string value = TextBelow(ChildOf(cell, "v"));
     if (type == "s") {
-      const int index = Number(value, -1);
+      const int index = NumberOr(value, -1);
       if (index >= 0 && static_cast<std::size_t>(index) < strings_.size())
         return strings_[static_cast<std::size_t>(index)];
       builder_.Warn(fmt::format("cell {} names a text that the file does not have", AttributeOf(cell, "r")));
@@ -113,7 +107,7 @@ class XlsxReader {
     }
     if (type == "b") return value == "1" ? "TRUE" : "FALSE";
     if (value.empty() || type == "str" || type == "e" || type == "d") return value;
-    const int style = Number(AttributeOf(cell, "s"), 0);
+    const int style = NumberOr(AttributeOf(cell, "s"), 0);
     const bool known = style >= 0 && static_cast<std::size_t>(style) < kinds_.size();
     return ShownNumber(value, known ? kinds_[static_cast<std::size_t>(style)] : NumberKind::kPlain, from_1904_);
   }
@@ -161,7 +155,8 @@ class XlsxReader {
     std::vector<std::pair<int, int>> hidden_columns;
     for (const pugi::xml_node column : ChildOf(root, "cols").children()) {
       if (!IsTrue(AttributeOf(column, "hidden"))) continue;
-      hidden_columns.emplace_back(Number(AttributeOf(column, "min"), 1) - 1, Number(AttributeOf(column, "max"), 0) - 1);
+      hidden_columns.emplace_back(NumberOr(AttributeOf(column, "min"), 1) - 1,
+                                  NumberOr(AttributeOf(column, "max"), 0) - 1);
     }
     const auto is_hidden = [&](int column) {
       return std::ranges::any_of(hidden_columns,
@@ -171,7 +166,7 @@ class XlsxReader {
     std::size_t cells = 0;
     int row_number = 0;
     for (const pugi::xml_node row : ChildOf(root, "sheetData").children()) {
-      row_number = Number(AttributeOf(row, "r"), row_number + 1);
+      row_number = NumberOr(AttributeOf(row, "r"), row_number + 1);
       if (row_number < 1 || row_number > kMaxRow) continue;
       const bool hidden_row = IsTrue(AttributeOf(row, "hidden"));
       int column = -1;

@@ -18,9 +18,10 @@ using Json = nlohmann::ordered_json;
 class TreeBuilder : public YAML::EventHandler {
  public:
   Json TakeRoot() { return std::move(root_); }
+  YAML::Mark start() const { return start_; }
   bool too_deep() const { return too_deep_; }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark&, YAML::anchor_t) override { Put(""); }
   void OnAlias(const YAML::Mark&, YAML::anchor_t anchor) override {
@@ -89,6 +90,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::map<YAML::anchor_t, std::string> scalars_;
   std::size_t skipped_ = 0;
   bool too_deep_ = false;
+  YAML::Mark start_ = YAML::Mark::null_mark();
 };
 
 }  // namespace
@@ -99,9 +101,16 @@ Status ParseYaml(const FileInput& input, ParseBudget& budget, Documents& documen
   std::ispanstream stream(std::span<const char>(decoded.text.data(), decoded.text.size()));
   try {
     YAML::Parser parser(stream);
-    while (true) {
+    for (int last = -1;;) {
       TreeBuilder tree;
       if (!parser.HandleNextDocument(tree) || builder.full()) break;
+      // yaml-cpp stays where no document can begin, and gives an empty one each time.
+      const YAML::Mark start = tree.start();
+      if (start.pos <= last) {
+        return Fail(ErrorCode::kCorrupt, "line {}, column {}: no value can stand there", start.line + 1,
+                    start.column + 1);
+      }
+      last = start.pos;
       if (tree.too_deep()) builder.Warn(fmt::format("data nested deeper than {} was left out", kMaxDataDepth));
       AppendData(tree.TakeRoot(), builder);
     }

@@ -40,10 +40,6 @@ struct HashOfHash {
 };
 using KnownVectors = std::unordered_map<Hash128, std::vector<float>, HashOfHash>;
 
-std::string PassageOf(const Chunk& chunk) {
-  return chunk.context.empty() ? chunk.text : chunk.context + "\n" + chunk.text;
-}
-
 }  // namespace
 
 Ingester::Ingester(Store& store, Embedder& embedder, Options options, std::function<void()> on_ended)
@@ -127,7 +123,7 @@ void Ingester::Run(Job job) {
   }
   Status done;
   if (job.kind == "remove") {
-    const Result<bool> removed = store_.Remove(job.uri, &job);
+    const Result<bool> removed = store_.Remove(job.arguments.value("document", job.uri), &job);
     if (!removed) done = std::unexpected(removed.error());
     if (removed) End();
   } else {
@@ -147,7 +143,7 @@ Status Ingester::Read(Job& job) {
   STRATA_TRY(std::vector<DocumentVersion> versions,
              ReadDocuments(file, job, options_.limits, embedder_.tokenizer(), options_.chunks));
   if (!EnterStage(job, "embed")) return {};
-  STRATA_TRY(Embedding embedding, Prepare(job, there, std::move(versions)));
+  STRATA_TRY(Embedding embedding, Prepare(job, std::move(versions)));
   embed_queue_->Push(std::move(embedding));
   return {};
 }
@@ -172,13 +168,16 @@ Status Ingester::SkipUnchanged(Job& job, std::span<const DocumentRecord> records
   return {};
 }
 
-Result<Embedding> Ingester::Prepare(Job job, std::span<const DocumentRecord> there,
-                                    std::vector<DocumentVersion> versions) {
-  KnownVectors known;
-  for (const DocumentRecord& record : there) {
-    STRATA_TRY(auto vectors, store_.VectorsOf(record.id));
-    for (auto& [hash, vector] : vectors) known.emplace(hash, std::move(vector));
+Result<Embedding> Ingester::Prepare(Job job, std::vector<DocumentVersion> versions) {
+  std::vector<Hash128> hashes;
+  for (const DocumentVersion& version : versions) {
+    for (const Chunk& chunk : version.chunks) {
+      if (chunk.searchable) hashes.push_back(chunk.hash);
+    }
   }
+  STRATA_TRY(auto vectors, store_.VectorsOf(hashes));
+  KnownVectors known;
+  for (auto& [hash, vector] : vectors) known.emplace(hash, std::move(vector));
   const auto dimensions = static_cast<std::size_t>(embedder_.dimensions());
   Embedding embedding{.job = std::move(job), .versions = std::move(versions), .wanted = {}};
   std::size_t chunks = 0;
@@ -191,7 +190,7 @@ Result<Embedding> Ingester::Prepare(Job job, std::span<const DocumentRecord> the
       if (const auto found = known.find(chunk.hash); found != known.end()) {
         std::ranges::copy(found->second, version.vectors.end() - static_cast<std::ptrdiff_t>(dimensions));
       } else {
-        embedding.wanted.push_back({v, row, PassageOf(chunk)});
+        embedding.wanted.push_back({v, row, EmbeddedText(chunk)});
       }
       ++row;
     }

@@ -43,7 +43,7 @@ class Ingester {
   void Run(Job job);
   Status Read(Job& job);
   Status SkipUnchanged(Job& job, std::span<const DocumentRecord> records);
-  Result<Embedding> Prepare(Job job, std::span<const DocumentRecord> there, std::vector<DocumentVersion> versions);
+  Result<Embedding> Prepare(Job job, std::vector<DocumentVersion> versions);
   void StoreVersions(Embedding embedding, const Status& embedded);
   void ReportProgress(const Job& job, double progress);
   bool EnterStage(Job& job, const char* stage);

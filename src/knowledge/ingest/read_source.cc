@@ -2,28 +2,18 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 
 #include "base/mapped_file.h"
+#include "base/sha256.h"
 #include "base/unicode.h"
 #include "knowledge/ingest/source_uri.h"
 
 namespace strata::knowledge {
 namespace {
-
-Result<std::string> Sha256(std::string_view content) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  if (EVP_Digest(content.data(), content.size(), digest, &length, EVP_sha256(), nullptr) != 1) {
-    return Fail(ErrorCode::kInternal, "cannot compute a SHA-256");
-  }
-  std::string hex;
-  for (unsigned int i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
 
 Result<SourceFile> ReadFileAt(const std::string& path) {
   struct stat status{};
@@ -77,7 +67,9 @@ Result<SourceFile> ReadSourceFile(Store& store, const Job& job) {
     file.content = *std::move(upload);
     file.name = job.arguments.value("name", "");
   }
-  STRATA_TRY(file.sha256, Sha256(file.content));
+  Sha256 hash;
+  hash.Add(std::as_bytes(std::span(file.content)));
+  STRATA_TRY(file.sha256, hash.Hex());
   return file;
 }
 

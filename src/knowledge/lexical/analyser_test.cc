@@ -43,6 +43,7 @@ TEST(AnalyserTest, FoldsCaseWidthAndWhatNobodySees) {
 
 TEST(AnalyserTest, HasIdentifiersWholeAndInPieces) {
   EXPECT_THAT(Terms("getUserID"), ElementsAre("getuserid", "get", "user", "id"));
+  EXPECT_THAT(Terms("SQL's"), ElementsAre("sql"));
   EXPECT_THAT(Terms("HTTPServer"), ElementsAre("httpserver", "http", "server"));
   EXPECT_THAT(Terms("snake_case"), ElementsAre("snake", "case", "snake_case"));
   EXPECT_THAT(Terms("src/base/hash.h"), ElementsAre("src", "base", "hash", "h", "src/base/hash.h"));

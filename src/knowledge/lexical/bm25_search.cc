@@ -11,9 +11,9 @@ namespace {
 // Bounds are above every score that they bound, in whatever order sums are rounded.
 constexpr double kSlack = 1 + 1e-6;
 
-// Where few documents are allowed, each is looked for in the lists; one look costs about what walking over so many
-// postings does (a seek unpacks a block of 128; measured by bench/knowledge).
-constexpr std::size_t kPostingsPerLook = 64;
+// Where few documents are allowed, each is looked for in the lists; one look, which unpacks a block of 128, costs about
+// what so many postings do that WAND stops at (measured by bench/knowledge).
+constexpr std::size_t kPostingsPerLook = 8;
 
 struct QueryTerm {
   std::string_view term;

@@ -154,7 +154,9 @@ std::vector<std::size_t> PieceEnds(std::string_view word) {
   for (std::size_t at = 0; at < word.size();) {
     const DecodedCodePoint decoded = DecodeUtf8(word.substr(at));
     const Class kind = ClassOf(decoded.code_point);
-    if (kind != Class::kMark && kind != Class::kOther) {
+    if (kind == Class::kOther) {  // an apostrophe or a point is no end of a piece
+      last = before_last = Class::kOther;
+    } else if (kind != Class::kMark) {
       const bool digits = (kind == Class::kDigit) != (last == Class::kDigit);
       if (last != Class::kOther && (digits || (kind == Class::kUpper && last == Class::kLower))) {
         ends.push_back(at);

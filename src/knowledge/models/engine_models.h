@@ -1,6 +1,7 @@
 // The models of a knowledge base over the engines that this process runs.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -36,6 +37,8 @@ struct LoadedWriter {
   std::shared_ptr<const ChatTemplate> chat_template;
   std::shared_ptr<Engine> engine;
   std::int32_t tenant = 0;  ///< EngineRequest::tenant
+  /// Gets the tokens of each prompt and of what was written to it.
+  std::function<void(std::int64_t prompt, std::int64_t written)> on_written = {};
 };
 
 /// Special tokens that are written in messages are text: nobody can speak as somebody else. Where the model's template

@@ -24,16 +24,17 @@ class EngineWriter final : public Writer {
   Result<std::string> Write(std::span<const Message> messages, const Options& options) override {
     STRATA_TRY(std::vector<TokenId> prompt, Encode(messages));
     EngineRequest request;
+    const auto prompt_tokens = static_cast<std::int64_t>(prompt.size());
     request.prompt = std::move(prompt);
     request.tenant = model_.tenant;
     request.sampling.temperature = options.temperature;
     request.sampling.max_tokens = options.max_tokens;
     std::string text;
-    STRATA_TRY([[maybe_unused]] const std::int64_t tokens,
-               GenerateText(*model_.engine, std::move(request), [&](std::string_view more) {
+    STRATA_TRY(const std::int64_t tokens, GenerateText(*model_.engine, std::move(request), [&](std::string_view more) {
                  text += more;
                  return !options.on_text || options.on_text(more);
                }));
+    if (model_.on_written) model_.on_written(prompt_tokens, tokens);
     return text;
   }
 

@@ -148,6 +148,7 @@ class Search {
     }
     clock_.Ended("vectors");
     std::vector<std::vector<FusedChunk>> wordings;
+    wordings.reserve(lexical.size());
     for (std::size_t i = 0; i < lexical.size(); ++i) {
       wordings.push_back(Fuse(lexical[i], near[i], request_.fusion, result_.alpha));
     }
@@ -188,6 +189,7 @@ class Search {
     std::vector<Hit>& hits = result_.hits;
     if (hits.size() > std::max(request_.rerank, request_.limit)) hits.resize(std::max(request_.rerank, request_.limit));
     std::vector<std::string> passages;
+    passages.reserve(hits.size());
     for (const Hit& hit : hits) passages.push_back(TextOf(hit.chunk.chunk));
     STRATA_TRY(const std::vector<float> scores, models_.reranker->Score(result_.queries.front(), passages));
     for (std::size_t i = 0; i < hits.size(); ++i) {
@@ -203,6 +205,7 @@ class Search {
     std::vector<Hit>& hits = result_.hits;
     if (hits.size() > request_.limit * kDiversePool) hits.resize(request_.limit * kDiversePool);
     std::vector<ChunkId> ids;
+    ids.reserve(hits.size());
     for (const Hit& hit : hits) ids.push_back(hit.chunk.id);
     std::unordered_map<ChunkId, std::vector<float>> vectors;
     STRATA_CHECK(sources_.store->ForEachChunk(ids,

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -17,12 +16,13 @@
 
 #include "base/hash.h"
 #include "engine/pooling_engine.h"
+#include "knowledge/chunk/test_tokenizer.h"
 #include "knowledge/search/searcher.h"
 
 namespace strata::knowledge {
 
 /// Texts that share words are near: each word has a direction.
-class WordEmbedder final : public Embedder {
+class WordEmbedder : public Embedder {
  public:
   static constexpr std::size_t kWidth = 64;
 
@@ -45,7 +45,7 @@ class WordEmbedder final : public Embedder {
   }
   std::int64_t dimensions() const override { return kWidth; }
   std::int64_t max_tokens() const override { return 256; }
-  const Tokenizer& tokenizer() const override { std::abort(); }  // nothing here counts by it
+  const Tokenizer& tokenizer() const override { return WordPiece(); }
   std::string name() const override { return "words"; }
   std::string fingerprint() const override { return "words"; }
 

@@ -42,7 +42,11 @@ constexpr std::string_view kVersion1[] = {
     R"(CREATE TABLE uploads (
          job {integer} PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE, content {bytes} NOT NULL))",
 };
-constexpr std::span<const std::string_view> kVersions[] = {kVersion1};
+// What another document says already need not be embedded again.
+constexpr std::string_view kVersion2[] = {
+    R"(CREATE INDEX chunks_by_hash ON chunks (hash_low, hash_high))",
+};
+constexpr std::span<const std::string_view> kVersions[] = {kVersion1, kVersion2};
 constexpr std::int64_t kNewest = std::ssize(kVersions);
 
 std::string InDialect(std::string_view statement, const Dialect& dialect) {

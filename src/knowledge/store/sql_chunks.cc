@@ -2,7 +2,9 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <set>
 #include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -238,13 +240,23 @@ Status SqlStore::ForEachChunkId(const std::function<void(ChunkId chunk, Document
   });
 }
 
-Result<std::vector<std::pair<Hash128, std::vector<float>>>> SqlStore::VectorsOf(DocumentId id) {
+Result<std::vector<std::pair<Hash128, std::vector<float>>>> SqlStore::VectorsOf(std::span<const Hash128> hashes) {
   return Read([&](Connection& connection) -> Result<std::vector<std::pair<Hash128, std::vector<float>>>> {
+    std::set<std::pair<std::int64_t, std::int64_t>> wanted;
+    nlohmann::json list = nlohmann::json::array();
+    for (const Hash128& hash : hashes) {
+      const auto low = static_cast<std::int64_t>(hash.low);
+      if (wanted.emplace(low, static_cast<std::int64_t>(hash.high)).second) list.push_back(low);
+    }
+    const std::string lows = list.dump();
     std::vector<std::pair<Hash128, std::vector<float>>> vectors;
     STRATA_CHECK(connection.Run(
-        "SELECT c.hash_low, c.hash_high, v.vector FROM chunks c JOIN vectors v ON v.chunk = c.id WHERE c.document = $1 "
-        "ORDER BY c.ordinal",
-        {std::int64_t{id}}, [&](const Row& row) {
+        fmt::format("SELECT f.hash_low, f.hash_high, v.vector FROM (SELECT hash_low, hash_high, MIN(id) AS id FROM "
+                    "chunks WHERE hash_low IN {} AND searchable = 1 GROUP BY hash_low, hash_high) f "
+                    "JOIN vectors v ON v.chunk = f.id",
+                    connection.dialect().id_list),
+        {std::string_view(lows)}, [&](const Row& row) {
+          if (!wanted.contains({row.Int(0), row.Int(1)})) return true;
           vectors.emplace_back(Hash128{static_cast<std::uint64_t>(row.Int(0)), static_cast<std::uint64_t>(row.Int(1))},
                                Decode(row.Blob(2), options_.full_precision));
           return true;

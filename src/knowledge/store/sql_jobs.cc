@@ -144,6 +144,15 @@ Result<std::optional<Job>> SqlStore::FindJob(std::int64_t id) {
   });
 }
 
+Result<bool> SqlStore::HasPendingJobs(std::string_view uri) {
+  return Read([&](Connection& connection) -> Result<bool> {
+    bool found = false;
+    STRATA_CHECK(connection.Run("SELECT 1 FROM jobs WHERE uri = $1 AND state <= $2 LIMIT 1",
+                                {uri, Number(JobState::kRunning)}, [&](const Row&) { return found = true; }));
+    return found;
+  });
+}
+
 Result<std::vector<Job>> SqlStore::Jobs(std::optional<JobState> state, std::int64_t after, std::size_t limit) {
   return Read([&](Connection& connection) {
     const auto count = static_cast<std::int64_t>(limit);

@@ -37,7 +37,7 @@ class SqlStore final : public Store {
   Status ForEachChunk(std::span<const ChunkId> ids, const VisitChunk& visit) override;
   Status ForEachChunk(const VisitChunk& visit) override;
   Status ForEachChunkId(const std::function<void(ChunkId chunk, DocumentId document)>& visit) override;
-  Result<std::vector<std::pair<Hash128, std::vector<float>>>> VectorsOf(DocumentId id) override;
+  Result<std::vector<std::pair<Hash128, std::vector<float>>>> VectorsOf(std::span<const Hash128> hashes) override;
   Result<Counts> Count() override;
 
   Result<Sequence> LastSequence() override;
@@ -51,6 +51,7 @@ class SqlStore final : public Store {
   Result<bool> Update(const Job& job) override;
   Result<std::optional<std::string>> Upload(std::int64_t id) override;
   Result<std::optional<Job>> FindJob(std::int64_t id) override;
+  Result<bool> HasPendingJobs(std::string_view uri) override;
   Result<std::vector<Job>> Jobs(std::optional<JobState> state, std::int64_t after, std::size_t limit) override;
   Result<bool> Cancel(std::int64_t id) override;
   Result<std::unique_ptr<Lease>> TryLease() override { return database_->TryLease(); }

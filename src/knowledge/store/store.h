@@ -128,8 +128,9 @@ class Store {
   virtual Status ForEachChunk(const VisitChunk& visit) = 0;
   /// The same without reading text and vectors.
   virtual Status ForEachChunkId(const std::function<void(ChunkId chunk, DocumentId document)>& visit) = 0;
-  /// Vectors of the document's chunks by hash, so that only what changed is embedded again.
-  virtual Result<std::vector<std::pair<Hash128, std::vector<float>>>> VectorsOf(DocumentId id) = 0;
+  /// Vectors of chunks that have these hashes, whosever they are, so that only what is new is embedded: each hash that
+  /// is there once.
+  virtual Result<std::vector<std::pair<Hash128, std::vector<float>>>> VectorsOf(std::span<const Hash128> hashes) = 0;
 
   struct Counts {
     std::int64_t documents = 0, chunks = 0, bytes = 0;  ///< chunks: searchable; bytes: of the files
@@ -152,6 +153,7 @@ class Store {
   virtual Result<bool> Update(const Job& job) = 0;  ///< state, stage, ...; false: it does not run any more
   virtual Result<std::optional<std::string>> Upload(std::int64_t id) = 0;  ///< kept until the job ends
   virtual Result<std::optional<Job>> FindJob(std::int64_t id) = 0;
+  virtual Result<bool> HasPendingJobs(std::string_view uri) = 0;  ///< any of that URI that has not ended
   /// By id. The last kKeptJobs that ended are kept.
   virtual Result<std::vector<Job>> Jobs(std::optional<JobState> state, std::int64_t after, std::size_t limit) = 0;
   virtual Result<bool> Cancel(std::int64_t id) = 0;  ///< false: it has ended already

@@ -160,13 +160,31 @@ TEST_P(StoreTest, KeepsHalfPrecisionOrFull) {
     Make({.full_precision = full});
     DocumentVersion version = Version("a", {"x"});
     version.vectors = exact;
-    const DocumentRecord record = store_->Put(version).value();
-    const auto vectors = store_->VectorsOf(record.id).value();
+    ASSERT_TRUE(store_->Put(version));
+    const auto vectors = store_->VectorsOf(std::vector{version.chunks[0].hash}).value();
     ASSERT_EQ(vectors.size(), 1u);
     for (std::size_t i = 0; i < exact.size(); ++i) {
       EXPECT_NEAR(vectors[0].second[i], exact[i], full ? 0 : std::abs(exact[i]) / 1024);
     }
   }
+}
+
+TEST_P(StoreTest, VectorsAreFoundByWhatTheyAreOf) {
+  const DocumentVersion a = Version("a", {"one", "two"}), b = Version("b", {"one", "three"});
+  ASSERT_TRUE(store_->Put(a));
+  ASSERT_TRUE(store_->Put(b));
+  Hash128 other = HashOf("one");
+  other.high ^= 1;
+  const auto vectors = store_->VectorsOf(std::vector{HashOf("three"), HashOf("one"), other, HashOf("never")}).value();
+  std::map<std::uint64_t, std::vector<float>> by_hash;
+  for (const auto& [hash, vector] : vectors) by_hash[hash.high] = vector;
+  ASSERT_EQ(vectors.size(), 2U);
+  EXPECT_EQ(by_hash[HashOf("one").high].size(), kDimensions);
+  EXPECT_FLOAT_EQ(by_hash[HashOf("three").high].front(), b.vectors[kDimensions]);
+  ASSERT_TRUE(store_->Remove("a").value());
+  EXPECT_EQ(store_->VectorsOf(std::vector{HashOf("one")}).value().size(), 1U) << "b says it, too";
+  EXPECT_TRUE(store_->VectorsOf(std::vector{HashOf("two")}).value().empty());
+  EXPECT_TRUE(store_->VectorsOf({}).value().empty());
 }
 
 TEST_P(StoreTest, ANewVersionKeepsChunksThatAreTheSame) {
@@ -347,6 +365,7 @@ TEST_P(StoreTest, AnUploadIsThereUntilItsJobEnds) {
 TEST_P(StoreTest, ACancelledJobChangesNothing) {
   const std::int64_t id = store_->Enqueue(std::vector{AddJob("a")}).value()[0];
   const Job job = store_->Claim().value().value();
+  EXPECT_TRUE(store_->HasPendingJobs("a").value());
   const Sequence sequence = store_->LastSequence().value();
   EXPECT_TRUE(store_->Cancel(id).value());
   const auto put = store_->PutSource("a", std::vector{Version("a", {"text"})}, &job);
@@ -355,6 +374,7 @@ TEST_P(StoreTest, ACancelledJobChangesNothing) {
   EXPECT_FALSE(store_->Find("a").value());
   EXPECT_EQ(store_->LastSequence().value(), sequence);
   EXPECT_EQ(store_->FindJob(id).value()->state, JobState::kCancelled);
+  EXPECT_FALSE(store_->HasPendingJobs("a").value());
 }
 
 TEST_P(StoreTest, SettingsAreKept) {

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "serve/generate.h"
 #include "serve/mcp/call_exchange.h"
 #include "serve/mcp/json_rpc.h"
 #include "serve/mcp/protocol.h"
@@ -39,9 +38,11 @@ Json Discover() {
           {"cacheScope", "public"}};
 }
 
-Json ListTools(Era era) {
+Json ListTools(const ServerState& state, Era era) {
   Json tools = Json::array();
-  for (const ServedTool& tool : ServedTools()) tools.push_back(tool.Description());
+  for (const ServedTool& tool : ServedTools()) {
+    if (IsOffered(tool, state)) tools.push_back(tool.Description());
+  }
   Json result = {{"tools", std::move(tools)}};
   if (era == Era::kModern) result.update({{"ttlMs", kTimeToLiveMs}, {"cacheScope", "public"}});
   return result;
@@ -92,7 +93,7 @@ class Handler {
     } else if (message.method == "server/discover") {
       co_await Succeed(Era::kModern, Discover());
     } else if (message.method == "tools/list") {
-      co_await Succeed(Era::kModern, ListTools(Era::kModern));
+      co_await Succeed(Era::kModern, ListTools(state_, Era::kModern));
     } else if (message.method == "tools/call") {
       co_await Call(message, Era::kModern, nullptr);
     } else {
@@ -131,7 +132,7 @@ class Handler {
     } else if (message.method == "ping") {
       co_await Succeed(Era::kLegacy, Json::object());
     } else if (message.method == "tools/list") {
-      co_await Succeed(Era::kLegacy, ListTools(Era::kLegacy));
+      co_await Succeed(Era::kLegacy, ListTools(state_, Era::kLegacy));
     } else if (message.method == "tools/call") {
       co_await Call(message, Era::kLegacy, session);
     } else {
@@ -144,7 +145,7 @@ class Handler {
     const int status = era == Era::kModern ? 400 : 200;
     const Json name = message.params.value("name", Json()),
                arguments = message.params.value("arguments", Json::object());
-    const ServedTool* tool = name.is_string() ? FindServedTool(name.get_ref<const std::string&>()) : nullptr;
+    const ServedTool* tool = name.is_string() ? FindServedTool(state_, name.get_ref<const std::string&>()) : nullptr;
     if (tool == nullptr) {
       co_await Refuse({.code = spec::kInvalidParams,
                        .message = fmt::format("params.name: there is no tool {}", name.dump().substr(0, 200)),
@@ -168,14 +169,15 @@ class Handler {
     }
     const ToolReply reply{.id = id_, .era = era, .progress_token = message.meta().value("progressToken", Json())};
     CallExchange exchange(exchange_, reply, std::move(cancellation));
-    CallOrError call = tool->make_call({.state = state_, .model = *model_, .tenant = tenant_}, arguments, reply,
-                                       WantsStream(http_.accept, reply.progress_token));
-    if (!call) {
-      co_await exchange.Refuse(call.error());
-      co_return;
-    }
-    call->request.tenant = tenant_;
-    co_await RunCall(state_, model_, std::move(*call), arrived_, exchange);
+    const ToolCall call{.state = state_,
+                        .model = model_,
+                        .tenant = tenant_,
+                        .arguments = arguments,
+                        .reply = reply,
+                        .stream = WantsStream(http_.accept, reply.progress_token),
+                        .arrived_seconds = arrived_,
+                        .exchange = exchange};
+    co_await tool->run(call);
     co_await exchange.Finish();
   }
 

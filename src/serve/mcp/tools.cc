@@ -6,6 +6,9 @@
 #include <utility>
 
 #include "serve/field_table.h"
+#include "serve/generate.h"
+#include "serve/knowledge/service.h"
+#include "serve/mcp/knowledge_tools.h"
 #include "serve/request.h"
 #include "serve/response_json.h"
 
@@ -76,15 +79,24 @@ Result<Json> ChatBody(const Json& arguments) {
   return body;
 }
 
-CallOrError MakeChatCall(const CallContext& context, const Json& arguments, ToolReply reply, bool stream) {
-  auto body = ChatBody(arguments);
+CallOrError MakeChatCall(const ToolCall& call) {
+  auto body = ChatBody(call.arguments);
   if (!body) return std::unexpected(ToApiError(body.error()));
-  (*body)["stream"] = stream;
-  auto request = ParseChatRequest(Dump(*body), context.model.served->file->generation_defaults());
+  (*body)["stream"] = call.stream;
+  auto request = ParseChatRequest(Dump(*body), call.model->served->file->generation_defaults());
   if (!request) return std::unexpected(ToApiError(request.error()));
-  auto writer =
-      std::make_unique<ChatToolWriter>(std::move(reply), request->max_tokens, request->constraint.has_value());
+  auto writer = std::make_unique<ChatToolWriter>(call.reply, request->max_tokens, request->constraint.has_value());
   return GenerateCall{.request = std::move(*request), .id = MakeId("mcp-"), .writer = std::move(writer)};
+}
+
+boost::asio::awaitable<void> RunChat(const ToolCall& call) {
+  CallOrError made = MakeChatCall(call);
+  if (!made) {
+    co_await call.exchange.Refuse(made.error());
+    co_return;
+  }
+  made->request.tenant = call.tenant;
+  co_await RunCall(call.state, call.model, std::move(*made), call.arrived_seconds, call.exchange);
 }
 
 }  // namespace
@@ -99,19 +111,24 @@ Json ServedTool::Description() const {
 }
 
 std::span<const ServedTool> ServedTools() {
-  static const std::array<ServedTool, 1> kTools = {
+  static const std::array<ServedTool, 3> kTools = {
       ServedTool{.name = "chat",
                  .title = "Chat with the model",
                  .description = "Asks the language model that this server runs, and returns its answer.",
                  .input_schema = Json::parse(kChatInput),
                  .output_schema = Json::parse(kChatOutput),
-                 .make_call = MakeChatCall}};
+                 .run = RunChat},
+      KnowledgeSearchTool(), KnowledgeAnswerTool()};
   return kTools;
 }
 
-const ServedTool* FindServedTool(std::string_view name) {
+bool IsOffered(const ServedTool& tool, const ServerState& state) {
+  return !tool.of_knowledge || state.knowledge != nullptr;
+}
+
+const ServedTool* FindServedTool(const ServerState& state, std::string_view name) {
   for (const ServedTool& tool : ServedTools()) {
-    if (tool.name == name) return &tool;
+    if (tool.name == name && IsOffered(tool, state)) return &tool;
   }
   return nullptr;
 }

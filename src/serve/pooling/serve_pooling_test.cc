@@ -7,9 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "models/tiny_encoder.h"
 #include "serve/pooling/base64.h"
 #include "serve/pooling/request.h"
+#include "serve/test_pooling.h"
 #include "serve/test_server.h"
 
 namespace strata::serve {
@@ -19,47 +19,6 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 constexpr std::string_view kEmbeddings = "/v1/embeddings", kRerank = "/v1/rerank", kScore = "/score";
-
-/// WordPiece over lower-case letters, of as many entries as the tiny models have.
-std::shared_ptr<const Tokenizer> LetterTokenizer() {
-  static const std::vector<std::string> texts = [] {
-    std::vector<std::string> list = {"[PAD]", "[UNK]", "[CLS]", "[SEP]"};
-    for (char c = 'a'; c <= 'z'; ++c) list.push_back(std::string("▁") + c);
-    for (char c = 'a'; c <= 'z'; ++c) list.emplace_back(1, c);
-    for (const char c : std::string_view("[]")) list.push_back(std::string("▁") + c);
-    while (list.size() < 131) list.push_back(fmt::format("[unused{}]", list.size()));
-    return list;
-  }();
-  GgufVocabulary vocabulary;
-  vocabulary.model = "bert";
-  vocabulary.tokens.assign(texts.begin(), texts.end());
-  static const std::vector<std::int32_t> types = [] {
-    std::vector<std::int32_t> list(texts.size(), 1);
-    list[0] = list[2] = list[3] = 3;
-    list[1] = 2;
-    return list;
-  }();
-  vocabulary.token_types = types;
-  vocabulary.unk = 1;
-  vocabulary.cls = 2;
-  vocabulary.sep = 3;
-  auto tokenizer = MakeGgufTokenizer(vocabulary);
-  EXPECT_TRUE(tokenizer) << tokenizer.error().ToString();
-  return std::shared_ptr<const Tokenizer>(std::move(*tokenizer));
-}
-
-std::shared_ptr<ServedPoolingModel> MakePooling(std::vector<std::string> names, const TinyEncoder::Options& options) {
-  auto model = std::make_shared<ServedPoolingModel>();
-  model->names = std::move(names);
-  auto file = std::make_shared<TinyEncoder>(options);
-  model->file = file;
-  model->tokenizer = LetterTokenizer();
-  auto runner = ModelRunner::Load(file, {.threads = 1, .max_sequences = 8, .max_step_tokens = 64});
-  EXPECT_TRUE(runner) << runner.error().ToString();
-  model->engine = std::make_shared<PoolingEngine>(std::move(*runner), PoolingEngineOptions{.step_tokens = 64});
-  model->created = 1'700'000'000;
-  return model;
-}
 
 /// A server with one of each kind of model, or with encoders alone.
 struct Serving {
@@ -73,9 +32,9 @@ struct Serving {
       EXPECT_TRUE(made);
       generator = *made;
     }
-    server->SetModel(generator, {MakePooling({generates ? "vectors" : "tiny", "org/alias"}, {}),
-                                 MakePooling({"ranker"}, {.task = ModelTask::kClassify}),
-                                 MakePooling({"topics"}, {.task = ModelTask::kClassify, .labels = 3})});
+    server->SetModel(generator, {MakeTestPooling({generates ? "vectors" : "tiny", "org/alias"}, {}),
+                                 MakeTestPooling({"ranker"}, {.task = ModelTask::kClassify}),
+                                 MakeTestPooling({"topics"}, {.task = ModelTask::kClassify, .labels = 3})});
   }
   TestResponse Ask(std::string_view path, const std::string& body) const {
     return TestClient(server->port()).Ask("POST", path, body);

@@ -1,0 +1,153 @@
+// Stages: cutting a model's graph, and running the pieces one after another.
+#include "quantize/stages.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "models/models.h"
+#include "models/tiny_model.h"
+#include "quantize/calibration.h"
+#include "runtime/model_runner.h"
+
+namespace strata::quantize {
+namespace {
+
+Workers& TestWorkers() {
+  static Workers workers(2);
+  return workers;
+}
+
+std::vector<std::int32_t> Ids(std::int32_t count) {
+  std::vector<std::int32_t> ids;
+  for (std::int32_t i = 0; i < count; ++i) ids.push_back(i * 37 % 131);
+  return ids;
+}
+
+std::vector<std::set<std::string>> WeightsByStage(const TinyModel& model) {
+  const auto graph = models::BuildGraph(model);
+  EXPECT_TRUE(graph) << graph.error().ToString();
+  std::vector<std::set<std::string>> stages;
+  for (const Stage& stage : FindStages(*graph)) {
+    std::set<std::string>& names = stages.emplace_back();
+    for (graph::ValueId id = std::max(stage.in, 0); id <= stage.out; ++id) {
+      const graph::Node& node = graph->node(id);
+      if (node.op == graph::Op::kLinear) names.insert(graph::StringAttribute(graph->node(node.inputs[1]), "name"));
+    }
+  }
+  return stages;
+}
+
+TEST(Stages, AreAttentionAndMlpOfEachLayer) {
+  const auto stages = WeightsByStage(TinyModel({}));
+  ASSERT_EQ(stages.size(), 4U);
+  EXPECT_EQ(stages[0], (std::set<std::string>{"blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight",
+                                              "blk.0.attn_output.weight"}));
+  EXPECT_EQ(stages[3],
+            (std::set<std::string>{"blk.1.ffn_gate.weight", "blk.1.ffn_up.weight", "blk.1.ffn_down.weight"}));
+}
+
+/// What linears read when the model runs whole, in windows.
+std::vector<std::pair<std::string, std::vector<float>>> InputsOfWhole(const std::shared_ptr<const ModelFile>& model,
+                                                                      const std::vector<std::int32_t>& ids,
+                                                                      std::int64_t window) {
+  auto runner = ModelRunner::Load(model, {.threads = 1,
+                                          .max_context = window,
+                                          .kv_dtype = DType::kF32,
+                                          .max_sequences = 1,
+                                          .max_step_tokens = window,
+                                          .prefill_linears = {}});
+  EXPECT_TRUE(runner) << runner.error().ToString();
+  std::vector<std::pair<std::string, std::vector<float>>> sums;
+  (*runner)->ObserveLinears([&](const LinearInput& input) {
+    for (const std::string& name : input.weights) {
+      auto known = std::ranges::find(sums, name, &std::pair<std::string, std::vector<float>>::first);
+      if (known == sums.end()) {
+        known = sums.insert(sums.end(), {name, std::vector<float>(static_cast<std::size_t>(input.columns))});
+      }
+      for (std::int64_t i = 0; i < input.rows * input.columns; ++i) {
+        float& greatest = known->second[static_cast<std::size_t>(i % input.columns)];
+        greatest = std::max(greatest, std::abs(input.values[i]));
+      }
+    }
+  });
+  for (std::size_t at = 0; at < ids.size(); at += static_cast<std::size_t>(window)) {
+    std::vector<std::int32_t> table;
+    EXPECT_TRUE((*runner)->kv().Allocate(KvPool::BlocksFor(window), table));
+    const std::size_t count = std::min(ids.size() - at, static_cast<std::size_t>(window));
+    const SequenceSlice slice{.tokens = std::span(ids).subspan(at, count),
+                              .block_table = table,
+                              .logits = WantLogits::kNone,
+                              .phase = Phase::kPrefill,
+                              .prompt = static_cast<std::int64_t>(count)};
+    EXPECT_TRUE((*runner)->Run({&slice, 1}));
+    (*runner)->kv().Release(table);
+  }
+  return sums;
+}
+
+class StageRuns : public testing::TestWithParam<TinyModel::Options> {};
+
+TEST_P(StageRuns, OneAfterAnotherAreTheModel) {
+  const auto model = std::make_shared<const TinyModel>(GetParam());
+  const std::vector<std::int32_t> ids = Ids(70);
+  const auto whole = InputsOfWhole(model, ids, 32);
+  std::size_t compared = 0;
+  const Status status = ForStages(
+      TestWorkers(), model, {ids, 32}, 2, nullptr,
+      [&](const graph::Graph&, const LinearWeights& weights, const Calibration& calibration) -> Result<Tensors> {
+        for (const std::string& name : weights.hidden) {
+          const auto known = std::ranges::find(whole, name, &std::pair<std::string, std::vector<float>>::first);
+          const InputStatistics& inputs = *calibration.at(name);
+          if (known == whole.end()) {
+            EXPECT_EQ(inputs.rows(), 0) << name;
+            continue;
+          }
+          ++compared;
+          for (std::int64_t c = 0; c < inputs.columns(); ++c) {
+            const float want = known->second[static_cast<std::size_t>(c)];
+            EXPECT_NEAR(inputs.greatest()[static_cast<std::size_t>(c)], want, 1e-4F * want + 1e-6F) << name << " " << c;
+          }
+        }
+        return Tensors();
+      });
+  ASSERT_TRUE(status) << status.error().ToString();
+  EXPECT_GE(compared, 14U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, StageRuns,
+                         testing::Values(TinyModel::Options{}, TinyModel::Options{.tied = false, .biases = true},
+                                         TinyModel::Options{
+                                             .experts = ExpertsConfig{.count = 4, .used = 2, .ffn = 32}}));
+
+/// What a stage becomes, the stages after it read.
+TEST(StageRunsTest, ReadWhatRoundedStagesGive) {
+  const auto model = std::make_shared<const TinyModel>(TinyModel::Options{});
+  const std::vector<std::int32_t> ids = Ids(64);
+  const auto norms_of_second_layer = [&](bool silence) {
+    float sum = 0;
+    const Status status =
+        ForStages(TestWorkers(), model, {ids, 32}, 1, nullptr,
+                  [&](const graph::Graph&, const LinearWeights&, const Calibration& calibration) -> Result<Tensors> {
+                    if (const auto second = calibration.find("blk.1.attn_q.weight"); second != calibration.end()) {
+                      for (std::int64_t c = 0; c < second->second->columns(); ++c) sum += second->second->gram(c, c);
+                    }
+                    const std::string down = "blk.0.ffn_down.weight";
+                    if (!silence || !calibration.contains(down)) return Tensors();
+                    const Shape& shape = model->FindTensor(down)->shape;
+                    std::vector<float> zeros(static_cast<std::size_t>(shape.elements()));
+                    return Tensors{{down, {shape.rows(), shape.cols(), std::move(zeros)}}};
+                  });
+    EXPECT_TRUE(status) << status.error().ToString();
+    return sum;
+  };
+  EXPECT_NE(norms_of_second_layer(false), norms_of_second_layer(true));
+}
+
+}  // namespace
+}  // namespace strata::quantize

@@ -1,0 +1,39 @@
+#include "serve/knowledge/searching.h"
+
+#include <utility>
+
+#include "knowledge/models/engine_models.h"
+
+namespace strata::serve::knowledge {
+
+using namespace strata::knowledge;
+
+Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
+                              std::function<void(std::int64_t prompt, std::int64_t written)> on_written) {
+  AskedModels asked;
+  const auto ranker = models.FindPooling("", PoolingUse::kScore);
+  if (ranker && (*ranker)->task() == ModelTask::kClassify) {
+    const ServedPoolingModel& served = *(*ranker)->served;
+    STRATA_TRY(
+        asked.reranker,
+        MakeReranker(
+            {.name = (*ranker)->name(), .file = served.file, .tokenizer = served.tokenizer, .engine = served.engine}));
+  }
+  if (models.generator && models.generator->served->chat_template) {
+    const ServedModel& served = *models.generator->served;
+    STRATA_TRY(asked.writer, MakeWriter({.tokenizer = served.tokenizer,
+                                         .chat_template = served.chat_template,
+                                         .engine = served.engine,
+                                         .tenant = tenant,
+                                         .on_written = std::move(on_written)}));
+  }
+  return asked;
+}
+
+Result<SearchResult> SearchBase(BaseSet& bases, const LoadedModels& models, const Query& query) {
+  STRATA_TRY(const std::shared_ptr<KnowledgeBase> base, bases.Open(query.base));
+  STRATA_TRY(const AskedModels asked, ModelsFor(models, query.tenant));
+  return Searcher(SourcesOf(*base), asked.ForSearch()).Search(query.ask.search);
+}
+
+}  // namespace strata::serve::knowledge

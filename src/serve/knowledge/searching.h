@@ -1,0 +1,29 @@
+// Searches over HTTP, and the models that a search and an answer may ask. Blocks: not for I/O's threads.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "knowledge/models.h"
+#include "knowledge/search/searcher.h"
+#include "serve/knowledge/base_set.h"
+#include "serve/knowledge/query.h"
+#include "serve/state.h"
+
+namespace strata::serve::knowledge {
+
+/// Null: the server has none.
+struct AskedModels {
+  std::unique_ptr<strata::knowledge::Reranker> reranker;
+  std::unique_ptr<strata::knowledge::Writer> writer;
+
+  strata::knowledge::SearchModels ForSearch() const { return {.reranker = reranker.get(), .writer = writer.get()}; }
+};
+/// `on_written`: LoadedWriter's.
+Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
+                              std::function<void(std::int64_t prompt, std::int64_t written)> on_written = {});
+
+/// Errors: those of BaseSet::Open and Searcher::Search.
+Result<strata::knowledge::SearchResult> SearchBase(BaseSet& bases, const LoadedModels& models, const Query& query);
+
+}  // namespace strata::serve::knowledge

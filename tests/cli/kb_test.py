@@ -1,0 +1,159 @@
+"""strata kb: from files to passages, jobs, access, watching, evaluation; with a tiny encoder of random weights, so that it is the
+words that find.
+
+python3 tests/cli/kb_test.py STRATA
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+STRATA = sys.argv.pop(1)
+ENCODER = pathlib.Path(__file__).resolve().parents[1] / "golden/encoders/bert_mean"
+
+
+def make_encoder(folder):
+    """The encoder with a tokenizer of letters, as many as its vocabulary has."""
+    shutil.copytree(ENCODER, folder)
+    size = json.loads((folder / "config.json").read_text())["vocab_size"]
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"] + [prefix + letter for letter in "etaoinshrdlucmfwypvbgkqjxz0123456789.#"
+                                                     for prefix in ("", "##")]
+    vocab = {token: number for number, token in enumerate(tokens[:size])}
+    special = [{"id": number, "content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+                "special": True} for number, token in enumerate(tokens[:4])]
+    (folder / "tokenizer.json").write_text(json.dumps({
+        "version": "1.0", "added_tokens": special,
+        "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+                           "pair": [], "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]}, "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]}}},
+        "decoder": None,
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocab}}))
+
+
+class Kb(unittest.TestCase):
+    def setUp(self):
+        self.home = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.home)
+        self.docs = self.home / "docs"
+        (self.docs / "sub").mkdir(parents=True)
+        (self.docs / "a.txt").write_text("The notice period is three months.\n")
+        (self.docs / "sub/b.md").write_text("# Water\n\nThe river has salmon.\n")
+        make_encoder(self.home / "encoder")
+        self.kb("create", "demo", "--embedding-model", self.home / "encoder")
+
+    def run_kb(self, *arguments):
+        environment = os.environ | {"XDG_DATA_HOME": str(self.home / "data"), "XDG_CACHE_HOME": str(self.home / "cache")}
+        return subprocess.run([STRATA, "kb", *map(str, arguments)], capture_output=True, text=True, timeout=120, env=environment)
+
+    def kb(self, *arguments):
+        result = self.run_kb(*arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def refused(self, part, *arguments):
+        result = self.run_kb(*arguments)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn(part, result.stderr)
+
+    def found(self, query):
+        return [line.split("  ")[1].rsplit("/", 1)[1] for line in self.kb("search", "demo", query, "--limit", 5).splitlines()
+                if "file://" in line]
+
+    def test_from_files_to_passages(self):
+        (self.docs / "broken.docx").write_bytes(b"PK\3\4 and no more")
+        (self.docs / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+        result = self.run_kb("add", "demo", self.docs)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("2 files read", result.stdout)
+        self.assertIn("1 of formats without text", result.stdout)
+        self.assertIn("1 could not be read", result.stdout)
+        self.assertIn("broken.docx", result.stderr)
+        self.assertNotIn("picture.png", result.stderr)
+        self.assertEqual(self.found("salmon")[0], "b.md")
+        self.assertIn("2 files as they were", self.kb("add", "demo", self.docs))
+        self.refused("broken.docx", "add", "demo", self.docs / "broken.docx")
+        self.refused("picture.png", "add", "demo", self.docs / "picture.png")
+        self.refused("no such file", "add", "demo", self.docs / "never.txt")
+        self.assertIn("a.txt", self.kb("documents", "demo"))
+        self.kb("remove", "demo", self.docs / "sub")
+        self.assertNotIn("b.md", self.kb("documents", "demo"))
+        self.refused("no document", "remove", "demo", self.docs / "sub")
+        self.kb("compact", "demo")
+        for file in (self.home / "data/strata/knowledge/demo").iterdir():
+            self.assertNotIn(b"salmon", file.read_bytes(), file)
+        self.assertIn("demo", self.kb("list"))
+        self.kb("delete", "demo")
+        self.refused("demo", "documents", "demo")
+
+    def test_jobs(self):
+        (self.docs / "broken.docx").write_bytes(b"PK\3\4 and no more")
+        self.kb("add", "demo", self.docs)
+        failed = self.kb("jobs", "demo", "--state", "failed")
+        self.assertIn("broken.docx", failed)
+        self.assertEqual(len(failed.splitlines()), 1)
+        self.assertEqual(len(self.kb("jobs", "demo").splitlines()), 3)
+        number = failed.split()[0]
+        shutil.copy(self.docs / "a.txt", self.docs / "broken.docx")
+        self.assertIn("is queued again as 4", self.kb("jobs", "demo", "--retry", number))
+        self.refused("job 77 has ended, or never was", "jobs", "demo", "--cancel", 77)
+        self.kb("jobs", "demo", "--cancel", 4)
+        self.assertEqual(self.kb("jobs", "demo", "--state", "cancelled").split()[0], "4")
+        self.refused("no failed job 4", "jobs", "demo", "--retry", 4)
+        self.refused('"late" is no state', "jobs", "demo", "--state", "late")
+
+    def test_access_is_set_for_files_and_folders(self):
+        self.kb("add", "demo", self.docs)
+        self.assertIn("2 documents", self.kb("set-access", "demo", self.docs, "--group", "law"))
+        self.assertIn("1 documents", self.kb("set-access", "demo", self.docs / "a.txt", "--everybody"))
+        self.refused("say who may find it", "set-access", "demo", self.docs)
+        self.refused("stands alone", "set-access", "demo", self.docs, "--everybody", "--user", "ann")
+        self.refused("no document", "set-access", "demo", self.home / "never", "--everybody")
+
+    def test_a_folder_is_followed(self):
+        environment = os.environ | {"XDG_DATA_HOME": str(self.home / "data"), "XDG_CACHE_HOME": str(self.home / "cache")}
+        watch = subprocess.Popen([STRATA, "kb", "watch", "demo", self.docs, "--interval", "0.1"], env=environment,
+                                 stdout=subprocess.PIPE, text=True)
+
+        def until(condition):
+            for _ in range(300):
+                if condition():
+                    return
+                time.sleep(0.1)
+            self.fail("it does not follow")
+
+        until(lambda: self.found("salmon")[:1] == ["b.md"])
+        (self.docs / "sub/b.md").unlink()
+        (self.docs / "c.txt").write_text("An otter.\n")
+        until(lambda: self.found("otter")[:1] == ["c.txt"] and "b.md" not in self.kb("documents", "demo"))
+        watch.terminate()
+        self.assertIn("b.md is gone", watch.communicate(timeout=30)[0])
+        self.assertEqual(watch.returncode, 0)
+        (self.docs / "c.txt").unlink()
+        self.kb("watch", "demo", self.docs, "--once")
+        self.assertNotIn("c.txt", self.kb("documents", "demo"))
+        self.refused("no such folder", "watch", "demo", self.home / "never", "--once")
+
+    def test_searches_are_scored(self):
+        words = ["otter", "salmon", "heron", "beaver", "swan", "trout", "pike", "eel", "newt", "frog"]
+        for word in words:
+            (self.docs / f"{word}.txt").write_text(f"There is one {word} in the water.\n")
+        self.kb("add", "demo", self.docs)
+        golden = self.home / "golden.jsonl"
+        golden.write_text("".join(json.dumps({"question": word, "relevant": [str(self.docs / f"{word}.txt")]}) + "\n" for word in words))
+        report = self.home / "report.html"
+        output = self.kb("eval", "demo", golden, "--config", "legs=vectors", "--config", "legs=words", "--html", report)
+        self.assertRegex(output, r"legs=words +nDCG@10 (1\.0000|0\.9)")
+        self.assertIn("95 % intervals over 10 questions", output)
+        self.assertIn("<svg", report.read_text())
+        self.assertRegex(self.kb("eval", "demo", golden, "--tune"), r"alpha 0\.\d\d is best")
+        golden.write_text('{"question": "x"}\n')
+        self.refused("golden.jsonl: line 1", "eval", "demo", golden)
+
+
+unittest.main(verbosity=2)
