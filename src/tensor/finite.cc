@@ -37,32 +37,40 @@ bool NibblesAreFinite(const std::byte* block) {
 /// 255 is NaN, and six times 2^126 (of 253) is more than f32 has.
 bool HasExponent(const std::byte* block) { return *block <= std::byte{252}; }
 
-using IsFinite = bool (*)(const std::byte* block);
+using Search = std::optional<std::size_t> (*)(std::span<const std::byte> blocks, std::size_t block_bytes);
+
+template <bool (*kIsFinite)(const std::byte*)>
+std::optional<std::size_t> Find(std::span<const std::byte> blocks, std::size_t block_bytes) {
+  for (std::size_t at = 0; at + block_bytes <= blocks.size(); at += block_bytes) {
+    if (!kIsFinite(blocks.data() + at)) return at / block_bytes;
+  }
+  return std::nullopt;
+}
 
 /// nullptr: there is nothing to look at. Layouts: ggml's block structs, as in blocks.cc and levels.cc.
-IsFinite CheckOf(DType type) {
+Search SearchOf(DType type) {
   switch (type) {
     case DType::kF32:
-      return FloatIsFinite;
+      return Find<FloatIsFinite>;
     case DType::kF16:
-      return HalfIsFinite;
+      return Find<HalfIsFinite>;
     case DType::kBF16:
-      return BFloatIsFinite;
+      return Find<BFloatIsFinite>;
     case DType::kQ4_1:
     case DType::kQ5_1:
     case DType::kQ4_K:
     case DType::kQ5_K:
-      return HalvesAreFinite<0, 2>;
+      return Find<HalvesAreFinite<0, 2>>;
     case DType::kQ2_K:
-      return HalvesAreFinite<80, 82>;
+      return Find<HalvesAreFinite<80, 82>>;
     case DType::kQ3_K:
-      return HalvesAreFinite<108>;
+      return Find<HalvesAreFinite<108>>;
     case DType::kQ6_K:
-      return HalvesAreFinite<208>;
+      return Find<HalvesAreFinite<208>>;
     case DType::kTQ1_0:
-      return HalvesAreFinite<52>;
+      return Find<HalvesAreFinite<52>>;
     case DType::kTQ2_0:
-      return HalvesAreFinite<64>;
+      return Find<HalvesAreFinite<64>>;
     case DType::kQ4_0:
     case DType::kQ5_0:
     case DType::kQ8_0:
@@ -74,11 +82,11 @@ IsFinite CheckOf(DType type) {
     case DType::kIQ2_S:
     case DType::kIQ3_XXS:
     case DType::kIQ3_S:
-      return HalvesAreFinite<0>;
+      return Find<HalvesAreFinite<0>>;
     case DType::kIQ1_M:
-      return NibblesAreFinite;
+      return Find<NibblesAreFinite>;
     case DType::kMXFP4:
-      return HasExponent;
+      return Find<HasExponent>;
     default:
       return nullptr;
   }
@@ -87,13 +95,8 @@ IsFinite CheckOf(DType type) {
 }  // namespace
 
 std::optional<std::size_t> FirstNotFinite(DType type, std::span<const std::byte> blocks) {
-  const IsFinite is_finite = CheckOf(type);
-  if (is_finite == nullptr) return std::nullopt;
-  const std::size_t size = Info(type).block_bytes;
-  for (std::size_t at = 0; at + size <= blocks.size(); at += size) {
-    if (!is_finite(blocks.data() + at)) return at / size;
-  }
-  return std::nullopt;
+  const Search search = SearchOf(type);
+  return search != nullptr ? search(blocks, Info(type).block_bytes) : std::nullopt;
 }
 
 }  // namespace strata
