@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 
 #include "tensor/convert.h"
+#include "tensor/finite.h"
 
 namespace strata {
 
@@ -149,6 +151,7 @@ Result<const std::vector<float>*> Lowering::Vector(ValueId id, double offset) {
     for (const double value : constant) values.push_back(static_cast<float>(value));
   } else {
     STRATA_TRY(const TensorView* tensor, Tensor(id));
+    STRATA_CHECK(CheckFinite(tensor->dtype, tensor->data));
     STRATA_TRY(values, DequantizeTensor(*tensor));
   }
   for (float& value : values) value += static_cast<float>(offset);
@@ -313,6 +316,20 @@ void Lowering::AddPacking(Packing packing) {
   packings_.push_back(std::move(packing));
 }
 
+/// `blocks`: some of a tensor's. Those that are made were looked at where their parts were read.
+Status Lowering::CheckFinite(DType type, std::span<const std::byte> blocks) const {
+  const std::optional<std::size_t> found = FirstNotFinite(type, blocks);
+  if (!found) return {};
+  for (const ModelTensor& tensor : model_.tensors()) {
+    const std::span<const std::byte> all = tensor.view.data;
+    if (blocks.data() < all.data() || blocks.data() >= all.data() + all.size()) continue;
+    const auto before = static_cast<std::size_t>(blocks.data() - all.data()) / Info(type).block_bytes;
+    return Fail(ErrorCode::kCorrupt, "{}: block {} ({}) has a number that is not finite",
+                model_.StoredName(tensor.name), before + *found, Info(type).name);
+  }
+  return Fail(ErrorCode::kCorrupt, "a weight has a number that is not finite");
+}
+
 Status Lowering::PackWeights() {
   STRATA_TRY(plan_.weights, MappedMemory::Map(packed_bytes_, "packed weights"));
   // Experts have many small weights: ranks take pieces of all weights in turn and meet once.
@@ -330,10 +347,24 @@ Status Lowering::PackWeights() {
     *packings_[i].target = plan_.weights.data() + packings_[i].offset;
   }
   std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  Status finite;
+  // The same share of each part's rows as of the panels, which are mostly the same rows.
+  const auto check = [&](const TensorView& part, RowRange panels, std::int64_t all) {
+    const std::int64_t rows = part.shape.rows();
+    const auto begin = static_cast<std::size_t>(rows * panels.begin / all) * part.row_bytes();
+    const auto end = static_cast<std::size_t>(rows * panels.end / all) * part.row_bytes();
+    if (part.source != nullptr) return;
+    const Status good = CheckFinite(part.dtype, part.data.subspan(begin, end - begin));
+    if (good) return;
+    const std::lock_guard lock(mutex);
+    if (finite) finite = good;
+  };
   team_.Run([&](int rank) {
     for (std::size_t at = next++; at < pieces.size(); at = next++) {
       const auto [index, panels] = pieces[at];
       const Packing& packing = packings_[index];
+      for (const TensorView& part : packing.parts) check(part, panels, kernels::Panels(packing.problem.n));
       packing.kernel->pack(packing.problem, {packing.parts, packing.interleaved}, panels.begin, panels.end,
                            plan_.weights.data() + packing.offset);
       const std::int64_t count = panels.end - panels.begin;
@@ -346,7 +377,7 @@ Status Lowering::PackWeights() {
     }
   });
   if (options_.progress) options_.progress(1, "packing weights");
-  return {};
+  return finite;
 }
 
 Status Lowering::CompileExpressions() {

@@ -161,6 +161,7 @@ class Lowering {
   Status PlaceArena();
 
   Status PackWeights();
+  Status CheckFinite(DType type, std::span<const std::byte> blocks) const;
 
   Status CompileExpressions();
 

@@ -1,7 +1,12 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
 #include <numeric>
+#include <span>
 #include <sstream>
 #include <string>
 
@@ -469,6 +474,26 @@ TEST(RealModel, SaysWhereFranceIsGoverned) {
     text += (*tokenizer)->TokenBytes(tokens.back());
   }
   EXPECT_NE(text.find("Paris"), std::string::npos) << text;
+}
+
+/// A damaged file is refused, wherever the number stands.
+TEST(DamagedWeights, AreNamed) {
+  for (const std::string name : {"blk.1.ffn_down.weight", "blk.0.attn_q.weight", "token_embd.weight"}) {
+    const auto model = std::make_shared<TinyModel>(TinyModel::Options{.dtype = DType::kQ4_1});
+    const std::span<const std::byte> data = model->FindTensor(name)->data;
+    constexpr std::uint16_t kNan = 0x7E00;
+    constexpr std::size_t kBlock = 7, kBlockBytes = 20;
+    std::memcpy(const_cast<std::byte*>(data.data()) + kBlock * kBlockBytes, &kNan,
+                sizeof kNan);  // the test's own memory
+    const auto runner = ModelRunner::Load(model, {.threads = 2});
+    ASSERT_FALSE(runner) << name;
+    EXPECT_EQ(runner.error().code(), ErrorCode::kCorrupt);
+    EXPECT_EQ(runner.error().message(), name + ": block 7 (q4_1) has a number that is not finite");
+  }
+  const auto model = std::make_shared<TinyModel>(TinyModel::Options{});
+  const float infinite = std::numeric_limits<float>::infinity();
+  std::memcpy(const_cast<std::byte*>(model->FindTensor("blk.0.attn_norm.weight")->data.data()), &infinite, 4);
+  EXPECT_FALSE(ModelRunner::Load(model, {.threads = 2}));
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -8,6 +9,7 @@
 
 #include "tensor/convert.h"
 #include "tensor/dtype.h"
+#include "tensor/finite.h"
 #include "tensor/scaled_blocks.h"
 #include "tensor/tensor_view.h"
 
@@ -222,6 +224,34 @@ TEST(TensorView, RowsAreBlocksOfBytes) {
   EXPECT_EQ(view.row(1).data(), data.data() + 34);
   EXPECT_EQ(view.row(1).size(), 34u);
   EXPECT_EQ(DequantizeTensor(view).value().size(), 64u);
+}
+
+/// Whatever two bytes of a block become: where a conversion gives a value that is not finite, it is found, and it is
+/// said of none of which all values are finite.
+TEST(Finite, IsWhatConversionsGive) {
+  for (const DType type :
+       {DType::kF32,    DType::kF16,   DType::kBF16,    DType::kQ4_0,  DType::kQ4_1,  DType::kQ5_0,  DType::kQ5_1,
+        DType::kQ8_0,   DType::kQ2_K,  DType::kQ3_K,    DType::kQ4_K,  DType::kQ5_K,  DType::kQ6_K,  DType::kIQ4_NL,
+        DType::kIQ4_XS, DType::kMXFP4, DType::kTQ1_0,   DType::kTQ2_0, DType::kIQ1_S, DType::kIQ1_M, DType::kIQ2_XXS,
+        DType::kIQ2_XS, DType::kIQ2_S, DType::kIQ3_XXS, DType::kIQ3_S}) {
+    const DTypeInfo& info = Info(type);
+    std::vector<std::byte> blocks(2 * info.block_bytes, std::byte{0x11});
+    std::vector<float> values(2 * info.block_elements);
+    ASSERT_EQ(FirstNotFinite(type, blocks), std::nullopt) << info.name;
+    for (std::size_t at = 0; at + 1 < info.block_bytes; ++at) {
+      for (const int bits : {0x7E00, 0x7C00, 0xFC01, 0x7FC0, 0xFF80, 0xFFFF, 0xFF00, 0x3C00, 0xF0F0}) {
+        std::vector<std::byte> damaged = blocks;
+        damaged[info.block_bytes + at] = static_cast<std::byte>(bits & 0xFF);
+        damaged[info.block_bytes + at + 1] = static_cast<std::byte>(bits >> 8);
+        ASSERT_TRUE(Dequantize(type, damaged, values));
+        const bool finite = std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+        const auto found = FirstNotFinite(type, damaged);
+        if (!finite) EXPECT_EQ(found, std::optional<std::size_t>(1)) << info.name << " " << at << " " << bits;
+        // A scale may be multiplied by nothing but zeros.
+        if (finite && !info.quantized()) EXPECT_EQ(found, std::nullopt) << info.name << " " << at << " " << bits;
+      }
+    }
+  }
 }
 
 }  // namespace

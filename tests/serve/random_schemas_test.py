@@ -45,7 +45,10 @@ def ask(seed, more_tokens=1):
     as_tool, schema, body = request_for(seed)
     body["max_tokens"] *= more_tokens
     told = f"seed {seed}: {json.dumps(schema, ensure_ascii=False)}"
-    status, answer = post("/v1/chat/completions", body, timeout=600)
+    try:
+        status, answer = post("/v1/chat/completions", body, timeout=600 * more_tokens)
+    except OSError as error:
+        return "wrong", f"{told}\n{error!r}"
     if status != 200:
         error = answer["error"]
         good = status == 400 and error["param"].startswith("tools[0]" if as_tool else "response_format")
