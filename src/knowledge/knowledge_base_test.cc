@@ -390,6 +390,22 @@ TEST_F(KnowledgeBaseTest, AnotherProcessSeesItWithinASecond) {
   EXPECT_EQ(Disagreement(*other, {{"upload:a.txt", TextOf({"wordone"})}, {"upload:b.txt", TextOf({"wordtwo"})}}), "");
 }
 
+TEST_F(KnowledgeBaseTest, WhatAJobIsSaidToHaveDoneIsFound) {
+  const auto other = KnowledgeBase::Open(location_, embedder_, {.ingest = false}).value();
+  std::map<std::string, std::string> texts;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const std::string name = fmt::format("{}.txt", i);
+    texts["upload:" + name] = TextOf({Word(i)});
+    const std::int64_t job = Put(name, texts["upload:" + name]).id;
+    if (i % 2 == 0) {
+      ASSERT_EQ(other->FindJob(job).value()->state, JobState::kDone);
+    } else {
+      ASSERT_EQ(other->Jobs(JobState::kDone, 0, 100)->size(), i + 1);
+    }
+    ASSERT_EQ(Disagreement(*other, texts), "") << i;
+  }
+}
+
 TEST_F(KnowledgeBaseTest, DamagedIndexesAreMadeAnew) {
   std::map<std::string, std::string> texts;
   for (std::size_t i = 0; i < 5; ++i) {
