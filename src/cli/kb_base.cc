@@ -1,11 +1,10 @@
 #include "cli/kb_base.h"
 
-#include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <utility>
 
 #include "cli/model_pull.h"
+#include "knowledge/base_options.h"
 #include "knowledge/models/engine_models.h"
 
 namespace strata::cli {
@@ -21,10 +20,7 @@ std::string BasesDirectory() {
 
 Result<std::string> BaseLocation(const std::string& name) {
   if (name.contains('/')) return name;
-  const bool good = !name.empty() && name.size() <= 64 && name.front() != '.' && name.front() != '-' &&
-                    std::ranges::all_of(
-                        name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; });
-  if (!good) {
+  if (!knowledge::IsBaseName(name) || name.starts_with('-')) {  // which would be an option
     return Fail(ErrorCode::kInvalidArgument,
                 "{} is no name of a base: letters, digits, \".\", \"_\" and \"-\", up to 64; or a path", name);
   }

@@ -15,9 +15,6 @@ namespace strata {
 /// Of one answer. What it does depends on the answer's tokens alone, not on the steps that made them.
 class Completion {
  public:
-  /// An answer with more tokens left is not looked at: no token makes what is still due so much longer.
-  static constexpr std::int64_t kWindow = 512;
-
   /// The model's next token, which the matcher has accepted; `left` more may follow it. Returns the token in whose
   /// place it is to be, which the matcher has accepted then: mostly itself. Errors: the matcher's.
   Result<TokenId> Review(grammar::Matcher& matcher, TokenId token, std::int64_t left);
@@ -33,6 +30,9 @@ class Completion {
   std::size_t next_ = 0;
   bool begun_ = false;
   std::int64_t review_at_ = kWindow;  ///< tokens left
+
+  /// An answer with more tokens left is not looked at: no token makes what is still due so much longer.
+  static constexpr std::int64_t kWindow = 512;
 };
 
 }  // namespace strata

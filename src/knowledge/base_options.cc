@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <string_view>
 #include <utility>
 
@@ -28,6 +29,12 @@ auto ValueOf(const Names& names, const std::string& name) -> Result<decltype(nam
 }
 
 }  // namespace
+
+bool IsBaseName(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && name.front() != '.' && std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+  });
+}
 
 nlohmann::json ToJson(const BaseOptions& options) {
   return {{"embedding_model", options.embedding_model},    {"language", options.language},

@@ -1,5 +1,6 @@
 #include "knowledge/knowledge_base.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
@@ -64,6 +65,8 @@ Result<Job> JobOf(const DocumentSource& source) {
   if (source.access) job.arguments["access"] = AccessToJson(*source.access);
   return job;
 }
+
+bool HasEnded(const Job& job) { return job.state >= JobState::kDone; }
 
 }  // namespace
 
@@ -204,6 +207,18 @@ Result<std::int64_t> KnowledgeBase::Remove(std::string_view uri) {
   return ids.front();
 }
 
+Result<std::optional<Job>> KnowledgeBase::FindJob(std::int64_t job) {
+  STRATA_TRY(std::optional<Job> found, state_->store->FindJob(job));
+  if (found && HasEnded(*found)) STRATA_CHECK(state_->indexes->CatchUp());
+  return found;
+}
+
+Result<std::vector<Job>> KnowledgeBase::Jobs(std::optional<JobState> state, std::int64_t after, std::size_t limit) {
+  STRATA_TRY(std::vector<Job> found, state_->store->Jobs(state, after, limit));
+  if (std::ranges::any_of(found, HasEnded)) STRATA_CHECK(state_->indexes->CatchUp());
+  return found;
+}
+
 Result<Job> KnowledgeBase::WaitFor(std::int64_t job) {
   for (;;) {
     std::uint64_t endings = 0;
@@ -211,12 +226,9 @@ Result<Job> KnowledgeBase::WaitFor(std::int64_t job) {
       const std::lock_guard lock(state_->mutex);
       endings = state_->endings;
     }
-    STRATA_TRY(const std::optional<Job> found, state_->store->FindJob(job));
+    STRATA_TRY(const std::optional<Job> found, FindJob(job));
     if (!found) return Fail(ErrorCode::kNotFound, "there is no job {} (any more)", job);
-    if (found->state >= JobState::kDone) {
-      STRATA_CHECK(state_->indexes->CatchUp());
-      return *found;
-    }
+    if (HasEnded(*found)) return *found;
     std::unique_lock lock(state_->mutex);
     state_->ended.wait_for(lock, kPoll, [&] { return state_->endings != endings; });
   }

@@ -78,8 +78,11 @@ class KnowledgeBase {
   Result<std::int64_t> Add(const DocumentSource& source);
   Result<std::vector<std::int64_t>> AddAll(std::span<const DocumentSource> sources);  ///< all or none
   Result<std::int64_t> Remove(
-      std::string_view uri);              ///< a document, or all of a source's, or what is being added; kNotFound
-  Result<Job> WaitFor(std::int64_t job);  ///< until it ended; found by searches, then
+      std::string_view uri);  ///< a document, or all of a source's, or what is being added; kNotFound
+  /// As the store's; what ended in a job that they give is found by searches that begin afterwards.
+  Result<std::optional<Job>> FindJob(std::int64_t job);
+  Result<std::vector<Job>> Jobs(std::optional<JobState> state, std::int64_t after, std::size_t limit);
+  Result<Job> WaitFor(std::int64_t job);  ///< until it ended
   Result<bool> Cancel(std::int64_t job);
   Status SetMetadata(DocumentId id, const nlohmann::json& metadata);
   Status SetAccess(DocumentId id, const Access& access);  ///< holds for every search that begins after it

@@ -19,6 +19,7 @@
 #include "knowledge/search/searcher.h"
 #include "knowledge/search/test_base.h"
 #include "knowledge/test_agreement.h"
+#include "knowledge/test_texts.h"
 
 namespace strata::knowledge {
 namespace {
@@ -87,25 +88,6 @@ class WatchedEmbedder final : public WordEmbedder {
   std::string refused_;
   std::vector<std::string> embedded_;
 };
-
-/// A word of letters alone, which is one term and has no ending to lose.
-std::string Word(std::size_t number) {
-  std::string word = "word";
-  for (const char digit : std::to_string(number)) word += "bcdfghjklm"[digit - '0'];
-  return word;
-}
-
-/// A text with one paragraph for each word; each is about as long as a chunk, so that it is one of its own.
-std::string TextOf(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) {
-    text += text.empty() ? "" : "\n\n";
-    text += word + " begins a paragraph";
-    for (int i = 0; i < 7; ++i) text += " of the river and the bank of the city";
-    text += ".";
-  }
-  return text;
-}
 
 class KnowledgeBaseTest : public testing::Test {
  protected:
@@ -286,6 +268,7 @@ TEST_F(KnowledgeBaseTest, ABadDocumentFailsAlone) {
   const std::int64_t broken = AddText("broken.docx", "PK\3\4 is all there is");
   const std::int64_t missing = base_->Add({.path = folder_ / "missing.txt"}).value();
   std::vector<std::int64_t> good;
+  good.reserve(8);
   for (std::size_t i = 0; i < 8; ++i) good.push_back(AddText(fmt::format("{}.txt", i), TextOf({Word(i)})));
   EXPECT_EQ(Wait(bad).state, JobState::kFailed);
   EXPECT_THAT(Wait(bad).error, HasSubstr("does not like wordbad"));
@@ -341,6 +324,7 @@ TEST_F(KnowledgeBaseTest, JobsGoOnWhereAnotherStopped) {
 TEST_F(KnowledgeBaseTest, JobsOfOneSourceRunInTheirOrder) {
   embedder_.Hold();
   std::vector<std::int64_t> jobs;
+  jobs.reserve(12);
   for (std::size_t i = 0; i < 12; ++i) jobs.push_back(AddText("a.txt", TextOf({Word(i)})));
   const auto removal = base_->Remove("upload:a.txt");
   ASSERT_TRUE(removal) << "it is to be there: " << removal.error().ToString();
@@ -370,6 +354,7 @@ TEST_F(KnowledgeBaseTest, WhoMaySeeADocumentHoldsAtOnceAndForNewVersions) {
 TEST_F(KnowledgeBaseTest, WhatIsNoMoreInAnArchiveIsGone) {
   const auto archive = [](const std::vector<std::pair<std::string, std::string>>& files) {
     std::vector<TestEntry> entries;
+    entries.reserve(files.size());
     for (const auto& [name, word] : files) entries.push_back({name, TextOf({word})});
     return MakeArchive(TestArchive::kZip, entries);
   };
@@ -403,6 +388,22 @@ TEST_F(KnowledgeBaseTest, AnotherProcessSeesItWithinASecond) {
   const std::int64_t job = other->Add({.content = TextOf({"wordtwo"}), .name = "b.txt"}).value();
   EXPECT_EQ(other->WaitFor(job)->state, JobState::kDone);
   EXPECT_EQ(Disagreement(*other, {{"upload:a.txt", TextOf({"wordone"})}, {"upload:b.txt", TextOf({"wordtwo"})}}), "");
+}
+
+TEST_F(KnowledgeBaseTest, WhatAJobIsSaidToHaveDoneIsFound) {
+  const auto other = KnowledgeBase::Open(location_, embedder_, {.ingest = false}).value();
+  std::map<std::string, std::string> texts;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const std::string name = fmt::format("{}.txt", i);
+    texts["upload:" + name] = TextOf({Word(i)});
+    const std::int64_t job = Put(name, texts["upload:" + name]).id;
+    if (i % 2 == 0) {
+      ASSERT_EQ(other->FindJob(job).value()->state, JobState::kDone);
+    } else {
+      ASSERT_EQ(other->Jobs(JobState::kDone, 0, 100)->size(), i + 1);
+    }
+    ASSERT_EQ(Disagreement(*other, texts), "") << i;
+  }
 }
 
 TEST_F(KnowledgeBaseTest, DamagedIndexesAreMadeAnew) {
@@ -519,6 +520,7 @@ TEST_F(KnowledgeBaseTest, ThreadsDoNotDisturbEachOther) {
     });
   }
   std::vector<std::thread> writers;
+  writers.reserve(kWriters);
   for (std::size_t w = 0; w < kWriters; ++w) {
     writers.emplace_back([&, w] {
       std::mt19937_64 random(w);

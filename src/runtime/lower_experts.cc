@@ -108,6 +108,7 @@ Status Lowering::LowerExpertLinear(std::span<const ValueId> weights, std::span<c
     std::vector<float>& all = linear.biases.emplace_back();
     for (std::int64_t e = 0; e < experts; ++e) {
       STRATA_TRY(const TensorView* tensor, ExpertTensor(bias, e));
+      STRATA_CHECK(CheckFinite(tensor->dtype, tensor->data));
       STRATA_TRY(const std::vector<float> values, DequantizeTensor(*tensor));
       all.insert(all.end(), values.begin(), values.end());
     }

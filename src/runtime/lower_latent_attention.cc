@@ -111,6 +111,7 @@ Status Lowering::PackHeadLinears() {
     std::vector<OwnedTensor> turned;
     std::vector<TensorView> heads = packing.heads;
     for (TensorView& head : heads) {
+      STRATA_CHECK(CheckFinite(head.dtype, head.data));
       if (!packing.transposed) break;
       STRATA_TRY(OwnedTensor transposed, Transposed(head));
       turned.push_back(std::move(transposed));

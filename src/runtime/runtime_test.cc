@@ -14,6 +14,7 @@
 
 #include "kernels/kernels.h"
 #include "models/models.h"
+#include "models/tiny_deepseek.h"
 #include "models/tiny_model.h"
 #include "runtime/arena_layout.h"
 #include "runtime/model_runner.h"
@@ -152,6 +153,7 @@ std::unique_ptr<ModelRunner> Load(const TinyModel::Options& options, int threads
 
 std::vector<std::int32_t> SomeTokens(int count, int seed = 1) {
   std::vector<std::int32_t> tokens;
+  tokens.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) tokens.push_back((i * 37 + seed * 11) % 131);
   return tokens;
 }
@@ -247,6 +249,7 @@ TEST_P(Variants, ABatchGivesEachWhatItGetsAlone) {
   }
   std::vector<SequenceSlice> slices;
   for (const auto& prompt : prompts) tables.push_back(Table(*runner, static_cast<std::int64_t>(prompt.size())));
+  slices.reserve(4);
   for (std::size_t i = 0; i < 4; ++i) slices.push_back({prompts[i], 0, tables[i], WantLogits::kLast});
   const auto logits = runner->Run(slices);
   ASSERT_TRUE(logits);
@@ -275,6 +278,7 @@ TEST_P(Variants, RowsGiveTheirArgmaxAndLogitsOnlyWhereAsked) {
                                     RowResult::kLogits, RowResult::kLogits, RowResult::kArgmax};
   // The rows of a step have an order of their own, by phase; the answer has that of the slices.
   constexpr Phase kPhases[] = {Phase::kPrefill, Phase::kDecode};
+  slices.reserve(6);
   for (std::size_t i = 0; i < 6; ++i) {
     slices.push_back({prompts[i], 0, tables[i], kWants[i], kResults[i], kPhases[i % 2]});
   }
@@ -328,7 +332,9 @@ TEST_P(Variants, APhaseGivesTheSameBitsBesideTheOther) {
     std::vector<std::vector<std::int32_t>> inputs, tables;
     std::vector<std::vector<float>> alone;
     constexpr Phase kPhases[] = {Phase::kPrefill, Phase::kDecode, Phase::kPrefill, Phase::kDecode, Phase::kPrefill};
+    inputs.reserve(5);
     for (const int rows : {20, 11, 3, 1, 1}) inputs.push_back(SomeTokens(rows, rows));
+    alone.reserve(inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) alone.push_back(Whole(*runner, inputs[i], kPhases[i]));
     // All five, then the last four, ..., down to so few rows that every rank prepares them for itself.
     for (std::size_t first = 0; first < inputs.size(); ++first) {
@@ -490,6 +496,13 @@ TEST(DamagedWeights, AreNamed) {
     EXPECT_EQ(runner.error().code(), ErrorCode::kCorrupt);
     EXPECT_EQ(runner.error().message(), name + ": block 7 (q4_1) has a number that is not finite");
   }
+  const auto latent = std::make_shared<TinyDeepseek>(TinyDeepseek::Shape{.latent = {0, 48, 4, 16, 8}});
+  const float not_a_number = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(const_cast<std::byte*>(latent->FindTensor("blk.0.attn_kv_b.weight")->data.data()), &not_a_number, 4);
+  const auto of_latent = ModelRunner::Load(latent, {.threads = 2});
+  ASSERT_FALSE(of_latent);
+  EXPECT_TRUE(of_latent.error().message().starts_with("blk.0.attn_kv_b.weight: block 0"))
+      << of_latent.error().message();
   const auto model = std::make_shared<TinyModel>(TinyModel::Options{});
   const float infinite = std::numeric_limits<float>::infinity();
   std::memcpy(const_cast<std::byte*>(model->FindTensor("blk.0.attn_norm.weight")->data.data()), &infinite, 4);

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
@@ -23,10 +25,11 @@ constexpr std::size_t kReadBytes = 64 << 10;
 // With bytes of a next request unread, the socket stays readable and cannot wake us for the end: it is asked so often.
 constexpr std::chrono::milliseconds kPollPeriod{50};
 
-/// One limit on one kind of operation. Its timer cancels what is pending; `expired` tells what comes after.
+/// One limit on one kind of operation. Its timer cancels what is pending of it; `expired` tells what comes after.
 struct Limit {
   explicit Limit(const asio::any_io_executor& executor) : timer(executor) {}
   asio::steady_timer timer;
+  asio::cancellation_signal cancel;
   std::uint64_t armed = 0;  ///< a timer that was already on its way when it was disarmed finds another number
   bool expired = false;
 };
@@ -45,6 +48,7 @@ struct ClientSocket::Core : std::enable_shared_from_this<Core> {
   std::uint64_t watch = 0;  ///< odd while somebody watches
   std::function<void()> on_gone;
   asio::steady_timer watch_pause;
+  asio::cancellation_signal stop_watch;
 
   void Arm(Limit& limit, Milliseconds time) {
     limit.expired = false;
@@ -52,8 +56,7 @@ struct ClientSocket::Core : std::enable_shared_from_this<Core> {
     limit.timer.async_wait([self = shared_from_this(), &limit, armed = ++limit.armed](ErrorCode error) {
       if (error || armed != limit.armed) return;
       limit.expired = true;
-      ErrorCode ignored;
-      ignored = self->socket.cancel(ignored);
+      limit.cancel.emit(asio::cancellation_type::terminal);
     });
   }
   static void Disarm(Limit& limit) {
@@ -68,10 +71,10 @@ struct ClientSocket::Core : std::enable_shared_from_this<Core> {
 
   static asio::awaitable<void> WatchLoop(std::shared_ptr<Core> self, std::uint64_t watch) {
     while (self->watch == watch) {
-      const auto [error] = co_await self->socket.async_wait(tcp::socket::wait_read, kAwait);
+      const auto [error] = co_await self->socket.async_wait(
+          tcp::socket::wait_read, asio::bind_cancellation_slot(self->stop_watch.slot(), kAwait));
       if (self->watch != watch) co_return;
-      if (error && error != asio::error::operation_aborted) break;
-      if (self->IsGone()) break;
+      if (error || self->IsGone()) break;
       self->watch_pause.expires_after(kPollPeriod);
       co_await self->watch_pause.async_wait(kAwait);
     }
@@ -101,7 +104,8 @@ void ClientSocket::LimitReads(Milliseconds limit) { core_->Arm(core_->read, limi
 
 asio::awaitable<ClientSocket::ErrorCode> ClientSocket::Read(boost::beast::flat_buffer& buffer) {
   if (core_->read.expired) co_return asio::error::timed_out;
-  const auto [error, count] = co_await core_->socket.async_read_some(buffer.prepare(kReadBytes), kAwait);
+  const auto [error, count] = co_await core_->socket.async_read_some(
+      buffer.prepare(kReadBytes), asio::bind_cancellation_slot(core_->read.cancel.slot(), kAwait));
   buffer.commit(count);
   if (error == asio::error::operation_aborted && core_->read.expired) co_return asio::error::timed_out;
   co_return error;
@@ -111,7 +115,8 @@ asio::awaitable<ClientSocket::ErrorCode> ClientSocket::Write(std::string_view da
   ErrorCode result;
   while (!data.empty() && !result) {
     core_->Arm(core_->write, stall);
-    const auto [error, count] = co_await core_->socket.async_write_some(asio::buffer(data), kAwait);
+    const auto [error, count] = co_await core_->socket.async_write_some(
+        asio::buffer(data), asio::bind_cancellation_slot(core_->write.cancel.slot(), kAwait));
     data.remove_prefix(count);
     result = error == asio::error::operation_aborted && core_->write.expired ? asio::error::timed_out : error;
   }
@@ -128,8 +133,7 @@ void ClientSocket::StopWatching() {
   if (core_->on_gone == nullptr) return;
   ++core_->watch;
   core_->on_gone = nullptr;
-  ErrorCode ignored;
-  ignored = core_->socket.cancel(ignored);
+  core_->stop_watch.emit(asio::cancellation_type::terminal);
   core_->watch_pause.cancel();
 }
 

@@ -294,6 +294,21 @@ TEST(Server, AClientThatReadsNothingIsDroppedAndDisturbsNobody) {
   EXPECT_LT(running.engine->stats().generated_tokens, kEndless);
 }
 
+TEST(Server, TheTimeToSendARequestDoesNotCutItsResponse) {
+  ServerOptions options = Options();
+  options.read_timeout = milliseconds(200);
+  const Running running(options, Long());
+  TestClient slow(running.port(), /*receive_buffer=*/4096);
+  ASSERT_TRUE(slow.Send(
+      TestClient::Request("POST", kChat, ChatBody(8000, R"(,"stream":true,"logprobs":true,"top_logprobs":20)"))));
+  // The engine is done, the response waits for the client when the time is over.
+  ASSERT_TRUE(Eventually([&] { return running.engine->stats().generated_tokens == 8000; }));
+  std::this_thread::sleep_for(milliseconds(300));
+  const auto events = slow.Read().Events();
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back(), "[DONE]");
+}
+
 TEST(Server, ARequestThatRunsTooLongEnds) {
   ServerOptions options = Options();
   options.request_timeout = milliseconds(100);

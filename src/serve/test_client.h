@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <map>
@@ -76,6 +77,7 @@ class TestClient {
   bool Send(std::string_view text) {
     while (!text.empty()) {
       const ssize_t sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
       if (sent <= 0) return false;
       text.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -140,7 +142,10 @@ class TestClient {
  private:
   bool Receive() {
     char bytes[16384];
-    last_ = ::recv(fd_, bytes, sizeof bytes, 0);
+    // A socket with a time limit is not restarted after a stop or a frozen moment, though no signal is handled here.
+    do {
+      last_ = ::recv(fd_, bytes, sizeof bytes, 0);
+    } while (last_ < 0 && errno == EINTR);
     if (last_ <= 0) return false;
     buffer_.append(bytes, static_cast<std::size_t>(last_));
     return true;

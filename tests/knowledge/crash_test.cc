@@ -21,6 +21,7 @@
 
 #include "knowledge/search/test_base.h"
 #include "knowledge/test_agreement.h"
+#include "knowledge/test_texts.h"
 
 namespace strata::knowledge {
 namespace {
@@ -30,24 +31,6 @@ namespace fs = std::filesystem;
 constexpr int kDocuments = 8;
 /// Of a worker that has nothing to do any more.
 constexpr int kSteps = 100'000;
-
-/// A word of letters alone, which is one term and has no ending to lose.
-std::string Word(std::uint64_t number) {
-  std::string word = "word";
-  for (const char digit : std::to_string(number)) word += "bcdfghjklm"[digit - '0'];
-  return word;
-}
-
-std::string TextOf(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) {
-    text += text.empty() ? "" : "\n\n";
-    text += word + " begins a paragraph";
-    for (int i = 0; i < 7; ++i) text += " of the river and the bank of the city";
-    text += ".";
-  }
-  return text;
-}
 
 /// What a worker wrote down: "will" before it asks for a change, "did" when that is acknowledged.
 class Journal {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/html.h"
 #include "base/unicode.h"
 #include "formats/jinja/interpreter.h"
 #include "formats/jinja/text.h"
@@ -212,7 +213,7 @@ class Percent {
   }
 
   std::string Convert(Spec& spec, const Value& value) {
-    const auto texts = [&](std::string text) {
+    const auto texts = [&](const std::string& text) {
       if (spec.align == '=') spec.align = '>', spec.fill = U" ";
       return Pad(spec, Cut(markup_ && !value.markup() ? EscapeHtml(text) : text, spec.precision), '>');
     };
@@ -223,7 +224,7 @@ class Percent {
       case 'a': {
         std::string text;
         AppendRepr(text, value);
-        return texts(std::move(text));
+        return texts(text);
       }
       case 'c':
         return Pad(spec, Character(value), '>');

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/html.h"
 #include "formats/jinja/interpreter.h"
 #include "formats/jinja/text.h"
 

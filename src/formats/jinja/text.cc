@@ -183,32 +183,6 @@ void AppendQuoted(std::string& out, std::string_view text) {
   out += quote;
 }
 
-std::string EscapeHtml(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string Centered(std::string_view text, std::int64_t width, std::string_view fill) {
   const std::int64_t missing = width - static_cast<std::int64_t>(CountCodePoints(text));
   if (missing <= 0) return std::string(text);

@@ -34,7 +34,6 @@ bool IsUpper(std::string_view text);
 bool IsLower(std::string_view text);
 /// repr() of a str: single quotes unless that would need escapes that double quotes do not.
 void AppendQuoted(std::string& out, std::string_view text);
-std::string EscapeHtml(std::string_view text);
 
 /// str.center, with Python's choice of the longer side.
 std::string Centered(std::string_view text, std::int64_t width, std::string_view fill);

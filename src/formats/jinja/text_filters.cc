@@ -1,6 +1,7 @@
 // Filters of texts. Semantics: jinja2.filters.
 #include <algorithm>
 
+#include "base/html.h"
 #include "base/unicode.h"
 #include "formats/jinja/args.h"
 #include "formats/jinja/filters.h"
@@ -142,6 +143,7 @@ Value Format(Interpreter& it, const Value& value, CallArgs& args) {
   const Value text = value.IsString() ? value : it.MakeString(Str(value));
   if (args.named.empty()) return PercentFormat(it, text, Value::Tuple(args.positional));
   std::vector<std::pair<Value, Value>> named;
+  named.reserve(args.named.size());
   for (const auto& [name, item] : args.named) named.emplace_back(Value::String(name), item);
   return PercentFormat(it, text, MakeDict(std::move(named)));
 }

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/html.h"
+
 namespace strata::knowledge {
 namespace {
 
@@ -32,31 +34,8 @@ constexpr std::array kScores = {Score{"nDCG", &RankingScores::ndcg, &EvaluationC
                                 Score{"precision", &RankingScores::precision, &EvaluationComparison::precision}};
 constexpr std::array<std::string_view, 2> kColours = {"#0969da", "#bc4c00"};
 
-std::string Escaped(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
 std::string NameOf(const Evaluation& evaluation) {
-  return evaluation.configuration.empty() ? "the base's own" : Escaped(evaluation.configuration);
+  return evaluation.configuration.empty() ? "the base's own" : EscapeHtml(evaluation.configuration);
 }
 
 void AddMeans(std::span<const Evaluation> evaluations, std::size_t k, std::string& page) {
@@ -123,7 +102,7 @@ void AddRanking(const GoldenQuestion& golden, const QuestionResult& result, std:
   for (std::size_t place = 0; place < result.ranking.size(); ++place) {
     const std::string& uri = result.ranking[place];
     page += fmt::format("{}. <span class={}>{}</span><br>", place + 1, golden.relevant.contains(uri) ? "hit" : "miss",
-                        Escaped(uri));
+                        EscapeHtml(uri));
   }
 }
 
@@ -132,7 +111,7 @@ void AddQuestions(std::span<const GoldenQuestion> questions, std::span<const Eva
   page += "<table><tr><th>question";
   for (const Evaluation& evaluation : evaluations) page += "<th>nDCG<th>" + NameOf(evaluation);
   for (std::size_t q = 0; q < questions.size(); ++q) {
-    page += "<tr><td>" + Escaped(questions[q].question);
+    page += "<tr><td>" + EscapeHtml(questions[q].question);
     for (const Evaluation& evaluation : evaluations) AddRanking(questions[q], evaluation.questions[q], page);
   }
   page += "</table>\n";

@@ -1,11 +1,12 @@
 #include "serve/knowledge/base_set.h"
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <filesystem>
 #include <thread>
 #include <utility>
+
+#include "knowledge/base_options.h"
 
 namespace strata::serve::knowledge {
 namespace {
@@ -13,13 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using strata::knowledge::Embedder;
+using strata::knowledge::IsBaseName;
 using strata::knowledge::KnowledgeBase;
-
-bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && name.front() != '.' && std::ranges::all_of(name, [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
-  });
-}
 
 std::unexpected<Error> NoBase(std::string_view name) { return Fail(ErrorCode::kNotFound, "there is no base {}", name); }
 
@@ -29,7 +25,7 @@ constexpr auto kPatience = 5000ms, kLook = 10ms;
 }  // namespace
 
 Result<std::string> BaseSet::LocationOf(std::string_view name) const {
-  if (!IsName(name)) {
+  if (!IsBaseName(name)) {
     return Fail(ErrorCode::kInvalidArgument,
                 "{:?} is no name of a base: letters, digits, \".\", \"_\" and \"-\", up to 64, not \".\" first",
                 name.substr(0, 100));
@@ -42,7 +38,7 @@ Result<std::vector<std::string>> BaseSet::Names() const {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
     const std::string name = entry.path().filename();
-    if (IsName(name) && KnowledgeBase::OptionsOf(entry.path())) names.push_back(name);
+    if (IsBaseName(name) && KnowledgeBase::OptionsOf(entry.path())) names.push_back(name);
   }
   if (error && error != std::errc::no_such_file_or_directory) {
     return Fail(ErrorCode::kIo, "cannot list {}: {}", folder_, error.message());

@@ -214,7 +214,7 @@ class Documents {
     if (!ids) return Refused(ids.error());
     Json list = {{"object", "list"}, {"data", Json::array()}};
     for (const std::int64_t id : *ids) {
-      const auto job = base_->store().FindJob(id);
+      const auto job = base_->FindJob(id);
       if (!job) return Refused(job.error());
       if (*job) list["data"].push_back(JobJson(**job));
     }
@@ -224,7 +224,7 @@ class Documents {
   Answer ListJobs() {
     const auto query = ReadListQuery(http_.query, true);
     if (!query) return std::unexpected(query.error());
-    const auto jobs = base_->store().Jobs(query->status, query->after.value_or(0), query->limit + 1);
+    const auto jobs = base_->Jobs(query->status, query->after.value_or(0), query->limit + 1);
     if (!jobs) return Refused(jobs.error());
     return Ok(ListJson(*jobs, query->limit, JobJson));
   }
@@ -232,13 +232,13 @@ class Documents {
   Answer OneJob() {
     const std::string& text = match_.arguments[1];
     const auto id = ParseNumber<std::int64_t>(text);
-    auto job = id ? base_->store().FindJob(*id) : Result<std::optional<Job>>(std::nullopt);
+    auto job = id ? base_->FindJob(*id) : Result<std::optional<Job>>(std::nullopt);
     if (!job) return Refused(job.error());
     if (!*job) return NotFound(fmt::format("There is no job {} in {}.", text.substr(0, 100), name()));
     if (match_.route == Route::kKnowledgeCancelJob) {
       const auto cancelled = base_->Cancel(*id);
       if (!cancelled) return Refused(cancelled.error());
-      job = base_->store().FindJob(*id);
+      job = base_->FindJob(*id);
       if (!job) return Refused(job.error());
       if (!*job) return NotFound(fmt::format("There is no job {} in {}.", text, name()));
     }
@@ -267,7 +267,7 @@ class Documents {
       case Route::kKnowledgeDeleteDocument: {
         const auto job = base_->Remove((*document)->uri);
         if (!job) return Refused(job.error());
-        const auto found = base_->store().FindJob(*job);
+        const auto found = base_->FindJob(*job);
         if (!found) return Refused(found.error());
         return Ok(*found ? JobJson(**found) : Json(nullptr), 202);
       }
