@@ -129,22 +129,53 @@ struct Partial {
   float max, sum;
 };
 
-void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
-                   std::int64_t end, const float* q, Partial& to) {
+/// Keys and values of one KV head as floats: of the blocks that hold positions [begin, end), once for all queries.
+class Context {
+ public:
+  Context(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
+          std::int64_t end)
+      : dim_(args.head_dim), first_block_(begin / kKvBlock) {
+    for (std::int64_t b = first_block_; b * kKvBlock < end; ++b) {
+      const Rows k = Rows::K(args.kv, sequence.block_table[b], kv_head);
+      const Rows v = Rows::V(args.kv, sequence.block_table[b], kv_head);
+      for (std::int64_t d = 0; d < dim_; ++d) {
+        for (std::int64_t slot = 0; slot < kKvBlock; ++slot) keys_.push_back(k.Get(slot, d));
+      }
+      for (std::int64_t slot = 0; slot < kKvBlock; ++slot) {
+        for (std::int64_t d = 0; d < dim_; ++d) values_.push_back(v.Get(slot, d));
+      }
+    }
+  }
+
+  /// [head_dim][kKvBlock], of the position's block.
+  const float* k_block(std::int64_t position) const { return keys_.data() + BlockOffset(position); }
+  /// [kKvBlock][head_dim], likewise. What was never written may be anything.
+  const float* v_block(std::int64_t position) const { return values_.data() + BlockOffset(position); }
+
+ private:
+  std::int64_t BlockOffset(std::int64_t position) const {
+    return (position / kKvBlock - first_block_) * kKvBlock * dim_;
+  }
+
+  std::int64_t dim_, first_block_;
+  std::vector<float> keys_, values_;
+};
+
+void AttendStretch(const AttentionArgs& args, const Context& context, std::int64_t begin, std::int64_t end,
+                   const float* q, Partial& to) {
   const std::int64_t dim = args.head_dim;
   std::fill_n(to.out, dim, 0.0f);
   to.max = -std::numeric_limits<float>::infinity();
   to.sum = 0.0f;
   while (begin < end) {
-    const std::int64_t block = sequence.block_table[begin / kKvBlock];
-    const Rows k = Rows::K(args.kv, block, kv_head);
-    const Rows v = Rows::V(args.kv, block, kv_head);
+    const float* k = context.k_block(begin);
+    const float* v = context.v_block(begin);
     const std::int64_t first = begin % kKvBlock;
     const std::int64_t last = std::min(kKvBlock, first + end - begin);
     begin += last - first;
     float score[kKvBlock] = {};
     for (std::int64_t d = 0; d < dim; ++d) {
-      for (std::int64_t t = first; t < last; ++t) score[t] += q[d] * k.Get(t, d);
+      for (std::int64_t t = first; t < last; ++t) score[t] += q[d] * k[d * kKvBlock + t];
     }
     float new_max = to.max;
     for (std::int64_t t = first; t < last; ++t) new_max = std::max(new_max, score[t] = Score(args, score[t]));
@@ -155,7 +186,7 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
     for (std::int64_t t = first; t < last; ++t) {
       const float p = std::exp(score[t] - to.max);
       to.sum += p;
-      for (std::int64_t d = 0; d < dim; ++d) to.out[d] += p * v.Get(t, d);
+      for (std::int64_t d = 0; d < dim; ++d) to.out[d] += p * v[t * dim + d];
     }
   }
 }
@@ -198,15 +229,17 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
             std::int64_t row_end) {
   const std::int64_t dim = args.head_dim;
   std::vector<float> part_out(static_cast<std::size_t>(dim));
+  const Context context(args, sequence, kv_head, args.first_seen(sequence.position_begin + row_begin),
+                        args.last_seen(sequence, row_end - 1) + 1);
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
     const float* q = args.query(sequence, r, head);
     const std::int64_t end = args.last_seen(sequence, r) + 1;
     const std::int64_t first = args.first_seen(sequence.position_begin + r);
     Partial all{args.output(sequence, r, head), 0, 0};
-    AttendStretch(args, sequence, kv_head, first, StretchEnd(first, end), q, all);
+    AttendStretch(args, context, first, StretchEnd(first, end), q, all);
     for (std::int64_t begin = StretchEnd(first, end); begin < end; begin = StretchEnd(begin, end)) {
       Partial part{part_out.data(), 0, 0};
-      AttendStretch(args, sequence, kv_head, begin, StretchEnd(begin, end), q, part);
+      AttendStretch(args, context, begin, StretchEnd(begin, end), q, part);
       MergeStretch(part, dim, all);
     }
     Normalise(args, head, all);
@@ -215,12 +248,17 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
 
 void AttendPart(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
                 std::int64_t row_end, std::int64_t split) {
+  const std::int64_t split_begin = split * kAttentionSplit;
+  const std::int64_t first_seen = args.first_seen(sequence.position_begin + row_begin);
+  const std::int64_t last_seen = args.last_seen(sequence, row_end - 1);
+  const Context context(args, sequence, kv_head, std::max(split_begin, first_seen),
+                        std::min(split_begin + kAttentionSplit, last_seen + 1));
   ForPairs(args, kv_head, row_begin, row_end, [&](std::int64_t r, std::int64_t head) {
-    const std::int64_t begin = std::max(split * kAttentionSplit, args.first_seen(sequence.position_begin + r));
-    const std::int64_t end = std::min(args.last_seen(sequence, r) + 1, (split + 1) * kAttentionSplit);
+    const std::int64_t begin = std::max(split_begin, args.first_seen(sequence.position_begin + r));
+    const std::int64_t end = std::min(args.last_seen(sequence, r) + 1, split_begin + kAttentionSplit);
     if (begin >= end) return;
     Partial part{args.partial(sequence, r, head, split), 0, 0};
-    AttendStretch(args, sequence, kv_head, begin, end, args.query(sequence, r, head), part);
+    AttendStretch(args, context, begin, end, args.query(sequence, r, head), part);
     part.out[args.head_dim] = part.max;
     part.out[args.head_dim + 1] = part.sum;
   });

@@ -173,7 +173,7 @@ struct KvLayer {
   std::byte* base;
   std::int64_t kv_heads;
   std::int64_t head_dim;
-  DType dtype;                ///< kF32, kF16, kBF16, kI16 or kI8; but kF32 and kF16 for even head_dim only
+  DType dtype;                ///< kF32 or kF16; for even head_dim also kBF16, kI16 or kI8
   std::int64_t block_stride;  ///< bytes
 
   static std::int64_t ValueBytes(DType dtype) { return dtype == DType::kF32 ? 4 : dtype == DType::kI8 ? 1 : 2; }
