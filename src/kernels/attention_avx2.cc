@@ -31,6 +31,9 @@ class Avx2 {
     return kernels::RoundRow(x, count, most, longest, out);
   }
   static float Exp2(float x) { return _mm256_cvtss_f32(kernels::Exp2(_mm256_set1_ps(x))); }
+  static void Exp2Lanes(float* x) {
+    for (int i = 0; i < Tile::kLanes; i += 8) _mm256_store_ps(x + i, kernels::Exp2(_mm256_load_ps(x + i)));
+  }
   static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out) {
     ScaleBy(x, RmsFactor(x, count, eps), weight, count, out);
   }
@@ -63,36 +66,35 @@ class Avx2 {
   }
 
   template <int kPairs, bool kHides>
-  static void Softmax(std::int64_t begin, float scale_log2, Tile& tile) {
-    const __m256 scale = _mm256_set1_ps(scale_log2);
-    const __m256 never = _mm256_set1_ps(kNever);
+  static void Maxima(std::int64_t begin, float scale_log2, Tile& tile) {
     for (int i = 0; i < kPairs; ++i) {
-      float* weights = tile.weights[i];
-      const auto seen_of = [&](std::int64_t t) {
-        const __m256 come = FirstLanes(tile.position[i] + 1 - begin - t);
-        if constexpr (kHides) return _mm256_andnot_ps(FirstLanes(tile.first[i] - begin - t), come);
-        return come;
-      };
-      __m256 max = never;
+      __m256 max = _mm256_set1_ps(kNever);
       for (std::int64_t t = 0; t < kSpan; t += 8) {
-        const __m256 score = _mm256_mul_ps(_mm256_load_ps(weights + t), scale);
+        __m256 score = _mm256_mul_ps(_mm256_load_ps(tile.weights[i] + t), _mm256_set1_ps(scale_log2));
         // A block that is not there holds what the last tile left: it is masked like a position to come.
-        const __m256 seen = _mm256_blendv_ps(never, score, seen_of(t));
-        _mm256_store_ps(weights + t, seen);
-        max = _mm256_max_ps(max, seen);
+        if constexpr (kHides) score = _mm256_blendv_ps(_mm256_set1_ps(kNever), score, Seen(begin + t, tile, i));
+        _mm256_store_ps(tile.weights[i] + t, score);
+        max = _mm256_max_ps(max, score);
       }
       const float span_max = Max(max);
-      const float new_max = tile.max[i] > span_max ? tile.max[i] : span_max;
+      const float old_max = tile.max[i];
+      tile.max[i] = old_max > span_max ? old_max : span_max;
+      tile.correction[i] = Exp2(old_max - tile.max[i]);
+    }
+  }
+
+  template <int kPairs, bool kHides>
+  static void Weigh(const Span<FloatKind>& span, float, Tile& tile) {
+    for (int i = 0; i < kPairs; ++i) {
       __m256 sum = _mm256_setzero_ps();
       for (std::int64_t t = 0; t < kSpan; t += 8) {
-        const __m256 p = kernels::Exp2(_mm256_sub_ps(_mm256_load_ps(weights + t), _mm256_set1_ps(new_max)));
-        const __m256 seen = _mm256_and_ps(p, seen_of(t));
-        _mm256_store_ps(weights + t, seen);
-        sum = _mm256_add_ps(sum, seen);
+        const __m256 score = _mm256_load_ps(tile.weights[i] + t);
+        __m256 weight = kernels::Exp2(_mm256_sub_ps(score, _mm256_set1_ps(tile.max[i])));
+        if constexpr (kHides) weight = _mm256_and_ps(weight, Seen(span.begin + t, tile, i));
+        _mm256_store_ps(tile.weights[i] + t, weight);
+        sum = _mm256_add_ps(sum, weight);
       }
-      tile.correction[i] = _mm256_cvtss_f32(kernels::Exp2(_mm256_set1_ps(tile.max[i] - new_max)));
       tile.sum[i] = tile.sum[i] * tile.correction[i] + Sum(sum);
-      tile.max[i] = new_max;
     }
   }
 
@@ -102,7 +104,10 @@ class Avx2 {
       __m256 out[kPairs][2];
       for (int i = 0; i < kPairs; ++i) {
         const __m256 correction = _mm256_set1_ps(tile.correction[i]);
-        for (int c = 0; c < 2; ++c) out[i][c] = _mm256_mul_ps(_mm256_loadu_ps(tile.out[i] + d0 + 8 * c), correction);
+        for (int c = 0; c < 2; ++c) {
+          const __m256 before = tile.fresh ? _mm256_setzero_ps() : _mm256_loadu_ps(tile.out[i] + d0 + 8 * c);
+          out[i][c] = _mm256_mul_ps(before, correction);
+        }
       }
       for (std::int64_t t = 0; t < span.tokens; ++t) {
         const float* v = span.v[t / kKvBlock] + t % kKvBlock * head_dim + d0;
@@ -118,6 +123,12 @@ class Avx2 {
         for (int c = 0; c < 2; ++c) _mm256_storeu_ps(tile.out[i] + d0 + 8 * c, out[i][c]);
       }
     }
+  }
+
+ private:
+  /// Of the eight positions from `begin` on, by pair i.
+  static __m256 Seen(std::int64_t begin, const Tile& tile, int i) {
+    return _mm256_andnot_ps(FirstLanes(tile.first[i] - begin), FirstLanes(tile.position[i] + 1 - begin));
   }
 };
 

@@ -69,6 +69,7 @@ class Avx512 {
     return kernels::RoundRow(x, count, most, longest, out);
   }
   static float Exp2(float x) { return _mm512_cvtss_f32(kernels::Exp2(_mm512_set1_ps(x))); }
+  static void Exp2Lanes(float* x) { _mm512_store_ps(x, kernels::Exp2(_mm512_load_ps(x))); }
   static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out) {
     ScaleBy(x, RmsFactor(x, count, eps), weight, count, out);
   }
@@ -89,29 +90,51 @@ class Avx512 {
   }
 
   template <int kPairs, bool kHides>
-  static void Softmax(std::int64_t begin, float scale_log2, Tile& tile) {
-    __mmask16 seen[kPairs][kSpanBlocks];
+  static void Maxima(std::int64_t begin, float scale_log2, Tile& tile) {
     __m512 rows[kPairs];
     for (int i = 0; i < kPairs; ++i) {
       __m512 scores[kSpanBlocks];
       for (int b = 0; b < kSpanBlocks; ++b) {
         scores[b] = _mm512_load_ps(tile.weights[i] + b * kKvBlock);
         if constexpr (kHides) {
-          const std::int64_t first = begin + b * kKvBlock;
-          seen[i][b] = _kandn_mask16(Lanes(tile.first[i] - first), Lanes(tile.position[i] + 1 - first));
-          scores[b] = _mm512_mask_mov_ps(_mm512_set1_ps(kNever), seen[i][b], scores[b]);
+          scores[b] = _mm512_mask_mov_ps(_mm512_set1_ps(kNever), Seen(begin, b, tile, i), scores[b]);
           _mm512_store_ps(tile.weights[i] + b * kKvBlock, scores[b]);
         }
       }
       rows[i] = _mm512_max_ps(_mm512_max_ps(scores[0], scores[1]), _mm512_max_ps(scores[2], scores[3]));
     }
-    const auto greater = [](__m512 a, __m512 b) { return _mm512_max_ps(a, b); };
-    const __m512 scale = _mm512_set1_ps(scale_log2);
     const __m512 old_max = _mm512_load_ps(tile.max);
-    const __m512 new_max = _mm512_max_ps(old_max, _mm512_mul_ps(ReduceRows<kPairs>(rows, greater), scale));
-    const __m512 correction = kernels::Exp2(_mm512_sub_ps(old_max, new_max));
+    const __m512 span_max = _mm512_mul_ps(ReduceRows<kPairs>(rows, Greater), _mm512_set1_ps(scale_log2));
+    const __m512 new_max = _mm512_max_ps(old_max, span_max);
     _mm512_store_ps(tile.max, new_max);
-    _mm512_store_ps(tile.correction, correction);
+    _mm512_store_ps(tile.correction, kernels::Exp2(_mm512_sub_ps(old_max, new_max)));
+  }
+
+  template <int kPairs, bool kHides>
+  static void Weigh(const Span<FloatKind>& span, float scale_log2, Tile& tile) {
+    WeighBy<kPairs, kHides>(span.begin, scale_log2, tile, [](int, __m512*) {});
+  }
+
+ protected:
+  /// What becomes of the sum of pair i and block b, before it is a score.
+  struct AsItIs {
+    __m512 operator()(int, int, __m512 sum) const { return sum; }
+  };
+
+  static __m512 Greater(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
+  static __m512 Plus(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
+
+  /// Of block b of the span that begins there, by pair i.
+  static __mmask16 Seen(std::int64_t begin, int b, const Tile& tile, int i) {
+    const std::int64_t first = begin + b * kKvBlock;
+    return _kandn_mask16(Lanes(tile.first[i] - first), Lanes(tile.position[i] + 1 - first));
+  }
+
+  /// finish(i, weights): what becomes of pair i's after their sum was taken.
+  template <int kPairs, bool kHides, class Finish>
+  static void WeighBy(std::int64_t begin, float scale_log2, Tile& tile, const Finish& finish) {
+    const __m512 scale = _mm512_set1_ps(scale_log2);
+    __m512 sums[kPairs];
     for (int i = 0; i < kPairs; ++i) {
       const __m512 max = _mm512_set1_ps(tile.max[i]);
       __m512 weights[kSpanBlocks];
@@ -120,20 +143,21 @@ class Avx512 {
         // Rounded as the maximum was, so that nothing is above it, however great scores are.
         weights[b] = kernels::Exp2(_mm512_sub_ps(_mm512_mul_ps(score, scale), max));
         // Of a pair that has seen nothing yet, the maximum is kNever's own.
-        if constexpr (kHides) weights[b] = _mm512_maskz_mov_ps(seen[i][b], weights[b]);
-        _mm512_store_ps(tile.weights[i] + b * kKvBlock, weights[b]);
+        if constexpr (kHides) weights[b] = _mm512_maskz_mov_ps(Seen(begin, b, tile, i), weights[b]);
       }
-      rows[i] = _mm512_add_ps(_mm512_add_ps(weights[0], weights[1]), _mm512_add_ps(weights[2], weights[3]));
+      sums[i] = Plus(Plus(weights[0], weights[1]), Plus(weights[2], weights[3]));
+      finish(i, weights);
+      for (int b = 0; b < kSpanBlocks; ++b) _mm512_store_ps(tile.weights[i] + b * kKvBlock, weights[b]);
     }
-    const auto plus = [](__m512 a, __m512 b) { return _mm512_add_ps(a, b); };
-    _mm512_store_ps(tile.sum, _mm512_fmadd_ps(_mm512_load_ps(tile.sum), correction, ReduceRows<kPairs>(rows, plus)));
+    const __m512 sum = ReduceRows<kPairs>(sums, Plus);
+    _mm512_store_ps(tile.sum, _mm512_fmadd_ps(_mm512_load_ps(tile.sum), _mm512_load_ps(tile.correction), sum));
   }
 
- protected:
-  /// What becomes of the sum of pair i and block b, before it is a score.
-  struct AsItIs {
-    __m512 operator()(int, int, __m512 sum) const { return sum; }
-  };
+  /// 16 of the output as it is kept beside a span's: of a fresh tile, whose output is nothing yet, zeros.
+  static __m512 Kept(const Tile& tile, int i, std::int64_t d) {
+    const __mmask16 begun = tile.fresh ? 0 : 0xffff;
+    return _mm512_mul_ps(_mm512_maskz_loadu_ps(begun, tile.out[i] + d), _mm512_set1_ps(tile.correction[i]));
+  }
 
   /// q: of each pair.
   template <class Lanes, int kPairs, class ToScore>
@@ -203,10 +227,7 @@ class Avx512 {
                        const typename Lanes::Query (*weights)[kSpan / Lanes::Kind::kWidth], Tile& tile) {
     __m512 out[kPairs][kChunks];
     for (int i = 0; i < kPairs; ++i) {
-      const __m512 correction = _mm512_set1_ps(tile.correction[i]);
-      for (int c = 0; c < kChunks; ++c) {
-        out[i][c] = _mm512_mul_ps(_mm512_loadu_ps(tile.out[i] + d0 + 16 * c), correction);
-      }
+      for (int c = 0; c < kChunks; ++c) out[i][c] = Kept(tile, i, d0 + 16 * c);
     }
     AddValues<Lanes, kPairs, kChunks>(span, head_dim, d0, weights, out);
     for (int i = 0; i < kPairs; ++i) {

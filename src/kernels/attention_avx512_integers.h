@@ -55,14 +55,16 @@ class Avx512Integers : public Avx512 {
     IntegerValues<I8Lanes, kPairs>(span, head_dim, tile);
   }
 
- private:
-  /// Of a tile's pairs in one span.
-  template <int kPairs>
-  struct Weights {
-    alignas(64) Pair rounded[kPairs][kSpan / 2];
-    alignas(64) float scale[Tile::kLanes];
-  };
+  template <int kPairs, bool kHides, class Kind>
+  static void Weigh(const Span<Kind>& span, float scale_log2, Tile& tile) {
+    if constexpr (Kind::kHasScales) {
+      WeighValues<kPairs, kHides>(span.begin, span.tokens, span.v_scales, scale_log2, tile);
+    } else {
+      Avx512::WeighBy<kPairs, kHides>(span.begin, scale_log2, tile, [](int, __m512*) {});
+    }
+  }
 
+ private:
   template <class Lanes, int kPairs>
   static void IntegerScores(const Span<typename Lanes::Kind>& span, std::int64_t head_dim, Tile& tile) {
     const auto to_score = [&](int i, int b, __m512i sum) {
@@ -72,51 +74,54 @@ class Avx512Integers : public Avx512 {
     ScoresBy<Lanes, kPairs>(span, head_dim, tile.rounded_q, tile, to_score);
   }
 
-  template <class Lanes, int kPairs>
-  static void IntegerValues(const Span<typename Lanes::Kind>& span, std::int64_t head_dim, Tile& tile) {
-    Weights<kPairs> weights;
-    RoundWeights(span.tokens, span.v_scales, tile, weights);
-    std::int64_t d0 = 0;
-    for (; d0 + 64 <= head_dim; d0 += 64) IntegerValuesOf<Lanes, kPairs, 4>(span, head_dim, d0, weights, tile);
-    for (; d0 < head_dim; d0 += 16) IntegerValuesOf<Lanes, kPairs, 1>(span, head_dim, d0, weights, tile);
-  }
-
-  template <int kPairs>
-  static void RoundWeights(std::int64_t tokens, const float* const* v_scales, const Tile& tile,
-                           Weights<kPairs>& weights) {
+  /// Weights times the scales of V, and the scale with which they become integers.
+  template <int kPairs, bool kHides>
+  static void WeighValues(std::int64_t begin, std::int64_t tokens, const float* const* v_scales, float scale_log2,
+                          Tile& tile) {
     __m512 scales[kSpanBlocks];  // those that were never written may be no numbers
     for (int b = 0; b < kSpanBlocks; ++b) {
       scales[b] = _mm512_maskz_loadu_ps(kernels::Lanes(tokens - b * kKvBlock), v_scales[b]);
     }
     __m512 greatest[kPairs];
     __m512 sums[kPairs];
-    for (int i = 0; i < kPairs; ++i) {
-      __m512 w[kSpanBlocks];
-      for (int b = 0; b < kSpanBlocks; ++b)
-        w[b] = _mm512_mul_ps(_mm512_load_ps(tile.weights[i] + b * kKvBlock), scales[b]);
-      greatest[i] = _mm512_max_ps(_mm512_max_ps(w[0], w[1]), _mm512_max_ps(w[2], w[3]));
-      sums[i] = _mm512_add_ps(_mm512_add_ps(w[0], w[1]), _mm512_add_ps(w[2], w[3]));
-    }
-    const auto greater = [](__m512 a, __m512 b) { return _mm512_max_ps(a, b); };
-    const auto plus = [](__m512 a, __m512 b) { return _mm512_add_ps(a, b); };
-    const __m512 by_greatest = _mm512_mul_ps(ReduceRows<kPairs>(greatest, greater), _mm512_set1_ps(1 / kMostWeight));
-    const __m512 by_sum = _mm512_mul_ps(ReduceRows<kPairs>(sums, plus), _mm512_set1_ps(1 / kMostWeights));
+    WeighBy<kPairs, kHides>(begin, scale_log2, tile, [&](int i, __m512* w) {
+      for (int b = 0; b < kSpanBlocks; ++b) w[b] = _mm512_mul_ps(w[b], scales[b]);
+      greatest[i] = Greater(Greater(w[0], w[1]), Greater(w[2], w[3]));
+      sums[i] = Plus(Plus(w[0], w[1]), Plus(w[2], w[3]));
+    });
+    const __m512 by_greatest = _mm512_mul_ps(ReduceRows<kPairs>(greatest, Greater), _mm512_set1_ps(1 / kMostWeight));
+    const __m512 by_sum = _mm512_mul_ps(ReduceRows<kPairs>(sums, Plus), _mm512_set1_ps(1 / kMostWeights));
     // The least normal number keeps the inverse finite. A NaN, if a row of V has one, is the second operand and stays.
-    const __m512 scale = _mm512_max_ps(_mm512_set1_ps(1.2e-38f), _mm512_max_ps(by_greatest, by_sum));
-    alignas(64) float inverse[Tile::kLanes];
-    _mm512_store_ps(inverse, _mm512_div_ps(_mm512_set1_ps(1.0f), scale));
-    _mm512_store_ps(weights.scale, scale);
+    const __m512 scale = Greater(_mm512_set1_ps(1.2e-38f), Greater(by_greatest, by_sum));
+    _mm512_store_ps(tile.weight_scale, scale);
+    _mm512_store_ps(tile.weight_inverse, _mm512_div_ps(_mm512_set1_ps(1.0f), scale));
+  }
+
+  /// Of the tile's pairs in one span.
+  template <int kPairs>
+  using Weights = Pair[kPairs][kSpan / 2];
+
+  template <class Lanes, int kPairs>
+  static void IntegerValues(const Span<typename Lanes::Kind>& span, std::int64_t head_dim, Tile& tile) {
+    alignas(64) Weights<kPairs> weights;
+    RoundWeights(tile, weights);
+    std::int64_t d0 = 0;
+    for (; d0 + 64 <= head_dim; d0 += 64) IntegerValuesOf<Lanes, kPairs, 4>(span, head_dim, d0, weights, tile);
+    for (; d0 < head_dim; d0 += 16) IntegerValuesOf<Lanes, kPairs, 1>(span, head_dim, d0, weights, tile);
+  }
+
+  template <int kPairs>
+  static void RoundWeights(const Tile& tile, Weights<kPairs>& weights) {
     // vpackssdw takes four of each by turns: their order is put right afterwards.
     const __m512i in_order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
     for (int i = 0; i < kPairs; ++i) {
-      const __m512 to_integers = _mm512_set1_ps(inverse[i]);
+      const __m512 to_integers = _mm512_set1_ps(tile.weight_inverse[i]);
       __m512i w[kSpanBlocks];
       for (int b = 0; b < kSpanBlocks; ++b) {
-        const __m512 scaled = _mm512_mul_ps(_mm512_load_ps(tile.weights[i] + b * kKvBlock), scales[b]);
-        w[b] = _mm512_cvtps_epi32(_mm512_mul_ps(scaled, to_integers));
+        w[b] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_load_ps(tile.weights[i] + b * kKvBlock), to_integers));
       }
       for (int b = 0; b < kSpanBlocks; b += 2) {
-        _mm512_store_si512(weights.rounded[i] + b * kKvBlock / 2,
+        _mm512_store_si512(weights[i] + b * kKvBlock / 2,
                            _mm512_permutexvar_epi64(in_order, _mm512_packs_epi32(w[b], w[b + 1])));
       }
     }
@@ -129,14 +134,12 @@ class Avx512Integers : public Avx512 {
     for (auto& pair : sums) {
       for (auto& sum : pair) sum = Lanes::Zero();
     }
-    AddValues<Lanes, kPairs, kChunks>(span, head_dim, d0, weights.rounded, sums);
+    AddValues<Lanes, kPairs, kChunks>(span, head_dim, d0, weights, sums);
     for (int i = 0; i < kPairs; ++i) {
-      const __m512 correction = _mm512_set1_ps(tile.correction[i]);
-      const __m512 scale = _mm512_set1_ps(weights.scale[i]);
+      const __m512 scale = _mm512_set1_ps(tile.weight_scale[i]);
       for (int c = 0; c < kChunks; ++c) {
-        float* out = tile.out[i] + d0 + 16 * c;
-        const __m512 kept = _mm512_mul_ps(_mm512_loadu_ps(out), correction);
-        _mm512_storeu_ps(out, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[i][c]), scale, kept));
+        const std::int64_t d = d0 + 16 * c;
+        _mm512_storeu_ps(tile.out[i] + d, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[i][c]), scale, Kept(tile, i, d)));
       }
     }
   }

@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t kHeads = 9;
 constexpr std::int64_t kKvHeads = 3;
 constexpr std::int64_t kDim = 64;
+constexpr std::int64_t kLayers = 30;  // whose blocks lie side by side in the pool
 
 // range(0): tokens before the step; range(1): rows of the step. One layer, all heads, one thread.
 void Attention(benchmark::State& state, bool rope, DType dtype, std::int64_t window = 0, float softcap = 0) {
@@ -23,7 +24,7 @@ void Attention(benchmark::State& state, bool rope, DType dtype, std::int64_t win
   std::iota(blocks.begin(), blocks.end(), 0);
   constexpr std::int64_t kWidth = (kHeads + 2 * kKvHeads) * kDim;
   const std::int64_t block_bytes = KvLayer::BlockBytes(kKvHeads, kDim, dtype);
-  std::vector<float> cache(blocks.size() * static_cast<std::size_t>(block_bytes) / sizeof(float));
+  std::vector<float> cache(blocks.size() * static_cast<std::size_t>(kLayers * block_bytes) / sizeof(float));
   std::vector<float> qkv(static_cast<std::size_t>(rows * kWidth), 0.1f);
   std::vector<float> out(static_cast<std::size_t>(rows * kHeads * kDim));
   const std::vector<float> inv_freq(kDim / 2, 0.01f);
@@ -38,7 +39,7 @@ void Attention(benchmark::State& state, bool rope, DType dtype, std::int64_t win
                            .window = window,
                            .softcap = softcap,
                            .rope = {inv_freq.data(), kDim, 1.0f, RopeStyle::kHalves},
-                           .kv = {reinterpret_cast<std::byte*>(cache.data()), kKvHeads, kDim, dtype, block_bytes}};
+                           .kv = {reinterpret_cast<std::byte*>(cache.data()), kKvHeads, kDim, dtype, kLayers * block_bytes}};
   const SequenceRows sequence{0, rows, before, blocks.data()};
   for (auto _ : state) {
     for (std::int64_t head = 0; head < kKvHeads; ++head) {

@@ -16,19 +16,24 @@
 //     static void Narrow(const float*, std::int64_t count, std::uint16_t* f16);      // clamped; any count
 //     static float RoundRow(const float*, std::int64_t count, float most, float longest, std::int16_t* out);
 //     static float Exp2(float);                                                       // of x <= 0
+//     static void Exp2Lanes(float*);  // likewise, of each of Tile::kLanes
 //     static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out);  // RMS
 //     static void Cap(float inner, float outer, float* scores);  // outer * tanh(inner * score), kSpan of them
 //     template <int kPairs> static void Scores(const Span<FloatKind>&, std::int64_t head_dim, Tile&);
 //     template <int kPairs, bool kHides>  // kHides: some pair does not see all of the span
-//     static void Softmax(std::int64_t begin, float scale_log2, Tile&);
+//     static void Maxima(std::int64_t begin, float scale_log2, Tile&);  // of scores; and the correction
+//     template <int kPairs, bool kHides>
+//     static void Weigh(const Span<FloatKind>&, float scale_log2, Tile&);  // scores to weights; and their sum
 //     template <int kPairs> static void Values(const Span<FloatKind>&, std::int64_t head_dim, Tile&);
 //   };
+//
+// Each stage of a tile waits for what the one before it reduces. So two tiles go through them by turns: while one
+// waits, the other has products to make.
 #pragma once
 
-#include <bit>
 #include <cstdint>
-#include <type_traits>
 
+#include "kernels/attention_span.h"
 #include "kernels/attention_store.h"
 #include "kernels/attention_widen.h"
 #include "kernels/kernel_list.h"
@@ -36,77 +41,8 @@
 namespace strata::kernels {
 namespace {
 
-constexpr int kSpanBlocks = 4;
-constexpr std::int64_t kSpan = kSpanBlocks * kKvBlock;
-constexpr float kNever = -1e30f;  // a masked score: its exponential is 0, and never NaN
-
-/// What a span's loops multiply, kWidth in a Value; Stored: KvLayer's T.
-struct FloatKind {
-  using Value = float;
-  using Stored = float;
-  static constexpr std::int64_t kWidth = 1;
-};
-struct BF16Kind {
-  using Value = Pair;
-  using Stored = std::uint16_t;
-  static constexpr std::int64_t kWidth = 2;
-};
-struct I16Kind {
-  using Value = Pair;
-  using Stored = std::int16_t;
-  static constexpr std::int64_t kWidth = 2;
-};
-struct I8Kind {
-  using Value = BytePair;
-  using Stored = std::int8_t;
-  static constexpr std::int64_t kWidth = 2;
-};
-
-/// Pairs in the order of their rows, and what is carried from span to span.
-template <int kPairs>
-struct AttentionTile {
-  static constexpr int kLanes = 16;  ///< so that one vector has what is one number a pair
-  alignas(64) float max[kLanes];
-  alignas(64) float sum[kLanes];
-  alignas(64) float correction[kLanes];
-  const float* q[kPairs];
-  const Pair* rounded_q[kPairs];  ///< bf16 or integers, as the cache's kind has it
-  float q_scale[kPairs];          ///< of integers
-  float* out[kPairs];             ///< the running, unnormalised output
-  std::int64_t position[kPairs];
-  std::int64_t first[kPairs];  ///< position that it sees; no less than that of the pair before
-  float (*weights)[kSpan];     ///< scores, then exp(score - max); 64-byte aligned, of the tile at work
-};
-
-/// Laid out as in KvLayer.
-template <class Kind>
-struct Span {
-  std::int64_t begin;   ///< first position
-  std::int64_t tokens;  ///< positions that the tile's last row may see
-  std::int64_t blocks;  ///< that hold them
-  const typename Kind::Value* k[kSpanBlocks];
-  const typename Kind::Value* v[kSpanBlocks];
-  const float* k_scales[kSpanBlocks];  ///< of integers
-  const float* v_scales[kSpanBlocks];
-};
-
-/// What becomes of a score before the softmax, which is taken in powers of two: factor * score, or
-/// outer * tanh(inner * score).
-struct ScoreRule {
-  float factor = 1;
-  float inner = 0, outer = 0;  ///< outer 0: not capped
-
-  explicit ScoreRule(const AttentionArgs& args) {
-    if (args.softcap == 0) {
-      factor = args.scale * kLog2E;
-    } else {
-      inner = args.scale / args.softcap;
-      outer = args.softcap * kLog2E;
-    }
-  }
-};
-
 constexpr int kTilesAtOnce = 16;
+constexpr int kTilesAtWork = 2;
 constexpr int kFewTiles = 2;
 
 /// The pairs of some rows that pass over the cache together.
@@ -115,7 +51,7 @@ struct PairSet {
   using Tile = AttentionTile<Isa::kTilePairs>;
   static constexpr std::int64_t kMost = kTilesAtOnce * Isa::kTilePairs;
 
-  alignas(64) float weights[Isa::kTilePairs][kSpan];
+  alignas(64) float weights[kTilesAtWork][Isa::kTilePairs][kSpan];
   alignas(64) Pair rounded_q[Isa::kBF16Dots || Isa::kIntegerDots ? kMost : 1][kMaxHeadDim / 2];
   Tile tiles[kTilesAtOnce];
   std::int64_t pairs;
@@ -127,22 +63,49 @@ struct PairSet {
   }
 };
 
-template <class Isa, class Kind, int kPairs = Isa::kTilePairs>
-void AttendSpan(const Span<Kind>& span, std::int64_t dim, const ScoreRule& rule, std::int64_t pairs,
-                AttentionTile<Isa::kTilePairs>& tile) {
+/// Calls work.operator()<kPairs>() for as many pairs as there are.
+template <int kPairs, class Work>
+void ForCount(std::int64_t pairs, const Work& work) {
   if constexpr (kPairs > 1) {
-    if (pairs < kPairs) return AttendSpan<Isa, Kind, kPairs - 1>(span, dim, rule, pairs, tile);
+    if (pairs < kPairs) return ForCount<kPairs - 1>(pairs, work);
   }
-  Isa::template Scores<kPairs>(span, dim, tile);
-  if (rule.outer != 0) {
-    for (int i = 0; i < kPairs; ++i) Isa::Cap(rule.inner, rule.outer, tile.weights[i]);
-  }
-  if (tile.first[kPairs - 1] > span.begin || tile.position[0] < span.begin + kSpan - 1) {
-    Isa::template Softmax<kPairs, true>(span.begin, rule.factor, tile);
-  } else {
-    Isa::template Softmax<kPairs, false>(span.begin, rule.factor, tile);
-  }
-  Isa::template Values<kPairs>(span, dim, tile);
+  work.template operator()<kPairs>();
+}
+
+/// A tile and what it sees of a span.
+template <class Isa, class Kind>
+struct TileAtWork {
+  AttentionTile<Isa::kTilePairs>* tile;
+  std::int64_t pairs;
+  Span<Kind> span;
+
+  bool hides() const { return tile->first[pairs - 1] > span.begin || tile->position[0] < span.begin + kSpan - 1; }
+};
+
+template <class Isa, class Kind>
+void AttendSpan(std::int64_t dim, const ScoreRule& rule, TileAtWork<Isa, Kind>* tiles, int count) {
+  const auto stage = [&](const auto& work) {
+    for (int t = 0; t < count; ++t) {
+      ForCount<Isa::kTilePairs>(tiles[t].pairs, [&]<int kPairs>() {
+        if (tiles[t].hides()) return work.template operator()<kPairs, true>(tiles[t].span, *tiles[t].tile);
+        work.template operator()<kPairs, false>(tiles[t].span, *tiles[t].tile);
+      });
+    }
+  };
+  stage([&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
+    Isa::template Scores<kPairs>(span, dim, tile);
+    if (rule.outer != 0) {
+      for (int i = 0; i < kPairs; ++i) Isa::Cap(rule.inner, rule.outer, tile.weights[i]);
+    }
+    Isa::template Maxima<kPairs, kHides>(span.begin, rule.factor, tile);
+  });
+  stage([&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
+    Isa::template Weigh<kPairs, kHides>(span, rule.factor, tile);
+  });
+  stage([&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
+    Isa::template Values<kPairs>(span, dim, tile);
+    tile.fresh = false;
+  });
 }
 
 /// The stretch of kAttentionSplit positions that it is in.
@@ -165,7 +128,7 @@ void FillSpan(const KvLayer& kv, const std::int32_t* blocks, std::int64_t head, 
       span.k[b] = to;
       span.v[b] = to + half;
     }
-    if constexpr (std::is_same_v<Kind, I16Kind> || std::is_same_v<Kind, I8Kind>) {
+    if constexpr (Kind::kHasScales) {
       span.k_scales[b] = kv.k_scales(block, head);
       span.v_scales[b] = kv.v_scales(block, head);
     }
@@ -182,9 +145,7 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
     auto& tile = set.tile(first);
     for (int lane = 0; lane < tile.kLanes; ++lane) tile.max[lane] = kNever;
     for (int lane = 0; lane < tile.kLanes; ++lane) tile.sum[lane] = 0.0f;
-    for (std::int64_t i = 0; i < set.count(first); ++i) {
-      for (std::int64_t d = 0; d < dim; ++d) tile.out[i][d] = 0.0f;
-    }
+    tile.fresh = true;
   }
   const std::int64_t last = set.tile(set.pairs - 1).position[set.place(set.pairs - 1)];
   end = end < last + 1 ? end : last + 1;
@@ -201,16 +162,22 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
                    .v_scales = {}};
     all.blocks = (all.tokens + kKvBlock - 1) / kKvBlock;
     FillSpan<Isa, Kind, kStored>(args.kv, sequence.block_table + begin / kKvBlock, kv_head, wide, all);
+    TileAtWork<Isa, Kind> at_work[kTilesAtWork];
+    int count = 0;
     for (std::int64_t first = 0; first < set.pairs; first += Isa::kTilePairs) {
       auto& tile = set.tile(first);
-      const std::int64_t count = set.count(first);
-      const std::int64_t visible = tile.position[count - 1] + 1 - begin;
+      const std::int64_t pairs = set.count(first);
+      const std::int64_t visible = tile.position[pairs - 1] + 1 - begin;
       if (visible <= 0 || tile.first[0] >= begin + kSpan) continue;
-      Span<Kind> span = all;
-      span.tokens = all.tokens < visible ? all.tokens : visible;
-      span.blocks = (span.tokens + kKvBlock - 1) / kKvBlock;
-      AttendSpan<Isa, Kind>(span, dim, rule, count, tile);
+      tile.weights = set.weights[count];
+      TileAtWork<Isa, Kind>& next = at_work[count++] = {&tile, pairs, all};
+      next.span.tokens = all.tokens < visible ? all.tokens : visible;
+      next.span.blocks = (next.span.tokens + kKvBlock - 1) / kKvBlock;
+      if (count < kTilesAtWork) continue;
+      AttendSpan(dim, rule, at_work, count);
+      count = 0;
     }
+    AttendSpan(dim, rule, at_work, count);
   }
 }
 
@@ -235,17 +202,23 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
   attend.template operator()<FloatKind, false>();
 }
 
-/// Adds a stretch to those before it. One that a row does not reach changes no bit.
-template <class Isa>
-void MergeStretch(float part_max, float part_sum, const float* part, std::int64_t dim, float& max, float& sum,
-                  float* out) {
-  const bool grows = part_max > max;
-  const float power = Isa::Exp2(grows ? max - part_max : part_max - max);
+/// What a stretch gives a pair: its maximum, the sum of its weights, its unnormalised output.
+struct Part {
+  const float* out;
+  float max, sum;
+};
+
+/// Exp2 of this is the power of MergePart.
+inline float MergeExponent(float part_max, float max) { return part_max > max ? max - part_max : part_max - max; }
+
+/// Adds a stretch to those before it.
+inline void MergePart(const Part& part, float power, std::int64_t dim, float& max, float& sum, float* out) {
+  const bool grows = part.max > max;
   const float keep = grows ? power : 1;
   const float add = grows ? 1 : power;
-  for (std::int64_t d = 0; d < dim; ++d) out[d] = out[d] * keep + part[d] * add;
-  sum = sum * keep + part_sum * add;
-  max = grows ? part_max : max;
+  for (std::int64_t d = 0; d < dim; ++d) out[d] = out[d] * keep + part.out[d] * add;
+  sum = sum * keep + part.sum * add;
+  max = grows ? part.max : max;
 }
 
 /// The output that the softmax's sum makes of the running one, with the head's sink in that sum.
@@ -300,7 +273,6 @@ void ForPairs(const AttentionArgs& args, const SequenceRows& sequence, std::int6
     for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
       const PairPlace place = PlaceOf(args, kv_head, row_begin, first + pair);
       auto& tile = set.tile(pair);
-      tile.weights = set.weights;
       tile.q[set.place(pair)] = args.query(sequence, place.row, place.head);
       RoundQuery(args, pair, set);
       tile.position[set.place(pair)] = args.last_seen(sequence, place.row);
@@ -310,42 +282,67 @@ void ForPairs(const AttentionArgs& args, const SequenceRows& sequence, std::int6
   }
 }
 
+/// What the stretches so far have given the pairs of a tile.
+template <class Tile>
+struct Merged {
+  alignas(64) float max[Tile::kLanes] = {};
+  alignas(64) float sum[Tile::kLanes] = {};
+  float* out[Tile::kLanes];
+  std::int64_t head[Tile::kLanes];
+};
+
+/// Of the stretches that a pair sees, the first begins its output and the others are added to it.
+template <class Tile>
+bool BeginsAt(std::int64_t begin, const Tile& tile, std::int64_t i) {
+  return SplitOf(tile.first[i]) == SplitOf(begin);
+}
+
+/// Adds what the stretch from `begin` on has given the first `pairs` of the tile.
+template <class Isa, class Tile>
+void MergeTile(const Tile& tile, std::int64_t pairs, std::int64_t begin, std::int64_t dim, Merged<Tile>& to) {
+  alignas(64) float powers[Tile::kLanes];
+  for (int i = 0; i < Tile::kLanes; ++i) powers[i] = MergeExponent(tile.max[i], to.max[i]);
+  Isa::Exp2Lanes(powers);
+  for (std::int64_t i = 0; i < pairs; ++i) {
+    if (BeginsAt(begin, tile, i)) {
+      to.max[i] = tile.max[i];
+      to.sum[i] = tile.sum[i];
+    } else if (tile.first[i] < begin && tile.position[i] >= begin) {
+      MergePart({tile.out[i], tile.max[i], tile.sum[i]}, powers[i], dim, to.max[i], to.sum[i], to.out[i]);
+    }
+  }
+}
+
 template <class Isa>
 void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
             std::int64_t row_end) {
+  using Set = PairSet<Isa>;
   const std::int64_t dim = args.head_dim;
   const std::int64_t end = args.last_seen(sequence, row_end - 1) + 1;
-  const auto output = [&](std::int64_t pair) {
-    const PairPlace place = PlaceOf(args, kv_head, row_begin, pair);
-    return args.output(sequence, place.row, place.head);
-  };
-  alignas(64) float parts[PairSet<Isa>::kMost * kMaxHeadDim];
-  ForPairs<Isa>(args, sequence, kv_head, row_begin, row_end, [&](PairSet<Isa>& set, std::int64_t first) {
-    float max[PairSet<Isa>::kMost];
-    float sum[PairSet<Isa>::kMost];
-    // Of the stretches that a pair sees, the first begins its output and the others are added to it.
-    const auto begins = [&](std::int64_t pair, std::int64_t begin) {
-      return SplitOf(set.tile(pair).first[set.place(pair)]) == SplitOf(begin);
-    };
+  alignas(64) float parts[Set::kMost * kMaxHeadDim];
+  ForPairs<Isa>(args, sequence, kv_head, row_begin, row_end, [&](Set& set, std::int64_t first) {
+    Merged<typename Set::Tile> merged[kTilesAtOnce];
+    const auto of_pair = [&](std::int64_t pair) -> auto& { return merged[pair / Isa::kTilePairs]; };
+    for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
+      const PairPlace place = PlaceOf(args, kv_head, row_begin, first + pair);
+      of_pair(pair).out[set.place(pair)] = args.output(sequence, place.row, place.head);
+      of_pair(pair).head[set.place(pair)] = place.head;
+    }
     for (std::int64_t begin = SplitOf(set.tile(0).first[0]) * kAttentionSplit; begin < end; begin += kAttentionSplit) {
       for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
-        set.tile(pair).out[set.place(pair)] = begins(pair, begin) ? output(first + pair) : parts + pair * dim;
+        auto& tile = set.tile(pair);
+        const std::int64_t i = set.place(pair);
+        tile.out[i] = BeginsAt(begin, tile, i) ? of_pair(pair).out[i] : parts + pair * dim;
       }
       AttendStretch<Isa>(args, sequence, kv_head, begin, begin + kAttentionSplit, set);
-      for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
-        const auto& tile = set.tile(pair);
-        const std::int64_t i = set.place(pair);
-        if (begins(pair, begin)) {
-          max[pair] = tile.max[i];
-          sum[pair] = tile.sum[i];
-        } else if (tile.first[i] < begin && tile.position[i] >= begin) {
-          MergeStretch<Isa>(tile.max[i], tile.sum[i], tile.out[i], dim, max[pair], sum[pair], output(first + pair));
-        }
+      for (std::int64_t pair = 0; pair < set.pairs; pair += Isa::kTilePairs) {
+        MergeTile<Isa>(set.tile(pair), set.count(pair), begin, dim, of_pair(pair));
       }
     }
     for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
-      const std::int64_t head = PlaceOf(args, kv_head, row_begin, first + pair).head;
-      Normalise<Isa>(args, head, max[pair], sum[pair], output(first + pair));
+      const auto& of = of_pair(pair);
+      const std::int64_t i = set.place(pair);
+      Normalise<Isa>(args, of.head[i], of.max[i], of.sum[i], of.out[i]);
     }
   });
 }
@@ -385,7 +382,7 @@ void Merge(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t
     float sum = part[dim + 1];
     while (++split <= SplitOf(args.last_seen(sequence, place.row))) {
       part = args.partial(sequence, place.row, place.head, split);
-      MergeStretch<Isa>(part[dim], part[dim + 1], part, dim, max, sum, out);
+      MergePart({part, part[dim], part[dim + 1]}, Isa::Exp2(MergeExponent(part[dim], max)), dim, max, sum, out);
     }
     Normalise<Isa>(args, place.head, max, sum, out);
   }

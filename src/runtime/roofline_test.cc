@@ -32,9 +32,10 @@ TEST(Roofline, TakesIntegersForFloatsWhereThereIsNoPeakOfThem) {
   EXPECT_DOUBLE_EQ(OperationBound(cost, {.bytes_per_second = 1, .float_per_second = 10}).seconds, 10);
 }
 
-std::unique_ptr<ModelRunner> LoadTiny(kernels::Activations activations) {
+std::unique_ptr<ModelRunner> LoadTiny(kernels::Activations activations, DType kv_dtype = DType::kF16) {
   auto model = std::make_shared<TinyModel>(TinyModel::Options{.dtype = DType::kQ8_0});
-  auto runner = ModelRunner::Load(model, {.threads = 2, .max_sequences = 4, .activations = activations});
+  auto runner =
+      ModelRunner::Load(model, {.threads = 2, .kv_dtype = kv_dtype, .max_sequences = 4, .activations = activations});
   return std::move(*runner);
 }
 
@@ -60,6 +61,24 @@ TEST(Costs, CountWhatTheModelHolds) {
   // Rows at positions 10, 11 and 12 see 11, 12 and 13 tokens: queries by keys, weights by values, in both layers.
   EXPECT_GE(sum.float_ops, 4.0 * 64 * 2 * (11 + 12 + 13) * 2);
   EXPECT_EQ(LoadTiny(kernels::Activations::kInt8)->Costs({})[2].planes, 1);
+}
+
+TEST(Costs, CountACacheOfIntegersWithItsScales) {
+  constexpr StepShape kShape{.sequences = 2, .rows = 3, .context = 10, .logit_rows = 2};
+  const auto floats = LoadTiny(kernels::Activations::kInt16);
+  const auto integers = LoadTiny(kernels::Activations::kInt16, DType::kI16);
+  const ModelConfig& config = integers->config();
+  const auto of_floats = floats->Costs(kShape);
+  const auto of_integers = integers->Costs(kShape);
+  ASSERT_EQ(of_floats.size(), of_integers.size());
+  for (std::size_t i = 0; i < of_floats.size(); ++i) {
+    const double scales = of_floats[i].kv_bytes > 0 ? 2.0 * 13 * 2 * static_cast<double>(config.kv_heads) * 4 : 0;
+    EXPECT_DOUBLE_EQ(of_integers[i].kv_bytes, of_floats[i].kv_bytes + scales);
+    // The same products, which integers make where the processor has a kernel for it: else they are widened.
+    EXPECT_DOUBLE_EQ(of_integers[i].integer_ops + of_integers[i].float_ops,
+                     of_floats[i].integer_ops + of_floats[i].float_ops);
+    if (of_integers[i].integer_ops > 0) EXPECT_EQ(of_integers[i].planes, 2);
+  }
 }
 
 TEST(OperationTimes, AreTakenOnlyWhenAsked) {
