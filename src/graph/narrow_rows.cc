@@ -34,7 +34,10 @@ std::optional<Narrowed> FindNarrowed(const Graph& graph) {
   const std::vector<std::vector<ValueId>> users = Users(graph);
   for (std::size_t id = graph.nodes.size(); id-- > 0;) {
     const auto value = static_cast<ValueId>(id);
-    if (!IsRowByRow(graph.node(value).op) || users[id].empty() || std::ranges::contains(graph.results, value)) continue;
+    if (!IsRowByRow(graph.node(value).op) || users[id].empty() ||
+        std::ranges::find(graph.results, value) != graph.results.end()) {
+      continue;
+    }
     const ValueId rows = graph.node(users[id].front()).inputs.back();
     const bool narrowed = std::ranges::all_of(users[id], [&](ValueId user) {
       const Node& node = graph.node(user);

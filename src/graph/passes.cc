@@ -6,14 +6,10 @@ namespace strata::graph {
 
 const std::vector<Pass>& DefaultPasses() {
   static const std::vector<Pass> passes = {
-      {"eliminate-dead-code", EliminateDeadCode},
-      {"narrow-rows", NarrowRows},
-      {"fuse-elementwise", FuseElementwise},
-      {"concat-linear", ConcatLinear},
-      {"fuse-attention", FuseAttention},
-      {"fuse-linear-map", FuseLinearMap},
-      {"fuse-norm-linear", FuseNormLinear},
-      {"fuse-linear-argmax", FuseLinearArgmax},
+      {"eliminate-dead-code", EliminateDeadCode}, {"narrow-rows", NarrowRows},
+      {"fuse-elementwise", FuseElementwise},      {"concat-linear", ConcatLinear},
+      {"fuse-attention", FuseAttention},          {"fuse-linear-map", FuseLinearMap},
+      {"fuse-norm-linear", FuseNormLinear},       {"fuse-linear-argmax", FuseLinearArgmax},
   };
   return passes;
 }

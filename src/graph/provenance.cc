@@ -19,10 +19,12 @@ std::map<std::string, std::vector<std::string>> Provenance(const Graph& built, c
   std::map<std::string, std::vector<std::string>> found;
   std::map<std::string, std::string> by_name;
   std::map<std::string, std::string> by_weight;  // of the last node that takes it: embeddings keep their own name
+  std::string gather;                            // the first: a pass puts others in the place of the model's own
   for (const Node& node : fused.nodes) {
     if (!Computes(node)) continue;
     by_name[node.name] = IsKept(fused, node) ? by_name.at(fused.node(node.inputs[0]).name) : node.name;
     if (!IsKept(fused, node)) found[node.name];
+    if (node.op == Op::kGatherRows && gather.empty()) gather = node.name;
     for (const ValueId input : node.inputs) {
       if (fused.node(input).op == Op::kWeight) by_weight[fused.node(input).name] = node.name;
     }
@@ -34,6 +36,8 @@ std::map<std::string, std::vector<std::string>> Provenance(const Graph& built, c
     if (!Computes(node)) continue;
     if (const auto same = by_name.find(node.name); same != by_name.end()) {
       went[id] = same->second;
+    } else if (node.op == Op::kGatherRows) {
+      went[id] = gather;
     } else {
       for (const ValueId input : node.inputs) {
         const Node& weight = built.node(input);
