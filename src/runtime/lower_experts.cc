@@ -68,9 +68,9 @@ Status Lowering::LowerExperts(ValueId id) {
   }
   const bool biased = inputs.size() == 8;
   STRATA_CHECK(LowerExpertLinear(inputs.subspan(2, 2), biased ? inputs.subspan(5, 2) : inputs.first(0),
-                                 graph::StringAttribute(node, "expr"), operation->gate_up));
-  STRATA_CHECK(
-      LowerExpertLinear(inputs.subspan(4, 1), biased ? inputs.subspan(7, 1) : inputs.first(0), "a0", operation->down));
+                                 graph::StringAttribute(node, "expr"), operation->rows, operation->gate_up));
+  STRATA_CHECK(LowerExpertLinear(inputs.subspan(4, 1), biased ? inputs.subspan(7, 1) : inputs.first(0), "a0",
+                                 operation->rows, operation->down));
   Relocate(buffers_.at(node.inputs[0]), operation->in);
   Relocate(Define(id), operation->out);
   experts_.push_back(operation);
@@ -78,7 +78,7 @@ Status Lowering::LowerExperts(ValueId id) {
 }
 
 Status Lowering::LowerExpertLinear(std::span<const ValueId> weights, std::span<const ValueId> biases,
-                                   const std::string& expr, ExpertLinear& linear) {
+                                   const std::string& expr, Rows rows, ExpertLinear& linear) {
   const Node& first = graph_.node(weights.front());
   for (const ValueId weight : weights) {
     if (graph_.node(weight).type == first.type) continue;
@@ -93,7 +93,7 @@ Status Lowering::LowerExpertLinear(std::span<const ValueId> weights, std::span<c
       .n = linear.parts == 1 ? linear.cols : linear.parts * kernels::Panels(linear.cols) * kernels::kPanel,
       .k = first.type.dims[2].value,
       .activations = options_.activations};
-  SelectKernels(linear.problem, linear.kernel, linear.prefill);
+  SelectKernels(linear.problem, rows, linear.kernel, linear.prefill);
   linear.weights.resize(static_cast<std::size_t>(experts));
   for (std::int64_t e = 0; e < experts; ++e) {
     Packing packing{.kernel = linear.kernel, .problem = linear.problem, .interleaved = linear.parts > 1};

@@ -44,9 +44,7 @@ Status Lowering::LowerLinear(ValueId id) {
     operation->problem.weight_dtype = tensor->dtype;
   }
   operation->problem.activations = FeedsRoute(id) ? kernels::Activations::kExact : options_.activations;
-  SelectKernels(operation->problem, operation->kernel, operation->prefill);
-  // Not for the gathered rows, the head's: these are few, and no longer parted by phase.
-  if (operation->rows != Rows::kTokens) operation->prefill = nullptr;
+  SelectKernels(operation->problem, operation->rows, operation->kernel, operation->prefill);
   const bool interleaved = packing.interleaved;
   packing.kernel = operation->kernel;
   packing.problem = operation->problem;
@@ -128,10 +126,12 @@ bool Lowering::FeedsRoute(ValueId id) const {
                              [&](const Node& node) { return node.op == Op::kRoute && node.inputs[0] == id; });
 }
 
-void Lowering::SelectKernels(const kernels::LinearProblem& problem, const kernels::LinearKernel*& kernel,
+void Lowering::SelectKernels(const kernels::LinearProblem& problem, Rows rows, const kernels::LinearKernel*& kernel,
                              const kernels::LinearKernel*& prefill) {
   const bool seen = !logged_.emplace(problem.weight_dtype, problem.k, problem.activations).second;
   kernel = kernels::SelectLinear(problem, Cpu(), seen ? nullptr : &plan_.choices);
+  prefill = nullptr;
+  if (rows != Rows::kTokens) return;  // the wanted rows are few, and no longer parted by phase
   std::vector<kernels::Choice> choices;
   prefill = kernels::SelectPrefillLinear(options_.prefill_linears, problem, *kernel, Cpu(), &choices);
   if (seen) return;

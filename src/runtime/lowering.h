@@ -125,7 +125,7 @@ class Lowering {
 
   /// A kernel, and another for the rows of prompts where there is one. A choice is logged once for each kind
   /// of weight.
-  void SelectKernels(const kernels::LinearProblem& problem, const kernels::LinearKernel*& kernel,
+  void SelectKernels(const kernels::LinearProblem& problem, Rows rows, const kernels::LinearKernel*& kernel,
                      const kernels::LinearKernel*& prefill);
 
   void AddPacking(Packing packing);
@@ -134,7 +134,7 @@ class Lowering {
   Status LowerExperts(ValueId id);
   /// One linear of every expert, of stacks that are interleaved.
   Status LowerExpertLinear(std::span<const ValueId> weights, std::span<const ValueId> biases, const std::string& expr,
-                           ExpertLinear& linear);
+                           Rows rows, ExpertLinear& linear);
   Result<const TensorView*> ExpertTensor(ValueId stack, std::int64_t expert) const;
   Status PlaceExpertScratch();
 
