@@ -17,6 +17,7 @@
 
 #include "cli/kb_add.h"
 #include "knowledge/ingest/folder.h"
+#include "knowledge/ingest/retry.h"
 #include "knowledge/ingest/source_uri.h"
 
 namespace strata::cli {
@@ -121,16 +122,7 @@ Status CancelJobs(Store& store, const std::vector<std::int64_t>& ids) {
 }
 
 Status RetryJobs(Store& store, const std::vector<std::int64_t>& ids) {
-  std::vector<Job> again;
-  for (const std::int64_t id : ids) {
-    STRATA_TRY(const std::optional<Job> job, store.FindJob(id));
-    if (!job || job->state != JobState::kFailed) return Fail(ErrorCode::kNotFound, "there is no failed job {}", id);
-    if (job->kind == "add" && !job->arguments.contains("path")) {
-      return Fail(ErrorCode::kInvalidArgument, "job {}: the upload of {} is not kept, upload it again", id, job->uri);
-    }
-    again.push_back({.uri = job->uri, .kind = job->kind, .arguments = job->arguments});
-  }
-  STRATA_TRY(const std::vector<std::int64_t> queued, store.Enqueue(again));
+  STRATA_TRY(const std::vector<std::int64_t> queued, knowledge::RetryJobs(store, ids));
   for (std::size_t i = 0; i < ids.size(); ++i) fmt::print("{} is queued again as {}\n", ids[i], queued[i]);
   return {};
 }

@@ -49,6 +49,7 @@ constexpr std::array kRoutes = {
     Entry{"GET", "/v1/knowledge/bases/*/jobs", Route::kKnowledgeJobs},
     Entry{"GET", "/v1/knowledge/bases/*/jobs/*", Route::kKnowledgeJob},
     Entry{"POST", "/v1/knowledge/bases/*/jobs/*/cancel", Route::kKnowledgeCancelJob},
+    Entry{"POST", "/v1/knowledge/bases/*/jobs/*/retry", Route::kKnowledgeRetryJob},
     Entry{"POST", "/v1/knowledge/bases/*/search", Route::kKnowledgeSearch},
     Entry{"POST", "/v1/knowledge/bases/*/answer", Route::kKnowledgeAnswer},
     Entry{"POST", "/mcp", Route::kMcp},

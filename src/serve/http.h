@@ -68,6 +68,7 @@ enum class Route {
   kKnowledgeJobs,
   kKnowledgeJob,
   kKnowledgeCancelJob,
+  kKnowledgeRetryJob,
   kKnowledgeSearch,
   kKnowledgeAnswer,
   kMcp,

@@ -104,7 +104,8 @@ class Kb(unittest.TestCase):
         self.refused("job 77 has ended, or never was", "jobs", "demo", "--cancel", 77)
         self.kb("jobs", "demo", "--cancel", 4)
         self.assertEqual(self.kb("jobs", "demo", "--state", "cancelled").split()[0], "4")
-        self.refused("no failed job 4", "jobs", "demo", "--retry", 4)
+        self.refused("job 4 has not failed", "jobs", "demo", "--retry", 4)
+        self.refused("there is no job 77", "jobs", "demo", "--retry", 77)
         self.refused('"late" is no state', "jobs", "demo", "--state", "late")
 
     def test_access_is_set_for_files_and_folders(self):

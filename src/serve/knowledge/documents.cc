@@ -4,12 +4,14 @@
 #include <charconv>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "knowledge/ingest/retry.h"
 #include "serve/field_table.h"
 #include "serve/knowledge/json.h"
 #include "serve/knowledge/upload.h"
@@ -119,6 +121,7 @@ class Documents {
         return ListJobs();
       case Route::kKnowledgeJob:
       case Route::kKnowledgeCancelJob:
+      case Route::kKnowledgeRetryJob:
         return OneJob();
       default:
         return OneDocument();
@@ -242,7 +245,16 @@ class Documents {
       if (!job) return Refused(job.error());
       if (!*job) return NotFound(fmt::format("There is no job {} in {}.", text, name()));
     }
+    if (match_.route == Route::kKnowledgeRetryJob) return RetryJob(*id);
     return Ok(JobJson(**job));
+  }
+
+  Answer RetryJob(std::int64_t failed) {
+    const auto queued = RetryJobs(base_->store(), std::span(&failed, 1));
+    if (!queued) return Refused(queued.error());
+    const auto job = base_->FindJob(queued->front());
+    if (!job) return Refused(job.error());
+    return Ok(*job ? JobJson(**job) : Json(nullptr), 202);
   }
 
   Answer OneDocument() {

@@ -1,7 +1,9 @@
 // Knowledge bases over sockets: the whole way from an upload to a search, with a tiny encoder, and who may see what.
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <map>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "knowledge/store/store.h"
 #include "serve/test_pooling.h"
 #include "serve/test_server.h"
 
@@ -167,6 +170,32 @@ TEST_F(Knowledge, FormsFilesAndJobs) {
   // An ended job is not cancelled.
   const std::string job = fmt::format("{}/books/jobs/{}", kBases, failed["id"].get<int>());
   EXPECT_EQ(Ok(kOwner, "POST", job + "/cancel")["status"], "failed");
+  // What was sent is not kept, so that it cannot be read again.
+  Refused(kOwner, "POST", job + "/retry", "", 400, "", "upload it again");
+}
+
+TEST_F(Knowledge, FailedJobsOfFilesAreTriedAgain) {
+  CreateBase();
+  // The server reads no files of its own machine for clients; a command that shares the base has it read one.
+  const std::filesystem::path file = folder_.path / "late.txt";
+  {
+    auto store = strata::knowledge::OpenStore(folder_.path / "books");
+    ASSERT_TRUE(store) << store.error().ToString();
+    const strata::knowledge::Job job{
+        .uri = "file://" + file.string(), .kind = "add", .arguments = {{"path", file.string()}}};
+    ASSERT_TRUE((*store)->Enqueue(std::span(&job, 1)));
+  }
+  const json failed = WaitFor({{"id", 1}});
+  ASSERT_EQ(failed["status"], "failed") << failed.dump();
+  std::ofstream(file) << "The owl hunts mice.";
+  const std::string job = kBases + "/books/jobs/";
+  const json again = Ok(kOwner, "POST", job + "1/retry", "", 202);
+  EXPECT_EQ(again["id"], 2);
+  EXPECT_EQ(WaitFor(again)["status"], "done");
+  EXPECT_EQ(Search(kOwner, {{"query", "owl"}})["data"].size(), 1U);
+  EXPECT_EQ(Ok(kOwner, "GET", job + "1")["status"], "failed");  // its reason can still be read
+  Refused(kOwner, "POST", job + "2/retry", "", 400, "", "job 2 has not failed");
+  Refused(kOwner, "POST", job + "77/retry", "", 404, "", "no job 77");
 }
 
 TEST_F(Knowledge, SaysWhatIsWrong) {
@@ -233,6 +262,7 @@ TEST_F(Knowledge, NoRouteShowsWhatAKeyMayNotSee) {
       {"GET " + books + "/jobs", ""},
       {"GET " + books + "/jobs/3", ""},
       {"POST " + books + "/jobs/3/cancel", ""},
+      {"POST " + books + "/jobs/3/retry", ""},
       {"GET " + books, ""},
       {"GET " + kBases, ""},
       {"POST " + books + "/search", query.dump()},
