@@ -64,7 +64,7 @@ enum class Op : std::uint8_t {
   kMap,              ///< inputs... {expr}: elementwise; an input of shape [n] is broadcast over rows
   kSlice,            ///< x {offset, length}: columns
   kConcat,           ///< x[T, n], y[T, m], ... -> f32[T, n + m + ...]
-  kGatherRows,       ///< x[T, h], rows[R] -> [R, h]
+  kGatherRows,       ///< x[T, h], rows[R] {keep_input?} -> [R, h]; with keep_input another graph reads all of x, too
   kPool,     ///< x[T, h], rows[R] {kind="mean"|"first"} -> [R, h]: of all rows in this step of the sequence that
              ///< has the row, their mean or the first
   kArgmax,   ///< x[rows, n] -> i32[rows]: the first column of those with the row's greatest value; NaN is none

@@ -7,6 +7,7 @@ namespace strata::graph {
 const std::vector<Pass>& DefaultPasses() {
   static const std::vector<Pass> passes = {
       {"eliminate-dead-code", EliminateDeadCode},
+      {"narrow-rows", NarrowRows},
       {"fuse-elementwise", FuseElementwise},
       {"concat-linear", ConcatLinear},
       {"fuse-attention", FuseAttention},

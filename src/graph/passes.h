@@ -32,6 +32,7 @@ struct Pass {
 
 /// In the order they run:
 ///  - eliminate-dead-code: nodes that no result needs
+///  - narrow-rows: what the last attention is followed by is computed of the rows alone that are wanted
 ///  - fuse-elementwise: map into map
 ///  - concat-linear: linears of one input and one weight dtype -> one kFusedLinear, combine="concat" (QKV), and slices
 ///  of it

@@ -51,6 +51,7 @@ struct FusedAttentionView {
 std::vector<ValueId> FusedAttentionInputs(const FusedAttentionView& view);
 
 Graph EliminateDeadCode(const Graph&, const CostModel&, std::vector<PassNote>&);
+Graph NarrowRows(const Graph&, const CostModel&, std::vector<PassNote>&);
 Graph FuseElementwise(const Graph&, const CostModel&, std::vector<PassNote>&);
 Graph ConcatLinear(const Graph&, const CostModel&, std::vector<PassNote>&);
 Graph FuseAttention(const Graph&, const CostModel&, std::vector<PassNote>&);

@@ -49,7 +49,7 @@ const OpRule& RuleOf(Op op) {
   static const OpRule map{1, -1, {{"expr", kString}}};
   static const OpRule slice{1, 1, {{"offset", kInt}, {"length", kInt}}};
   static const OpRule concat{2, -1, {}};
-  static const OpRule gather{2, 2, {}};
+  static const OpRule gather{2, 2, {}, {{"keep_input", kInt}}};
   static const OpRule pool{2, 2, {{"kind", kString}}};
   static const OpRule argmax{1, 1, {}};
   static const OpRule route{1,

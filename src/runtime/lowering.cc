@@ -79,7 +79,7 @@ void Lowering::CollectLastUses() {
     }
   }
   for (const Node& node : graph_.nodes) {  // read by another plan, after this one
-    if (keep_hidden_ && node.op == Op::kGatherRows) storage_[StorageOf(node.inputs[0])].last_use = kNever;
+    if (graph::HasAttribute(node, "keep_input")) storage_[StorageOf(node.inputs[0])].last_use = kNever;
   }
 }
 
@@ -198,7 +198,7 @@ Status Lowering::LowerNode(ValueId id) {
       operation->cols = graph::Columns(node.type);
       Relocate(buffers_.at(node.inputs[0]), operation->in);
       DefineInto(id, operation->out);
-      if (keep_hidden_) Relocate(buffers_.at(node.inputs[0]), plan_.hidden);
+      if (graph::HasAttribute(node, "keep_input")) Relocate(buffers_.at(node.inputs[0]), plan_.hidden);
       break;
     }
     case Op::kRmsNorm:

@@ -34,8 +34,8 @@ inline std::int64_t Stride(std::int64_t cols) { return kernels::Panels(cols) * k
 class Lowering {
  public:
   Lowering(const graph::Graph& graph, const ModelFile& model, const RunnerOptions& options, ThreadTeam& team,
-           compiler::MapCompiler& compiler, bool keep_hidden)
-      : graph_(graph), model_(model), options_(options), team_(team), compiler_(compiler), keep_hidden_(keep_hidden) {}
+           compiler::MapCompiler& compiler)
+      : graph_(graph), model_(model), options_(options), team_(team), compiler_(compiler) {}
 
   Result<Plan> Run();
 
@@ -186,7 +186,6 @@ class Lowering {
   const RunnerOptions& options_;
   ThreadTeam& team_;
   compiler::MapCompiler& compiler_;
-  const bool keep_hidden_;
   Plan plan_;
   const kernels::RowKernels* row_kernels_ = nullptr;
   std::map<ValueId, std::pair<ValueId, std::int64_t>>

@@ -34,10 +34,10 @@ class CpuModelRunner : public ModelRunner {
   Status Load(const graph::Graph& built, const std::optional<graph::Graph>& draft) {
     STRATA_CHECK(ChooseOptions());
     cost_.threads = options_.threads;
-    STRATA_TRY(graph_, graph::RunPasses(built, cost_, &notes_));
+    STRATA_TRY(graph_, graph::RunPasses(draft ? KeepHidden(built) : built, cost_, &notes_));
     team_ = std::make_unique<ThreadTeam>(options_.threads);
     STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
-    STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_, draft.has_value()));
+    STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_));
     if (draft) STRATA_CHECK(LoadDraft(*draft));
     notes_.insert(notes_.end(), plan_.notes.begin(), plan_.notes.end());
     STRATA_TRY(kv_, KvPool::Create(ShapeOfKv(), KvBlocks()));
@@ -138,12 +138,20 @@ class CpuModelRunner : public ModelRunner {
   }
 
  private:
+  /// The module reads what the last layer gave of every token.
+  static graph::Graph KeepHidden(graph::Graph graph) {
+    for (graph::Node& node : graph.nodes) {
+      if (node.op == graph::Op::kGatherRows) node.attributes.insert_or_assign("keep_input", std::int64_t{1});
+    }
+    return graph;
+  }
+
   /// The module's plan packs the head and the embedding again: the file has them once, shared, but this one's linears
   /// are its own.
   Status LoadDraft(const graph::Graph& built) {
     std::vector<graph::PassNote> notes;
     STRATA_TRY(const graph::Graph graph, graph::RunPasses(built, cost_, &notes));
-    STRATA_TRY(draft_, Lower(graph, *model_, options_, *team_, *compiler_, false));
+    STRATA_TRY(draft_, Lower(graph, *model_, options_, *team_, *compiler_));
     draft_->hidden_input->in = plan_.hidden;
     return {};
   }

@@ -14,8 +14,8 @@ std::string Plan::Describe() const {
 }
 
 Result<Plan> Lower(const graph::Graph& graph, const ModelFile& model, const RunnerOptions& options, ThreadTeam& team,
-                   compiler::MapCompiler& compiler, bool keep_hidden) {
-  return Lowering(graph, model, options, team, compiler, keep_hidden).Run();
+                   compiler::MapCompiler& compiler) {
+  return Lowering(graph, model, options, team, compiler).Run();
 }
 
 }  // namespace strata

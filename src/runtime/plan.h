@@ -38,9 +38,9 @@ struct Plan {
   std::string Describe() const;
 };
 
-/// `options` with its zeros replaced. keep_hidden: another plan will read what the last layer gave. Errors:
-/// kUnsupported naming an operation that lowering does not know; kResourceExhausted; what the compiler says.
+/// `options` with its zeros replaced. Errors: kUnsupported naming an operation that lowering does not know;
+/// kResourceExhausted; what the compiler says.
 Result<Plan> Lower(const graph::Graph& graph, const ModelFile& model, const RunnerOptions& options, ThreadTeam& team,
-                   compiler::MapCompiler& compiler, bool keep_hidden);
+                   compiler::MapCompiler& compiler);
 
 }  // namespace strata
