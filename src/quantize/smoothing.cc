@@ -82,7 +82,7 @@ class Descent {
     weight_sums_ = weights_.ColumnSums();
   }
 
-  /// Columns in which nothing comes in, or of no weight, keep the scale at which they begin.
+  /// Columns in which nothing comes in, or of no weight, do not move.
   std::vector<float> Run() {
     Begin();
     logarithms_ = begin_;
@@ -100,7 +100,8 @@ class Descent {
   }
 
  private:
-  /// As SmoothQuant with a strength of a half: greatest input = greatest weight in each column.
+  /// As SmoothQuant with a strength of a half: greatest input = greatest weight in each column. What is not to move is
+  /// in the middle.
   void Begin() {
     const auto greatest = [](const Squares& squares, std::int64_t c) {
       float most = 0;
@@ -109,11 +110,20 @@ class Descent {
       }
       return most;
     };
+    double sum = 0, moving = 0;
     for (std::int64_t c = 0; c < inputs_.columns; ++c) {
-      const double in = greatest(inputs_, c), weight = greatest(weights_, c);
-      if (in > 0 && weight > 0) begin_[static_cast<std::size_t>(c)] = std::log(in / weight) / 2;
+      const auto at = static_cast<std::size_t>(c);
+      if (!Moves(at)) continue;
+      begin_[at] = std::log(static_cast<double>(greatest(inputs_, c)) / static_cast<double>(greatest(weights_, c))) / 2;
+      sum += begin_[at];
+      ++moving;
+    }
+    for (std::size_t c = 0; c < begin_.size(); ++c) {
+      if (Moves(c)) begin_[c] -= sum / moving;
     }
   }
+
+  bool Moves(std::size_t column) const { return input_sums_[column] > 0 && weight_sums_[column] > 0; }
 
   /// The error at logarithms_, which then go on; `best` becomes them where it is the least so far. Each column's scale
   /// moves by the ratio of what a greater one would make better to what it would make worse: at the optimum it is 1.
@@ -132,7 +142,7 @@ class Descent {
     }
     const double little = 1e-9 * error / static_cast<double>(logarithms_.size());
     for (std::size_t c = 0; c < logarithms_.size(); ++c) {
-      if (input_sums_[c] == 0 || weight_sums_[c] == 0) continue;
+      if (!Moves(c)) continue;
       const double better = input_steps.of[c] * by_inputs.all + weight_steps.all * by_weights.of[c];
       const double worse = input_steps.all * by_inputs.of[c] + weight_steps.of[c] * by_weights.all;
       const double moved =
