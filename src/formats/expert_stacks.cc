@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tensor/finite.h"
+
 namespace strata {
 namespace {
 
@@ -33,7 +35,7 @@ void Transpose(const std::byte* in, std::int64_t k, const Places& places, std::s
 }
 
 /// The rows of a stack [experts, 2 f, k] in which gate's alternate with up's, gate's first.
-class AlternateRows : public RowSource {
+class AlternateRows : public UncheckedRows {
  public:
   explicit AlternateRows(const TensorView& stack) : stack_(stack) {}
 
@@ -45,6 +47,13 @@ class AlternateRows : public RowSource {
     if (stack_.source == nullptr || count == 0) return;
     const std::int64_t first = Stored(begin), last = Stored(begin + count - 1);
     stack_.source->DoneWith(stack_.first_row + first, last + 1 - first);
+  }
+  std::optional<std::int64_t> FirstNotFinite(std::int64_t begin, std::int64_t count) const override {
+    const auto* const unchecked = dynamic_cast<const UncheckedRows*>(stack_.source);
+    for (std::int64_t row = begin; unchecked != nullptr && row < begin + count; ++row) {
+      if (unchecked->FirstNotFinite(stack_.first_row + Stored(row), 1)) return row;
+    }
+    return std::nullopt;
   }
 
  private:

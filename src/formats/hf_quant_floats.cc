@@ -4,6 +4,7 @@
 
 #include "formats/hf_json.h"
 #include "formats/hf_quant_parts.h"
+#include "tensor/finite.h"
 #include "tensor/scaled_blocks.h"
 
 namespace strata {
@@ -24,6 +25,12 @@ Status CheckLevels(const WeightParts& parts) {
   std::memcpy(levels, map.tensor->data.data(), sizeof levels);
   if (std::ranges::equal(levels, kNF4)) return {};
   return WeightParts::Bad(map, "levels other than those of nf4");
+}
+
+/// Of which the scales are made.
+Status CheckNumbers(const WeightParts::Found& part) {
+  const auto found = FirstNotFinite(DType::kF32, part.tensor->data);
+  return found ? WeightParts::Bad(part, "element {}, of which scales are made, is not finite", *found) : Status();
 }
 
 }  // namespace
@@ -78,6 +85,8 @@ Result<AssembledWeight> ReadNormalFloat(const WeightParts& parts) {
     weight.nested = nested.tensor->data;
     weight.map = map.tensor->data;
     weight.offset = static_cast<float>(offset.value_or(0));
+    STRATA_CHECK(CheckNumbers(nested));
+    STRATA_CHECK(CheckNumbers(map));
   }
   for (std::int64_t b = 0; b < blocks; ++b) {
     const float scale = weight.Absmax(b);
@@ -95,9 +104,12 @@ Result<AssembledWeight> ReadMicroscaled(const WeightParts& parts) {
                             parts.main().tensor->dtype, fmt::join(shape, ", "));
   STRATA_TRY(const WeightParts::Found scales, parts.Need(kMicroscaledScales));
   STRATA_CHECK(WeightParts::Expect(scales, "U8", WeightParts::Dims(shape.begin(), shape.end() - 1)));
-  const auto nan = std::ranges::find(scales.tensor->data, std::byte{255});
-  if (nan != scales.tensor->data.end())
-    return WeightParts::Bad(scales, "the scale at byte {} is NaN", nan - scales.tensor->data.begin());
+  const std::span<const std::byte> exponents = scales.tensor->data;
+  const auto found = std::ranges::find_if(exponents, [](std::byte scale) { return scale > kGreatestMicroscale; });
+  if (found != exponents.end()) {
+    return WeightParts::Bad(scales, "the scale at byte {} is {}, greater than that of any finite weight",
+                            found - exponents.begin(), static_cast<int>(*found));
+  }
   WeightParts::Dims dims(shape.begin(), shape.end() - 1);
   dims.back() *= 32;
   std::int64_t rows = 1;

@@ -6,6 +6,7 @@
 
 #include "base/mapped_file.h"
 #include "tensor/convert.h"
+#include "tensor/finite.h"
 #include "tensor/scaled_blocks.h"
 
 namespace strata {
@@ -81,7 +82,7 @@ class IntegerRows : public RowSource {
   DType dtype_;
 };
 
-class Float8Rows : public RowSource {
+class Float8Rows : public UncheckedRows {
  public:
   Float8Rows(const Float8Weight& weight, DType dtype) : weight_(weight), dtype_(dtype) {}
 
@@ -99,6 +100,17 @@ class Float8Rows : public RowSource {
 
   void DoneWith(std::int64_t begin, std::int64_t count) const override {
     DropRows(weight_.codes, weight_.n, begin, count);
+  }
+
+  /// e4m3 has no infinity, and two NaNs.
+  std::optional<std::int64_t> FirstNotFinite(std::int64_t begin, std::int64_t count) const override {
+    const auto codes = weight_.codes.subspan(static_cast<std::size_t>(begin * weight_.k));
+    for (std::int64_t row = 0; row < count; ++row) {
+      bool nan = false;
+      for (std::int64_t k = 0; k < weight_.k; ++k) nan |= (Byte(codes, row * weight_.k + k) & 0x7F) == 0x7F;
+      if (nan) return begin + row;
+    }
+    return std::nullopt;
   }
 
  private:

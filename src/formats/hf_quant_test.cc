@@ -12,6 +12,7 @@
 
 #include "base/mapped_file.h"
 #include "tensor/convert.h"
+#include "tensor/finite.h"
 
 namespace strata {
 namespace {
@@ -165,6 +166,7 @@ TEST_P(EveryScheme, PartsOfOnesAreNamedOrRead) {
     const bool other = part.ends_with("g_idx") || part == "weight_shape" || part == "weight.quant_map" ||
                        part.starts_with("weight.quant_state");
     if (scale || other) ExpectNamed(error, part);
+    if (scale) EXPECT_NE(error.find(part + ": "), std::string::npos) << part << ": " << error;
     if (scale) EXPECT_NE(error.find("scale"), std::string::npos) << part << ": " << error;
   }
 }
@@ -176,6 +178,50 @@ TEST(HfQuant, GroupsThatDoNotFitAreNamed) {
   for (const std::int64_t group : {std::int64_t{64}, std::int64_t{1} << 29, std::int64_t{1}}) {
     checkpoint.config().group = group;
     EXPECT_TRUE(checkpoint.Read().starts_with("x.safetensors: tensor model.layers.0.")) << checkpoint.Read();
+  }
+}
+
+/// Where the weights' first parts are, and the sources of their rows.
+struct Opened {
+  explicit Opened(const Tensors& tensors, const HfQuantConfig& config, const std::string& main)
+      : bytes(Safetensors(tensors)),
+        weights(SafetensorsFile::Parse(std::as_bytes(std::span(bytes)), "x").value()),
+        view(HfQuantReader(config, weights).Read(weights.files().front(), *weights.Find(main).tensor, source)) {}
+  std::string bytes;
+  HuggingFaceWeights weights;
+  std::unique_ptr<RowSource> source;
+  Result<TensorView> view;
+};
+
+TEST(HfQuant, Float8RowsThatAreNotNumbersAreFound) {
+  for (const char nan : {'\x7F', '\xFF'}) {
+    Checkpoint checkpoint("fp8_block");
+    const std::string name = std::string(kProjection) + "weight";
+    Tensor& weight = checkpoint.tensors().at(name);
+    const std::int64_t rows = weight.shape[0], columns = weight.shape[1];
+    const Opened good(checkpoint.tensors(), checkpoint.config(), name);
+    EXPECT_EQ(FirstRowNotFinite(good.view.value()), std::nullopt);
+    weight.data[static_cast<std::size_t>(5 * columns + columns - 1)] = nan;
+    const Opened bad(checkpoint.tensors(), checkpoint.config(), name);
+    const TensorView& view = bad.view.value();
+    EXPECT_EQ(FirstRowNotFinite(view), 5);
+    EXPECT_EQ(FirstRowNotFinite(view.Slice(5, 1)), 5);
+    EXPECT_EQ(FirstRowNotFinite(view.Slice(0, 5)), std::nullopt);
+    EXPECT_EQ(FirstRowNotFinite(view.Slice(6, rows - 6)), std::nullopt);
+  }
+}
+
+TEST(HfQuant, MicroscalesBeyondFloatsAreRefused) {
+  for (const int scale : {0, 252, 253, 254, 255}) {
+    const Tensors tensors = {{"m.gate_up_proj_blocks", {"U8", {1, 1, 2, 16}, std::string(32, '\0')}},
+                             {"m.gate_up_proj_scales", {"U8", {1, 1, 2}, {'\0', static_cast<char>(scale)}}}};
+    const Opened opened(tensors, {.method = HfQuantConfig::Method::kMxfp4}, "m.gate_up_proj_blocks");
+    ASSERT_EQ(opened.view.has_value(), scale <= 252) << scale;
+    if (opened.view) continue;
+    EXPECT_EQ(opened.view.error().message(),
+              fmt::format("x: tensor m.gate_up_proj_scales: the scale at byte 1 is {}, greater than that of any finite "
+                          "weight",
+                          scale));
   }
 }
 

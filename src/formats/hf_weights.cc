@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "formats/hf_json.h"
 
@@ -27,19 +28,20 @@ Result<HuggingFaceWeights> HuggingFaceWeights::Open(const std::string& folder) {
     STRATA_TRY(SafetensorsFile file, SafetensorsFile::Open(single));
     return HuggingFaceWeights(std::move(file));
   }
-  HuggingFaceWeights weights;
-  weights.path_ = folder + std::string(kIndex);
-  STRATA_CHECK(weights.OpenShards(folder, weights.path_));
-  return weights;
+  const std::string index = folder + std::string(kIndex);
+  STRATA_TRY(const std::string text, ReadFile(index));
+  return OfShards(text, index, [&](const std::string& shard) { return SafetensorsFile::Open(folder + "/" + shard); });
 }
 
-Status HuggingFaceWeights::OpenShards(const std::string& folder, const std::string& index) {
-  STRATA_TRY(const std::string text, ReadFile(index));
+Result<HuggingFaceWeights> HuggingFaceWeights::OfShards(
+    std::string_view text, std::string index,
+    const std::function<Result<SafetensorsFile>(const std::string& shard)>& open) {
   STRATA_TRY(const nlohmann::json document, ParseJsonFile(text, index));
   const JsonFields fields(document, index);
   STRATA_TRY(const auto map, fields.Object("weight_map"));
   if (!map) return fields.Bad(ErrorCode::kCorrupt, "weight_map", "is missing");
 
+  HuggingFaceWeights weights;
   std::map<std::string, std::vector<std::string>> tensors_of;  // by shard
   std::map<std::string, std::string> shard_of;                 // by tensor
   for (const auto& [tensor, value] : map->json().items()) {
@@ -52,12 +54,7 @@ Status HuggingFaceWeights::OpenShards(const std::string& folder, const std::stri
     shard_of[tensor] = shard;
   }
   for (const auto& [shard, tensors] : tensors_of) {
-    STRATA_TRY(SafetensorsFile file, SafetensorsFile::Open(fmt::format("{}/{}", folder, shard)),
-               "{} names the shard {}", index, shard);
-    files_.push_back(std::move(file));
-  }
-  for (const SafetensorsFile& file : files_) {
-    const std::string shard = std::filesystem::path(file.path()).filename().string();
+    STRATA_TRY(SafetensorsFile file, open(shard), "{} names the shard {}", index, shard);
     for (const SafetensorsTensor& tensor : file.tensors()) {
       const auto said = shard_of.find(tensor.name);
       if (said == shard_of.end())
@@ -68,13 +65,15 @@ Status HuggingFaceWeights::OpenShards(const std::string& folder, const std::stri
                     shard, said->second);
       }
     }
-    for (const std::string& tensor : tensors_of[shard]) {
+    for (const std::string& tensor : tensors) {
       if (file.Find(tensor) == nullptr)
         return Fail(ErrorCode::kCorrupt, "{}: tensor {} is not in {}, where the index says it is", index, tensor,
                     shard);
     }
+    weights.files_.push_back(std::move(file));
   }
-  return {};
+  weights.path_ = std::move(index);
+  return weights;
 }
 
 HuggingFaceWeights::Found HuggingFaceWeights::Find(std::string_view name) const {

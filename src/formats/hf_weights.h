@@ -1,7 +1,7 @@
 // Inside formats: the safetensors of a Hugging Face folder, one file or shards with an index, as one set of tensors.
 #pragma once
 
-#include <map>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +23,10 @@ class HuggingFaceWeights {
   /// Of one file that is open already.
   explicit HuggingFaceWeights(SafetensorsFile file) : path_(file.path()) { files_.push_back(std::move(file)); }
   HuggingFaceWeights() = default;
+  /// The shards that the text of an index, which lies at `index`, names; `open` is given the name of each.
+  static Result<HuggingFaceWeights> OfShards(
+      std::string_view text, std::string index,
+      const std::function<Result<SafetensorsFile>(const std::string& shard)>& open);
 
   struct Found {
     const SafetensorsFile* file;
@@ -35,8 +39,6 @@ class HuggingFaceWeights {
   const std::string& path() const { return path_; }
 
  private:
-  Status OpenShards(const std::string& folder, const std::string& index);
-
   std::string path_;
   std::vector<SafetensorsFile> files_;
 };

@@ -13,6 +13,7 @@
 #include "formats/hf_quant.h"
 #include "formats/hf_sentence.h"
 #include "formats/hf_templates.h"
+#include "tensor/finite.h"
 
 namespace strata {
 namespace {
@@ -102,7 +103,9 @@ class HuggingFaceModel : public ModelFile {
         TensorView view;
         if (part) {
           STRATA_TRY(view, quantized->Read(file, tensor, sources_.emplace_back()));
-          if (*canonical == kEmbedding) view = Made(view);
+          if (*canonical == kEmbedding) {
+            STRATA_TRY(view, Made(view), "{}: tensor {}", file.path(), tensor.name);
+          }
         } else {
           STRATA_TRY(view, Plain(file, tensor));
         }
@@ -123,14 +126,17 @@ class HuggingFaceModel : public ModelFile {
   }
 
   /// With its rows in memory: those of the embedding are looked up in every step.
-  TensorView Made(const TensorView& view) {
+  Result<TensorView> Made(const TensorView& view) {
+    if (const auto found = FirstRowNotFinite(view)) {
+      return Fail(ErrorCode::kCorrupt, "row {} has a number that is not finite", *found);
+    }
     std::vector<std::byte>& copy = copies_.emplace_back();
     std::vector<std::byte> scratch;
     for (std::int64_t r = 0; r < view.shape.rows(); ++r) {
       const std::span<const std::byte> row = view.row(r, scratch);
       copy.insert(copy.end(), row.begin(), row.end());
     }
-    return {view.dtype, view.shape, copy};
+    return TensorView{view.dtype, view.shape, copy};
   }
 
   /// As transformers 5: embeddings said to be tied are not when the head is stored and differs.

@@ -17,9 +17,9 @@ namespace {
 /// Gathers what the linears over `weights` read.
 class Gathering {
  public:
-  Gathering(Workers& workers, const std::vector<std::string>& weights, const ModelFile& model)
-      : workers_(workers), model_(model) {
-    for (const std::string& name : weights) gathered_[name] = nullptr;
+  Gathering(Workers& workers, const LinearWeights& weights, const ModelFile& model)
+      : workers_(workers), weights_(weights), model_(model) {
+    for (const std::string& name : weights.hidden) gathered_[name] = nullptr;
   }
 
   void Take(const LinearInput& input) {
@@ -32,8 +32,26 @@ class Gathering {
       }
       if (slot->second == statistics) continue;  // seen with a weight before it
       statistics = slot->second;
-      statistics->Add(workers_, input.values, input.rows);
+      const float* const end = input.values + input.rows * input.columns;
+      held_.push_back({statistics, {input.values, end}, input.rows, weights_.by_row.contains(name)});
     }
+  }
+
+  /// What was taken since the last time was of these rows, which the stage made of it. What reads a row next norms it,
+  /// so an error in it counts in proportion to the row: without that, the few rows that are a thousand times as great
+  /// as others (those of a text's first token) would be all that counts.
+  void EndWindow(const LogitsView& out) {
+    std::vector<float> weights;
+    for (std::int64_t r = 0; r < out.rows; ++r) {
+      const std::span<const float> row = out.row(r);
+      const float squares = std::inner_product(row.begin(), row.end(), row.begin(), 0.0F);
+      weights.push_back(squares > 0 ? static_cast<float>(out.width) / squares : 0);
+    }
+    for (const Held& held : held_) {
+      const bool weighted = held.by_row && held.rows == out.rows;
+      held.statistics->Add(workers_, held.values.data(), held.rows, weighted ? weights : std::vector<float>());
+    }
+    held_.clear();
   }
 
   /// Errors: kInvalidArgument where an input is not finite. An expert that no token went to has seen nothing.
@@ -54,8 +72,17 @@ class Gathering {
   }
 
  private:
+  struct Held {
+    std::shared_ptr<InputStatistics> statistics;
+    std::vector<float> values;
+    std::int64_t rows;
+    bool by_row;
+  };
+
   Workers& workers_;
+  const LinearWeights& weights_;
   const ModelFile& model_;
+  std::vector<Held> held_;
   std::map<std::string, std::shared_ptr<InputStatistics>, std::less<>> gathered_;
 };
 
@@ -99,6 +126,7 @@ class StageRun {
         out.values.insert(out.values.end(), row.begin(), row.end());
       }
       out.rows += rows.rows;
+      if (gathering != nullptr) gathering->EndWindow(rows);
       runner_->kv().Release(table);
       table.clear();
       if (progress) progress(static_cast<double>(at + count) / static_cast<double>(ids.size()));
@@ -124,7 +152,7 @@ Status ForStages(Workers& workers, const std::shared_ptr<const ModelFile>& model
     };
     STRATA_TRY(graph::Graph stage, StageGraph(whole, stages[s], *tensors));
     const LinearWeights weights = FindLinearWeights(stage, *tensors);
-    Gathering gathering(workers, weights.hidden, *model);
+    Gathering gathering(workers, weights, *model);
     Matrix out;
     {
       STRATA_TRY(StageRun run, StageRun::Load(tensors, stage, text.window, threads));

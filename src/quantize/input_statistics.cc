@@ -10,6 +10,7 @@ namespace strata::quantize {
 namespace {
 
 constexpr std::int64_t kTile = 64;
+constexpr std::int64_t kMostSampled = 1024;
 
 /// [rows, columns] -> [columns, rows].
 std::vector<float> Transposed(Workers& workers, const float* values, std::int64_t rows, std::int64_t columns) {
@@ -44,17 +45,36 @@ InputStatistics::InputStatistics(std::int64_t columns)
       gram_(static_cast<std::size_t>(columns * columns)),
       greatest_(static_cast<std::size_t>(columns)) {}
 
-void InputStatistics::Add(Workers& workers, const float* values, std::int64_t rows) {
-  const std::vector<float> transposed = Transposed(workers, values, rows, columns_);
-  const PackedMatrix packed = PackedMatrix::OfRows(transposed.data(), columns_, rows, rows);
-  packed.MultiplyLower(workers, {transposed.data(), rows}, columns_, Into::kAdd, {gram_.data(), columns_});
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < columns_; ++c) {
-      float& greatest = greatest_[static_cast<std::size_t>(c)];
-      greatest = std::max(greatest, std::abs(values[r * columns_ + c]));
+void InputStatistics::Add(Workers& workers, const float* values, std::int64_t rows, std::span<const float> weights) {
+  for (std::int64_t i = 0; i < rows * columns_; ++i) {
+    float& greatest = greatest_[static_cast<std::size_t>(i % columns_)];
+    greatest = std::max(greatest, std::abs(values[i]));
+  }
+  std::vector<float> weighted(values, values + rows * columns_);
+  for (std::size_t r = 0; r < weights.size(); ++r) {
+    const float root = std::sqrt(weights[r]);
+    for (float& value :
+         std::span(weighted).subspan(r * static_cast<std::size_t>(columns_), static_cast<std::size_t>(columns_))) {
+      value *= root;
     }
   }
-  rows_ += rows;
+  weight_ += weights.empty() ? static_cast<double>(rows) : std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (std::int64_t r = 0; r < rows; ++r) Sample({weighted.data() + r * columns_, static_cast<std::size_t>(columns_)});
+  const std::vector<float> transposed = Transposed(workers, weighted.data(), rows, columns_);
+  const PackedMatrix packed = PackedMatrix::OfRows(transposed.data(), columns_, rows, rows);
+  packed.MultiplyLower(workers, {transposed.data(), rows}, columns_, Into::kAdd, {gram_.data(), columns_});
+}
+
+void InputStatistics::Sample(std::span<const float> row) {
+  if (rows_++ % sample_stride_ != 0) return;
+  sample_.insert(sample_.end(), row.begin(), row.end());
+  if (sampled() < kMostSampled) return;
+  // Every second one goes.
+  for (std::int64_t kept = 1; kept < kMostSampled / 2; ++kept) {
+    std::copy_n(sample_.begin() + 2 * kept * columns_, columns_, sample_.begin() + kept * columns_);
+  }
+  sample_.resize(static_cast<std::size_t>(kMostSampled / 2 * columns_));
+  sample_stride_ *= 2;
 }
 
 std::vector<float> InputStatistics::Gram(Workers& workers) const {
@@ -66,6 +86,10 @@ std::vector<float> InputStatistics::Gram(Workers& workers) const {
 InputStatistics InputStatistics::DividedBy(std::span<const float> scales) const {
   InputStatistics out(columns_);
   out.rows_ = rows_;
+  out.weight_ = weight_;
+  out.sample_ = sample_;
+  for (std::size_t i = 0; i < sample_.size(); ++i) out.sample_[i] /= scales[i % scales.size()];
+  out.sample_stride_ = sample_stride_;
   for (std::int64_t i = 0; i < columns_; ++i) {
     const float own = scales[static_cast<std::size_t>(i)];
     out.greatest_[static_cast<std::size_t>(i)] = greatest_[static_cast<std::size_t>(i)] / own;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -15,15 +16,17 @@ class InputStatistics {
  public:
   explicit InputStatistics(std::int64_t columns);
 
-  /// `values`: [rows, columns], dense.
-  void Add(Workers& workers, const float* values, std::int64_t rows);
+  /// `values`: [rows, columns], dense. A row counts as its element of `weights` says; empty: 1 each.
+  void Add(Workers& workers, const float* values, std::int64_t rows, std::span<const float> weights = {});
 
   /// Of the same rows with each column divided.
   InputStatistics DividedBy(std::span<const float> scales) const;
 
   std::int64_t columns() const { return columns_; }
   std::int64_t rows() const { return rows_; }
-  /// The sum of x x^T. The squared error of outputs under an error E in the weights is sum over rows e of E of
+  /// The sum of the rows' weights.
+  double weight() const { return weight_; }
+  /// The sum of weight x x^T. The squared error of outputs under an error E in the weights is sum over rows e of E of
   /// e^T gram e.
   float gram(std::int64_t i, std::int64_t j) const {
     return gram_[static_cast<std::size_t>(std::max(i, j) * columns_ + std::min(i, j))];
@@ -32,12 +35,20 @@ class InputStatistics {
   std::vector<float> Gram(Workers& workers) const;
   /// The greatest |x| of each column.
   std::span<const float> greatest() const { return greatest_; }
+  /// Some of the rows, evenly spread, times the root of their weight: [sampled(), columns()].
+  std::span<const float> sample() const { return sample_; }
+  std::int64_t sampled() const { return std::ssize(sample_) / columns_; }
 
  private:
+  void Sample(std::span<const float> row);
+
   std::int64_t columns_;
   std::int64_t rows_ = 0;
+  double weight_ = 0;
   std::vector<float> gram_;  ///< on and below the diagonal
   std::vector<float> greatest_;
+  std::vector<float> sample_;
+  std::int64_t sample_stride_ = 1;  ///< so many rows from one of the sample to the next
 };
 
 /// sum over the rows e of `error` of e^T gram e: how much the outputs change, squared and summed.

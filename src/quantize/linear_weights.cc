@@ -6,11 +6,28 @@
 #include "graph/rewrite.h"
 
 namespace strata::quantize {
+namespace {
+
+/// Of every value whether another row's values come to depend on it.
+std::vector<bool> ReachOtherRows(const graph::Graph& graph, const std::vector<std::vector<graph::ValueId>>& users) {
+  std::vector<bool> reach(graph.nodes.size());
+  for (std::size_t id = graph.nodes.size(); id-- > 0;) {
+    reach[id] = std::ranges::any_of(users[id], [&](graph::ValueId user) {
+      const graph::Op op = graph.node(user).op;
+      return reach[static_cast<std::size_t>(user)] || op == graph::Op::kAttention ||
+             op == graph::Op::kLatentAttention || op == graph::Op::kPool;
+    });
+  }
+  return reach;
+}
+
+}  // namespace
 
 LinearWeights FindLinearWeights(const graph::Graph& graph, const ModelFile& tensors) {
   LinearWeights found;
   std::set<std::string> seen;
   const auto users = graph::Users(graph);
+  const std::vector<bool> reach = ReachOtherRows(graph, users);
   const auto name_of = [&](graph::ValueId weight) -> const std::string& {
     return graph::StringAttribute(graph.node(weight), "name");
   };
@@ -31,6 +48,7 @@ LinearWeights FindLinearWeights(const graph::Graph& graph, const ModelFile& tens
     const bool routes =
         std::ranges::any_of(users[id], [&](graph::ValueId user) { return graph.node(user).op == graph::Op::kRoute; });
     const bool head = node.type.dims.front().symbol == 'R';
+    if (!routes && !head && !reach[id]) found.by_row.insert(name_of(node.inputs[1]));
     add(routes ? found.routers : head ? found.heads : found.hidden, name_of(node.inputs[1]));
   }
   return found;

@@ -21,6 +21,7 @@
 #include "quantize/linear_weights.h"
 #include "quantize/round_in_turn.h"
 #include "quantize/scaled_inputs.h"
+#include "quantize/smoothing.h"
 #include "runtime/model_runner.h"
 #include "tensor/convert.h"
 
@@ -82,6 +83,114 @@ TEST(InputStatistics, SumUpWhatLinearsRead) {
   EXPECT_DOUBLE_EQ(OutputError(TestWorkers(), error, 1, inputs), 9 + 121);
   const float scales[] = {2, 4};
   EXPECT_EQ(inputs.DividedBy(scales).gram(0, 1), 10.0F / 8);
+  EXPECT_TRUE(std::ranges::equal(inputs.DividedBy(scales).sample(), std::vector<float>{0.5, -0.5, 1.5, 1}));
+}
+
+TEST(InputStatistics, CountRowsByTheirWeights) {
+  InputStatistics inputs(2);
+  const float rows[] = {1, -2, 3, 4};
+  const float weights[] = {4, 0.25};
+  inputs.Add(TestWorkers(), rows, 2, weights);
+  EXPECT_EQ(inputs.rows(), 2);
+  EXPECT_EQ(inputs.weight(), 4.25);
+  EXPECT_EQ(inputs.Gram(TestWorkers()), (std::vector<float>{4 + 9 / 4.0F, -8 + 3, -8 + 3, 16 + 4}));
+  EXPECT_TRUE(std::ranges::equal(inputs.sample(), std::vector<float>{2, -4, 1.5, 2}));
+}
+
+TEST(InputStatistics, SampleRowsEvenly) {
+  InputStatistics inputs(1);
+  for (int r = 0; r < 5000; ++r) {
+    const auto value = static_cast<float>(r);
+    inputs.Add(TestWorkers(), &value, 1);
+  }
+  ASSERT_EQ(inputs.sampled(), 625);
+  for (std::size_t i = 0; i < 625; ++i) EXPECT_EQ(inputs.sample()[i], static_cast<float>(8 * i));
+}
+
+/// What outputs lose when inputs are rounded by the row and weights by theirs, both to 8 bits, squared and summed.
+double LossOfRoundingBoth(const InputStatistics& inputs, const Matrix& weight, const std::vector<float>& scales) {
+  const auto columns = static_cast<std::size_t>(weight.columns);
+  const auto rounded = [](std::vector<double> row) {
+    double step = 0;
+    for (const double value : row) step = std::max(step, std::abs(value) / 127);
+    for (double& value : row) value = step > 0 ? std::rint(value / step) * step : 0;
+    return row;
+  };
+  double loss = 0;
+  std::vector<std::vector<double>> weights;
+  for (std::int64_t r = 0; r < weight.rows; ++r) {
+    std::vector<double> row(weight.row(r), weight.row(r) + columns);
+    for (std::size_t c = 0; c < columns; ++c) row[c] *= static_cast<double>(scales[c]);
+    weights.push_back(rounded(row));
+  }
+  for (std::int64_t t = 0; t < inputs.sampled(); ++t) {
+    const auto token = inputs.sample().subspan(static_cast<std::size_t>(t) * columns, columns);
+    std::vector<double> scaled(token.begin(), token.end());
+    for (std::size_t c = 0; c < columns; ++c) scaled[c] /= static_cast<double>(scales[c]);
+    scaled = rounded(scaled);
+    for (std::int64_t r = 0; r < weight.rows; ++r) {
+      double off = 0;
+      for (std::size_t c = 0; c < columns; ++c) {
+        off += scaled[c] * weights[static_cast<std::size_t>(r)][c] -
+               static_cast<double>(token[c]) * static_cast<double>(weight.row(r)[c]);
+      }
+      loss += off * off;
+    }
+  }
+  return loss;
+}
+
+/// Rows some columns of which are always great, and some others in a few rows.
+InputStatistics InputsWithOutliers(std::int64_t columns, unsigned seed) {
+  constexpr std::int64_t kRows = 200;
+  std::vector<float> x = Normal(static_cast<std::size_t>(kRows * columns), seed);
+  for (std::int64_t i = 0; i < kRows * columns; ++i) {
+    const std::int64_t row = i / columns, column = i % columns;
+    if (column % 13 == 0) x[static_cast<std::size_t>(i)] *= 8;
+    if (column % 9 == 5 && row % 50 == 0) x[static_cast<std::size_t>(i)] *= 20;
+  }
+  InputStatistics inputs(columns);
+  inputs.Add(TestWorkers(), x.data(), kRows);
+  return inputs;
+}
+
+/// SmoothQuant's scales, of each strength, lose more; whether outliers are in the inputs, the weights, or both.
+TEST(Smoothing, LosesLessThanWithOneStrength) {
+  constexpr std::int64_t kColumns = 64;
+  for (const bool outlying_weights : {false, true}) {
+    const InputStatistics inputs = InputsWithOutliers(kColumns, 3);
+    Matrix weight = RandomMatrix(48, kColumns, 5);
+    for (std::int64_t r = 0; outlying_weights && r < weight.rows; ++r) weight.row(r)[7] *= 10;
+    const double loss = LossOfRoundingBoth(inputs, weight, SmoothingScales(TestWorkers(), inputs, {&weight}));
+    for (const double strength : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+      std::vector<float> scales;
+      for (std::int64_t c = 0; c < kColumns; ++c) {
+        float greatest = 0;
+        for (std::int64_t r = 0; r < weight.rows; ++r) greatest = std::max(greatest, std::abs(weight.row(r)[c]));
+        const auto in = static_cast<double>(inputs.greatest()[static_cast<std::size_t>(c)]);
+        scales.push_back(
+            static_cast<float>(std::pow(in, strength) / std::pow(static_cast<double>(greatest), 1 - strength)));
+      }
+      EXPECT_LT(loss, 0.9 * LossOfRoundingBoth(inputs, weight, scales)) << strength;
+    }
+    EXPECT_LT(loss, 0.5 * LossOfRoundingBoth(inputs, weight, std::vector<float>(kColumns, 1)));
+  }
+}
+
+/// Where nothing came in, or nothing is weighed, scales stay what they may be.
+TEST(Smoothing, LeavesColumnsOfNothingUsable) {
+  InputStatistics inputs(4);
+  const float rows[] = {1, 0, 3, -4, 2, 0, 1, 30};
+  inputs.Add(TestWorkers(), rows, 2);
+  const Matrix weight{2, 4, {1, 2, 0, 4, -1, 3, 0, 2}};
+  const std::vector<float> scales = SmoothingScales(TestWorkers(), inputs, {&weight});
+  for (const float scale : scales) {
+    EXPECT_GT(scale, 1e-2F);
+    EXPECT_LT(scale, 1e2F);
+  }
+  const std::vector<float> none =
+      SmoothingScales(TestWorkers(), InputStatistics(4), {&weight});  // an expert that no token went to
+  EXPECT_EQ(none, std::vector<float>(4, 1));
 }
 
 class Groups : public testing::TestWithParam<GroupFormat> {};

@@ -5,12 +5,12 @@
 #include <limits>
 
 #include "quantize/round_in_turn.h"
+#include "quantize/smoothing.h"
 #include "tensor/convert.h"
 
 namespace strata::quantize {
 namespace {
 
-constexpr double kSmoothing = 0.5;                       ///< SmoothQuant's alpha
 constexpr double kImportances[] = {0, 0.25, 0.5, 0.75};  ///< the first: as it is
 
 /// The scheme's group where it divides the columns, else half of it and so on, down to 32.
@@ -113,7 +113,7 @@ class Rounding {
       std::vector<const Matrix*> matrices;
       matrices.reserve(readers.size());
       for (const Weight* reader : readers) matrices.push_back(&reader->matrix);
-      return SmoothingScales(inputs, matrices, kSmoothing);
+      return SmoothingScales(workers_, inputs, matrices);
     }
     std::vector<float> best;
     double best_error = std::numeric_limits<double>::infinity();

@@ -96,25 +96,8 @@ std::vector<ScaledInput> FindScaledInputs(const Graph& graph) { return Finder(gr
 std::vector<float> ImportanceScales(const InputStatistics& inputs, double alpha) {
   std::vector<float> scales(static_cast<std::size_t>(inputs.columns()), 1);
   for (std::int64_t c = 0; c < inputs.columns(); ++c) {
-    const double mean = std::sqrt(static_cast<double>(inputs.gram(c, c)) /
-                                  static_cast<double>(std::max<std::int64_t>(inputs.rows(), 1)));
+    const double mean = std::sqrt(static_cast<double>(inputs.gram(c, c)) / std::max(inputs.weight(), 1e-30));
     if (mean > 1e-8) scales[static_cast<std::size_t>(c)] = static_cast<float>(std::pow(mean, alpha));
-  }
-  Center(scales);
-  return scales;
-}
-
-std::vector<float> SmoothingScales(const InputStatistics& inputs, const std::vector<const Matrix*>& readers,
-                                   double alpha) {
-  std::vector<float> scales(static_cast<std::size_t>(inputs.columns()), 1);
-  for (std::int64_t c = 0; c < inputs.columns(); ++c) {
-    const float input = inputs.greatest()[static_cast<std::size_t>(c)];
-    float weight = 0;
-    for (const Matrix* reader : readers) {
-      for (std::int64_t r = 0; r < reader->rows; ++r) weight = std::max(weight, std::abs(reader->row(r)[c]));
-    }
-    if (input < 1e-6F || weight < 1e-6F) continue;
-    scales[static_cast<std::size_t>(c)] = static_cast<float>(std::pow(input, alpha) / std::pow(weight, 1 - alpha));
   }
   Center(scales);
   return scales;

@@ -27,10 +27,6 @@ std::vector<ScaledInput> FindScaledInputs(const graph::Graph& graph);
 /// a geometric mean of 1. 1 where nothing ever came in.
 std::vector<float> ImportanceScales(const InputStatistics& inputs, double alpha);
 
-/// The same that makes inputs as even as weights: (greatest input)^alpha / (greatest weight)^(1 - alpha).
-std::vector<float> SmoothingScales(const InputStatistics& inputs, const std::vector<const Matrix*>& readers,
-                                   double alpha);
-
 void ScaleColumns(Matrix& weight, const std::vector<float>& scales);
 void DivideRows(Matrix& weight, const std::vector<float>& scales);
 

@@ -125,6 +125,30 @@ INSTANTIATE_TEST_SUITE_P(Models, StageRuns,
                                          TinyModel::Options{
                                              .experts = ExpertsConfig{.count = 4, .used = 2, .ffn = 32}}));
 
+/// Behind attention and in the MLP a token's row is its own; queries, keys and values go into other rows.
+TEST(StageRunsTest, WeighTheRowsThatStayTheirOwn) {
+  const auto model = std::make_shared<const TinyModel>(TinyModel::Options{});
+  std::set<std::string> by_row;
+  const Status status =
+      ForStages(TestWorkers(), model, {Ids(64), 32}, 1, nullptr,
+                [&](const graph::Graph&, const LinearWeights& weights, const Calibration& calibration) {
+                  by_row.insert(weights.by_row.begin(), weights.by_row.end());
+                  for (const std::string& name : weights.hidden) {
+                    EXPECT_EQ(calibration.at(name)->rows(), 64);
+                    EXPECT_EQ(calibration.at(name)->weight() == 64, !weights.by_row.contains(name)) << name;
+                  }
+                  return Result<Tensors>(Tensors());
+                });
+  ASSERT_TRUE(status) << status.error().ToString();
+  std::set<std::string> want;
+  for (const char* layer : {"blk.0.", "blk.1."}) {
+    for (const char* part : {"attn_output", "ffn_gate", "ffn_up", "ffn_down"}) {
+      want.insert(std::string(layer) + part + ".weight");
+    }
+  }
+  EXPECT_EQ(by_row, want);
+}
+
 /// What a stage becomes, the stages after it read.
 TEST(StageRunsTest, ReadWhatRoundedStagesGive) {
   const auto model = std::make_shared<const TinyModel>(TinyModel::Options{});

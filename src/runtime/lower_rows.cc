@@ -25,6 +25,7 @@ Status Lowering::LowerEmbed(ValueId id) {
   }
   operation->offset = graph::HasAttribute(node, "offset") ? graph::IntAttribute(node, "offset") : 0;
   STRATA_TRY(const TensorView* table, Tensor(node.inputs[1]));
+  STRATA_CHECK(CheckTable(*table, graph::StringAttribute(graph_.node(node.inputs[1]), "name")));
   operation->table = *table;
   operation->kernels = row_kernels_;
   Relocate(Define(id), operation->out);

@@ -14,6 +14,18 @@ namespace {
 /// Later than any node.
 constexpr ValueId kNever = std::numeric_limits<ValueId>::max();
 
+TensorView RowsBetween(const TensorView& tensor, std::int64_t begin, std::int64_t end) {
+  TensorView rows = tensor;
+  rows.shape = {end - begin, tensor.shape.cols()};
+  if (tensor.source != nullptr) {
+    rows.first_row += begin;
+  } else {
+    rows.data = tensor.data.subspan(static_cast<std::size_t>(begin) * tensor.row_bytes(),
+                                    static_cast<std::size_t>(end - begin) * tensor.row_bytes());
+  }
+  return rows;
+}
+
 }  // namespace
 
 Result<Plan> Lowering::Run() {
@@ -316,7 +328,7 @@ void Lowering::AddPacking(Packing packing) {
   packings_.push_back(std::move(packing));
 }
 
-/// `blocks`: some of a tensor's. Those that are made were looked at where their parts were read.
+/// `blocks`: some of a tensor's.
 Status Lowering::CheckFinite(DType type, std::span<const std::byte> blocks) const {
   const std::optional<std::size_t> found = FirstNotFinite(type, blocks);
   if (!found) return {};
@@ -328,6 +340,32 @@ Status Lowering::CheckFinite(DType type, std::span<const std::byte> blocks) cons
                 model_.StoredName(tensor.name), before + *found, Info(type).name);
   }
   return Fail(ErrorCode::kCorrupt, "a weight has a number that is not finite");
+}
+
+Status Lowering::CheckFinite(const TensorView& rows) const {
+  if (rows.source == nullptr) return CheckFinite(rows.dtype, rows.data);
+  const auto found = FirstRowNotFinite(rows);
+  if (!found) return {};
+  for (const ModelTensor& tensor : model_.tensors()) {
+    const std::int64_t row = *found - tensor.view.first_row;
+    if (tensor.view.source != rows.source || row < 0 || row >= tensor.view.shape.rows()) continue;
+    return Fail(ErrorCode::kCorrupt, "{}: row {} has a number that is not finite", model_.StoredName(tensor.name), row);
+  }
+  return Fail(ErrorCode::kCorrupt, "a weight has a number that is not finite");
+}
+
+Status Lowering::CheckTable(const TensorView& table, std::string_view name) {
+  for (const Node& node : graph_.nodes) {
+    if (node.op == Op::kLinear && graph::StringAttribute(graph_.node(node.inputs[1]), "name") == name) return {};
+  }
+  const std::int64_t rows = table.shape.rows(), ranks = team_.size();
+  std::vector<Status> statuses(static_cast<std::size_t>(ranks));
+  team_.Run([&](int rank) {
+    const std::int64_t begin = rows * rank / ranks, end = rows * (rank + 1) / ranks;
+    statuses[static_cast<std::size_t>(rank)] = CheckFinite(RowsBetween(table, begin, end));
+  });
+  for (const Status& status : statuses) STRATA_CHECK(status);
+  return {};
 }
 
 Status Lowering::PackWeights() {
@@ -352,10 +390,7 @@ Status Lowering::PackWeights() {
   // The same share of each part's rows as of the panels, which are mostly the same rows.
   const auto check = [&](const TensorView& part, RowRange panels, std::int64_t all) {
     const std::int64_t rows = part.shape.rows();
-    const auto begin = static_cast<std::size_t>(rows * panels.begin / all) * part.row_bytes();
-    const auto end = static_cast<std::size_t>(rows * panels.end / all) * part.row_bytes();
-    if (part.source != nullptr) return;
-    const Status good = CheckFinite(part.dtype, part.data.subspan(begin, end - begin));
+    const Status good = CheckFinite(RowsBetween(part, rows * panels.begin / all, rows * panels.end / all));
     if (good) return;
     const std::lock_guard lock(mutex);
     if (finite) finite = good;

@@ -162,6 +162,10 @@ class Lowering {
 
   Status PackWeights();
   Status CheckFinite(DType type, std::span<const std::byte> blocks) const;
+  /// Of a tensor or the rows of one, also of rows that are made.
+  Status CheckFinite(const TensorView& rows) const;
+  /// The rows of a table, by all ranks; those that a linear packs as well are looked at there.
+  Status CheckTable(const TensorView& table, std::string_view name);
 
   Status CompileExpressions();
 

@@ -496,6 +496,13 @@ TEST(DamagedWeights, AreNamed) {
     EXPECT_EQ(runner.error().code(), ErrorCode::kCorrupt);
     EXPECT_EQ(runner.error().message(), name + ": block 7 (q4_1) has a number that is not finite");
   }
+  // A table that is no head, and so packed by nothing.
+  const auto untied = std::make_shared<TinyModel>(TinyModel::Options{.dtype = DType::kF16, .tied = false});
+  constexpr std::uint16_t kInfinity = 0x7C00;
+  std::memcpy(const_cast<std::byte*>(untied->FindTensor("token_embd.weight")->data.data()) + 40, &kInfinity, 2);
+  const auto of_untied = ModelRunner::Load(untied, {.threads = 2});
+  ASSERT_FALSE(of_untied);
+  EXPECT_EQ(of_untied.error().message(), "token_embd.weight: block 20 (f16) has a number that is not finite");
   const auto latent = std::make_shared<TinyDeepseek>(TinyDeepseek::Shape{.latent = {0, 48, 4, 16, 8}});
   const float not_a_number = std::numeric_limits<float>::quiet_NaN();
   std::memcpy(const_cast<std::byte*>(latent->FindTensor("blk.0.attn_kv_b.weight")->data.data()), &not_a_number, 4);

@@ -34,8 +34,7 @@ bool NibblesAreFinite(const std::byte* block) {
   return (half & 0x7C00) != 0x7C00;
 }
 
-/// 255 is NaN, and six times 2^126 (of 253) is more than f32 has.
-bool HasExponent(const std::byte* block) { return *block <= std::byte{252}; }
+bool HasExponent(const std::byte* block) { return *block <= kGreatestMicroscale; }
 
 using Search = std::optional<std::size_t> (*)(std::span<const std::byte> blocks, std::size_t block_bytes);
 
@@ -97,6 +96,11 @@ Search SearchOf(DType type) {
 std::optional<std::size_t> FirstNotFinite(DType type, std::span<const std::byte> blocks) {
   const Search search = SearchOf(type);
   return search != nullptr ? search(blocks, Info(type).block_bytes) : std::nullopt;
+}
+
+std::optional<std::int64_t> FirstRowNotFinite(const TensorView& made) {
+  const auto* const unchecked = dynamic_cast<const UncheckedRows*>(made.source);
+  return unchecked != nullptr ? unchecked->FirstNotFinite(made.first_row, made.shape.rows()) : std::nullopt;
 }
 
 }  // namespace strata
