@@ -189,6 +189,47 @@ TEST_F(KnowledgeBaseTest, OnlyWhatChangedIsEmbedded) {
   EXPECT_EQ(base_->store().Find("upload:a.txt").value()->version, 2U);
 }
 
+TEST_F(KnowledgeBaseTest, WhatSeveralDocumentsOnTheirWaySayIsEmbeddedOnce) {
+  embedder_.Hold();
+  const std::int64_t first = AddText("first.txt", TextOf({"wordone"}));
+  embedder_.AwaitCall();  // it waits in the embedder; the others come behind it
+  std::vector<std::int64_t> jobs = {first};
+  for (int i = 0; i < 6; ++i) {
+    jobs.push_back(AddText(fmt::format("{}.txt", i), TextOf({"wordone", "wordtwo", fmt::format("own{}", i)})));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // some reach the queue, and as many as may be do
+  embedder_.Release();
+  std::int64_t embedded = 0, reused = 0;
+  for (const std::int64_t id : jobs) {
+    const Job job = Wait(id);
+    EXPECT_EQ(job.state, JobState::kDone) << job.error;
+    embedded += job.result["embedded"].get<std::int64_t>();
+    reused += job.result["reused"].get<std::int64_t>();
+  }
+  std::vector<std::string> texts = embedder_.TakeEmbedded();
+  EXPECT_EQ(embedded, static_cast<std::int64_t>(texts.size()));
+  EXPECT_EQ(embedded + reused, 1 + 6 * 3);
+  std::ranges::sort(texts);
+  EXPECT_EQ(std::ranges::adjacent_find(texts), texts.end()) << "embedded twice";
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(Found(fmt::format("own{}", i)).front(), fmt::format("upload:{}.txt", i));
+}
+
+TEST_F(KnowledgeBaseTest, ATextThatFailsIsTriedAgainForWhoSaysItLater) {
+  embedder_.Refuse("wordbad");
+  embedder_.Hold();
+  const std::int64_t good = AddText("good.txt", TextOf({"wordgood"}));
+  embedder_.AwaitCall();
+  const std::int64_t bad = AddText("bad.txt", TextOf({"wordbad", "wordgood"}));
+  const std::int64_t worse = AddText("worse.txt", TextOf({"wordbad"}));
+  embedder_.Release();
+  EXPECT_EQ(Wait(good).state, JobState::kDone);
+  EXPECT_EQ(Wait(bad).state, JobState::kFailed);
+  EXPECT_EQ(Wait(worse).state, JobState::kFailed);
+  embedder_.Refuse("");
+  EXPECT_EQ(Put("late.txt", TextOf({"wordbad", "wordgood"})).state, JobState::kDone);
+  EXPECT_EQ(Found("wordbad").front(), "upload:late.txt");
+}
+
 // Whatever is done to documents, the base is as if only the last version of each had ever been there.
 TEST_F(KnowledgeBaseTest, AnyHistoryEndsInItsLastState) {
   std::mt19937_64 random(11);

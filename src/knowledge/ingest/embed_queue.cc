@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <span>
 #include <utility>
 
 namespace strata::knowledge {
@@ -34,92 +35,120 @@ void EmbedQueue::Stop() {
 }
 
 bool EmbedQueue::Push(Embedding embedding) {
-  if (embedding.wanted.empty()) {
-    on_done_(std::move(embedding), {});
-    return true;
+  auto entry = std::make_shared<Entry>(Entry{.embedding = std::move(embedding), .first = {}, .status = {}});
+  std::vector<Embedding::Wanted>& wanted = entry->embedding.wanted;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stop_ || wanted.empty() || waiting_.size() < kMostWaiting; });
+    if (stop_) return false;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const auto [known, is_new] = known_.try_emplace(wanted[i].hash);
+      if (is_new) {
+        known->second = std::make_shared<Text>(
+            Text{.hash = wanted[i].hash, .text = std::move(wanted[i].text), .places = {}, .vector = {}});
+        entry->first.push_back(wanted[i].hash);
+        waiting_.push_back(known->second);
+      } else {
+        ++entry->embedding.shared;
+      }
+      Text& text = *known->second;
+      if (text.vector.empty()) {
+        text.places.push_back({entry, i});
+      } else {
+        Fill(*entry, i, text.vector);
+        ++entry->done;
+      }
+    }
+    changed_.notify_all();
+    if (entry->done < wanted.size()) return true;
   }
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return stop_ || waiting_ < kMostWaiting; });
-  if (stop_) return false;
-  waiting_ += embedding.wanted.size();
-  entries_.push_back(std::make_shared<Entry>(Entry{.embedding = std::move(embedding), .status = {}}));
-  changed_.notify_all();
+  Finish(entry);
   return true;
-}
-
-std::vector<EmbedQueue::Piece> EmbedQueue::Take() {
-  std::vector<Piece> pieces;
-  for (std::size_t room = kTextsAtOnce; room > 0 && !entries_.empty();) {
-    const std::shared_ptr<Entry>& entry = entries_.front();
-    const std::size_t size = entry->embedding.wanted.size();
-    const std::size_t count = std::min(room, size - entry->taken);
-    pieces.push_back({entry, entry->taken, entry->taken + count});
-    entry->taken += count;
-    room -= count;
-    waiting_ -= count;
-    if (entry->taken == size) entries_.pop_front();
-  }
-  return pieces;
 }
 
 void EmbedQueue::Work() {
   for (;;) {
-    std::vector<Piece> pieces;
+    Texts texts;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return stop_ || !entries_.empty(); });
+      changed_.wait(lock, [&] { return stop_ || !waiting_.empty(); });
       if (stop_) return;
-      pieces = Take();
+      for (; texts.size() < kTextsAtOnce && !waiting_.empty(); waiting_.pop_front()) {
+        texts.push_back(std::move(waiting_.front()));
+      }
       changed_.notify_all();
     }
-    Embed(pieces);
+    Embed(texts);
   }
 }
 
-/// A call that failed for several documents is made again for each: one's fault is not the others'.
-void EmbedQueue::Embed(const std::vector<Piece>& pieces) {
-  Status together = EmbedTogether(pieces);
-  for (const Piece& piece : pieces) {
-    Status status = together;
-    if (!together && pieces.size() > 1) status = EmbedTogether({piece});
-    Entry& entry = *piece.entry;
-    bool complete = false;
-    double progress = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      if (!status) entry.status = status;
-      entry.done += piece.end - piece.begin;
-      complete = entry.done == entry.embedding.wanted.size();
-      progress = static_cast<double>(entry.done) / static_cast<double>(entry.embedding.wanted.size());
+/// A call that failed for several texts is made again for each: one's fault is not the others'.
+void EmbedQueue::Embed(const Texts& texts) {
+  std::vector<std::vector<float>> vectors;
+  const Status together = EmbedTogether(texts, vectors);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (together) {
+      Deliver(*texts[i], std::move(vectors[i]), {});
+      continue;
     }
-    if (complete) {
-      on_done_(std::move(entry.embedding), entry.status);
-    } else {
-      on_progress_(entry.embedding.job, progress);
-    }
+    Status alone = together;
+    vectors.assign(1, {});
+    if (texts.size() > 1) alone = EmbedTogether(std::span(&texts[i], 1), vectors);
+    Deliver(*texts[i], std::move(vectors[0]), alone);
   }
 }
 
-Status EmbedQueue::EmbedTogether(const std::vector<Piece>& pieces) {
-  std::vector<std::string> texts;
-  for (const Piece& piece : pieces) {
-    const auto& wanted = piece.entry->embedding.wanted;
-    for (std::size_t i = piece.begin; i < piece.end; ++i) texts.push_back(wanted[i].text);
-  }
-  STRATA_TRY(const std::vector<float> vectors, embedder_.Embed(texts, Embedder::Use::kPassage));
+Status EmbedQueue::EmbedTogether(std::span<const std::shared_ptr<Text>> texts,
+                                 std::vector<std::vector<float>>& vectors) {
+  std::vector<std::string> strings;
+  for (const std::shared_ptr<Text>& text : texts) strings.push_back(text->text);
+  STRATA_TRY(const std::vector<float> all, embedder_.Embed(strings, Embedder::Use::kPassage));
   const auto dimensions = static_cast<std::size_t>(embedder_.dimensions());
-  assert(vectors.size() == texts.size() * dimensions);
-  auto from = vectors.begin();
-  for (const Piece& piece : pieces) {
-    Embedding& embedding = piece.entry->embedding;
-    for (std::size_t i = piece.begin; i < piece.end; ++i) {
-      const auto& [version, row, text] = embedding.wanted[i];
-      std::copy_n(from, dimensions,
-                  embedding.versions[version].vectors.begin() + static_cast<std::ptrdiff_t>(row * dimensions));
-      from += static_cast<std::ptrdiff_t>(dimensions);
-    }
+  assert(all.size() == texts.size() * dimensions);
+  vectors.clear();
+  for (auto from = all.begin(); from != all.end(); from += static_cast<std::ptrdiff_t>(dimensions)) {
+    vectors.emplace_back(from, from + static_cast<std::ptrdiff_t>(dimensions));
   }
   return {};
+}
+
+/// To all that wait for it. A text that failed is forgotten: who says the same later tries again.
+void EmbedQueue::Deliver(Text& text, std::vector<float> vector, const Status& status) {
+  std::vector<std::shared_ptr<Entry>> complete;
+  std::vector<std::pair<Job, double>> progress;
+  {
+    const std::lock_guard lock(mutex_);
+    text.vector = std::move(vector);
+    if (!status) known_.erase(text.hash);
+    for (const auto& [entry, wanted] : text.places) {
+      if (status) {
+        Fill(*entry, wanted, text.vector);
+      } else {
+        entry->status = status;
+      }
+      const std::size_t all = entry->embedding.wanted.size();
+      if (++entry->done == all) {
+        complete.push_back(entry);
+      } else {
+        progress.emplace_back(entry->embedding.job, static_cast<double>(entry->done) / static_cast<double>(all));
+      }
+    }
+    text.places.clear();
+  }
+  for (const std::shared_ptr<Entry>& entry : complete) Finish(entry);
+  for (const auto& [job, share] : progress) on_progress_(job, share);
+}
+
+void EmbedQueue::Fill(Entry& entry, std::size_t wanted, const std::vector<float>& vector) {
+  const auto& [version, row, hash, text] = entry.embedding.wanted[wanted];
+  std::ranges::copy(
+      vector, entry.embedding.versions[version].vectors.begin() + static_cast<std::ptrdiff_t>(row * vector.size()));
+}
+
+void EmbedQueue::Finish(const std::shared_ptr<Entry>& entry) {
+  on_done_(std::move(entry->embedding), entry->status);
+  const std::lock_guard lock(mutex_);
+  for (const Hash128& hash : entry->first) known_.erase(hash);
 }
 
 }  // namespace strata::knowledge

@@ -34,10 +34,6 @@ bool MayPass(ErrorCode code) {
   return code == ErrorCode::kIo || code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded;
 }
 
-/// Whether a chunk's hash is known already: hashes are of context and text.
-struct HashOfHash {
-  std::size_t operator()(const Hash128& hash) const { return hash.low; }
-};
 using KnownVectors = std::unordered_map<Hash128, std::vector<float>, HashOfHash>;
 
 }  // namespace
@@ -190,22 +186,22 @@ Result<Embedding> Ingester::Prepare(Job job, std::vector<DocumentVersion> versio
       if (const auto found = known.find(chunk.hash); found != known.end()) {
         std::ranges::copy(found->second, version.vectors.end() - static_cast<std::ptrdiff_t>(dimensions));
       } else {
-        embedding.wanted.push_back({v, row, EmbeddedText(chunk)});
+        embedding.wanted.push_back({v, row, chunk.hash, EmbeddedText(chunk)});
       }
       ++row;
     }
     chunks += row;
   }
-  embedding.job.result = {{"documents", embedding.versions.size()},
-                          {"chunks", chunks},
-                          {"embedded", embedding.wanted.size()},
-                          {"reused", chunks - embedding.wanted.size()}};
+  embedding.job.result = {{"documents", embedding.versions.size()}, {"chunks", chunks}};
   return embedding;
 }
 
 void Ingester::StoreVersions(Embedding embedding, const Status& embedded) {
   Job& job = embedding.job;
   if (!embedded) return Failed(std::move(job), embedded.error());
+  const std::size_t made = embedding.wanted.size() - embedding.shared;
+  job.result["embedded"] = made;
+  job.result["reused"] = job.result["chunks"].get<std::size_t>() - made;
   job.stage = "store";
   const auto put = store_.PutSource(job.uri, embedding.versions, &job);
   if (put) return End();
