@@ -28,18 +28,19 @@ void Attention(benchmark::State& state, bool rope, DType dtype, std::int64_t win
   std::vector<float> qkv(static_cast<std::size_t>(rows * kWidth), 0.1f);
   std::vector<float> out(static_cast<std::size_t>(rows * kHeads * kDim));
   const std::vector<float> inv_freq(kDim / 2, 0.01f);
-  const AttentionArgs args{.q = {qkv.data(), kWidth},
-                           .k = {qkv.data() + kHeads * kDim, kWidth},
-                           .v = {qkv.data() + (kHeads + kKvHeads) * kDim, kWidth},
-                           .out = {out.data(), kHeads * kDim},
-                           .heads = kHeads,
-                           .kv_heads = kKvHeads,
-                           .head_dim = kDim,
-                           .scale = 0.125f,
-                           .window = window,
-                           .softcap = softcap,
-                           .rope = {inv_freq.data(), kDim, 1.0f, RopeStyle::kHalves},
-                           .kv = {reinterpret_cast<std::byte*>(cache.data()), kKvHeads, kDim, dtype, kLayers * block_bytes}};
+  const AttentionArgs args{
+      .q = {qkv.data(), kWidth},
+      .k = {qkv.data() + kHeads * kDim, kWidth},
+      .v = {qkv.data() + (kHeads + kKvHeads) * kDim, kWidth},
+      .out = {out.data(), kHeads * kDim},
+      .heads = kHeads,
+      .kv_heads = kKvHeads,
+      .head_dim = kDim,
+      .scale = 0.125f,
+      .window = window,
+      .softcap = softcap,
+      .rope = {inv_freq.data(), kDim, 1.0f, RopeStyle::kHalves},
+      .kv = {reinterpret_cast<std::byte*>(cache.data()), kKvHeads, kDim, dtype, kLayers * block_bytes}};
   const SequenceRows sequence{0, rows, before, blocks.data()};
   for (auto _ : state) {
     for (std::int64_t head = 0; head < kKvHeads; ++head) {
