@@ -3,6 +3,7 @@
 #   strata_library(NAME formats SRCS gguf.cc safetensors.cc DEPS strata::base strata::tensor PCRE2...)
 #   strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)          # GoogleTest, label "unit"
 #   strata_test(NAME golden_test ... ISAS ref avx2)   # also golden_test_ref and golden_test_avx2, with STRATA_ISA set so
+#   strata_test(NAME linear_test ... EMULATED -*k1536)   # the gtest_filter where an emulator runs it, forty times slower
 #   strata_benchmark(NAME gemm_bench SRCS gemm_bench.cc DEPS strata::kernels)   # google-benchmark, not a test
 #   strata_fuzzer(NAME gguf_fuzz SRCS gguf_fuzz.cc DEPS strata::formats)        # with STRATA_BUILD_FUZZERS
 #   strata_isa_sources(TARGET strata_kernels FLAGS -mavx2 -mfma SRCS gemm_avx2.cc)
@@ -41,13 +42,17 @@ function(strata_executable)
 endfunction()
 
 function(strata_test)
-  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT" "SRCS;DEPS;ISAS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT;EMULATED" "SRCS;DEPS;ISAS" ${ARGN})
   if(NOT STRATA_BUILD_TESTS)
     return()
   endif()
   strata_executable(NAME ${ARG_NAME} SRCS ${ARG_SRCS} DEPS ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${ARG_NAME} PRIVATE STRATA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} --gtest_brief=1)
+  set(FILTER "")
+  if(CMAKE_CROSSCOMPILING_EMULATOR AND ARG_EMULATED)
+    set(FILTER --gtest_filter=${ARG_EMULATED})
+  endif()
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} --gtest_brief=1 ${FILTER})
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
   endif()

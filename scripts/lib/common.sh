@@ -10,6 +10,8 @@ BUILD_PACKAGES=(clang-19 lld-19 llvm-19-dev g++ cmake ninja-build ccache pkg-con
   libsqlite3-dev libpq-dev libicu-dev libgumbo-dev libmd4c-dev libarchive-dev libpugixml-dev libyaml-cpp-dev
   python3 python3-pip python3-venv curl)
 TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev openssl postgresql)
+# The kernels of 64-bit Arm, which qemu runs; GoogleTest is built from the sources that libgtest-dev brings.
+CROSS_PACKAGES=(libc6-dev-arm64-cross libstdc++-12-dev-arm64-cross qemu-user)
 # A node that did not come from Debian brings its own npm, which Debian's would conflict with.
 command -v npm >/dev/null || TEST_PACKAGES+=(nodejs npm)
 

@@ -1,7 +1,11 @@
 #include "base/cpu_features.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
+
+#include <fmt/ranges.h>
 
 #include "base/log.h"
 
@@ -15,8 +19,12 @@
 #endif
 
 namespace strata {
-#if defined(__x86_64__)
 namespace {
+
+#if defined(__aarch64__)
+constexpr std::string_view kLimits[] = {"ref", "neon"};
+#elif defined(__x86_64__)
+constexpr std::string_view kLimits[] = {"ref", "avx2", "avx512"};
 
 // Tiles are 8 KiB of state that Linux saves for a process only once it has asked (Documentation/arch/x86/xstate.rst).
 // A refusal, of an old kernel or of a hypervisor that hides the state, is an answer too.
@@ -29,9 +37,11 @@ bool MayUseTiles() {
   if ((edx & kTile) == 0 || (edx & kBF16) == 0) return false;
   return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
+#else
+constexpr std::string_view kLimits[] = {"ref"};
+#endif
 
 }  // namespace
-#endif
 
 CpuFeatures DetectCpu(const char* isa_limit) {
   CpuFeatures features;
@@ -51,7 +61,9 @@ CpuFeatures DetectCpu(const char* isa_limit) {
   features.avx512_vbmi = features.avx512 && __builtin_cpu_supports("avx512vbmi");
   features.amx = limit != "avx512" && features.avx512_bf16 && MayUseTiles();
 #elif defined(__aarch64__)
-  features.neon_dotprod = (::getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  const unsigned long has = ::getauxval(AT_HWCAP);
+  features.neon = (has & HWCAP_ASIMD) != 0;
+  features.neon_dotprod = features.neon && limit != "neon" && (has & HWCAP_ASIMDDP) != 0;
 #endif
   return features;
 }
@@ -60,8 +72,8 @@ const CpuFeatures& Cpu() {
   static const CpuFeatures features = [] {
     const char* limit = std::getenv("STRATA_ISA");
     const std::string_view name = limit == nullptr ? "" : limit;
-    if (!name.empty() && name != "ref" && name != "avx2" && name != "avx512") {
-      LogWarning("STRATA_ISA={} is not one of ref, avx2, avx512; using all that the processor has", name);
+    if (!name.empty() && std::ranges::find(kLimits, name) == std::end(kLimits)) {
+      LogWarning("STRATA_ISA={} is not one of {}; using all that the processor has", name, fmt::join(kLimits, ", "));
     }
     return DetectCpu(limit);
   }();
@@ -69,7 +81,7 @@ const CpuFeatures& Cpu() {
 }
 
 std::string CpuFeatures::ToString() const {
-  std::string text = avx512 ? "avx512" : avx2 ? "avx2" : neon_dotprod ? "neon" : "ref";
+  std::string text = avx512 ? "avx512" : avx2 ? "avx2" : neon ? "neon" : "ref";
   if (avx512_vnni) text += "+vnni";
   if (avx512_bf16) text += avx512_bf16_fast ? "+fastbf16" : "+bf16";
   if (avx512_vbmi) text += "+vbmi";

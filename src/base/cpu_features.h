@@ -1,5 +1,5 @@
-// What the processor can do, asked once. STRATA_ISA=ref|avx2|avx512 (the environment) lowers it, to force a kernel
-// path; avx512 is without AMX.
+// What the processor can do, asked once. STRATA_ISA=ref|avx2|avx512, on Arm ref|neon (the environment) lowers it,
+// to force a kernel path; avx512 is without AMX, neon without the dot products of bytes.
 #pragma once
 
 #include <string>
@@ -16,9 +16,10 @@ struct CpuFeatures {
   bool avx512_vbmi = false;
   /// zmm operations take two passes, so that decoding and unpacking hide behind them: AMD family 19h (Zen 4).
   bool avx512_halves = false;
-  bool avx_vnni = false;  ///< vpdpbusd on ymm, VEX encoded
-  bool amx = false;       ///< tiles of bf16, with avx512_bf16, and the kernel lets this process use them
-  bool neon_dotprod = false;
+  bool avx_vnni = false;      ///< vpdpbusd on ymm, VEX encoded
+  bool amx = false;           ///< tiles of bf16, with avx512_bf16, and the kernel lets this process use them
+  bool neon = false;          ///< what every 64-bit Arm has: FMA, conversions of f16
+  bool neon_dotprod = false;  ///< sdot: since Armv8.4, often before
 
   /// "avx512+vnni+bf16+vbmi" or "ref": for logs, `strata doctor` and cache keys.
   std::string ToString() const;

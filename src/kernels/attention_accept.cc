@@ -15,6 +15,7 @@ std::string RefusesShape(std::int64_t heads, std::int64_t kv_heads, std::int64_t
 
 }  // namespace
 
+#if defined(STRATA_KERNELS_X86)
 std::string RefusesAttentionAvx512Bf16(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                        const CpuFeatures& cpu) {
   if (!cpu.avx512_bf16) return "needs avx512 bf16";
@@ -38,5 +39,12 @@ std::string RefusesAttentionAvx2(std::int64_t heads, std::int64_t kv_heads, std:
   if (!cpu.avx2) return "needs avx2";
   return RefusesShape(heads, kv_heads, head_dim);
 }
+#elif defined(STRATA_KERNELS_NEON)
+std::string RefusesAttentionNeon(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                 const CpuFeatures& cpu) {
+  if (!cpu.neon) return "needs neon";
+  return RefusesShape(heads, kv_heads, head_dim);
+}
+#endif
 
 }  // namespace strata::kernels

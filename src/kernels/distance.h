@@ -32,7 +32,7 @@ struct DistanceKernels {
   void (*narrow)(const float* values, std::size_t n, std::uint16_t* out);  ///< to the nearest, ties to even
 };
 
-/// The first of avx512, avx2, ref that the processor has. `log` gets why not the others.
+/// The first of avx512, avx2, neon, ref that the processor has. `log` gets why not the others.
 const DistanceKernels& SelectDistanceKernels(const CpuFeatures& cpu, std::vector<Choice>* log = nullptr);
 
 }  // namespace strata::kernels

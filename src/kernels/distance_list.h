@@ -8,6 +8,8 @@ namespace strata::kernels {
 #if defined(STRATA_KERNELS_X86)
 extern const DistanceKernels kDistanceAvx512;
 extern const DistanceKernels kDistanceAvx2;
+#elif defined(STRATA_KERNELS_NEON)
+extern const DistanceKernels kDistanceNeon;
 #endif
 extern const DistanceKernels kDistanceRef;
 

@@ -22,12 +22,6 @@ extern const LatentKernel kLatentAvx2;
 extern const RowKernels kRowsAvx512;
 extern const RowKernels kRowsAvx2;
 
-/// The vector attention kernels keep a head's rotary angles on the stack.
-inline constexpr std::int64_t kMaxHeadDim = 512;
-
-/// The vector kernels of latent attention keep their lanes' queries and outputs on the stack.
-inline constexpr std::int64_t kMaxLatentWidth = 1024;
-
 std::string RefusesLatentAvx512(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu);
 std::string RefusesLatentAvx2(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu);
 
@@ -39,10 +33,26 @@ std::string RefusesAttentionAvx512(std::int64_t heads, std::int64_t kv_heads, st
                                    const CpuFeatures& cpu);
 std::string RefusesAttentionAvx2(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                  const CpuFeatures& cpu);
+#elif defined(STRATA_KERNELS_NEON)
+std::span<const LinearKernel> Int8LinearsNeonDot();
+std::span<const LinearKernel> FloatLinears();
+extern const AttentionKernel kAttentionNeon;
+extern const LatentKernel kLatentNeon;
+extern const RowKernels kRowsNeon;
+
+std::string RefusesLatentNeon(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu);
+std::string RefusesAttentionNeon(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                 const CpuFeatures& cpu);
 #endif
 extern const AttentionKernel kAttentionRef;
 extern const LatentKernel kLatentRef;
 extern const RowKernels kRowsRef;
+
+/// The vector attention kernels keep a head's rotary angles on the stack.
+inline constexpr std::int64_t kMaxHeadDim = 512;
+
+/// The vector kernels of latent attention keep their lanes' queries and outputs on the stack.
+inline constexpr std::int64_t kMaxLatentWidth = 1024;
 
 /// Of RowKernels::softmax: it computes powers of two, none under the least normal number.
 inline constexpr float kLog2E = 1.44269504F;

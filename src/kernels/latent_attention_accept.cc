@@ -14,6 +14,7 @@ std::string RefusesShape(std::int64_t kv_rank, std::int64_t rope_dim) {
 
 }  // namespace
 
+#if defined(STRATA_KERNELS_X86)
 std::string RefusesLatentAvx512(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu) {
   return cpu.avx512 ? RefusesShape(kv_rank, rope_dim) : "needs avx512";
 }
@@ -21,5 +22,10 @@ std::string RefusesLatentAvx512(std::int64_t kv_rank, std::int64_t rope_dim, con
 std::string RefusesLatentAvx2(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu) {
   return cpu.avx2 ? RefusesShape(kv_rank, rope_dim) : "needs avx2";
 }
+#elif defined(STRATA_KERNELS_NEON)
+std::string RefusesLatentNeon(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu) {
+  return cpu.neon ? RefusesShape(kv_rank, rope_dim) : "needs neon";
+}
+#endif
 
 }  // namespace strata::kernels

@@ -39,6 +39,7 @@ std::string RefusesType(const LinearProblem& problem) {
   return PanelOf(problem.weight_dtype) == kType ? "" : fmt::format("does not pack {}", Info(problem.weight_dtype).name);
 }
 
+#if defined(STRATA_KERNELS_X86)
 template <PanelFloat kType>
 std::string RefusesAvx512(const LinearProblem& problem, const CpuFeatures& cpu) {
   return cpu.avx512 ? RefusesType<kType>(problem) : "needs avx512";
@@ -48,6 +49,12 @@ template <PanelFloat kType>
 std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
   return cpu.avx2 ? RefusesType<kType>(problem) : "needs avx2";
 }
+#elif defined(STRATA_KERNELS_NEON)
+template <PanelFloat kType>
+std::string RefusesNeon(const LinearProblem& problem, const CpuFeatures& cpu) {
+  return cpu.neon ? RefusesType<kType>(problem) : "needs neon";
+}
+#endif
 
 template <PanelFloat kType>
 std::size_t PackedBytes(const LinearProblem& problem) {
@@ -122,6 +129,7 @@ void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t p
 
 std::size_t PreparedRowBytes(std::int64_t k) { return static_cast<std::size_t>(FloatRowBytes(k)); }
 
+#if defined(STRATA_KERNELS_X86)
 template <PanelFloat kType>
 constexpr LinearKernel Avx512(std::string_view name) {
   return {name,
@@ -143,14 +151,31 @@ constexpr LinearKernel Avx2(std::string_view name) {
           PrepareFloatAvx2,
           RunFloatAvx2<kType>};
 }
+#elif defined(STRATA_KERNELS_NEON)
+template <PanelFloat kType>
+constexpr LinearKernel Neon(std::string_view name) {
+  return {name,
+          RefusesNeon<kType>,
+          PackedBytes<kType>,
+          Pack<kType>,
+          PreparedRowBytes,
+          PrepareFloatNeon,
+          RunFloatNeon<kType>};
+}
+#endif
 
 }  // namespace
 
 std::span<const LinearKernel> FloatLinears() {
+#if defined(STRATA_KERNELS_X86)
 #define STRATA_AVX512(name, lower) Avx512<PanelFloat::k##name>("linear_" #lower "_avx512"),
 #define STRATA_AVX2(name, lower) Avx2<PanelFloat::k##name>("linear_" #lower "_avx2"),
   static constexpr auto kList =
       std::to_array<LinearKernel>({STRATA_PANEL_FLOATS(STRATA_AVX512) STRATA_PANEL_FLOATS(STRATA_AVX2)});
+#elif defined(STRATA_KERNELS_NEON)
+#define STRATA_NEON(name, lower) Neon<PanelFloat::k##name>("linear_" #lower "_neon"),
+  static constexpr auto kList = std::to_array<LinearKernel>({STRATA_PANEL_FLOATS(STRATA_NEON)});
+#endif
   return kList;
 }
 

@@ -69,7 +69,8 @@ inline constexpr float kFloat8Rebias = 256;
 
 }  // namespace
 
-// Defined and instantiated for every PanelFloat in linear_float_avx512.cc and linear_float_avx2.cc.
+// Defined and instantiated for every PanelFloat in linear_float_avx512.cc, linear_float_avx2.cc and
+// linear_float_neon.cc.
 void PrepareFloatAvx512(const PrepareArgs& args);
 template <PanelFloat kType>
 void RunFloatAvx512(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
@@ -77,5 +78,9 @@ void RunFloatAvx512(const LinearArgs& args, std::int64_t panel_begin, std::int64
 void PrepareFloatAvx2(const PrepareArgs& args);
 template <PanelFloat kType>
 void RunFloatAvx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+
+void PrepareFloatNeon(const PrepareArgs& args);
+template <PanelFloat kType>
+void RunFloatNeon(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 }  // namespace strata::kernels

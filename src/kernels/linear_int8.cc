@@ -26,6 +26,7 @@ std::string RefusesProblem(DType type, std::optional<Activations> activations, c
   return "";
 }
 
+#if defined(STRATA_KERNELS_X86)
 template <DType kType, Activations kActivations, ManyRowsBy kManyRows>
 std::string RefusesAvx512Vnni(const LinearProblem& problem, const CpuFeatures& cpu) {
   if (!cpu.avx512 || !cpu.avx512_vnni) return "needs avx512 vnni";
@@ -44,6 +45,13 @@ std::string RefusesAmx(const LinearProblem& problem, const CpuFeatures& cpu) {
   if (!cpu.amx) return "needs amx";
   return RefusesProblem(kType, std::nullopt, problem);
 }
+#elif defined(STRATA_KERNELS_NEON)
+template <DType kType, Activations kActivations>
+std::string RefusesNeonDot(const LinearProblem& problem, const CpuFeatures& cpu) {
+  if (!cpu.neon_dotprod) return "needs neon dotprod";
+  return RefusesProblem(kType, kActivations, problem);
+}
+#endif
 
 constexpr int PlanesOf(Activations activations) { return activations == Activations::kInt16 ? 2 : 1; }
 
@@ -115,6 +123,10 @@ std::size_t PreparedRowBytes(std::int64_t k) {
   return static_cast<std::size_t>(Int8RowBytes(kPlanes, k));
 }
 
+using enum DType;
+using enum Activations;
+
+#if defined(STRATA_KERNELS_X86)
 template <DType kType, Int8Format kFormat, Activations kActivations, ManyRowsBy kManyRows>
 constexpr LinearKernel Avx512Vnni(std::string_view name) {
   constexpr int kPlanes = PlanesOf(kActivations);
@@ -150,8 +162,6 @@ constexpr LinearKernel Amx(std::string_view name) {
           RunBF16Amx<kFormat>};
 }
 
-using enum DType;
-using enum Activations;
 using enum ManyRowsBy;
 
 // In the order in which they are tried: what suits the processor best, then the most exact activations.
@@ -173,11 +183,36 @@ constinit const auto kAvx512Vnni =
 constinit const auto kAvx2 =
     std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_AVX2_INT16) STRATA_INT8_TYPES(STRATA_AVX2_INT8)});
 constinit const auto kAmx = std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_AMX)});
+#elif defined(STRATA_KERNELS_NEON)
+template <DType kType, Int8Format kFormat, Activations kActivations>
+constexpr LinearKernel NeonDot(std::string_view name) {
+  constexpr int kPlanes = PlanesOf(kActivations);
+  return {name,
+          RefusesNeonDot<kType, kActivations>,
+          PackedBytes<kFormat>,
+          Pack<kFormat>,
+          PreparedRowBytes<kPlanes>,
+          PrepareInt8NeonDot<kPlanes>,
+          RunInt8NeonDot<kFormat, kPlanes>};
+}
+
+#define STRATA_NEON_INT16(type, lower, format) \
+  NeonDot<k##type, kFormat##format, kInt16>("linear_" #lower "_int16_neondot"),
+#define STRATA_NEON_INT8(type, lower, format) \
+  NeonDot<k##type, kFormat##format, kInt8>("linear_" #lower "_int8_neondot"),
+
+constinit const auto kNeonDot =
+    std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_NEON_INT16) STRATA_INT8_TYPES(STRATA_NEON_INT8)});
+#endif
 
 }  // namespace
 
+#if defined(STRATA_KERNELS_X86)
 std::span<const LinearKernel> Int8LinearsAvx512Vnni() { return kAvx512Vnni; }
 std::span<const LinearKernel> Int8LinearsAvx2() { return kAvx2; }
 std::span<const LinearKernel> BF16LinearsAmx() { return kAmx; }
+#elif defined(STRATA_KERNELS_NEON)
+std::span<const LinearKernel> Int8LinearsNeonDot() { return kNeonDot; }
+#endif
 
 }  // namespace strata::kernels

@@ -135,7 +135,7 @@ struct Int8Group {
 }  // namespace
 
 // Defined and instantiated for every format above, for one and two planes, in linear_int8_prepare_avx512.cc,
-// linear_int8_avx512vnni.cc and linear_int8_avx2.cc.
+// linear_int8_avx512vnni.cc, linear_int8_avx2.cc and linear_int8_neondot.cc.
 
 /// How the AVX-512 kernels compute more than kFewRows rows; the bits are the same. Strips unpack the weights again for
 /// each few rows, which hides behind the multiplications where these take two passes (CpuFeatures::avx512_halves);
@@ -152,6 +152,11 @@ template <int kPlanes>
 void PrepareInt8Avx2(const PrepareArgs& args);
 template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+
+template <int kPlanes>
+void PrepareInt8NeonDot(const PrepareArgs& args);
+template <Int8Format kFormat, int kPlanes>
+void RunInt8NeonDot(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 // Defined in linear_bf16_amx.cc, for every format above. A prepared row is k bf16, padded to BF16RowBytes.
 void PrepareBF16Amx(const PrepareArgs& args);

@@ -472,7 +472,7 @@ TEST(LinearInt8Test, ComputesWhatItsPreparedRowSays) {
       ++checked;
     }
   }
-  if (DetectCpu("").avx2) EXPECT_GT(checked, 0);
+  if (DetectCpu("").avx2 || DetectCpu("").neon_dotprod) EXPECT_GT(checked, 0);
 }
 
 TEST(LinearInt8Test, TinyAndHugeGroupsPrepareSafely) {
@@ -586,13 +586,14 @@ TEST(SelectLinearTest, LastResortTakesEverything) {
   for (const Choice& choice : log) EXPECT_EQ(choice.taken, choice.reason.empty()) << choice.kernel;
 }
 
-#if defined(__x86_64__)
 std::string ReasonOf(std::string_view name, const LinearProblem& problem, const CpuFeatures& cpu) {
   for (const LinearKernel* kernel : LinearKernels()) {
     if (kernel->name == name) return kernel->refuses(problem, cpu);
   }
   return "no such kernel";
 }
+
+#if defined(__x86_64__)
 
 TEST(SelectLinearTest, RefusalsSayWhy) {
   const CpuFeatures vnni{.avx2 = true, .avx512 = true, .avx512_vnni = true};
@@ -641,6 +642,28 @@ TEST(SelectPrefillLinearTest, TakesWhatReadsThePackedWeightsOfTheOther) {
   }
   const LinearProblem floats{DType::kBF16, 64, 64};
   EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), floats, *SelectLinear(floats, amx), amx), nullptr);
+}
+#elif defined(__aarch64__)
+TEST(SelectLinearTest, RefusalsSayWhy) {
+  const CpuFeatures dotprod{.neon = true, .neon_dotprod = true};
+  const CpuFeatures plain{.neon = true};
+  const LinearProblem q4{DType::kQ4_1, 64, 64};
+  EXPECT_EQ(ReasonOf("linear_q4_1_int16_neondot", q4, plain), "needs neon dotprod");
+  EXPECT_EQ(ReasonOf("linear_q4_1_int8_neondot", q4, dotprod), "rounds activations to int8");
+  EXPECT_EQ(ReasonOf("linear_f32_neon", q4, CpuFeatures{}), "needs neon");
+  EXPECT_EQ(SelectLinear(q4, dotprod)->name, "linear_q4_1_int16_neondot");
+  EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64, Activations::kInt8}, dotprod)->name, "linear_q4_1_int8_neondot");
+  EXPECT_EQ(SelectLinear(q4, plain)->name, "linear_f32_neon") << "unpacked";
+  EXPECT_EQ(SelectLinear({DType::kW8A8_32, 64, 64}, dotprod)->name, "linear_w8a8_neondot");
+  EXPECT_EQ(SelectLinear({DType::kW8A8_32, 64, 64}, plain)->name, "linear_w8a8_ref");
+}
+
+TEST(SelectLinearTest, TheEnvironmentsLimitTakesDotProductsAway) {
+  EXPECT_TRUE(DetectCpu("").neon);
+  EXPECT_TRUE(DetectCpu("neon").neon);
+  EXPECT_FALSE(DetectCpu("neon").neon_dotprod);
+  EXPECT_EQ(DetectCpu("neon").ToString(), "neon");
+  EXPECT_EQ(DetectCpu("ref").ToString(), "ref");
 }
 #endif
 

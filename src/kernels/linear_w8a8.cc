@@ -116,6 +116,11 @@ template <std::int64_t kGroup>
 std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
   return cpu.avx2 ? RefusesProblem<kGroup>(problem) : "needs avx2";
 }
+#elif defined(STRATA_KERNELS_NEON)
+template <std::int64_t kGroup>
+std::string RefusesNeonDot(const LinearProblem& problem, const CpuFeatures& cpu) {
+  return cpu.neon_dotprod ? RefusesProblem<kGroup>(problem) : "needs neon dotprod";
+}
 #endif
 
 constinit const auto kLinears = std::to_array<LinearKernel>({
@@ -123,6 +128,9 @@ constinit const auto kLinears = std::to_array<LinearKernel>({
     {"linear_w8a8_avx512vnni", RefusesAvx512Vnni<0>, PackedBytes, Pack, RowBytes<0, 1>, PrepareW8A8Avx512<0>,
      RunW8A8Avx512Vnni<0>},
     {"linear_w8a8_avx2", RefusesAvx2<0>, PackedBytes, Pack, RowBytes<0, 2>, PrepareW8A8Avx2<0>, RunW8A8Avx2<0>},
+#elif defined(STRATA_KERNELS_NEON)
+    {"linear_w8a8_neondot", RefusesNeonDot<0>, PackedBytes, Pack, RowBytes<0, 1>, PrepareW8A8NeonDot<0>,
+     RunW8A8NeonDot<0>},
 #endif
     {"linear_w8a8_ref", RefusesRef<0>, PackedBytes, Pack, RowBytes<0, 4>, PrepareW8A8Ref<0>, RunW8A8Ref<0>},
 #if defined(STRATA_KERNELS_X86)
@@ -130,6 +138,9 @@ constinit const auto kLinears = std::to_array<LinearKernel>({
      PrepareW8A8Avx512<kInputGroup>, RunW8A8Avx512Vnni<kInputGroup>},
     {"linear_int8_columns_avx2", RefusesAvx2<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 2>,
      PrepareW8A8Avx2<kInputGroup>, RunW8A8Avx2<kInputGroup>},
+#elif defined(STRATA_KERNELS_NEON)
+    {"linear_int8_columns_neondot", RefusesNeonDot<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 1>,
+     PrepareW8A8NeonDot<kInputGroup>, RunW8A8NeonDot<kInputGroup>},
 #endif
     {"linear_int8_columns_ref", RefusesRef<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 4>,
      PrepareW8A8Ref<kInputGroup>, RunW8A8Ref<kInputGroup>},

@@ -8,7 +8,7 @@
 //   scales  [16] f32
 // A prepared row is k quants, then for each group of inputs its f32 scale and an int32, minus 128 times the sum of its
 // quants: what the weights, which are 128 too large, add too much. It is padded to 64 bytes. Quants are int8 for
-// AVX-512, int16 for AVX2, f32 for ref.
+// AVX-512 and NEON, int16 for AVX2, f32 for ref.
 //
 //   scale_g = max |x| / 127.5     q = x / scale_g, rounded half to even, held to -128..127
 //   y = (sum over g of scale_g (sum of q_w q)) * scale_c
@@ -68,6 +68,10 @@ template <std::int64_t kGroup>
 void PrepareW8A8Avx2(const PrepareArgs& args);
 template <std::int64_t kGroup>
 void RunW8A8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+template <std::int64_t kGroup>
+void PrepareW8A8NeonDot(const PrepareArgs& args);
+template <std::int64_t kGroup>
+void RunW8A8NeonDot(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 template <std::int64_t kGroup>
 void PrepareW8A8Ref(const PrepareArgs& args);
 template <std::int64_t kGroup>

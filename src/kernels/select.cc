@@ -49,6 +49,9 @@ std::span<const LinearKernel* const> LinearKernels() {
     for (const LinearKernel& kernel : Int8LinearsAvx512Vnni()) kernels.push_back(&kernel);
     for (const LinearKernel& kernel : Int8LinearsAvx2()) kernels.push_back(&kernel);
     for (const LinearKernel& kernel : FloatLinears()) kernels.push_back(&kernel);
+#elif defined(STRATA_KERNELS_NEON)
+    for (const LinearKernel& kernel : Int8LinearsNeonDot()) kernels.push_back(&kernel);
+    for (const LinearKernel& kernel : FloatLinears()) kernels.push_back(&kernel);
 #endif
     kernels.push_back(&kLinearRef);
     return kernels;
@@ -90,6 +93,8 @@ std::span<const AttentionKernel* const> AttentionKernels() {
       &kAttentionAvx512Vnni,
       &kAttentionAvx512,
       &kAttentionAvx2,
+#elif defined(STRATA_KERNELS_NEON)
+      &kAttentionNeon,
 #endif
       &kAttentionRef,
   });
@@ -108,6 +113,8 @@ std::span<const LatentKernel* const> LatentKernels() {
 #if defined(STRATA_KERNELS_X86)
       &kLatentAvx512,
       &kLatentAvx2,
+#elif defined(STRATA_KERNELS_NEON)
+      &kLatentNeon,
 #endif
       &kLatentRef,
   });
@@ -120,22 +127,26 @@ const LatentKernel* SelectLatentAttention(std::int64_t kv_rank, std::int64_t rop
                                    [&](const LatentKernel& kernel) { return kernel.refuses(kv_rank, rope_dim, cpu); });
 }
 
-const RowKernels& SelectRowKernels(const CpuFeatures& cpu, std::vector<Choice>* log) {
+const RowKernels& SelectRowKernels([[maybe_unused]] const CpuFeatures& cpu, std::vector<Choice>* log) {
   const Candidate<RowKernels> candidates[] = {
 #if defined(STRATA_KERNELS_X86)
       {&kRowsAvx512, cpu.avx512, "needs avx512"},
       {&kRowsAvx2, cpu.avx2, "needs avx2"},
+#elif defined(STRATA_KERNELS_NEON)
+      {&kRowsNeon, cpu.neon, "needs neon"},
 #endif
       {&kRowsRef, true, ""},
   };
   return SelectFirstAble<RowKernels>(candidates, log);
 }
 
-const DistanceKernels& SelectDistanceKernels(const CpuFeatures& cpu, std::vector<Choice>* log) {
+const DistanceKernels& SelectDistanceKernels([[maybe_unused]] const CpuFeatures& cpu, std::vector<Choice>* log) {
   const Candidate<DistanceKernels> candidates[] = {
 #if defined(STRATA_KERNELS_X86)
       {&kDistanceAvx512, cpu.avx512_vnni, "needs avx512 vnni"},
       {&kDistanceAvx2, cpu.avx2, "needs avx2"},
+#elif defined(STRATA_KERNELS_NEON)
+      {&kDistanceNeon, cpu.neon, "needs neon"},
 #endif
       {&kDistanceRef, true, ""},
   };

@@ -42,15 +42,6 @@ ScaleMin UnpackScaleMin(const std::uint8_t* packed, int j) {
   return {(packed[j + 4] & 15) | ((packed[j - 4] >> 6) << 4), (packed[j + 4] >> 4) | ((packed[j] >> 6) << 4)};
 }
 
-/// The element of greatest magnitude, with its sign: symmetric formats give it the most negative code.
-float Extreme(const float* x) {
-  float extreme = 0;
-  for (int i = 0; i < kBlock; ++i) {
-    if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];
-  }
-  return extreme;
-}
-
 std::uint8_t Clamped(float value, int highest) {
   return static_cast<std::uint8_t>(std::clamp(static_cast<int>(value), 0, highest));
 }
@@ -205,12 +196,26 @@ void DecodeQ6_K(const std::uint8_t* in, float* y) {
     const std::uint8_t byte = low[half * 64 + (quarter % 2) * 32 + column];
     const int nibble = quarter < 2 ? LowNibble(byte) : HighNibble(byte);
     const int top = (high[half * 32 + column] >> (2 * quarter)) & 3;
-    y[i] = d * static_cast<float>(scales[i / 16]) * static_cast<float>((nibble | (top << 4)) - 32);
+    const std::int8_t scale = scales[i / 16];
+    y[i] = d * static_cast<float>(scale) * static_cast<float>((nibble | (top << 4)) - 32);
   }
 }
 
+float Extreme(const float* x, int count) {
+  float extreme = 0;
+  float greatest = 0;  // apart: clang 19 for aarch64 loses a sign in fabs(x) > fabs(extreme) while extreme is 0
+  for (int i = 0; i < count; ++i) {
+    const float magnitude = std::fabs(x[i]);
+    if (magnitude > greatest) {
+      greatest = magnitude;
+      extreme = x[i];
+    }
+  }
+  return extreme;
+}
+
 void EncodeQ4_0(const float* x, std::uint8_t* out) {
-  const float d = Extreme(x) / -8;
+  const float d = Extreme(x, kBlock) / -8;
   StoreHalf(out, d);
   EncodeNibbles(x, Inverse(d), 0, 8.5F, 15, nullptr, out + 2);
 }
@@ -224,7 +229,7 @@ void EncodeQ4_1(const float* x, std::uint8_t* out) {
 }
 
 void EncodeQ5_0(const float* x, std::uint8_t* out) {
-  const float d = Extreme(x) / -16;
+  const float d = Extreme(x, kBlock) / -16;
   StoreHalf(out, d);
   EncodeNibbles(x, Inverse(d), 0, 16.5F, 31, out + 2, out + 6);
 }
@@ -238,7 +243,7 @@ void EncodeQ5_1(const float* x, std::uint8_t* out) {
 }
 
 void EncodeQ8_0(const float* x, std::uint8_t* out) {
-  const float d = std::fabs(Extreme(x)) / 127;
+  const float d = std::fabs(Extreme(x, kBlock)) / 127;
   StoreHalf(out, d);
   const float inverse = Inverse(d);
   for (int i = 0; i < kBlock; ++i)

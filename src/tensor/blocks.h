@@ -22,6 +22,9 @@ void DecodeQ5_K(const std::uint8_t* in, float* y);  ///< as Q4_K, 32 bytes of fi
 void DecodeQ6_K(const std::uint8_t* in,
                 float* y);  ///< 128 bytes low nibbles; 64 bytes of high 2 bits; 16 signed scales; f16 d
 
+/// The element of greatest magnitude, with its sign: symmetric formats give it the most negative code. NaN is never it.
+float Extreme(const float* x, int count);
+
 void EncodeQ4_0(const float* x, std::uint8_t* out);
 void EncodeQ4_1(const float* x, std::uint8_t* out);
 void EncodeQ5_0(const float* x, std::uint8_t* out);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "tensor/blocks.h"
 #include "tensor/convert.h"
 
 namespace strata::blocks {
@@ -130,10 +131,7 @@ void PackNibbles(const std::array<std::uint8_t, kSuper>& codes, std::uint8_t* ou
 
 /// The scale of either sign whose codes in [-32, 31] are nearest.
 float BestScale(const float* x, const float* weights, int count) {
-  float extreme = 0;
-  for (int i = 0; i < count; ++i) {
-    if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];
-  }
+  const float extreme = blocks::Extreme(x, count);
   if (extreme == 0) return 0;
   float best = 0;
   double best_gain = -1;
@@ -173,12 +171,10 @@ void EncodeQ5_K(const float* x, const float* weights, std::uint8_t* out) {
 void EncodeQ6_K(const float* x, const float* weights, std::uint8_t* out) {
   constexpr int kSub = 16;
   std::array<float, kSuper / kSub> scales{};
-  float extreme = 0;
   for (int j = 0; j < kSuper / kSub; ++j) {
-    float& scale = scales[static_cast<std::size_t>(j)];
-    scale = BestScale(x + j * kSub, weights + j * kSub, kSub);
-    if (std::fabs(scale) > std::fabs(extreme)) extreme = scale;
+    scales[static_cast<std::size_t>(j)] = BestScale(x + j * kSub, weights + j * kSub, kSub);
   }
+  const float extreme = blocks::Extreme(scales.data(), kSuper / kSub);
   std::fill_n(out, 210, std::uint8_t{0});
   const float d = F16ToF32(StoreHalf(out + 208, extreme / -128));
   for (int i = 0; i < kSuper; ++i) {
