@@ -2,43 +2,26 @@
 // of two to six of their words: how long adding takes, and searches of the best 10 with and without filters.
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "bench/knowledge/made_up.h"
 #include "knowledge/lexical/index.h"
 
 namespace {
 
 using namespace strata::knowledge;
+using namespace strata::knowledge::bench;
 using Clock = std::chrono::steady_clock;
 
-constexpr double kVocabulary = 400000;
 constexpr int kSearches = 1000;
 
 double MillisecondsSince(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
-
-class Source {
- public:
-  // Ranks from `least` on: queries leave out the very frequent words, as people do.
-  std::string Text(int words, double least) {
-    std::string text;
-    for (int i = 0; i < words; ++i) {
-      const double rank = std::exp(std::uniform_real_distribution<>(std::log(least), std::log(kVocabulary))(random_));
-      text += 'w' + std::to_string(static_cast<long>(rank)) + ' ';
-    }
-    return text;
-  }
-  std::mt19937& random() { return random_; }
-
- private:
-  std::mt19937 random_{1};
-};
 
 void Measure(const LexicalIndex& index, const std::vector<std::string>& queries, const char* what,
              const Bitmap* allowed) {
@@ -61,7 +44,7 @@ int main(int argc, char** argv) {
   }
   const auto count = static_cast<ChunkId>(std::strtoul(argv[1], nullptr, 10));
   auto index = std::move(*LexicalIndex::Create({.language = "none"}));
-  Source source;
+  TextSource source;
   std::size_t bytes = 0;
   double milliseconds = 0, longest = 0;
   for (ChunkId id = 1; id <= count; ++id) {

@@ -1,12 +1,8 @@
 // vectors COUNT [f32|f16|int8]: builds an index of COUNT vectors with strata and with hnswlib (same M and
 // ef_construction, one thread), searches both in turns, and writes a table: recall@10, searches a second. hnswlib's
 // vectors are f32.
-//
-// The vectors are of 384 dimensions around 300 centres in 64 directions of falling weight, with noise in all: near to
-// how embeddings of texts lie, and the same wherever this runs.
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,45 +11,17 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/knowledge/made_up.h"
 #include "hnswlib/hnswlib.h"
 #include "knowledge/vectors/index.h"
 
 namespace {
 
 using namespace strata::knowledge;
+using namespace strata::knowledge::bench;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kDimensions = 384, kDirections = 64, kCentres = 300, kQueries = 500, kRounds = 3, kBest = 10;
-
-class Source {
- public:
-  Source() {
-    basis_.resize(kDirections * kDimensions);
-    for (float& value : basis_) value = normal_(random_);
-    centres_.resize(kCentres * kDirections);
-    for (std::size_t i = 0; i < centres_.size(); ++i) centres_[i] = normal_(random_) * Weight(i % kDirections);
-  }
-  void Next(float* vector) {
-    const float* centre = centres_.data() + random_() % kCentres * kDirections;
-    std::fill_n(vector, kDimensions, 0.0f);
-    for (std::size_t d = 0; d < kDirections; ++d) {
-      const float along = centre[d] + 1.0f * normal_(random_) * Weight(d);
-      for (std::size_t i = 0; i < kDimensions; ++i) vector[i] += along * basis_[d * kDimensions + i];
-    }
-    float square = 0;
-    for (std::size_t i = 0; i < kDimensions; ++i) {
-      vector[i] += 0.5f * normal_(random_);
-      square += vector[i] * vector[i];
-    }
-    for (std::size_t i = 0; i < kDimensions; ++i) vector[i] /= std::sqrt(square);
-  }
-
- private:
-  static float Weight(std::size_t direction) { return 1 / std::sqrt(1 + 0.1f * static_cast<float>(direction)); }
-  std::mt19937 random_{1};
-  std::normal_distribution<float> normal_;
-  std::vector<float> basis_, centres_;
-};
+constexpr std::size_t kQueries = 500, kRounds = 3, kBest = 10;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -135,7 +103,7 @@ int main(int argc, char** argv) {
   VectorIndex exact({.dimensions = kDimensions, .storage = VectorStorage::kF16, .exact_below = ~std::size_t{0}});
   hnswlib::InnerProductSpace space(kDimensions);
   hnswlib::HierarchicalNSW<float> peer(&space, count, 16, 200);
-  Source source;
+  VectorSource source;
   std::vector<float> vector(kDimensions), queries(kQueries * kDimensions);
   for (std::size_t q = 0; q < kQueries; ++q) source.Next(queries.data() + q * kDimensions);
   double ours = 0, theirs = 0;

@@ -46,6 +46,9 @@ void AddCompletion(CLI::App& app, Action& action);
 /// --threads, --max-context, --kv-gib, --max-sequences, --max-step-tokens, --activations, --no-cache.
 void AddLoadOptions(CLI::App& app, LoadOptions& options);
 
+/// --embedding-activations; `otherwise`: what it is when it is not given, for the help.
+void AddEmbeddingOptions(CLI::App& app, LoadOptions& options, const std::string& otherwise);
+
 /// --scheduling-policy, --itl-target-ms.
 void AddSchedulingOptions(CLI::App& app, SchedulerOptions& options);
 

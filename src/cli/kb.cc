@@ -217,6 +217,7 @@ void AddKb(CLI::App& app, Action& action) {
   CLI::App* const add =
       AddCommand(*kb, action, options, "add", "Read files, and folders with all that is in them", Add);
   add->add_option("PATH", options.paths, "Files and folders")->required();
+  AddEmbeddingOptions(*add, options.load, "int8-columns");
   AddAccessOptions(*add, options.access);
   AddCommand(*kb, action, options, "remove", "Forget documents", Remove)
       ->add_option("DOCUMENT", options.paths, "Paths, of folders too, or URIs")
@@ -227,6 +228,7 @@ void AddKb(CLI::App& app, Action& action) {
       ->check(CLI::Range(.1, 86400.))
       ->capture_default_str();
   watch->add_flag("--once", options.once, "Look once");
+  AddEmbeddingOptions(*watch, options.load, "int8-columns");
   CLI::App* const access =
       AddCommand(*kb, action, options, "set-access", "Say who may find documents; holds at once", ChangeAccess);
   access->add_option("DOCUMENT", options.paths, "Paths, of folders too, or URIs")->required();
@@ -246,6 +248,7 @@ void AddKb(CLI::App& app, Action& action) {
   eval->add_option("--k", options.eval.k, "Documents that count")->check(CLI::Range(1, 1000))->capture_default_str();
   eval->add_flag("--tune", options.eval.tune, "Find the weight of the vectors, and keep it in the base");
   eval->add_option("--html", options.eval.html, "Write a report with plots");
+  AddEmbeddingOptions(*eval, options.load, "int8-columns");
   AddCommand(*kb, action, options, "compact", "Overwrite what was removed, in all files", Compact);
   AddCommand(*kb, action, options, "documents", "List what is in a base", Documents);
   AddCommand(*kb, action, options, "delete", "Delete a base and all that is in it", Delete);
@@ -259,6 +262,7 @@ void AddKb(CLI::App& app, Action& action) {
         ->capture_default_str();
     if (run == &Ask) command->add_option("--model", options.model, "The chat model")->capture_default_str();
     AddLoadOptions(*command, options.load);
+    AddEmbeddingOptions(*command, options.load, "int8-columns");
   }
 }
 

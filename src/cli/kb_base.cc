@@ -32,6 +32,7 @@ Result<std::unique_ptr<knowledge::Embedder>> LoadEmbedder(const std::string& mod
   STRATA_TRY(const Session session, OpenSession(path));
   LoadOptions options = load;
   options.max_context = 0;  // the option is the chat model's
+  options.activations = load.embedding_activations.value_or(kernels::Activations::kInt8Columns);
   STRATA_TRY(std::shared_ptr<PoolingEngine> engine, StartPoolingEngine(session, options));
   return knowledge::MakeEmbedder(
       {.name = model, .file = session.file, .tokenizer = session.tokenizer, .engine = std::move(engine)});

@@ -16,7 +16,9 @@ namespace strata::cli {
 Result<std::string> BaseLocation(const std::string& name);
 std::string BasesDirectory();  ///< created
 
-/// The model that makes the vectors. Errors: those of loading; kUnsupported for a model that makes none.
+/// The model that makes the vectors: with weights and activations rounded to int8 unless the options say otherwise, as
+/// embedding is most of what adding costs. Vectors of both ways meet in one base. Errors: those of loading;
+/// kUnsupported for a model that makes none.
 Result<std::unique_ptr<knowledge::Embedder>> LoadEmbedder(const std::string& model, const LoadOptions& load);
 
 struct OpenedBase {

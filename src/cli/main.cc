@@ -24,7 +24,26 @@ CLI::Option* AddNamed(CLI::App& app, const std::string& option, Value& value, co
       ->default_str(now->first);
 }
 
+const std::map<std::string, kernels::Activations>& ActivationNames() {
+  static const std::map<std::string, kernels::Activations> names = {
+      {"int16", kernels::Activations::kInt16},
+      {"int8", kernels::Activations::kInt8},
+      {"int8-columns", kernels::Activations::kInt8Columns}};
+  return names;
+}
+
 }  // namespace
+
+void AddEmbeddingOptions(CLI::App& app, LoadOptions& options, const std::string& otherwise) {
+  app.add_option_function<std::string>(
+         "--embedding-activations",
+         [&options](const std::string& name) { options.embedding_activations = ActivationNames().at(name); },
+         "What --activations is for the model that makes embeddings: int16 leaves those of f32 and bf16 weights as "
+         "they "
+         "are, int8-columns is twice as fast (default: " +
+             otherwise + ")")
+      ->check(CLI::IsMember(ActivationNames()));
+}
 
 void AddSchedulingOptions(CLI::App& app, SchedulerOptions& options) {
   AddNamed(app, "--scheduling-policy", options.policy, PolicyNames(),
@@ -61,10 +80,7 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
          "fast at it, int16 where it has AVX-512 VNNI, else f16; f32 for a model of f32 weights)")
       ->check(CLI::IsMember(kv_dtypes));
   AddNamed(
-      app, "--activations", options.activations,
-      {{"int16", kernels::Activations::kInt16},
-       {"int8", kernels::Activations::kInt8},
-       {"int8-columns", kernels::Activations::kInt8Columns}},
+      app, "--activations", options.activations, ActivationNames(),
       "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is faster "
       "where many tokens are computed at once; int8-columns is faster still there, rounds weights of any type to int8 "
       "with one scale a column and reads 8 bits of each; prompts have bf16 where the processor has AMX (not with "

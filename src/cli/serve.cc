@@ -265,6 +265,7 @@ void AddServe(CLI::App& app, Action& action) {
   AddLimitOptions(*command, *options);
   AddSchedulingOptions(*command, options->load.scheduler);
   AddLoadOptions(*command, options->load);
+  AddEmbeddingOptions(*command, options->load, "as --activations");
   command->callback([options, &action] { action = [options] { return Serve(*options); }; });
 }
 

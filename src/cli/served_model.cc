@@ -48,6 +48,7 @@ Status AddPooling(const std::string& given, ModelTask task, LoadOptions load, Po
                 task == ModelTask::kEmbed ? "makes embeddings" : "ranks (a classifier with one label)");
   }
   load.max_context = 0;  // the first model's
+  if (task == ModelTask::kEmbed) load.activations = load.embedding_activations.value_or(load.activations);
   STRATA_TRY(auto model, MakePooling(session, {id}, load));
   models.push_back(std::move(model));
   return {};

@@ -32,6 +32,8 @@ struct LoadOptions {
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;
   kernels::Activations activations = kernels::Activations::kInt16;
+  /// Of models that make embeddings; none: as the command thinks best.
+  std::optional<kernels::Activations> embedding_activations = {};
   std::optional<DType> kv_dtype = {};
   std::int64_t max_queued = 1024;
   bool no_prefix_cache = false;
