@@ -82,7 +82,7 @@ std::vector<std::pair<std::string, std::vector<float>>> InputsOfWhole(const std:
     const std::size_t count = std::min(ids.size() - at, static_cast<std::size_t>(window));
     const SequenceSlice slice{.tokens = std::span(ids).subspan(at, count),
                               .block_table = table,
-                              .logits = WantLogits::kNone,
+                              .logits = WantLogits::kAll,
                               .phase = Phase::kPrefill,
                               .prompt = static_cast<std::int64_t>(count)};
     EXPECT_TRUE((*runner)->Run({&slice, 1}));
