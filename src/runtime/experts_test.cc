@@ -196,7 +196,8 @@ TEST(ExpertUse, CountsTheRowsOfEachExpert) {
   std::vector<std::int32_t> table;
   ASSERT_TRUE((*runner)->kv().Allocate(4, table));
   const auto tokens = SomeTokens(33, 1);
-  const SequenceSlice slice{tokens, 0, table, WantLogits::kLast};
+  const SequenceSlice slice{tokens, 0, table,
+                            WantLogits::kAll};  // behind the last attention there are only wanted rows
   ASSERT_TRUE((*runner)->Run({&slice, 1}));
   const auto use = (*runner)->expert_use();
   ASSERT_EQ(use.size(), 2U);
