@@ -72,10 +72,10 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
   app.add_option("--max-step-tokens", options.max_step_tokens, "Token budget of one engine step")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  const std::map<std::string, DType> kv_dtypes = {
+  static const std::map<std::string, DType> kv_dtypes = {
       {"f32", DType::kF32}, {"f16", DType::kF16}, {"bf16", DType::kBF16}, {"int16", DType::kI16}, {"int8", DType::kI8}};
   app.add_option_function<std::string>(
-         "--kv-dtype", [&options, kv_dtypes](const std::string& name) { options.kv_dtype = kv_dtypes.at(name); },
+         "--kv-dtype", [&options](const std::string& name) { options.kv_dtype = kv_dtypes.at(name); },
          "What the KV cache holds; integers with a scale for each token and head (default: bf16 where the processor is "
          "fast at it, int16 where it has AVX-512 VNNI, else f16; f32 for a model of f32 weights)")
       ->check(CLI::IsMember(kv_dtypes));
