@@ -72,7 +72,7 @@ Status Lowering::LowerExperts(ValueId id) {
   STRATA_CHECK(LowerExpertLinear(inputs.subspan(4, 1), biased ? inputs.subspan(7, 1) : inputs.first(0), "a0",
                                  operation->rows, operation->down));
   Relocate(buffers_.at(node.inputs[0]), operation->in);
-  Relocate(Define(id), operation->out);
+  DefineInto(id, operation->out);
   experts_.push_back(operation);
   return {};
 }

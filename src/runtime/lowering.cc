@@ -90,6 +90,7 @@ Status Lowering::CheckResults() const {
   const Node& output = graph_.node(graph_.results[0]);
   if (RowsOf(output) != Rows::kLogits || !IsComputed(graph_.results[0]))
     return refuse("its result is of no wanted rows");
+  if (output.op == Op::kSlice || output.op == Op::kConcat) return refuse("its result lies within other values");
   if (graph_.results.size() == 1) {
     const bool read = graph_.UseCounts()[static_cast<std::size_t>(graph_.results[0])] > 1;
     return read ? refuse("its result is read by another operation") : Status();
@@ -279,7 +280,7 @@ Status Lowering::LowerNorm(ValueId id) {
   operation->cols = graph::Columns(node.type);
   operation->group = static_cast<std::int64_t>(weight->size());
   Relocate(buffers_.at(node.inputs[0]), operation->in);
-  Relocate(Define(id), operation->out);
+  DefineInto(id, operation->out);
   return {};
 }
 
