@@ -357,7 +357,11 @@ Status Lowering::CheckFinite(const TensorView& rows) const {
 
 Status Lowering::CheckTable(const TensorView& table, std::string_view name) {
   for (const Node& node : graph_.nodes) {
-    if (node.op == Op::kLinear && graph::StringAttribute(graph_.node(node.inputs[1]), "name") == name) return {};
+    if (node.op != Op::kFusedLinear) continue;
+    for (const ValueId input : node.inputs) {
+      const Node& weight = graph_.node(input);
+      if (weight.op == Op::kWeight && graph::StringAttribute(weight, "name") == name) return {};
+    }
   }
   const std::int64_t rows = table.shape.rows(), ranks = team_.size();
   std::vector<Status> statuses(static_cast<std::size_t>(ranks));
