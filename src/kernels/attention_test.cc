@@ -223,13 +223,14 @@ void ExpectThatRefMatchesSoftmaxInDouble(const Shape& shape) {
   const std::int64_t tokens = shape.window + shape.chunk > 0 ? 290 : 70;
   Sequence sequence(Ref(), shape, tokens);
   sequence.Step(0, tokens);
+  const float* const sinks = sequence.Args().sinks;
   const std::int64_t group = shape.heads / shape.kv_heads;
   for (const std::int64_t row : {std::int64_t{0}, std::int64_t{1}, std::int64_t{33}, tokens - 1}) {
     for (std::int64_t head = 0; head < shape.heads; ++head) {
       const float* q = sequence.qkv().data() + row * shape.qkv_width() + head * shape.head_dim;
       std::vector<double> out(static_cast<std::size_t>(shape.head_dim), 0.0);
       double sum = 0;
-      if (sequence.Args().sinks != nullptr) sum = std::exp(static_cast<double>(sequence.Args().sinks[head]));
+      if (sinks != nullptr) sum = std::exp(static_cast<double>(sinks[head]));
       for (std::int64_t t = 0; t < (shape.causal ? row + 1 : tokens); ++t) {
         const std::int64_t before = shape.causal ? shape.window - 1 : shape.window / 2;
         if (shape.window > 0 && std::abs(row - t) > before) continue;

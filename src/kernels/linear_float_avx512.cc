@@ -18,8 +18,9 @@ constexpr std::int64_t kPrefetchBytes = 2048;
 // The weights at k (even) and k + 1.
 template <PanelFloat kType>
 inline void LoadPair(const std::byte* panel, std::int64_t k, __m512& even, __m512& odd) {
-  if constexpr (FloatBlockSpan(kType) != 0) {
-    const __m512 scale = _mm512_load_ps(panel + k / FloatBlockSpan(kType) * FloatBlockBytes(kType));
+  constexpr std::int64_t kSpan = FloatBlockSpan(kType);
+  if constexpr (kSpan != 0) {
+    const __m512 scale = _mm512_load_ps(panel + k / kSpan * FloatBlockBytes(kType));
     const std::byte* codes = panel + FloatStepOffset(kType, k);
     if constexpr (kType == PanelFloat::kNF4_64) {
       const __m512 levels = _mm512_loadu_ps(kNF4);

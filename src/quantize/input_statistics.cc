@@ -46,9 +46,11 @@ InputStatistics::InputStatistics(std::int64_t columns)
       greatest_(static_cast<std::size_t>(columns)) {}
 
 void InputStatistics::Add(Workers& workers, const float* values, std::int64_t rows, std::span<const float> weights) {
-  for (std::int64_t i = 0; i < rows * columns_; ++i) {
-    float& greatest = greatest_[static_cast<std::size_t>(i % columns_)];
-    greatest = std::max(greatest, std::abs(values[i]));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < columns_; ++c) {
+      float& greatest = greatest_[static_cast<std::size_t>(c)];
+      greatest = std::max(greatest, std::abs(values[r * columns_ + c]));
+    }
   }
   std::vector<float> weighted(values, values + rows * columns_);
   for (std::size_t r = 0; r < weights.size(); ++r) {
@@ -88,7 +90,11 @@ InputStatistics InputStatistics::DividedBy(std::span<const float> scales) const 
   out.rows_ = rows_;
   out.weight_ = weight_;
   out.sample_ = sample_;
-  for (std::size_t i = 0; i < sample_.size(); ++i) out.sample_[i] /= scales[i % scales.size()];
+  for (std::int64_t r = 0; r < sampled(); ++r) {
+    for (std::int64_t c = 0; c < columns_; ++c) {
+      out.sample_[static_cast<std::size_t>(r * columns_ + c)] /= scales[static_cast<std::size_t>(c)];
+    }
+  }
   out.sample_stride_ = sample_stride_;
   for (std::int64_t i = 0; i < columns_; ++i) {
     const float own = scales[static_cast<std::size_t>(i)];

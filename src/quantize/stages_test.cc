@@ -25,6 +25,7 @@ Workers& TestWorkers() {
 
 std::vector<std::int32_t> Ids(std::int32_t count) {
   std::vector<std::int32_t> ids;
+  ids.reserve(static_cast<std::size_t>(count));
   for (std::int32_t i = 0; i < count; ++i) ids.push_back(i * 37 % 131);
   return ids;
 }

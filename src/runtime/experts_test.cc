@@ -126,6 +126,7 @@ Loaded Load(const TinyModel::Options& options) {
 
 std::vector<std::int32_t> SomeTokens(std::int64_t count, std::int64_t seed) {
   std::vector<std::int32_t> tokens;
+  tokens.reserve(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) tokens.push_back(static_cast<std::int32_t>((i * 37 + seed * 11) % kVocab));
   return tokens;
 }
@@ -162,6 +163,7 @@ TEST_P(ManyRows, EqualTheOracleAndEachAlone) {
   for (const std::vector<std::int64_t>& lengths :
        {std::vector<std::int64_t>{1}, {2}, {7}, {1, 1, 1, 1, 1}, {64}, {100, 100, 100}}) {
     std::vector<std::vector<std::int32_t>> tokens;
+    tokens.reserve(lengths.size());
     for (const std::int64_t length : lengths)
       tokens.push_back(SomeTokens(length, static_cast<std::int64_t>(tokens.size())));
     const auto together = Together(*loaded.runner, tokens);

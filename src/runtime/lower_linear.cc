@@ -1,5 +1,6 @@
 // Linears: kernels, prologue, epilogue, packed weights.
 #include <algorithm>
+#include <numeric>
 
 #include "runtime/lowering.h"
 
@@ -22,8 +23,8 @@ Result<graph::Expression> Lowering::AddBiases(graph::Expression expression, int 
   expression.inputs = std::max(expression.inputs, 2 * parts);
   STRATA_TRY(const graph::Expression sum, graph::ParseExpression("a0 + a1"));
   for (int part = 0; part < parts; ++part) {
-    std::vector<int> outer;
-    for (int i = 0; i < expression.inputs; ++i) outer.push_back(i);
+    std::vector<int> outer(static_cast<std::size_t>(expression.inputs));
+    std::iota(outer.begin(), outer.end(), 0);
     expression = graph::Substitute(expression, part, sum, outer, {part, parts + part});
   }
   return expression;
