@@ -3,6 +3,8 @@
 // scale for each pair of row and head and each span, so that a span of small weights is as exact as any.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/attention_avx512.h"
 
 namespace strata::kernels {
@@ -29,30 +31,22 @@ class Avx512Integers : public Avx512 {
  public:
   static constexpr bool kIntegerDots = true;
 
-  template <int kPairs>
-  static void Scores(const Span<FloatKind>& span, std::int64_t head_dim, Tile& tile) {
-    Avx512::Scores<kPairs>(span, head_dim, tile);
-  }
-  template <int kPairs>
-  static void Scores(const Span<I16Kind>& span, std::int64_t head_dim, Tile& tile) {
-    IntegerScores<I16Lanes, kPairs>(span, head_dim, tile);
-  }
-  template <int kPairs>
-  static void Scores(const Span<I8Kind>& span, std::int64_t head_dim, Tile& tile) {
-    IntegerScores<I8Lanes, kPairs>(span, head_dim, tile);
+  template <int kPairs, class Kind>
+  static void Scores(const Span<Kind>& span, std::int64_t head_dim, Tile& tile) {
+    if constexpr (Kind::kHasScales) {
+      IntegerScores<LanesOf<Kind>, kPairs>(span, head_dim, tile);
+    } else {
+      Avx512::Scores<kPairs>(span, head_dim, tile);
+    }
   }
 
-  template <int kPairs>
-  static void Values(const Span<FloatKind>& span, std::int64_t head_dim, Tile& tile) {
-    Avx512::Values<kPairs>(span, head_dim, tile);
-  }
-  template <int kPairs>
-  static void Values(const Span<I16Kind>& span, std::int64_t head_dim, Tile& tile) {
-    IntegerValues<I16Lanes, kPairs>(span, head_dim, tile);
-  }
-  template <int kPairs>
-  static void Values(const Span<I8Kind>& span, std::int64_t head_dim, Tile& tile) {
-    IntegerValues<I8Lanes, kPairs>(span, head_dim, tile);
+  template <int kPairs, class Kind>
+  static void Values(const Span<Kind>& span, std::int64_t head_dim, Tile& tile) {
+    if constexpr (Kind::kHasScales) {
+      IntegerValues<LanesOf<Kind>, kPairs>(span, head_dim, tile);
+    } else {
+      Avx512::Values<kPairs>(span, head_dim, tile);
+    }
   }
 
   template <int kPairs, bool kHides, class Kind>
@@ -65,6 +59,9 @@ class Avx512Integers : public Avx512 {
   }
 
  private:
+  template <class Kind>
+  using LanesOf = std::conditional_t<std::is_same_v<Kind, I16Kind>, I16Lanes, I8Lanes>;
+
   template <class Lanes, int kPairs>
   static void IntegerScores(const Span<typename Lanes::Kind>& span, std::int64_t head_dim, Tile& tile) {
     const auto to_score = [&](int i, int b, __m512i sum) {

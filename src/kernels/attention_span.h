@@ -14,30 +14,17 @@ constexpr std::int64_t kSpan = kSpanBlocks * kKvBlock;
 constexpr float kNever = -1e30f;  // a masked score: its exponential is 0, and never NaN
 
 /// What a span's loops multiply, kWidth in a Value; Stored: KvLayer's T.
-struct FloatKind {
-  using Value = float;
-  using Stored = float;
-  static constexpr std::int64_t kWidth = 1;
-  static constexpr bool kHasScales = false;
+template <class ValueType, class StoredType, std::int64_t kValueWidth, bool kScaled>
+struct CacheKind {
+  using Value = ValueType;
+  using Stored = StoredType;
+  static constexpr std::int64_t kWidth = kValueWidth;
+  static constexpr bool kHasScales = kScaled;
 };
-struct BF16Kind {
-  using Value = Pair;
-  using Stored = std::uint16_t;
-  static constexpr std::int64_t kWidth = 2;
-  static constexpr bool kHasScales = false;
-};
-struct I16Kind {
-  using Value = Pair;
-  using Stored = std::int16_t;
-  static constexpr std::int64_t kWidth = 2;
-  static constexpr bool kHasScales = true;
-};
-struct I8Kind {
-  using Value = BytePair;
-  using Stored = std::int8_t;
-  static constexpr std::int64_t kWidth = 2;
-  static constexpr bool kHasScales = true;
-};
+struct FloatKind : CacheKind<float, float, 1, false> {};
+struct BF16Kind : CacheKind<Pair, std::uint16_t, 2, false> {};
+struct I16Kind : CacheKind<Pair, std::int16_t, 2, true> {};
+struct I8Kind : CacheKind<BytePair, std::int8_t, 2, true> {};
 
 /// Pairs in the order of their rows, and what is carried from span to span and from stage to stage.
 template <int kPairs>

@@ -129,51 +129,28 @@ void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t p
 
 std::size_t PreparedRowBytes(std::int64_t k) { return static_cast<std::size_t>(FloatRowBytes(k)); }
 
-#if defined(STRATA_KERNELS_X86)
 template <PanelFloat kType>
-constexpr LinearKernel Avx512(std::string_view name) {
-  return {name,
-          RefusesAvx512<kType>,
-          PackedBytes<kType>,
-          Pack<kType>,
-          PreparedRowBytes,
-          PrepareFloatAvx512,
-          RunFloatAvx512<kType>};
+constexpr LinearKernel Kernel(std::string_view name, decltype(LinearKernel::refuses) refuses,
+                              decltype(LinearKernel::prepare) prepare, decltype(LinearKernel::run) run) {
+  return {name, refuses, PackedBytes<kType>, Pack<kType>, PreparedRowBytes, prepare, run};
 }
-
-template <PanelFloat kType>
-constexpr LinearKernel Avx2(std::string_view name) {
-  return {name,
-          RefusesAvx2<kType>,
-          PackedBytes<kType>,
-          Pack<kType>,
-          PreparedRowBytes,
-          PrepareFloatAvx2,
-          RunFloatAvx2<kType>};
-}
-#elif defined(STRATA_KERNELS_NEON)
-template <PanelFloat kType>
-constexpr LinearKernel Neon(std::string_view name) {
-  return {name,
-          RefusesNeon<kType>,
-          PackedBytes<kType>,
-          Pack<kType>,
-          PreparedRowBytes,
-          PrepareFloatNeon,
-          RunFloatNeon<kType>};
-}
-#endif
 
 }  // namespace
 
 std::span<const LinearKernel> FloatLinears() {
 #if defined(STRATA_KERNELS_X86)
-#define STRATA_AVX512(name, lower) Avx512<PanelFloat::k##name>("linear_" #lower "_avx512"),
-#define STRATA_AVX2(name, lower) Avx2<PanelFloat::k##name>("linear_" #lower "_avx2"),
+#define STRATA_AVX512(name, lower)                                                                                \
+  Kernel<PanelFloat::k##name>("linear_" #lower "_avx512", RefusesAvx512<PanelFloat::k##name>, PrepareFloatAvx512, \
+                              RunFloatAvx512<PanelFloat::k##name>),
+#define STRATA_AVX2(name, lower)                                                                            \
+  Kernel<PanelFloat::k##name>("linear_" #lower "_avx2", RefusesAvx2<PanelFloat::k##name>, PrepareFloatAvx2, \
+                              RunFloatAvx2<PanelFloat::k##name>),
   static constexpr auto kList =
       std::to_array<LinearKernel>({STRATA_PANEL_FLOATS(STRATA_AVX512) STRATA_PANEL_FLOATS(STRATA_AVX2)});
 #elif defined(STRATA_KERNELS_NEON)
-#define STRATA_NEON(name, lower) Neon<PanelFloat::k##name>("linear_" #lower "_neon"),
+#define STRATA_NEON(name, lower)                                                                            \
+  Kernel<PanelFloat::k##name>("linear_" #lower "_neon", RefusesNeon<PanelFloat::k##name>, PrepareFloatNeon, \
+                              RunFloatNeon<PanelFloat::k##name>),
   static constexpr auto kList = std::to_array<LinearKernel>({STRATA_PANEL_FLOATS(STRATA_NEON)});
 #endif
   return kList;

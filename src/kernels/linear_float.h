@@ -67,6 +67,20 @@ inline constexpr float kFloat8Rebias = 256;
 }
 [[maybe_unused]] constexpr std::int64_t FloatRowBytes(std::int64_t k) { return (k * 4 + 63) / 64 * 64; }
 
+/// norm(in, row): the row of a norm's weight, where there is one.
+template <class Norm>
+void PrepareFloatRows(const PrepareArgs& args, const Norm& norm) {
+  for (std::int64_t r = 0; r < args.rows; ++r) {
+    const float* in = args.x + r * args.x_stride;
+    auto* row = reinterpret_cast<float*>(args.out + r * FloatRowBytes(args.k));
+    if (args.norm_weight != nullptr) {
+      norm(in, row);
+    } else {
+      for (std::int64_t i = 0; i < args.k; ++i) row[i] = in[i];
+    }
+  }
+}
+
 }  // namespace
 
 // Defined and instantiated for every PanelFloat in linear_float_avx512.cc, linear_float_avx2.cc and

@@ -3,13 +3,11 @@
 
 #include "kernels/avx2.h"
 #include "kernels/linear_float.h"
+#include "kernels/linear_panels.h"
 #include "tensor/scaled_blocks.h"
 
 namespace strata::kernels {
 namespace {
-
-constexpr std::int64_t kTileRows = 64;
-constexpr std::int64_t kMaxTilePanels = 8;
 
 // What kNF4 has for eight codes: vpermps looks at three bits, the fourth says from which half of the table.
 inline __m256 NF4(__m256i codes) {
@@ -29,8 +27,9 @@ inline __m256 Float8(const std::byte* codes) {
 // Columns [8 half, 8 half + 8) at k (even) and k + 1.
 template <PanelFloat kType>
 inline void LoadPair(const std::byte* panel, std::int64_t k, int half, __m256& even, __m256& odd) {
-  if constexpr (FloatBlockSpan(kType) != 0) {
-    const std::byte* block = panel + k / FloatBlockSpan(kType) * FloatBlockBytes(kType);
+  constexpr std::int64_t kSpan = FloatBlockSpan(kType);
+  if constexpr (kSpan != 0) {
+    const std::byte* block = panel + k / kSpan * FloatBlockBytes(kType);
     const __m256 scale = _mm256_load_ps(reinterpret_cast<const float*>(block) + 8 * half);
     const std::byte* codes = panel + FloatStepOffset(kType, k) + 8 * half;
     if constexpr (kType == PanelFloat::kNF4_64) {
@@ -87,37 +86,19 @@ void Tile(const LinearArgs& args, std::int64_t row0, const std::byte* panel, flo
 }  // namespace
 
 void PrepareFloatAvx2(const PrepareArgs& args) {
-  for (std::int64_t r = 0; r < args.rows; ++r) {
-    const float* in = args.x + r * args.x_stride;
-    auto* row = reinterpret_cast<float*>(args.out + r * FloatRowBytes(args.k));
-    if (args.norm_weight != nullptr) {
-      ScaleBy(in, RmsFactor(in, args.k, args.norm_eps), args.norm_weight, args.k, row);
-    } else {
-      for (std::int64_t i = 0; i < args.k; ++i) row[i] = in[i];
-    }
-  }
+  PrepareFloatRows(args, [&](const float* in, float* row) {
+    ScaleBy(in, RmsFactor(in, args.k, args.norm_eps), args.norm_weight, args.k, row);
+  });
 }
 
 template <PanelFloat kType>
 void RunFloatAvx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
-  alignas(64) float acc[kTileRows * kMaxTilePanels * kPanel];
-  const std::int64_t panel_bytes = FloatPanelBytes(kType, args.k);
-  const std::int64_t parts = args.epilogue->parts;
-  for (std::int64_t row0 = 0; row0 < args.rows; row0 += kTileRows) {
-    const std::int64_t rows = args.rows - row0 < kTileRows ? args.rows - row0 : kTileRows;
-    const std::int64_t step = kMaxTilePanels / parts * parts;
-    for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
-      const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
-      const std::int64_t stride = panels * kPanel;
-      for (std::int64_t p = 0; p < panels; ++p) {
-        const std::byte* panel = args.weights + (panel0 + p) * panel_bytes;
-        std::int64_t r = 0;
-        for (; r + 4 <= rows; r += 4) Tile<kType, 4>(args, row0 + r, panel, acc + r * stride + p * kPanel, stride);
-        for (; r < rows; ++r) Tile<kType, 1>(args, row0 + r, panel, acc + r * stride + p * kPanel, stride);
-      }
-      ApplyEpilogue(*args.epilogue, acc, stride, row0, rows, panel0, panels);
-    }
-  }
+  RunByPanels(args, FloatPanelBytes(kType, args.k), panel_begin, panel_end,
+              [&](std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc, std::int64_t stride) {
+                std::int64_t r = 0;
+                for (; r + 4 <= rows; r += 4) Tile<kType, 4>(args, row0 + r, panel, acc + r * stride, stride);
+                for (; r < rows; ++r) Tile<kType, 1>(args, row0 + r, panel, acc + r * stride, stride);
+              });
 }
 
 #define STRATA_INSTANTIATE(name, lower) \

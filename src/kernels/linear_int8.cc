@@ -126,29 +126,26 @@ std::size_t PreparedRowBytes(std::int64_t k) {
 using enum DType;
 using enum Activations;
 
+template <Int8Format kFormat, int kPlanes>
+constexpr LinearKernel Kernel(std::string_view name, decltype(LinearKernel::refuses) refuses,
+                              decltype(LinearKernel::prepare) prepare, decltype(LinearKernel::run) run) {
+  return {name, refuses, PackedBytes<kFormat>, Pack<kFormat>, PreparedRowBytes<kPlanes>, prepare, run};
+}
+
 #if defined(STRATA_KERNELS_X86)
 template <DType kType, Int8Format kFormat, Activations kActivations, ManyRowsBy kManyRows>
 constexpr LinearKernel Avx512Vnni(std::string_view name) {
   constexpr int kPlanes = PlanesOf(kActivations);
-  return {name,
-          RefusesAvx512Vnni<kType, kActivations, kManyRows>,
-          PackedBytes<kFormat>,
-          Pack<kFormat>,
-          PreparedRowBytes<kPlanes>,
-          PrepareInt8Avx512<kPlanes, kManyRows>,
-          RunInt8Avx512Vnni<kFormat, kPlanes, kManyRows>};
+  return Kernel<kFormat, kPlanes>(name, RefusesAvx512Vnni<kType, kActivations, kManyRows>,
+                                  PrepareInt8Avx512<kPlanes, kManyRows>,
+                                  RunInt8Avx512Vnni<kFormat, kPlanes, kManyRows>);
 }
 
 template <DType kType, Int8Format kFormat, Activations kActivations>
 constexpr LinearKernel Avx2(std::string_view name) {
   constexpr int kPlanes = PlanesOf(kActivations);
-  return {name,
-          RefusesAvx2<kType, kActivations>,
-          PackedBytes<kFormat>,
-          Pack<kFormat>,
-          PreparedRowBytes<kPlanes>,
-          PrepareInt8Avx2<kPlanes>,
-          RunInt8Avx2<kFormat, kPlanes>};
+  return Kernel<kFormat, kPlanes>(name, RefusesAvx2<kType, kActivations>, PrepareInt8Avx2<kPlanes>,
+                                  RunInt8Avx2<kFormat, kPlanes>);
 }
 
 template <DType kType, Int8Format kFormat>
@@ -187,13 +184,8 @@ constinit const auto kAmx = std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRAT
 template <DType kType, Int8Format kFormat, Activations kActivations>
 constexpr LinearKernel NeonDot(std::string_view name) {
   constexpr int kPlanes = PlanesOf(kActivations);
-  return {name,
-          RefusesNeonDot<kType, kActivations>,
-          PackedBytes<kFormat>,
-          Pack<kFormat>,
-          PreparedRowBytes<kPlanes>,
-          PrepareInt8NeonDot<kPlanes>,
-          RunInt8NeonDot<kFormat, kPlanes>};
+  return Kernel<kFormat, kPlanes>(name, RefusesNeonDot<kType, kActivations>, PrepareInt8NeonDot<kPlanes>,
+                                  RunInt8NeonDot<kFormat, kPlanes>);
 }
 
 #define STRATA_NEON_INT16(type, lower, format) \

@@ -6,12 +6,10 @@
 
 #include "kernels/avx2.h"
 #include "kernels/linear_int8.h"
+#include "kernels/linear_panels.h"
 
 namespace strata::kernels {
 namespace {
-
-constexpr std::int64_t kTileRows = 64;
-constexpr std::int64_t kMaxTilePanels = 8;
 
 inline __m256i Quad(const std::int8_t* quants) {
   std::int32_t four;
@@ -206,21 +204,10 @@ void PrepareInt8Avx2(const PrepareArgs& args) {
 
 template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
-  alignas(64) float acc[kTileRows * kMaxTilePanels * kPanel];
-  const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
-  const std::int64_t parts = args.epilogue->parts;
-  for (std::int64_t row0 = 0; row0 < args.rows; row0 += kTileRows) {
-    const std::int64_t rows = args.rows - row0 < kTileRows ? args.rows - row0 : kTileRows;
-    const std::int64_t step = kMaxTilePanels / parts * parts;
-    for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
-      const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
-      const std::int64_t stride = panels * kPanel;
-      for (std::int64_t p = 0; p < panels; ++p) {
-        Rows<kFormat, kPlanes>(args, row0, rows, args.weights + (panel0 + p) * panel_bytes, acc + p * kPanel, stride);
-      }
-      ApplyEpilogue(*args.epilogue, acc, stride, row0, rows, panel0, panels);
-    }
-  }
+  RunByPanels(args, PanelLayout(kFormat, args.k).bytes, panel_begin, panel_end,
+              [&](std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc, std::int64_t stride) {
+                Rows<kFormat, kPlanes>(args, row0, rows, panel, acc, stride);
+              });
 }
 
 template void PrepareInt8Avx2<1>(const PrepareArgs&);

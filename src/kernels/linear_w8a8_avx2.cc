@@ -5,14 +5,13 @@
 #include <immintrin.h>
 
 #include "kernels/avx2.h"
+#include "kernels/linear_panels.h"
 #include "kernels/linear_w8a8.h"
 
 namespace strata::kernels {
 namespace {
 
 constexpr std::int64_t kTileRows = 4;
-constexpr std::int64_t kBlockRows = 64;
-constexpr std::int64_t kBlockPanels = 8;
 
 // Rows [0, kRows) of eight columns, the first or the last of a panel.
 template <std::int64_t kGroup, int kRows>
@@ -98,27 +97,17 @@ void PrepareW8A8Avx2(const PrepareArgs& args) {
 
 template <std::int64_t kGroup>
 void RunW8A8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
-  alignas(64) float acc[kBlockRows * kBlockPanels * kPanel];
-  constexpr std::int64_t kStride = kBlockPanels * kPanel;
-  const std::int64_t panel_bytes = W8A8PanelLayout(args.k).bytes, row_bytes = W8A8RowBytes<kGroup, 2>(args.k);
-  const std::int64_t step = kBlockPanels / args.epilogue->parts * args.epilogue->parts;
-  for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
-    const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
-    for (std::int64_t row0 = 0; row0 < args.rows; row0 += kBlockRows) {
-      const std::int64_t rows = args.rows - row0 < kBlockRows ? args.rows - row0 : kBlockRows;
-      for (std::int64_t p = 0; p < panels; ++p) {
-        const std::byte* panel = args.weights + (panel0 + p) * panel_bytes;
-        for (std::int64_t r = 0; r < rows; r += kTileRows) {
-          const std::int64_t count = rows - r < kTileRows ? rows - r : kTileRows;
-          for (int half = 0; half < 2; ++half) {
-            kTiles<kGroup>[count - 1](args.activations + (row0 + r) * row_bytes, panel, args.k, half,
-                                      acc + r * kStride + p * kPanel, kStride);
-          }
-        }
-      }
-      ApplyEpilogue(*args.epilogue, acc, kStride, row0, rows, panel0, panels);
-    }
-  }
+  const std::int64_t row_bytes = W8A8RowBytes<kGroup, 2>(args.k);
+  RunByPanels(args, W8A8PanelLayout(args.k).bytes, panel_begin, panel_end,
+              [&](std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc, std::int64_t stride) {
+                for (std::int64_t r = 0; r < rows; r += kTileRows) {
+                  const std::int64_t count = rows - r < kTileRows ? rows - r : kTileRows;
+                  for (int half = 0; half < 2; ++half) {
+                    kTiles<kGroup>[count - 1](args.activations + (row0 + r) * row_bytes, panel, args.k, half,
+                                              acc + r * stride, stride);
+                  }
+                }
+              });
 }
 
 template void PrepareW8A8Avx2<0>(const PrepareArgs&);

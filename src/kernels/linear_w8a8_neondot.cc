@@ -4,6 +4,7 @@
 
 #include <arm_neon.h>
 
+#include "kernels/linear_panels.h"
 #include "kernels/linear_w8a8.h"
 #include "kernels/neon.h"
 
@@ -11,8 +12,6 @@ namespace strata::kernels {
 namespace {
 
 constexpr std::int64_t kTileRows = 4;
-constexpr std::int64_t kBlockRows = 64;
-constexpr std::int64_t kBlockPanels = 8;
 
 // Adds quad kQuad of sixteen inputs of each row; weights: of that quad.
 template <int kQuad, int kRows>
@@ -101,25 +100,15 @@ void PrepareW8A8NeonDot(const PrepareArgs& args) {
 
 template <std::int64_t kGroup>
 void RunW8A8NeonDot(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
-  alignas(64) float acc[kBlockRows * kBlockPanels * kPanel];
-  constexpr std::int64_t kStride = kBlockPanels * kPanel;
-  const std::int64_t panel_bytes = W8A8PanelLayout(args.k).bytes, row_bytes = W8A8RowBytes<kGroup, 1>(args.k);
-  const std::int64_t step = kBlockPanels / args.epilogue->parts * args.epilogue->parts;
-  for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
-    const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
-    for (std::int64_t row0 = 0; row0 < args.rows; row0 += kBlockRows) {
-      const std::int64_t rows = args.rows - row0 < kBlockRows ? args.rows - row0 : kBlockRows;
-      for (std::int64_t p = 0; p < panels; ++p) {
-        const std::byte* panel = args.weights + (panel0 + p) * panel_bytes;
-        for (std::int64_t r = 0; r < rows; r += kTileRows) {
-          const std::int64_t count = rows - r < kTileRows ? rows - r : kTileRows;
-          kTiles<kGroup>[count - 1](args.activations + (row0 + r) * row_bytes, panel, args.k,
-                                    acc + r * kStride + p * kPanel, kStride);
-        }
-      }
-      ApplyEpilogue(*args.epilogue, acc, kStride, row0, rows, panel0, panels);
-    }
-  }
+  const std::int64_t row_bytes = W8A8RowBytes<kGroup, 1>(args.k);
+  RunByPanels(args, W8A8PanelLayout(args.k).bytes, panel_begin, panel_end,
+              [&](std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc, std::int64_t stride) {
+                for (std::int64_t r = 0; r < rows; r += kTileRows) {
+                  const std::int64_t count = rows - r < kTileRows ? rows - r : kTileRows;
+                  kTiles<kGroup>[count - 1](args.activations + (row0 + r) * row_bytes, panel, args.k, acc + r * stride,
+                                            stride);
+                }
+              });
 }
 
 template void PrepareW8A8NeonDot<0>(const PrepareArgs&);

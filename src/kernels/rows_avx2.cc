@@ -3,6 +3,7 @@
 #include "kernels/avx2.h"
 #include "kernels/kernel_list.h"
 #include "kernels/rope_angles.h"
+#include "kernels/rows_unmasked.h"
 
 namespace strata::kernels {
 namespace {
@@ -38,11 +39,7 @@ void LayerNorm(const float* x, const float* weight, const float* bias, float eps
       },
       [&](float v) { return (v - mean) * (v - mean); });
   const float factor = 1.0f / __builtin_sqrtf(squares / count + eps);
-  if (bias == nullptr) {
-    for (std::int64_t i = 0; i < n; ++i) out[i] = (x[i] - mean) * factor * weight[i];
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) out[i] = (x[i] - mean) * factor * weight[i] + bias[i];
-  }
+  Standardise(x, mean, factor, weight, bias, n, out);
 }
 
 float Greatest(const float* x, std::int64_t n) {
@@ -52,28 +49,6 @@ float Greatest(const float* x, std::int64_t n) {
   float greatest = Max(max);
   for (; i < n; ++i) greatest = x[i] > greatest ? x[i] : greatest;
   return greatest;
-}
-
-// Word by word: most masks allow few tokens, and those are near each other.
-std::int64_t ArgMaxOfAllowed(const float* x, const std::uint32_t* allowed, std::int64_t n) {
-  RowMax best;
-  for (std::int64_t begin = 0; begin < n; begin += 32) {
-    for (std::uint32_t left = allowed[begin / 32]; left != 0; left &= left - 1) {
-      const std::int64_t i = begin + __builtin_ctz(left);
-      if (i < n) best.Take({x[i], static_cast<std::int32_t>(i)});
-    }
-  }
-  return best.column < n ? best.column : 0;
-}
-
-// The greatest value first, then where it stands: two loads an element, but no index vectors to carry.
-std::int64_t ArgMax(const float* x, const std::uint32_t* allowed, std::int64_t n) {
-  if (allowed != nullptr) return ArgMaxOfAllowed(x, allowed, n);
-  const float greatest = Greatest(x, n);
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (x[i] == greatest) return i;
-  }
-  return 0;
 }
 
 double Softmax(const float* x, float scale, std::int64_t n, float* out) {
@@ -113,7 +88,7 @@ void AddScaled(const float* x, float scale, std::int64_t n, float* out) {
 
 }  // namespace
 
-constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow, RmsNorm, LayerNorm,
-                                        RotateRow,   ArgMax,   Softmax, AddScaled};
+constinit const RowKernels kRowsAvx2 = {"rows_avx2", EmbedRow,         RmsNorm, LayerNorm,
+                                        RotateRow,   ArgMax<Greatest>, Softmax, AddScaled};
 
 }  // namespace strata::kernels
