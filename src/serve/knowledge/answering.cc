@@ -168,8 +168,9 @@ asio::awaitable<void> TellAnswer(ServerState& state, std::shared_ptr<const Loade
   asking->teller = std::move(teller);
   const GoneAtEnd gone(asking);
   Service& service = *state.knowledge;
-  const bool taken =
-      service.Post([&service, asking, send = mailbox.Sender()]() mutable { AskSafely(service, *asking, send); });
+  const bool taken = service.Post(Service::Kind::kWriting, [&service, asking, send = mailbox.Sender()]() mutable {
+    AskSafely(service, *asking, send);
+  });
   if (!taken) {
     co_await exchange.Refuse(Overloaded());
     co_return;

@@ -30,6 +30,12 @@ Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
   return asked;
 }
 
+Service::Kind KindOf(const Query& search) {
+  const SearchRequest& request = search.ask.search;
+  const bool writes = !request.conversation.empty() || request.variants > 0 || request.hyde;
+  return writes ? Service::Kind::kWriting : Service::Kind::kShort;
+}
+
 Result<SearchResult> SearchBase(BaseSet& bases, const LoadedModels& models, const Query& query) {
   STRATA_TRY(const std::shared_ptr<KnowledgeBase> base, bases.Open(query.base));
   STRATA_TRY(const AskedModels asked, ModelsFor(models, query.tenant));

@@ -8,6 +8,7 @@
 #include "knowledge/search/searcher.h"
 #include "serve/knowledge/base_set.h"
 #include "serve/knowledge/query.h"
+#include "serve/knowledge/service.h"
 #include "serve/state.h"
 
 namespace strata::serve::knowledge {
@@ -22,6 +23,9 @@ struct AskedModels {
 /// `on_written`: LoadedWriter's.
 Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
                               std::function<void(std::int64_t prompt, std::int64_t written)> on_written = {});
+
+/// A search that the chat model works on before it begins takes as long as an answer.
+Service::Kind KindOf(const Query& search);
 
 /// Errors: those of BaseSet::Open and Searcher::Search.
 Result<strata::knowledge::SearchResult> SearchBase(BaseSet& bases, const LoadedModels& models, const Query& query);

@@ -31,25 +31,30 @@ Answer Guarded(const std::function<Answer()>& work) {
   }
 }
 
+struct Work {
+  Service::Kind kind = Service::Kind::kShort;
+  std::function<Answer()> run;
+};
+
 /// Of routes that are answered whole. Called on the connection's thread; what it gives is for the service's.
-std::expected<std::function<Answer()>, ApiError> WorkFor(Service& service, std::shared_ptr<const LoadedModels> models,
-                                                         const Asker& asker, const RouteMatch& match,
-                                                         HttpRequest http) {
+std::expected<Work, ApiError> WorkFor(Service& service, std::shared_ptr<const LoadedModels> models, const Asker& asker,
+                                      const RouteMatch& match, HttpRequest http) {
   if (match.route != Route::kKnowledgeSearch) {
     const auto request = std::make_shared<const HttpRequest>(std::move(http));
-    return [&service, asker, match, request] {
+    return Work{.run = [&service, asker, match, request] {
       return AnswerDocuments(service.bases(), asker.principal, match, *request);
-    };
+    }};
   }
   const Result<Json> fields = ParseJsonObject(http.body);
   if (!fields) return std::unexpected(ToApiError(fields.error()));
   auto query = ReadSearchQuery(*fields, asker, match.arguments[0]);
   if (!query) return std::unexpected(std::move(query.error()));
-  return [&service, models = std::move(models), query = std::move(*query)]() -> Answer {
-    const auto found = SearchBase(service.bases(), *models, query);
-    if (!found) return std::unexpected(ToApiError(found.error()));
-    return HttpResponse{.body = Dump(SearchJson(query.base, *found)), .headers = {}};
-  };
+  const Service::Kind kind = KindOf(*query);
+  return Work{.kind = kind, .run = [&service, models = std::move(models), query = std::move(*query)]() -> Answer {
+                const auto found = SearchBase(service.bases(), *models, query);
+                if (!found) return std::unexpected(ToApiError(found.error()));
+                return HttpResponse{.body = Dump(SearchJson(query.base, *found)), .headers = {}};
+              }};
 }
 
 asio::awaitable<void> ServeAnswer(ServerState& state, std::shared_ptr<const LoadedModels> models, const Asker& asker,
@@ -84,11 +89,11 @@ ApiError ServerFault() {
           .code = "internal_error"};
 }
 
-asio::awaitable<std::optional<Answer>> RunOnService(Service& service, Exchange& exchange,
+asio::awaitable<std::optional<Answer>> RunOnService(Service& service, Service::Kind kind, Exchange& exchange,
                                                     std::function<Answer()> work) {
   const auto mailbox = std::make_shared<Mailbox<Answer>>(exchange.executor());
   const bool taken =
-      service.Post([work = std::move(work), send = mailbox->Sender()]() mutable { send(Guarded(work)); });
+      service.Post(kind, [work = std::move(work), send = mailbox->Sender()]() mutable { send(Guarded(work)); });
   if (!taken) co_return std::unexpected(Overloaded());
   // The client may also go while the answer is written, when there is no mailbox any more.
   exchange.OnClientGone([waiting = std::weak_ptr(mailbox)] {
@@ -116,7 +121,7 @@ asio::awaitable<void> Serve(ServerState& state, const RouteMatch& match, HttpReq
     co_await exchange.Refuse(work.error());
     co_return;
   }
-  std::optional<Answer> answer = co_await RunOnService(*state.knowledge, exchange, std::move(*work));
+  std::optional<Answer> answer = co_await RunOnService(*state.knowledge, work->kind, exchange, std::move(work->run));
   if (!answer) co_return;
   if (*answer) {
     co_await exchange.Respond(std::move(**answer));

@@ -10,11 +10,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "knowledge/store/store.h"
-#include "serve/test_pooling.h"
-#include "serve/test_server.h"
+#include "serve/knowledge/test_knowledge.h"
 
 namespace strata::serve {
 namespace {
@@ -23,97 +21,6 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
-
-const std::string kBases = "/v1/knowledge/bases";
-constexpr std::string_view kOwner = "owner", kAnn = "ann-key", kBob = "bob-key";
-
-struct Folder {
-  explicit Folder(const std::string& name)
-      : path(std::filesystem::temp_directory_path() / fmt::format("strata-{}-{}", name, ::getpid())) {
-    std::filesystem::remove_all(path);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
-
-/// A server with bases in a folder of its own. Keys: the owner's, Ann's, and Bob's, who is of the group "law".
-class Knowledge : public testing::Test {
- protected:
-  Knowledge() : folder_(testing::UnitTest::GetInstance()->current_test_info()->name()) { Start(); }
-
-  void Start() {
-    server_ = nullptr;
-    ServerOptions options = Options();
-    options.knowledge_folder = folder_.path;
-    options.mcp = true;
-    options.max_body_bytes = 1 << 16;
-    options.max_upload_bytes = 1 << 18;
-    options.api_keys = {std::string(kOwner), std::string(kAnn), std::string(kBob)};
-    options.principals = {std::nullopt, strata::knowledge::Principal{.user = "ann"},
-                          strata::knowledge::Principal{.user = "bob", .groups = {"law"}}};
-    auto started = Server::Start(std::move(options));
-    ASSERT_TRUE(started) << started.error().ToString();
-    server_ = std::move(*started);
-    auto generator = MakeTestModel({.max_context = 2048}, server_->observer());
-    ASSERT_TRUE(generator) << generator.error().ToString();
-    server_->SetModel(*generator, {MakeTestPooling({"letters"}, {.max_positions = 256}),
-                                   MakeTestPooling({"ranker"}, {.task = ModelTask::kClassify, .max_positions = 256})});
-  }
-
-  TestResponse Ask(std::string_view key, std::string_view method, const std::string& path, const std::string& body = "",
-                   const std::string& type = "application/json") const {
-    return TestClient(server_->port())
-        .Ask(method, path, body, fmt::format("Authorization: Bearer {}\r\nContent-Type: {}\r\n", key, type));
-  }
-  json Ok(std::string_view key, std::string_view method, const std::string& path, const std::string& body = "",
-          int status = 200, const std::string& type = "application/json") const {
-    const TestResponse response = Ask(key, method, path, body, type);
-    EXPECT_EQ(response.status, status) << method << " " << path << "\n" << response.body;
-    return response.Json();
-  }
-  void Refused(std::string_view key, std::string_view method, const std::string& path, const std::string& body,
-               int status, const std::string& param, const std::string& says) const {
-    const TestResponse response = Ask(key, method, path, body);
-    EXPECT_EQ(response.status, status) << method << " " << path << " " << body << "\n" << response.body;
-    const json error = response.Json()["error"];
-    EXPECT_EQ(error["param"], param.empty() ? json() : json(param)) << response.body;
-    EXPECT_THAT(error["message"].get<std::string>(), HasSubstr(says));
-  }
-
-  void CreateBase(const std::string& name = "books") const {
-    Ok(kOwner, "POST", kBases, json{{"name", name}, {"chunk_tokens", 120}, {"overlap_tokens", 0}}.dump(), 201);
-  }
-  json WaitFor(const json& job, const std::string& base = "books") const {
-    const std::string path = fmt::format("{}/{}/jobs/{}", kBases, base, job["id"].get<int>());
-    for (int i = 0; i < 2000; ++i) {
-      const json now = Ok(kOwner, "GET", path);
-      if (now["status"] != "queued" && now["status"] != "running") return now;
-      std::this_thread::sleep_for(10ms);
-    }
-    ADD_FAILURE() << "the job does not end: " << job.dump();
-    return {};
-  }
-  /// The id of the document.
-  int AddText(const std::string& name, const std::string& text, const json& access = nullptr,
-              const json& metadata = nullptr) const {
-    json body = {{"name", name}, {"text", text}};
-    if (!access.is_null()) body["access"] = access;
-    if (!metadata.is_null()) body["metadata"] = metadata;
-    const json jobs = Ok(kOwner, "POST", kBases + "/books/documents", body.dump(), 202);
-    EXPECT_EQ(WaitFor(jobs["data"][0])["status"], "done");
-    for (const json& document : Ok(kOwner, "GET", kBases + "/books/documents?limit=1000")["data"]) {
-      if (document["uri"] == "upload:" + name) return document["id"];
-    }
-    ADD_FAILURE() << name << " is not there";
-    return 0;
-  }
-  json Search(std::string_view key, const json& body) const {
-    return Ok(key, "POST", kBases + "/books/search", body.dump());
-  }
-
-  Folder folder_;
-  std::unique_ptr<Server> server_;
-};
 
 TEST_F(Knowledge, ABaseIsMadeFilledSearchedKeptAndDeleted) {
   EXPECT_EQ(Ok(kOwner, "GET", kBases)["data"], json::array());
