@@ -224,6 +224,44 @@ TEST_F(Knowledge, AnAnswerThatNothingHoldsIsAnAbstention) {
   EXPECT_EQ(events[1]["answer"]["text"], whole["text"]);
 }
 
+class CitingKnowledge : public Knowledge {
+ protected:
+  CitingKnowledge() : Knowledge("owls [1].") {}
+};
+
+TEST_F(CitingKnowledge, AnAnswerCitesTheSameWhateverOrderDocumentsCameIn) {
+  const std::map<std::string, std::string> texts = {
+      {"a.md", "Owls hunt."}, {"b.md", "Owls sleep."}, {"c.md", "Owls fly."}};
+  for (const std::vector<std::string>& order :
+       {std::vector<std::string>{"a.md", "b.md", "c.md"}, {"c.md", "b.md", "a.md"}}) {
+    CreateBase();
+    for (const std::string& name : order) AddText(name, texts.at(name));
+    json answer = Ok(kOwner, "POST", kBases + "/books/answer", R"({"query":"owls"})");
+    EXPECT_TRUE(answer["abstained"].is_null()) << answer.dump();
+    EXPECT_EQ(answer["text"], "owls [1].");
+    ASSERT_EQ(answer["statements"].size(), 1U);
+    EXPECT_EQ(answer["statements"][0]["supported"], true);
+    const json& citation = answer["statements"][0]["citations"][0];
+    EXPECT_EQ(citation["uri"], "upload:a.md");
+    EXPECT_EQ(citation["span"], (json{0, 10}));
+    EXPECT_EQ(citation["attributed"], false);
+    json uris = json::array();
+    for (const json& source : answer["sources"]) uris.push_back(source["uri"]);
+    EXPECT_EQ(uris, (json{"upload:a.md", "upload:b.md", "upload:c.md"}));
+    json hits = json::array();
+    for (const json& hit : Search(kOwner, {{"query", "owls"}, {"legs", "lexical"}, {"limit", 2}})["data"]) {
+      hits.push_back(hit["document"]["uri"]);
+    }
+    EXPECT_EQ(hits, (json{"upload:a.md", "upload:b.md"})) << "of equal ones, those that come first by URI";
+    const json chat = Ok(kOwner, "POST", std::string(kChat),
+                         R"({"messages":[{"role":"user","content":"owls"}],"knowledge":{"base":"books"}})");
+    const json& message = chat["choices"][0]["message"];
+    EXPECT_EQ(message["content"], answer["text"]);
+    EXPECT_EQ(message["annotations"][0]["url_citation"]["url"], "upload:a.md");
+    Ok(kOwner, "DELETE", kBases + "/books");
+  }
+}
+
 // Before the answer is there, while it is written, when it has come: clients go whenever they like.
 TEST_F(Knowledge, ClientsThatLeaveHurtNobody) {
   CreateBase();

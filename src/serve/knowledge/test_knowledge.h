@@ -33,9 +33,11 @@ struct Folder {
 /// A server with bases in a folder of its own. Keys: the owner's, Ann's, and Bob's, who is of the group "law".
 class Knowledge : public testing::Test {
  protected:
-  /// `observer`: of the model that answers; null: the server's.
-  explicit Knowledge(std::shared_ptr<EngineObserver> observer = nullptr)
-      : observer_(std::move(observer)), folder_(testing::UnitTest::GetInstance()->current_test_info()->name()) {
+  /// `says`, `observer`: of the model that answers (TestModelOptions); null: the server's.
+  explicit Knowledge(std::string says = {}, std::shared_ptr<EngineObserver> observer = nullptr)
+      : says_(std::move(says)),
+        observer_(std::move(observer)),
+        folder_(testing::UnitTest::GetInstance()->current_test_info()->name()) {
     Start();
   }
 
@@ -52,7 +54,8 @@ class Knowledge : public testing::Test {
     auto started = Server::Start(std::move(options));
     ASSERT_TRUE(started) << started.error().ToString();
     server_ = std::move(*started);
-    auto generator = MakeTestModel({.max_context = 2048}, observer_ != nullptr ? observer_ : server_->observer());
+    auto generator =
+        MakeTestModel({.max_context = 2048, .says = says_}, observer_ != nullptr ? observer_ : server_->observer());
     ASSERT_TRUE(generator) << generator.error().ToString();
     server_->SetModel(*generator, {MakeTestPooling({"letters"}, {.max_positions = 256}),
                                    MakeTestPooling({"ranker"}, {.task = ModelTask::kClassify, .max_positions = 256})});
@@ -63,8 +66,9 @@ class Knowledge : public testing::Test {
     return TestClient(server_->port())
         .Ask(method, path, body, fmt::format("Authorization: Bearer {}\r\nContent-Type: {}\r\n", key, type));
   }
-  nlohmann::json Ok(std::string_view key, std::string_view method, const std::string& path, const std::string& body = "",
-          int status = 200, const std::string& type = "application/json") const {
+  nlohmann::json Ok(std::string_view key, std::string_view method, const std::string& path,
+                    const std::string& body = "", int status = 200,
+                    const std::string& type = "application/json") const {
     const TestResponse response = Ask(key, method, path, body, type);
     EXPECT_EQ(response.status, status) << method << " " << path << "\n" << response.body;
     return response.Json();
@@ -79,7 +83,8 @@ class Knowledge : public testing::Test {
   }
 
   void CreateBase(const std::string& name = "books") const {
-    Ok(kOwner, "POST", kBases, nlohmann::json{{"name", name}, {"chunk_tokens", 120}, {"overlap_tokens", 0}}.dump(), 201);
+    Ok(kOwner, "POST", kBases, nlohmann::json{{"name", name}, {"chunk_tokens", 120}, {"overlap_tokens", 0}}.dump(),
+       201);
   }
   nlohmann::json WaitFor(const nlohmann::json& job, const std::string& base = "books") const {
     const std::string path = fmt::format("{}/{}/jobs/{}", kBases, base, job["id"].get<int>());
@@ -109,6 +114,7 @@ class Knowledge : public testing::Test {
     return Ok(key, "POST", kBases + "/books/search", body.dump());
   }
 
+  std::string says_;
   std::shared_ptr<EngineObserver> observer_;
   Folder folder_;
   std::unique_ptr<Server> server_;
