@@ -37,6 +37,8 @@ struct LoadedWriter {
   std::shared_ptr<const ChatTemplate> chat_template;
   std::shared_ptr<Engine> engine;
   std::int32_t tenant = 0;  ///< EngineRequest::tenant
+  /// The texts that are values of a JSON Schema, for Writer::Options::json_schema.
+  std::function<Result<std::shared_ptr<grammar::Grammar>>(const std::string& json_schema)> grammar_of = {};
   /// Gets the tokens of each prompt and of what was written to it.
   std::function<void(std::int64_t prompt, std::int64_t written)> on_written = {};
 };

@@ -21,11 +21,16 @@ Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
   }
   if (models.generator && models.generator->served->chat_template) {
     const ServedModel& served = *models.generator->served;
-    STRATA_TRY(asked.writer, MakeWriter({.tokenizer = served.tokenizer,
-                                         .chat_template = served.chat_template,
-                                         .engine = served.engine,
-                                         .tenant = tenant,
-                                         .on_written = std::move(on_written)}));
+    STRATA_TRY(asked.writer,
+               MakeWriter({.tokenizer = served.tokenizer,
+                           .chat_template = served.chat_template,
+                           .engine = served.engine,
+                           .tenant = tenant,
+                           .grammar_of =
+                               [&grammars = *models.generator->grammars](const std::string& schema) {
+                                 return grammars.Get({grammar::JsonFormat{nlohmann::ordered_json::parse(schema), {}}});
+                               },
+                           .on_written = std::move(on_written)}));
   }
   return asked;
 }

@@ -262,6 +262,55 @@ TEST_F(CitingKnowledge, AnAnswerCitesTheSameWhateverOrderDocumentsCameIn) {
   }
 }
 
+TEST_F(CitingKnowledge, EvaluatesSearchesAndAnswers) {
+  CreateBase();
+  AddText("a.md", "Owls hunt.");
+  AddText("b.md", "The fox sleeps by day.");
+  const std::string path = kBases + "/books/evaluate";
+  const json questions = {{{"question", "owls"}, {"relevant", {"upload:a.md"}}, {"answer", "owls"}},
+                          {{"question", "fox"}, {"relevant", {"upload:b.md"}}},
+                          {{"question", "who won"}, {"unanswerable", true}}};
+  const json both =
+      Ok(kOwner, "POST", path, json{{"questions", questions}, {"configurations", {"legs=words", ""}}, {"k", 3}}.dump());
+  const json& searches = both["searches"]["configurations"];
+  ASSERT_EQ(searches.size(), 2U) << both.dump();
+  EXPECT_EQ(searches[0]["configuration"], "legs=words");
+  EXPECT_EQ(searches[0]["mean"]["ndcg"], 1);
+  EXPECT_EQ(searches[0]["questions"].size(), 2U) << "of unanswerable ones nothing is relevant";
+  EXPECT_EQ(searches[0]["questions"][0]["ranking"][0], "upload:a.md");
+  EXPECT_TRUE(both["searches"]["comparison"]["ndcg"]["low"].is_number());
+  // The model always says "owls [1].", which only the words of the first question's document hold.
+  const json& answers = both["answers"]["configurations"][1];
+  EXPECT_EQ(answers["questions"].size(), 3U);
+  EXPECT_EQ(answers["questions"][0]["text"], "owls [1].");
+  EXPECT_EQ(answers["questions"][0]["scores"]["contains"], 1);
+  EXPECT_EQ(answers["questions"][0]["cited"], (json{"upload:a.md"}));
+  EXPECT_EQ(answers["total"]["contains"], 1);
+  EXPECT_TRUE(both["answers"]["comparison"].contains("faithfulness"));
+  EXPECT_GT(both["usage"]["completion_tokens"], 0);
+  const json alone = Ok(kOwner, "POST", path, json{{"questions", questions}, {"answers", false}}.dump());
+  EXPECT_TRUE(alone["answers"].is_null());
+  EXPECT_TRUE(alone["searches"]["comparison"].is_null());
+  const auto refused = [&](const json& body, int status, const std::string& param, const std::string& says) {
+    Refused(kOwner, "POST", path, body.dump(), status, param, says);
+  };
+  refused(json::object(), 400, "questions", "missing");
+  refused({{"questions", {{{"question", "a"}}}}}, 400, "questions[0]", "relevant");
+  refused({{"questions", questions}, {"configurations", {"beta=1"}}}, 400, "configurations[0]", "no option");
+  refused({{"questions", questions}, {"configurations", {"", "", ""}}}, 400, "configurations", "one or two");
+  Refused(kBob, "POST", path, json{{"questions", questions}}.dump(), 403, "", "all documents");
+  // No JSON comes of this model but what the schema forces, and no question that ends.
+  AddText("c.md",
+          "The heron stands in shallow water for hours, and waits until a fish comes by that it can take at once.");
+  const json made = Ok(kOwner, "POST", kBases + "/books/questions", R"({"count":2})");
+  EXPECT_EQ(made["data"], json::array());
+  EXPECT_EQ(made["chunks"], 1);
+  EXPECT_EQ(made["left_out"]["malformed"].get<int>() + made["left_out"]["unfounded"].get<int>(), 1) << made.dump();
+  Refused(kBob, "POST", kBases + "/books/questions", "{}", 403, "", "all documents");
+  Refused(kOwner, "POST", kBases + "/books/questions", R"({"count":0})", 400, "count", "between");
+  Refused(kOwner, "POST", kBases + "/none/evaluate", json{{"questions", questions}}.dump(), 404, "", "none");
+}
+
 // Before the answer is there, while it is written, when it has come: clients go whenever they like.
 TEST_F(Knowledge, ClientsThatLeaveHurtNobody) {
   CreateBase();
