@@ -20,7 +20,8 @@ constexpr std::size_t kMostQuestions = 1000;
 
 Status ReadQuestions(const Json& json, const std::string& path, std::vector<GoldenQuestion>& questions) {
   if (!json.is_array()) return BadField(path, "must be an array, not {}", json.type_name());
-  if (json.empty() || json.size() > kMostQuestions) return BadField(path, "must have 1 to {} questions", kMostQuestions);
+  if (json.empty() || json.size() > kMostQuestions)
+    return BadField(path, "must have 1 to {} questions", kMostQuestions);
   for (std::size_t i = 0; i < json.size(); ++i) {
     Result<GoldenQuestion> question = ParseGoldenQuestion(nlohmann::json(json[i]));
     if (!question) return BadField(fmt::format("{}[{}]", path, i), "{}", question.error().message());
@@ -94,11 +95,12 @@ Json AnswersJson(const std::vector<AnswerEvaluation>& evaluations, std::span<con
     Json questions = Json::array();
     for (std::size_t i = 0; i < asked.size(); ++i) {
       const AnswerResult& result = evaluation.questions[i];
-      questions.push_back({{"question", asked[i].question},
-                           {"text", result.text},
-                           {"abstained", result.abstained == Abstention::kNone ? Json() : Json(ToString(result.abstained))},
-                           {"cited", result.cited},
-                           {"scores", ScoresJson(result.scores)}});
+      questions.push_back(
+          {{"question", asked[i].question},
+           {"text", result.text},
+           {"abstained", result.abstained == Abstention::kNone ? Json() : Json(ToString(result.abstained))},
+           {"cited", result.cited},
+           {"scores", ScoresJson(result.scores)}});
     }
     list.push_back({{"configuration", evaluation.configuration},
                     {"total", ScoresJson(evaluation.total)},
@@ -119,13 +121,6 @@ std::unexpected<ApiError> NotForThisKey() {
                                   .message = "This API key may read what it sees: evaluations are of all documents.",
                                   .type = "permission_error",
                                   .code = "not_allowed"});
-}
-
-/// The models that the request asks, and what they write for it.
-Result<AskedModels> CountedModels(const LoadedModels& models, std::int32_t tenant, Usage& usage) {
-  return ModelsFor(models, tenant, [&usage](std::int64_t prompt, std::int64_t written) {
-    usage += {.prompt_tokens = prompt, .completion_tokens = written};
-  });
 }
 
 Result<Json> Evaluated(BaseSet& bases, const LoadedModels& models, const EvaluationRequest& request,
@@ -171,8 +166,7 @@ Result<Json> Questions(BaseSet& bases, const LoadedModels& models, const Questio
   STRATA_TRY(const AskedModels asked, CountedModels(models, request.tenant, usage));
   QuestionOptions options = request.options;
   options.on_tried = [&](std::size_t, std::size_t) { return wanted(); };
-  STRATA_TRY(const GeneratedQuestions made,
-             GenerateQuestions(Searcher(SourcesOf(*base), asked.ForSearch()), options));
+  STRATA_TRY(const GeneratedQuestions made, GenerateQuestions(Searcher(SourcesOf(*base), asked.ForSearch()), options));
   Json list = Json::array();
   for (const GoldenQuestion& golden : made.questions) list.push_back(ToJson(golden));
   return Json{{"object", "list"},

@@ -9,7 +9,7 @@ namespace strata::serve::knowledge {
 using namespace strata::knowledge;
 
 Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
-                              std::function<void(std::int64_t prompt, std::int64_t written)> on_written) {
+                              std::function<void(const strata::knowledge::WrittenTokens&)> on_written) {
   AskedModels asked;
   const auto ranker = models.FindPooling("", PoolingUse::kScore);
   if (ranker && (*ranker)->task() == ModelTask::kClassify) {
@@ -33,6 +33,12 @@ Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
                            .on_written = std::move(on_written)}));
   }
   return asked;
+}
+
+Result<AskedModels> CountedModels(const LoadedModels& models, std::int32_t tenant, Usage& usage) {
+  return ModelsFor(models, tenant, [&usage](const WrittenTokens& tokens) {
+    usage += {.prompt_tokens = tokens.prompt, .completion_tokens = tokens.written, .cached_tokens = tokens.cached};
+  });
 }
 
 Service::Kind KindOf(const Query& search) {

@@ -262,6 +262,20 @@ TEST_F(CitingKnowledge, AnAnswerCitesTheSameWhateverOrderDocumentsCameIn) {
   }
 }
 
+TEST_F(CitingKnowledge, QuestionsOnOneDocumentShareThePromptsBeginning) {
+  CreateBase();
+  AddText("a.md", "Owls hunt at night, and sleep by day in hollow trees.");
+  const auto usage_of = [&](const std::string& question) {
+    return Ok(kOwner, "POST", kBases + "/books/answer", json{{"query", question}}.dump())["usage"];
+  };
+  const json first = usage_of("owls?"), second = usage_of("when do they sleep?");
+  const int prompt = second["prompt_tokens"], cached = second["prompt_tokens_details"]["cached_tokens"];
+  EXPECT_GT(first["prompt_tokens"], 0);
+  // All but the question, the template's end, and what its last block does not fill.
+  EXPECT_GT(cached, prompt - 100);
+  EXPECT_LT(cached, prompt);
+}
+
 TEST_F(CitingKnowledge, EvaluatesSearchesAndAnswers) {
   CreateBase();
   AddText("a.md", "Owls hunt.");
@@ -350,7 +364,11 @@ TEST_F(Knowledge, ChatsAnswerOutOfABase) {
   EXPECT_EQ(events[1]["choices"][0]["delta"]["content"], message["content"]);
   EXPECT_EQ(events[2]["choices"][0]["finish_reason"], whole["choices"][0]["finish_reason"]);
   EXPECT_EQ(events[2]["knowledge"]["abstained"], "unsupported");
-  EXPECT_EQ(events[3]["usage"], whole["usage"]);
+  json usage = events[3]["usage"];
+  json& cached = usage["prompt_tokens_details"]["cached_tokens"];
+  EXPECT_GT(cached, 600) << "of the same prompt, all but what fills no block";
+  cached = 0;
+  EXPECT_EQ(usage, whole["usage"]);
   EXPECT_EQ(events[4], "[DONE]");
   const auto refused = [&](const std::string& more, const std::string& param, const std::string& says,
                            int status = 400) {
