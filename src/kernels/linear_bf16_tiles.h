@@ -12,25 +12,16 @@
 #include <immintrin.h>
 
 #include "kernels/int8_weights_avx512.h"
+#include "kernels/tile_config.h"
 
 namespace strata::kernels {
 namespace {
 
-constexpr std::int64_t kTileRows = 16;
-constexpr std::int64_t kPairBytes = 2 * kPanel * 2;  // two successive k of a panel: a row of a tile
+constexpr std::int64_t kPairBytes = kTileBytes;  // two successive k of a panel
 constexpr std::int64_t kGroupBytes = kGroup / 2 * kPairBytes;
 constexpr std::int64_t kBlockGroups = 12;  // of two panels stay in L1 while all rows pass, which come from L2
 constexpr std::int64_t kBlockPanels = 4;
 constexpr std::int64_t kBlockRows = 512;
-
-// What LDTILECFG reads.
-struct alignas(64) TileConfig {
-  std::uint8_t palette = 1;
-  std::uint8_t start_row = 0;
-  std::uint8_t reserved[14] = {};
-  std::uint16_t row_bytes[16] = {};
-  std::uint8_t rows[16] = {};
-};
 
 // Some groups of a panel: [group][16 pairs of k][16 columns][2].
 struct alignas(64) UnpackedPanel {
@@ -80,7 +71,7 @@ struct RowPair {
 // Tiles: sums [2 of rows][2 of columns] 0 to 3, activations 4 and 5, weights 6 and 7.
 TileConfig ConfigOf(const RowPair& rows) {
   TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) {
+  for (int tile = 0; tile < kTiles; ++tile) {
     const bool second = tile == 2 || tile == 3 || tile == 5;
     const std::int64_t of_rows = second && rows.second > 0 ? rows.second : rows.first;
     config.rows[tile] = static_cast<std::uint8_t>(tile >= 6 ? kTileRows : of_rows);
