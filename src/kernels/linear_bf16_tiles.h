@@ -63,22 +63,6 @@ void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0
   }
 }
 
-struct RowPair {
-  std::int64_t first, second;  // rows of each tile; second may have none
-  bool operator==(const RowPair&) const = default;
-};
-
-// Tiles: sums [2 of rows][2 of columns] 0 to 3, activations 4 and 5, weights 6 and 7.
-TileConfig ConfigOf(const RowPair& rows) {
-  TileConfig config;
-  for (int tile = 0; tile < kTiles; ++tile) {
-    const bool second = tile == 2 || tile == 3 || tile == 5;
-    const std::int64_t of_rows = second && rows.second > 0 ? rows.second : rows.first;
-    config.rows[tile] = static_cast<std::uint8_t>(tile >= 6 ? kTileRows : of_rows);
-    config.row_bytes[tile] = kPairBytes;
-  }
-  return config;
-}
 
 // `groups` groups of up to 32 rows times two panels, added to acc or beginning it.
 template <class Tiles, bool kSecond>
@@ -139,10 +123,7 @@ void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
       Unpack<kFormat>(weights + p * layout.bytes, layout, group0, groups, unpacked[0]);
       Unpack<kFormat>(weights + next * layout.bytes, layout, group0, groups, unpacked[1]);
       for (std::int64_t r = 0; r < rows; r += 2 * kTileRows) {
-        const std::int64_t left = rows - r;
-        const RowPair pair = {left < kTileRows ? left : kTileRows, left <= kTileRows      ? 0
-                                                                   : left < 2 * kTileRows ? left - kTileRows
-                                                                                          : kTileRows};
+        const RowPair pair = RowPair::Of(rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows);
         if (pair != configured) Tiles::Configure(ConfigOf(configured = pair));
         const std::byte* row = args.activations + (row0 + r) * row_bytes + group0 * kGroup * 2;
         (pair.second > 0 ? Multiply<Tiles, true> : Multiply<Tiles, false>)(row, row_bytes, unpacked, groups, block == 0,

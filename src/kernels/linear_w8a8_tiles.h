@@ -1,5 +1,5 @@
 // Inside the W8A8 linears on tiles: rows of int8 times panels, which are tiles of unsigned bytes as they lie in memory.
-// Sixteen rows by two panels give exact sums for each group of inputs, which wait in scratch that stays in L1 until
+// Up to 32 rows by two panels give exact sums for each group of inputs, which wait in scratch that stays in L1 until
 // eight rows at a time scale them and add them up, with the results of both panels in registers.
 //
 // The tiles themselves are a parameter, as in linear_bf16_tiles.h.
@@ -20,34 +20,28 @@ namespace {
 
 constexpr std::int64_t kStep = 64;  // of k, in one product of tiles
 constexpr std::int64_t kPanelStep = kStep * kPanel;
-constexpr std::int64_t kBlockGroups = 8;
+constexpr std::int64_t kBlockGroups = 3;  // few enough that a product of tiles and the scaling of others overlap
 constexpr std::int64_t kBlockRows = 256;
 constexpr std::int64_t kBlockPanels = 8;
 constexpr int kRowsAtOnce = 8;
 
 // Of two panels: [group][panel][row][column].
 struct alignas(64) GroupSums {
-  std::int32_t sums[kBlockGroups][2][kTileRows][kPanel];
+  std::int32_t sums[kBlockGroups][2][2 * kTileRows][kPanel];
 };
-
-// Tiles: sums of each panel 0 and 1, rows 2, weights of each panel 3 and 4.
-inline TileConfig W8A8Config(std::int64_t rows) {
-  TileConfig config;
-  for (int tile = 0; tile < 5; ++tile) {
-    config.rows[tile] = static_cast<std::uint8_t>(tile < 3 ? rows : kTileRows);
-    config.row_bytes[tile] = kTileBytes;
-  }
-  return config;
-}
 
 // Groups [group0, group0 + groups) of `steps` steps each. `ahead` bytes behind a line of weights is what is asked for
 // when that line is read; 0: nothing.
-template <class Tiles>
+template <class Tiles, bool kSecond>
 void SumGroups(const std::byte* rows, std::int64_t row_bytes, const std::byte* panel, std::int64_t panel_bytes,
                std::int64_t group0, std::int64_t groups, std::int64_t steps, std::int64_t ahead, GroupSums& out) {
   for (std::int64_t g = 0; g < groups; ++g) {
     Tiles::template Zero<0>();
     Tiles::template Zero<1>();
+    if constexpr (kSecond) {
+      Tiles::template Zero<2>();
+      Tiles::template Zero<3>();
+    }
     for (std::int64_t s = (group0 + g) * steps; s < (group0 + g + 1) * steps; ++s) {
       const std::byte* weights = panel + s * kPanelStep;
       if (ahead != 0) {
@@ -56,14 +50,23 @@ void SumGroups(const std::byte* rows, std::int64_t row_bytes, const std::byte* p
           _mm_prefetch(weights + panel_bytes + line + ahead, _MM_HINT_T1);
         }
       }
-      Tiles::template Load<2>(rows + s * kStep, row_bytes);
-      Tiles::template Load<3>(weights, kTileBytes);
-      Tiles::template AddByteDots<0, 2, 3>();
-      Tiles::template Load<4>(weights + panel_bytes, kTileBytes);
-      Tiles::template AddByteDots<1, 2, 4>();
+      Tiles::template Load<6>(weights, kTileBytes);
+      Tiles::template Load<4>(rows + s * kStep, row_bytes);
+      Tiles::template AddByteDots<0, 4, 6>();
+      Tiles::template Load<7>(weights + panel_bytes, kTileBytes);
+      Tiles::template AddByteDots<1, 4, 7>();
+      if constexpr (kSecond) {
+        Tiles::template Load<5>(rows + kTileRows * row_bytes + s * kStep, row_bytes);
+        Tiles::template AddByteDots<2, 5, 6>();
+        Tiles::template AddByteDots<3, 5, 7>();
+      }
     }
-    Tiles::template Store<0>(out.sums[g][0], kTileBytes);
-    Tiles::template Store<1>(out.sums[g][1], kTileBytes);
+    Tiles::template Store<0>(out.sums[g][0][0], kTileBytes);
+    Tiles::template Store<1>(out.sums[g][1][0], kTileBytes);
+    if constexpr (kSecond) {
+      Tiles::template Store<2>(out.sums[g][0][kTileRows], kTileBytes);
+      Tiles::template Store<3>(out.sums[g][1][kTileRows], kTileBytes);
+    }
   }
 }
 
@@ -106,7 +109,7 @@ constexpr decltype(&AddGroups<1>) kAddGroups[kRowsAtOnce] = {AddGroups<1>, AddGr
 // Rows [row0, row0 + rows) by panels [0, panels) of `weights` into acc, [rows][kBlockPanels * kPanel].
 template <class Tiles, std::int64_t kGroup>
 void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights,
-              std::int64_t panels, float* acc, std::int64_t& configured) {
+              std::int64_t panels, float* acc, RowPair& configured) {
   constexpr std::int64_t kStride = kBlockPanels * kPanel;
   const W8A8Panel layout = W8A8PanelLayout(args.k);
   const std::int64_t row_bytes = W8A8RowBytes<kGroup, 1>(args.k);
@@ -117,15 +120,17 @@ void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
     // The neighbour of a last odd panel is itself: acc has the room, nobody reads it.
     const std::int64_t next = p + 1 < panels ? layout.bytes : 0;
     const std::byte* const columns[2] = {panel + layout.scales, panel + next + layout.scales};
-    for (std::int64_t r = 0; r < rows; r += kTileRows) {
-      const std::int64_t count = rows - r < kTileRows ? rows - r : kTileRows;
-      if (count != configured) Tiles::Configure(W8A8Config(configured = count));
+    for (std::int64_t r = 0; r < rows; r += 2 * kTileRows) {
+      const std::int64_t count = rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows;
+      const RowPair pair = RowPair::Of(count);
+      if (pair != configured) Tiles::Configure(ConfigOf(configured = pair));
       const std::byte* row = args.activations + (row0 + r) * row_bytes;
       for (std::int64_t group0 = 0; group0 < all; group0 += kBlockGroups) {
         const std::int64_t groups = all - group0 < kBlockGroups ? all - group0 : kBlockGroups;
         // The first rows ask for the next pair while they are multiplied by this one.
-        SumGroups<Tiles>(row, row_bytes, panel, next, group0, groups, steps, r + row0 == 0 ? 2 * layout.bytes : 0,
-                         sums);
+        const std::int64_t ahead = r + row0 == 0 ? 2 * layout.bytes : 0;
+        (pair.second > 0 ? SumGroups<Tiles, true> : SumGroups<Tiles, false>)(row, row_bytes, panel, next, group0, groups,
+                                                                             steps, ahead, sums);
         const std::byte* scales = row + args.k + group0 * static_cast<std::int64_t>(sizeof(GroupScale));
         for (std::int64_t i = 0; i < count; i += kRowsAtOnce) {
           const std::int64_t at_once = count - i < kRowsAtOnce ? count - i : kRowsAtOnce;
@@ -143,7 +148,7 @@ void RunW8A8(const LinearArgs& args, std::int64_t panel_begin, std::int64_t pane
   alignas(64) float acc[kBlockRows * kBlockPanels * kPanel];
   const std::int64_t panel_bytes = W8A8PanelLayout(args.k).bytes;
   const std::int64_t step = kBlockPanels / args.epilogue->parts * args.epilogue->parts;
-  std::int64_t configured = 0;
+  RowPair configured = {0, 0};
   for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
     const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
     for (std::int64_t row0 = 0; row0 < args.rows; row0 += kBlockRows) {
@@ -152,7 +157,7 @@ void RunW8A8(const LinearArgs& args, std::int64_t panel_begin, std::int64_t pane
       Finish(*args.epilogue, acc, kBlockPanels * kPanel, row0, rows, panel0, panels);
     }
   }
-  if (configured != 0) Tiles::Release();
+  if (args.rows > 0) Tiles::Release();
 }
 
 }  // namespace
