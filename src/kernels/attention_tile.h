@@ -147,7 +147,8 @@ inline void JoinValues(std::int64_t dim, Span<BF16Kind>& span, JoinedValues& joi
   const std::int64_t written = (span.tokens + 1) / 2;
   for (std::int64_t t = 0; t < written; t += kKvBlock / 2) {
     const std::int64_t pairs = written - t < kKvBlock / 2 ? written - t : kKvBlock / 2;
-    std::memcpy(joined.pairs + t * dim, span.v[t / (kKvBlock / 2)], static_cast<std::size_t>(pairs * dim) * sizeof(Pair));
+    std::memcpy(joined.pairs + t * dim, span.v[t / (kKvBlock / 2)],
+                static_cast<std::size_t>(pairs * dim) * sizeof(Pair));
   }
   std::memset(joined.pairs + written * dim, 0, static_cast<std::size_t>((kSpan / 2 - written) * dim) * sizeof(Pair));
   span.v[0] = joined.pairs;
