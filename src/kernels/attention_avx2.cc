@@ -12,9 +12,10 @@ namespace {
 class Avx2 {
  public:
   static constexpr int kTilePairs = 4;
+  static constexpr bool kOnlyBF16 = false;
   static constexpr bool kBF16Dots = false;
   static constexpr bool kIntegerDots = false;
-  using Tile = AttentionTile<kTilePairs>;
+  using Tile = AttentionTile;
 
   static void Widen(const std::uint16_t* f16, std::int64_t count, float* out) {
     for (std::int64_t i = 0; i < count; i += 8) {
