@@ -5,7 +5,6 @@
 
 namespace strata::kernels {
 
-constinit const AttentionKernel kAttentionAmx =
-    TileAttention<AmxTiles>::Kernel("attention_amx", RefusesAttentionAmx);
+constinit const AttentionKernel kAttentionAmx = TileAttention<AmxTiles>::Kernel("attention_amx", RefusesAttentionAmx);
 
 }  // namespace strata::kernels

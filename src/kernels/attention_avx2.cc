@@ -28,6 +28,9 @@ class Avx2 {
       f16[i] = static_cast<std::uint16_t>(_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     }
   }
+  static void StoreAlternate(const std::uint16_t* in, std::int64_t count, std::uint16_t* out) {
+    for (std::int64_t i = 0; i < count; ++i) out[2 * i] = in[i];
+  }
   static float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
     return kernels::RoundRow(x, count, most, longest, out);
   }

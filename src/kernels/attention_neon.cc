@@ -35,6 +35,9 @@ class Neon {
     for (std::int64_t i = 0; i < count; i += 4) vst1q_f32(out + i, WidenF16(f16 + i));
   }
   static void Narrow(const float* in, std::int64_t count, std::uint16_t* f16) { NarrowClamped(in, count, f16); }
+  static void StoreAlternate(const std::uint16_t* in, std::int64_t count, std::uint16_t* out) {
+    for (std::int64_t i = 0; i < count; ++i) out[2 * i] = in[i];
+  }
   static float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
     return kernels::RoundRow(x, count, most, longest, out);
   }

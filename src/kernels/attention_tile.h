@@ -16,6 +16,8 @@
 //     static void Widen(const std::uint16_t* f16, std::int64_t count, float* out);   // count: a multiple of 16
 //     static void Narrow(const float*, std::int64_t count, std::uint16_t* f16);      // clamped; any count
 //     static float RoundRow(const float*, std::int64_t count, float most, float longest, std::int16_t* out);
+//     static void StoreAlternate(const std::uint16_t*, std::int64_t count, std::uint16_t* out);  // to out[0], out[2],
+//                                                                                      // ...; count: so, too
 //     static float Exp2(float);                                                       // of x <= 0
 //     static void Exp2Lanes(float*);  // likewise, of each of AttentionTile::kLanes
 //     static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out);  // RMS
@@ -147,7 +149,8 @@ inline void JoinValues(std::int64_t dim, Span<BF16Kind>& span, JoinedValues& joi
   const std::int64_t written = (span.tokens + 1) / 2;
   for (std::int64_t t = 0; t < written; t += kKvBlock / 2) {
     const std::int64_t pairs = written - t < kKvBlock / 2 ? written - t : kKvBlock / 2;
-    std::memcpy(joined.pairs + t * dim, span.v[t / (kKvBlock / 2)], static_cast<std::size_t>(pairs * dim) * sizeof(Pair));
+    std::memcpy(joined.pairs + t * dim, span.v[t / (kKvBlock / 2)],
+                static_cast<std::size_t>(pairs * dim) * sizeof(Pair));
   }
   std::memset(joined.pairs + written * dim, 0, static_cast<std::size_t>((kSpan / 2 - written) * dim) * sizeof(Pair));
   span.v[0] = joined.pairs;

@@ -1,7 +1,7 @@
 // Inside the attention on tiles only: over a cache of bf16, eight (row, query head) pairs at once. A block of K is the
-// tile that scores of its sixteen positions want, 32 dimensions at a time; V is so for 32 positions, once two blocks are
-// joined. Between the two products everything is as on zmm. A tile's sums are added in an order of its own, which does
-// not depend on the other pairs.
+// tile that scores of its sixteen positions want, 32 dimensions at a time; V is so for 32 positions, once two blocks
+// are joined. Between the two products everything is as on zmm. A tile's sums are added in an order of its own, which
+// does not depend on the other pairs.
 //
 // The tiles themselves are a parameter, as in linear_bf16_tiles.h.
 #pragma once
@@ -50,7 +50,8 @@ class TilesBf16 : public Avx512Bf16 {
       });
     }
     ForTiles<kSpanBlocks>([&]<int kBlock>() {
-      if (kBlock < span.blocks) Tiles::template Store<kBlock>(tile.weights[0] + kBlock * kKvBlock, sizeof(*tile.weights));
+      if (kBlock < span.blocks)
+        Tiles::template Store<kBlock>(tile.weights[0] + kBlock * kKvBlock, sizeof(*tile.weights));
     });
   }
 

@@ -7,8 +7,8 @@
 namespace strata::kernels {
 namespace {
 
-constexpr auto kRuns = std::to_array<decltype(LinearKernel::run)>(
-    {RunW8A8<EmulatedTiles, 0>, RunW8A8<EmulatedTiles, kInputGroup>});
+constexpr auto kRuns =
+    std::to_array<decltype(LinearKernel::run)>({RunW8A8<EmulatedTiles, 0>, RunW8A8<EmulatedTiles, kInputGroup>});
 
 }  // namespace
 

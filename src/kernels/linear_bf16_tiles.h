@@ -63,7 +63,6 @@ void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0
   }
 }
 
-
 // `groups` groups of up to 32 rows times two panels, added to acc or beginning it.
 template <class Tiles, bool kSecond>
 void Multiply(const std::byte* activations, std::int64_t row_bytes, const UnpackedPanel* panels, std::int64_t groups,

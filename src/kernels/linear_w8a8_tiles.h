@@ -129,8 +129,8 @@ void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
         const std::int64_t groups = all - group0 < kBlockGroups ? all - group0 : kBlockGroups;
         // The first rows ask for the next pair while they are multiplied by this one.
         const std::int64_t ahead = r + row0 == 0 ? 2 * layout.bytes : 0;
-        (pair.second > 0 ? SumGroups<Tiles, true> : SumGroups<Tiles, false>)(row, row_bytes, panel, next, group0, groups,
-                                                                             steps, ahead, sums);
+        (pair.second > 0 ? SumGroups<Tiles, true> : SumGroups<Tiles, false>)(row, row_bytes, panel, next, group0,
+                                                                             groups, steps, ahead, sums);
         const std::byte* scales = row + args.k + group0 * static_cast<std::int64_t>(sizeof(GroupScale));
         for (std::int64_t i = 0; i < count; i += kRowsAtOnce) {
           const std::int64_t at_once = count - i < kRowsAtOnce ? count - i : kRowsAtOnce;
