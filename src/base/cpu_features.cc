@@ -29,12 +29,12 @@ constexpr std::string_view kLimits[] = {"ref", "avx2", "avx512"};
 // Tiles are 8 KiB of state that Linux saves for a process only once it has asked (Documentation/arch/x86/xstate.rst).
 // A refusal, of an old kernel or of a hypervisor that hides the state, is an answer too.
 bool MayUseTiles() {
-  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
-  constexpr int kTileData = 18;               // XFEATURE_XTILE_DATA
-  constexpr unsigned kBF16 = 1U << 22, kTile = 1U << 24;
+  constexpr int kRequestPermission = 0x1023;                    // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;                                 // XFEATURE_XTILE_DATA
+  constexpr unsigned kNeeded = 1U << 22 | 1U << 24 | 1U << 25;  // bf16, tiles, int8
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
-  if ((edx & kTile) == 0 || (edx & kBF16) == 0) return false;
+  if ((edx & kNeeded) != kNeeded) return false;
   return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 #else

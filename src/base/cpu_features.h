@@ -17,7 +17,7 @@ struct CpuFeatures {
   /// zmm operations take two passes, so that decoding and unpacking hide behind them: AMD family 19h (Zen 4).
   bool avx512_halves = false;
   bool avx_vnni = false;      ///< vpdpbusd on ymm, VEX encoded
-  bool amx = false;           ///< tiles of bf16, with avx512_bf16, and the kernel lets this process use them
+  bool amx = false;           ///< tiles of bf16 and int8, with avx512_bf16, and the kernel lets this process use them
   bool neon = false;          ///< what every 64-bit Arm has: FMA, conversions of f16
   bool neon_dotprod = false;  ///< sdot: since Armv8.4, often before
 

@@ -32,6 +32,11 @@ Probes Choose(const CpuFeatures& cpu) {
     probes.int8 = Int8Avx512Vnni;
   }
   if (cpu.avx512_bf16) probes.bf16 = Bf16Avx512;
+  if (cpu.amx) {
+    probes.int8_instruction = "tdpbsud";
+    probes.int8 = Int8Amx;
+    probes.bf16 = Bf16Amx;
+  }
 #else
   static_cast<void>(cpu);
 #endif

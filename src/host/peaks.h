@@ -22,7 +22,7 @@ namespace strata::host {
 /// AMX has none.
 struct Peaks {
   int threads = 0;
-  std::string int8_instruction;  ///< "vpdpbusd zmm", "vpmaddubsw ymm"; "" without a probe
+  std::string int8_instruction;  ///< "vpdpbusd zmm", "tdpbsud"; "" without a probe
   double int8_ops = 0;           ///< multiplications and additions of 8-bit integers a second
   double bf16_ops = 0;           ///< of bf16 with f32 sums (vdpbf16ps), a second
   double f32_ops = 0;            ///< of f32 (fused multiply-add), a second

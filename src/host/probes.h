@@ -24,6 +24,8 @@ extern const Probes kProbesAvx2;
 extern const Probes kProbesAvx512;
 double Int8Avx512Vnni(std::int64_t rounds);
 double Bf16Avx512(std::int64_t rounds);
+double Int8Amx(std::int64_t rounds);
+double Bf16Amx(std::int64_t rounds);
 #endif
 
 }  // namespace strata::host

@@ -1,12 +1,12 @@
 // Inside the AMX files only: the processor's tiles. (Their numbers must be constants.) Semantics: Intel SDM, volume 2,
-// LDTILECFG, TILELOADD, TDPBF16PS.
+// LDTILECFG, TILELOADD, TDPBF16PS, TDPBSUD.
 #pragma once
 
 #include <cstdint>
 
 #include <immintrin.h>
 
-#include "kernels/linear_bf16_tiles.h"
+#include "kernels/tile_config.h"
 
 namespace strata::kernels {
 namespace {
@@ -32,6 +32,11 @@ struct AmxTiles {
   template <int kSums, int kLeft, int kRight>
   static void AddDots() {
     _tile_dpbf16ps(kSums, kLeft, kRight);
+  }
+  /// kSums, int32 [m][n], += kLeft, int8 [m][k][4], times kRight, uint8 [k][n][4].
+  template <int kSums, int kLeft, int kRight>
+  static void AddByteDots() {
+    _tile_dpbsud(kSums, kLeft, kRight);
   }
 };
 

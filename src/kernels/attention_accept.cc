@@ -16,6 +16,13 @@ std::string RefusesShape(std::int64_t heads, std::int64_t kv_heads, std::int64_t
 }  // namespace
 
 #if defined(STRATA_KERNELS_X86)
+std::string RefusesAttentionAmx(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                const CpuFeatures& cpu) {
+  if (!cpu.amx) return "needs amx";
+  if (head_dim % 32 != 0) return fmt::format("head_dim = {} is not a multiple of 32", head_dim);
+  return RefusesAttentionAvx512Bf16(heads, kv_heads, head_dim, cpu);
+}
+
 std::string RefusesAttentionAvx512Bf16(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                        const CpuFeatures& cpu) {
   if (!cpu.avx512_bf16) return "needs avx512 bf16";

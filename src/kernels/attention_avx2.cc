@@ -12,9 +12,10 @@ namespace {
 class Avx2 {
  public:
   static constexpr int kTilePairs = 4;
+  static constexpr bool kOnlyBF16 = false;
   static constexpr bool kBF16Dots = false;
   static constexpr bool kIntegerDots = false;
-  using Tile = AttentionTile<kTilePairs>;
+  using Tile = AttentionTile;
 
   static void Widen(const std::uint16_t* f16, std::int64_t count, float* out) {
     for (std::int64_t i = 0; i < count; i += 8) {
@@ -26,6 +27,9 @@ class Avx2 {
       const float value = in[i] > 65504.0f ? 65504.0f : in[i] < -65504.0f ? -65504.0f : in[i];
       f16[i] = static_cast<std::uint16_t>(_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     }
+  }
+  static void StoreAlternate(const std::uint16_t* in, std::int64_t count, std::uint16_t* out) {
+    for (std::int64_t i = 0; i < count; ++i) out[2 * i] = in[i];
   }
   static float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
     return kernels::RoundRow(x, count, most, longest, out);

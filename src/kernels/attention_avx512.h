@@ -46,9 +46,10 @@ __m512 ReduceRows(const __m512* rows, const Op& op) {
 class Avx512 {
  public:
   static constexpr int kTilePairs = 6;
+  static constexpr bool kOnlyBF16 = false;
   static constexpr bool kBF16Dots = false;
   static constexpr bool kIntegerDots = false;
-  using Tile = AttentionTile<kTilePairs>;
+  using Tile = AttentionTile;
 
   static void Widen(const std::uint16_t* f16, std::int64_t count, float* out) {
     for (std::int64_t i = 0; i < count; i += 16) {
@@ -67,6 +68,12 @@ class Avx512 {
   }
   static float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
     return kernels::RoundRow(x, count, most, longest, out);
+  }
+  static void StoreAlternate(const std::uint16_t* in, std::int64_t count, std::uint16_t* out) {
+    for (std::int64_t i = 0; i < count; i += 16) {
+      const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + i));
+      _mm512_mask_storeu_epi16(out + 2 * i, 0x55555555, _mm512_cvtepu16_epi32(words));
+    }
   }
   static float Exp2(float x) { return _mm512_cvtss_f32(kernels::Exp2(_mm512_set1_ps(x))); }
   static void Exp2Lanes(float* x) { _mm512_store_ps(x, kernels::Exp2(_mm512_load_ps(x))); }

@@ -26,14 +26,18 @@ inline void AddScaledSixteen(SixteenFloats& sums, const SixteenFloats& values, f
 class Neon {
  public:
   static constexpr int kTilePairs = 4;
+  static constexpr bool kOnlyBF16 = false;
   static constexpr bool kBF16Dots = false;
   static constexpr bool kIntegerDots = false;
-  using Tile = AttentionTile<kTilePairs>;
+  using Tile = AttentionTile;
 
   static void Widen(const std::uint16_t* f16, std::int64_t count, float* out) {
     for (std::int64_t i = 0; i < count; i += 4) vst1q_f32(out + i, WidenF16(f16 + i));
   }
   static void Narrow(const float* in, std::int64_t count, std::uint16_t* f16) { NarrowClamped(in, count, f16); }
+  static void StoreAlternate(const std::uint16_t* in, std::int64_t count, std::uint16_t* out) {
+    for (std::int64_t i = 0; i < count; ++i) out[2 * i] = in[i];
+  }
   static float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
     return kernels::RoundRow(x, count, most, longest, out);
   }

@@ -27,21 +27,20 @@ struct I16Kind : CacheKind<Pair, std::int16_t, 2, true> {};
 struct I8Kind : CacheKind<BytePair, std::int8_t, 2, true> {};
 
 /// Pairs in the order of their rows, and what is carried from span to span and from stage to stage.
-template <int kPairs>
 struct AttentionTile {
-  static constexpr int kLanes = 16;  ///< so that one vector has what is one number a pair
+  static constexpr int kLanes = 16;  ///< more than there are pairs, so that one vector has what is one number a pair
   alignas(64) float max[kLanes];
   alignas(64) float sum[kLanes];
   alignas(64) float correction[kLanes];
   alignas(64) float weight_scale[kLanes];    ///< of weights that become integers
   alignas(64) float weight_inverse[kLanes];  ///< 1 / weight_scale
-  const float* q[kPairs];
-  const Pair* rounded_q[kPairs];  ///< bf16 or integers, as the cache's kind has it
-  float q_scale[kPairs];          ///< of integers
-  float* out[kPairs];             ///< the running, unnormalised output; nothing as long as the tile is fresh
+  const float* q[kLanes];
+  const Pair* rounded_q[kLanes];  ///< bf16 or integers, as the cache's kind has it
+  float q_scale[kLanes];          ///< of integers
+  float* out[kLanes];             ///< the running, unnormalised output; nothing as long as the tile is fresh
   bool fresh;                     ///< has passed over no span of this stretch yet
-  std::int64_t position[kPairs];
-  std::int64_t first[kPairs];  ///< position that it sees; no less than that of the pair before
+  std::int64_t position[kLanes];
+  std::int64_t first[kLanes];  ///< position that it sees; no less than that of the pair before
   float (*weights)[kSpan];     ///< scores, then exp(score - max); 64-byte aligned, while the tile is at work
 };
 

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/kernel_list.h"
 #include "kernels/rope_angles.h"
@@ -20,6 +21,13 @@ inline std::uint16_t RoundBF16(float value) {
   return static_cast<std::uint16_t>(rounded >> 16);
 }
 
+/// A position's K of 16-bit values: two dimensions at once, each pair into a line of its own.
+template <class T>
+void StorePairs(const T* in, std::int64_t dim, T* out) {
+#pragma clang loop vectorize(disable)
+  for (std::int64_t d = 0; d < dim; d += 2) std::memcpy(out + d * kKvBlock, in + d, 2 * sizeof(T));
+}
+
 /// A position's K and V as integers, each with its scale.
 template <class Isa, class Int>
 void StoreIntegers(const KvLayer& kv, std::int64_t block, std::int64_t head, std::int64_t slot, const float* k,
@@ -29,13 +37,21 @@ void StoreIntegers(const KvLayer& kv, std::int64_t block, std::int64_t head, std
   const std::int64_t dim = kv.head_dim;
   kv.k_scales(block, head)[slot] = Isa::RoundRow(k, dim, kBytes ? kMostI8 : kMostK, kLongestRow, rounded);
   Int* to_k = kv.block_k<Int>(block, head) + 2 * slot;
-  for (std::int64_t d = 0; d < dim; d += 2) {
-    to_k[d * kKvBlock] = static_cast<Int>(rounded[d]);
-    to_k[d * kKvBlock + 1] = static_cast<Int>(rounded[d + 1]);
+  if constexpr (kBytes) {
+    for (std::int64_t d = 0; d < dim; d += 2) {
+      to_k[d * kKvBlock] = static_cast<Int>(rounded[d]);
+      to_k[d * kKvBlock + 1] = static_cast<Int>(rounded[d + 1]);
+    }
+  } else {
+    StorePairs(rounded, dim, to_k);
   }
   kv.v_scales(block, head)[slot] = Isa::RoundRow(v, dim, kBytes ? kMostI8 : kMostV, __builtin_inff(), rounded);
   Int* to_v = kv.block_v<Int>(block, head) + slot / 2 * 2 * dim + slot % 2;
-  for (std::int64_t d = 0; d < dim; ++d) to_v[2 * d] = static_cast<Int>(rounded[d]);
+  if constexpr (kBytes) {
+    for (std::int64_t d = 0; d < dim; ++d) to_v[2 * d] = static_cast<Int>(rounded[d]);
+  } else {
+    Isa::StoreAlternate(reinterpret_cast<const std::uint16_t*>(rounded), dim, reinterpret_cast<std::uint16_t*>(to_v));
+  }
 }
 
 template <class Isa>
@@ -83,12 +99,9 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
       auto* cache_k = args.kv.block_k<std::uint16_t>(block, kv_head) + 2 * slot;
       auto* cache_v = args.kv.block_v<std::uint16_t>(block, kv_head) + slot / 2 * 2 * dim + slot % 2;
       for (std::int64_t d = 0; d < dim; ++d) narrow[d] = RoundBF16(rotated[d]);
-      for (std::int64_t d = 0; d < dim; d += 2) {
-        cache_k[d * kKvBlock] = narrow[d];
-        cache_k[d * kKvBlock + 1] = narrow[d + 1];
-      }
+      StorePairs(narrow, dim, cache_k);
       for (std::int64_t d = 0; d < dim; ++d) narrow[d] = RoundBF16(v[d]);
-      for (std::int64_t d = 0; d < dim; ++d) cache_v[2 * d] = narrow[d];
+      Isa::StoreAlternate(narrow, dim, cache_v);
       // A weight of zero must find a number there; the row after this one, if the step has it, writes its own.
       if (slot % 2 == 0 && r + 1 == sequence.row_count) {
         for (std::int64_t d = 0; d < dim; ++d) cache_v[2 * d + 1] = 0;

@@ -10,6 +10,9 @@
 
 #include <gtest/gtest.h>
 
+#if defined(__x86_64__)
+#include "kernels/emulated_amx.h"
+#endif
 #include "kernels/kernels.h"
 
 namespace strata::kernels {
@@ -133,9 +136,13 @@ class Sequence {
 
 std::vector<const AttentionKernel*> Kernels(const Shape& shape) {
   std::vector<const AttentionKernel*> kernels;
-  for (const AttentionKernel* kernel : AttentionKernels()) {
+  const auto add = [&](const AttentionKernel* kernel) {
     if (kernel->refuses(shape.heads, shape.kv_heads, shape.head_dim, DetectCpu("")).empty()) kernels.push_back(kernel);
-  }
+  };
+#if defined(__x86_64__)
+  add(&kEmulatedAttentionAmx);
+#endif
+  std::ranges::for_each(AttentionKernels(), add);
   return kernels;
 }
 
@@ -192,7 +199,8 @@ TEST_P(AttentionTest, HalfWidthCacheMatchesRefs) {
         // Dot products of integers round queries and weights to 16 bits.
         if (kernel->integers && HasScales(dtype)) tolerance = std::max(tolerance, 5e-4);
         // Those of bf16 pairs round them too, by up to 2^-9 each.
-        if (dtype == DType::kBF16 && kernel->name == "attention_avx512bf16") tolerance = 3e-2;
+        const bool dots = kernel->name == "attention_avx512bf16" || kernel->name.starts_with("attention_amx");
+        if (dtype == DType::kBF16 && dots) tolerance = 3e-2;
         EXPECT_LT(MaxError(got.out(), want.out()), tolerance)
             << kernel->name << " " << Info(dtype).name << " " << tokens;
       }
@@ -535,14 +543,18 @@ TEST(SelectAttentionTest, RefusalsSayWhy) {
   CpuFeatures cpu{.avx2 = true, .avx512 = true};
   EXPECT_EQ(SelectAttention(9, 3, 64, cpu)->name, "attention_avx512");
   const AttentionKernel& kernel = *AttentionKernels().front();
+  EXPECT_EQ(kernel.refuses(9, 3, 64, cpu), "needs amx");
+  cpu.amx = true;
+  EXPECT_EQ(kernel.refuses(9, 3, 80, cpu), "head_dim = 80 is not a multiple of 32");
   EXPECT_EQ(kernel.refuses(9, 3, 64, cpu), "needs avx512 bf16");
   cpu.avx512_bf16 = true;
   EXPECT_EQ(kernel.refuses(9, 3, 64, cpu), "needs avx512 vnni");
   cpu.avx512_vnni = true;
   EXPECT_EQ(kernel.refuses(9, 3, 64, cpu), "");
+  EXPECT_EQ(SelectAttention(5, 1, 80, cpu)->name, "attention_avx512bf16");
   EXPECT_EQ(SelectAttention(9, 3, 64, {.avx2 = true, .avx512 = true, .avx512_vnni = true})->name,
             "attention_avx512vnni");
-  EXPECT_EQ(kernel.refuses(9, 3, 100, cpu), "head_dim = 100 is not a multiple of 16");
+  EXPECT_EQ(kernel.refuses(9, 3, 100, cpu), "head_dim = 100 is not a multiple of 32");
   EXPECT_EQ(kernel.refuses(9, 2, 64, cpu), "9 heads do not share 2 KV heads evenly");
   EXPECT_EQ(kernel.refuses(9, 3, 1024, cpu), "head_dim = 1024 is over 512");
   EXPECT_EQ(SelectAttention(9, 3, 64, {.avx2 = true})->name, "attention_avx2");

@@ -9,14 +9,17 @@
 //
 //   struct Isa {
 //     static constexpr int kTilePairs;
+//     static constexpr bool kOnlyBF16;     // for a cache of bf16 alone; Values wants all of a span in one, v[0]
 //     static constexpr bool kBF16Dots;     // Scores and Values take Span<BF16Kind> too, and RoundBF16Pairs is there
 //     static constexpr bool kIntegerDots;  // so for Span<I16Kind> and Span<I8Kind>
 //     static void RoundBF16Pairs(const float*, std::int64_t count, Pair* bf16);       // count: a multiple of 16
 //     static void Widen(const std::uint16_t* f16, std::int64_t count, float* out);   // count: a multiple of 16
 //     static void Narrow(const float*, std::int64_t count, std::uint16_t* f16);      // clamped; any count
 //     static float RoundRow(const float*, std::int64_t count, float most, float longest, std::int16_t* out);
+//     static void StoreAlternate(const std::uint16_t*, std::int64_t count, std::uint16_t* out);  // to out[0], out[2],
+//                                                                                      // ...; count: so, too
 //     static float Exp2(float);                                                       // of x <= 0
-//     static void Exp2Lanes(float*);  // likewise, of each of Tile::kLanes
+//     static void Exp2Lanes(float*);  // likewise, of each of AttentionTile::kLanes
 //     static void Norm(const float* x, const float* weight, float eps, std::int64_t count, float* out);  // RMS
 //     static void Cap(float inner, float outer, float* scores);  // outer * tanh(inner * score), kSpan of them
 //     template <int kPairs> static void Scores(const Span<FloatKind>&, std::int64_t head_dim, Tile&);
@@ -32,6 +35,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "kernels/attention_span.h"
 #include "kernels/attention_store.h"
@@ -48,15 +53,14 @@ constexpr int kFewTiles = 2;
 /// The pairs of some rows that pass over the cache together.
 template <class Isa>
 struct PairSet {
-  using Tile = AttentionTile<Isa::kTilePairs>;
   static constexpr std::int64_t kMost = kTilesAtOnce * Isa::kTilePairs;
 
   alignas(64) float weights[kTilesAtWork][Isa::kTilePairs][kSpan];
   alignas(64) Pair rounded_q[Isa::kBF16Dots || Isa::kIntegerDots ? kMost : 1][kMaxHeadDim / 2];
-  Tile tiles[kTilesAtOnce];
+  AttentionTile tiles[kTilesAtOnce];
   std::int64_t pairs;
 
-  Tile& tile(std::int64_t pair) { return tiles[pair / Isa::kTilePairs]; }
+  AttentionTile& tile(std::int64_t pair) { return tiles[pair / Isa::kTilePairs]; }
   static std::int64_t place(std::int64_t pair) { return pair % Isa::kTilePairs; }
   std::int64_t count(std::int64_t first) const {
     return pairs - first < Isa::kTilePairs ? pairs - first : Isa::kTilePairs;
@@ -75,7 +79,7 @@ void ForCount(std::int64_t pairs, const Work& work) {
 /// A tile and what it sees of a span.
 template <class Isa, class Kind>
 struct TileAtWork {
-  AttentionTile<Isa::kTilePairs>* tile;
+  AttentionTile* tile;
   std::int64_t pairs;
   Span<Kind> span;
 
@@ -135,6 +139,23 @@ void FillSpan(const KvLayer& kv, const std::int32_t* blocks, std::int64_t head, 
   }
 }
 
+/// Room for all positions of a span in one block of V.
+struct alignas(64) JoinedValues {
+  Pair pairs[kSpan / 2 * kMaxHeadDim];
+};
+
+/// Brings the span's blocks of V together. What lies behind its tokens is zero: a weight of zero must find a number.
+inline void JoinValues(std::int64_t dim, Span<BF16Kind>& span, JoinedValues& joined) {
+  const std::int64_t written = (span.tokens + 1) / 2;
+  for (std::int64_t t = 0; t < written; t += kKvBlock / 2) {
+    const std::int64_t pairs = written - t < kKvBlock / 2 ? written - t : kKvBlock / 2;
+    std::memcpy(joined.pairs + t * dim, span.v[t / (kKvBlock / 2)],
+                static_cast<std::size_t>(pairs * dim) * sizeof(Pair));
+  }
+  std::memset(joined.pairs + written * dim, 0, static_cast<std::size_t>((kSpan / 2 - written) * dim) * sizeof(Pair));
+  span.v[0] = joined.pairs;
+}
+
 /// Positions [begin, end) for all pairs, anew: out, max and sum of each are of these alone.
 template <class Isa, class Kind, bool kStored>
 void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t begin,
@@ -152,6 +173,7 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
   const std::int64_t first_span = set.tile(0).first[0] / kSpan * kSpan;
   begin = begin > first_span ? begin : first_span;
   alignas(64) typename Kind::Value wide[kStored ? 1 : 2 * kSpan * kMaxHeadDim / Kind::kWidth];
+  [[maybe_unused]] std::conditional_t<Isa::kOnlyBF16, JoinedValues, Pair> joined;
   for (; begin < end; begin += kSpan) {
     Span<Kind> all{.begin = begin,
                    .tokens = end - begin < kSpan ? end - begin : kSpan,
@@ -162,6 +184,7 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
                    .v_scales = {}};
     all.blocks = (all.tokens + kKvBlock - 1) / kKvBlock;
     FillSpan<Isa, Kind, kStored>(args.kv, sequence.block_table + begin / kKvBlock, kv_head, wide, all);
+    if constexpr (Isa::kOnlyBF16) JoinValues(dim, all, joined);
     TileAtWork<Isa, Kind> at_work[kTilesAtWork];
     int count = 0;
     for (std::int64_t first = 0; first < set.pairs; first += Isa::kTilePairs) {
@@ -187,19 +210,23 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
   const auto attend = [&]<class Kind, bool kStored>() {
     AttendStretch<Isa, Kind, kStored>(args, sequence, kv_head, begin, end, set);
   };
-  if (args.kv.dtype == DType::kF32) return attend.template operator()<FloatKind, true>();
-  if constexpr (Isa::kBF16Dots) {
-    if (args.kv.dtype == DType::kBF16) return attend.template operator()<BF16Kind, true>();
-  }
-  if constexpr (Isa::kIntegerDots) {
-    if (args.kv.dtype == DType::kI16) return attend.template operator()<I16Kind, true>();
-    if (args.kv.dtype == DType::kI8) {
-      // Integers are exact: both ways give the same bits. Few pairs do not pay for widening once more.
-      if (set.pairs <= kFewTiles * Isa::kTilePairs) return attend.template operator()<I8Kind, true>();
-      return attend.template operator()<I16Kind, false>();
+  if constexpr (Isa::kOnlyBF16) {
+    attend.template operator()<BF16Kind, true>();
+  } else {
+    if (args.kv.dtype == DType::kF32) return attend.template operator()<FloatKind, true>();
+    if constexpr (Isa::kBF16Dots) {
+      if (args.kv.dtype == DType::kBF16) return attend.template operator()<BF16Kind, true>();
     }
+    if constexpr (Isa::kIntegerDots) {
+      if (args.kv.dtype == DType::kI16) return attend.template operator()<I16Kind, true>();
+      if (args.kv.dtype == DType::kI8) {
+        // Integers are exact: both ways give the same bits. Few pairs do not pay for widening once more.
+        if (set.pairs <= kFewTiles * Isa::kTilePairs) return attend.template operator()<I8Kind, true>();
+        return attend.template operator()<I16Kind, false>();
+      }
+    }
+    attend.template operator()<FloatKind, false>();
   }
-  attend.template operator()<FloatKind, false>();
 }
 
 /// What a stretch gives a pair: its maximum, the sum of its weights, its unnormalised output.
@@ -283,25 +310,23 @@ void ForPairs(const AttentionArgs& args, const SequenceRows& sequence, std::int6
 }
 
 /// What the stretches so far have given the pairs of a tile.
-template <class Tile>
 struct Merged {
-  alignas(64) float max[Tile::kLanes] = {};
-  alignas(64) float sum[Tile::kLanes] = {};
-  float* out[Tile::kLanes];
-  std::int64_t head[Tile::kLanes];
+  alignas(64) float max[AttentionTile::kLanes] = {};
+  alignas(64) float sum[AttentionTile::kLanes] = {};
+  float* out[AttentionTile::kLanes];
+  std::int64_t head[AttentionTile::kLanes];
 };
 
 /// Of the stretches that a pair sees, the first begins its output and the others are added to it.
-template <class Tile>
-bool BeginsAt(std::int64_t begin, const Tile& tile, std::int64_t i) {
+inline bool BeginsAt(std::int64_t begin, const AttentionTile& tile, std::int64_t i) {
   return SplitOf(tile.first[i]) == SplitOf(begin);
 }
 
 /// Adds what the stretch from `begin` on has given the first `pairs` of the tile.
-template <class Isa, class Tile>
-void MergeTile(const Tile& tile, std::int64_t pairs, std::int64_t begin, std::int64_t dim, Merged<Tile>& to) {
-  alignas(64) float powers[Tile::kLanes];
-  for (int i = 0; i < Tile::kLanes; ++i) powers[i] = MergeExponent(tile.max[i], to.max[i]);
+template <class Isa>
+void MergeTile(const AttentionTile& tile, std::int64_t pairs, std::int64_t begin, std::int64_t dim, Merged& to) {
+  alignas(64) float powers[AttentionTile::kLanes];
+  for (int i = 0; i < AttentionTile::kLanes; ++i) powers[i] = MergeExponent(tile.max[i], to.max[i]);
   Isa::Exp2Lanes(powers);
   for (std::int64_t i = 0; i < pairs; ++i) {
     if (BeginsAt(begin, tile, i)) {
@@ -321,7 +346,7 @@ void Attend(const AttentionArgs& args, const SequenceRows& sequence, std::int64_
   const std::int64_t end = args.last_seen(sequence, row_end - 1) + 1;
   alignas(64) float parts[Set::kMost * kMaxHeadDim];
   ForPairs<Isa>(args, sequence, kv_head, row_begin, row_end, [&](Set& set, std::int64_t first) {
-    Merged<typename Set::Tile> merged[kTilesAtOnce];
+    Merged merged[kTilesAtOnce];
     const auto of_pair = [&](std::int64_t pair) -> auto& { return merged[pair / Isa::kTilePairs]; };
     for (std::int64_t pair = 0; pair < set.pairs; ++pair) {
       const PairPlace place = PlaceOf(args, kv_head, row_begin, first + pair);

@@ -14,7 +14,7 @@
 
 #include <immintrin.h>
 
-#include "kernels/linear_bf16_tiles.h"
+#include "kernels/tile_config.h"
 
 namespace strata::kernels {
 namespace {
@@ -52,9 +52,7 @@ class EmulatedTiles {
   }
   template <int kSums, int kLeft, int kRight>
   static void AddDots() {
-    Require(Rows(kSums) > 0 && Rows(kSums) == Rows(kLeft));
-    Require(RowBytes(kLeft) == 4 * static_cast<std::size_t>(Rows(kRight)));
-    Require(RowBytes(kSums) == RowBytes(kRight));
+    RequireProduct(kSums, kLeft, kRight);
     for (int m = 0; m < Rows(kSums); ++m) {
       __m512 first = _mm512_setzero_ps();
       __m512 second = _mm512_setzero_ps();
@@ -72,8 +70,21 @@ class EmulatedTiles {
     }
   }
 
+  template <int kSums, int kLeft, int kRight>
+  static void AddByteDots() {
+    RequireProduct(kSums, kLeft, kRight);
+    for (int m = 0; m < Rows(kSums); ++m) {
+      __m512i sums = _mm512_load_si512(state_.data[kSums][m]);
+      for (int k = 0; k < Rows(kRight); ++k) {
+        std::int32_t four;
+        std::memcpy(&four, state_.data[kLeft][m] + 4 * k, sizeof(four));
+        sums = _mm512_dpbusd_epi32(sums, _mm512_load_si512(state_.data[kRight][k]), _mm512_set1_epi32(four));
+      }
+      _mm512_store_si512(state_.data[kSums][m], sums);
+    }
+  }
+
  private:
-  static constexpr int kTiles = 8;
   struct State {
     TileConfig config = {};
     alignas(64) std::byte data[kTiles][16][64] = {};
@@ -81,6 +92,11 @@ class EmulatedTiles {
 
   static void Require(bool condition) {
     if (!condition) std::abort();
+  }
+  static void RequireProduct(int sums, int left, int right) {
+    Require(Rows(sums) > 0 && Rows(sums) == Rows(left));
+    Require(RowBytes(left) == 4 * static_cast<std::size_t>(Rows(right)));
+    Require(RowBytes(sums) == RowBytes(right));
   }
   static int Rows(int tile) { return state_.config.rows[tile]; }
   static std::size_t RowBytes(int tile) { return state_.config.row_bytes[tile]; }

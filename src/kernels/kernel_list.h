@@ -13,6 +13,7 @@ std::span<const LinearKernel> Int8LinearsAvx512Vnni();
 std::span<const LinearKernel> Int8LinearsAvx2();
 std::span<const LinearKernel> BF16LinearsAmx();
 std::span<const LinearKernel> FloatLinears();
+extern const AttentionKernel kAttentionAmx;
 extern const AttentionKernel kAttentionAvx512Bf16;
 extern const AttentionKernel kAttentionAvx512Vnni;
 extern const AttentionKernel kAttentionAvx512;
@@ -25,6 +26,8 @@ extern const RowKernels kRowsAvx2;
 std::string RefusesLatentAvx512(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu);
 std::string RefusesLatentAvx2(std::int64_t kv_rank, std::int64_t rope_dim, const CpuFeatures& cpu);
 
+std::string RefusesAttentionAmx(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                const CpuFeatures& cpu);
 std::string RefusesAttentionAvx512Bf16(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                        const CpuFeatures& cpu);
 std::string RefusesAttentionAvx512Vnni(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,

@@ -12,25 +12,16 @@
 #include <immintrin.h>
 
 #include "kernels/int8_weights_avx512.h"
+#include "kernels/tile_config.h"
 
 namespace strata::kernels {
 namespace {
 
-constexpr std::int64_t kTileRows = 16;
-constexpr std::int64_t kPairBytes = 2 * kPanel * 2;  // two successive k of a panel: a row of a tile
+constexpr std::int64_t kPairBytes = kTileBytes;  // two successive k of a panel
 constexpr std::int64_t kGroupBytes = kGroup / 2 * kPairBytes;
 constexpr std::int64_t kBlockGroups = 12;  // of two panels stay in L1 while all rows pass, which come from L2
 constexpr std::int64_t kBlockPanels = 4;
 constexpr std::int64_t kBlockRows = 512;
-
-// What LDTILECFG reads.
-struct alignas(64) TileConfig {
-  std::uint8_t palette = 1;
-  std::uint8_t start_row = 0;
-  std::uint8_t reserved[14] = {};
-  std::uint16_t row_bytes[16] = {};
-  std::uint8_t rows[16] = {};
-};
 
 // Some groups of a panel: [group][16 pairs of k][16 columns][2].
 struct alignas(64) UnpackedPanel {
@@ -70,23 +61,6 @@ void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0
       }
     }
   }
-}
-
-struct RowPair {
-  std::int64_t first, second;  // rows of each tile; second may have none
-  bool operator==(const RowPair&) const = default;
-};
-
-// Tiles: sums [2 of rows][2 of columns] 0 to 3, activations 4 and 5, weights 6 and 7.
-TileConfig ConfigOf(const RowPair& rows) {
-  TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) {
-    const bool second = tile == 2 || tile == 3 || tile == 5;
-    const std::int64_t of_rows = second && rows.second > 0 ? rows.second : rows.first;
-    config.rows[tile] = static_cast<std::uint8_t>(tile >= 6 ? kTileRows : of_rows);
-    config.row_bytes[tile] = kPairBytes;
-  }
-  return config;
 }
 
 // `groups` groups of up to 32 rows times two panels, added to acc or beginning it.
@@ -148,10 +122,7 @@ void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
       Unpack<kFormat>(weights + p * layout.bytes, layout, group0, groups, unpacked[0]);
       Unpack<kFormat>(weights + next * layout.bytes, layout, group0, groups, unpacked[1]);
       for (std::int64_t r = 0; r < rows; r += 2 * kTileRows) {
-        const std::int64_t left = rows - r;
-        const RowPair pair = {left < kTileRows ? left : kTileRows, left <= kTileRows      ? 0
-                                                                   : left < 2 * kTileRows ? left - kTileRows
-                                                                                          : kTileRows};
+        const RowPair pair = RowPair::Of(rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows);
         if (pair != configured) Tiles::Configure(ConfigOf(configured = pair));
         const std::byte* row = args.activations + (row0 + r) * row_bytes + group0 * kGroup * 2;
         (pair.second > 0 ? Multiply<Tiles, true> : Multiply<Tiles, false>)(row, row_bytes, unpacked, groups, block == 0,

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #if defined(__x86_64__)
-#include "kernels/emulated_prefill.h"
+#include "kernels/emulated_amx.h"
 #endif
 #include "kernels/kernels.h"
 #include "kernels/linear_int8.h"
@@ -130,21 +130,16 @@ std::vector<const LinearKernel*> Able(DType type, std::int64_t n, std::int64_t k
   std::vector<const LinearKernel*> able;
   std::vector<Activations> wanted = {Activations::kInt16, Activations::kInt8};
   if (type == DType::kF32 || type == DType::kQ4_1 || type == DType::kQ6_K) wanted.push_back(Activations::kInt8Columns);
-  for (const LinearKernel* kernel : LinearKernels()) {
-    for (const Activations activations : wanted) {
-      if (!kernel->refuses({type, n, k, activations}, AnyAvx512()).empty()) continue;
-      able.push_back(kernel);
-      break;
-    }
-  }
-  const auto add_prefill = [&](std::span<const LinearKernel> kernels) {
-    for (const LinearKernel& kernel : kernels) {
-      if (kernel.refuses({type, n, k}, DetectCpu("")).empty()) able.push_back(&kernel);
-    }
+  const auto add = [&](const LinearKernel& kernel) {
+    const auto takes = [&](Activations activations) {
+      return kernel.refuses({type, n, k, activations}, AnyAvx512()).empty();
+    };
+    if (std::ranges::any_of(wanted, takes)) able.push_back(&kernel);
   };
-  add_prefill(PrefillLinears());
+  for (const LinearKernel* kernel : LinearKernels()) add(*kernel);
+  std::ranges::for_each(PrefillLinears(), add);
 #if defined(__x86_64__)
-  add_prefill(EmulatedPrefillLinears());
+  std::ranges::for_each(EmulatedAmxLinears(), add);
 #endif
   return able;
 }
@@ -286,15 +281,15 @@ TEST_P(LinearTest, ZeroRowsAndZeroInputsGiveZero) {
 INSTANTIATE_TEST_SUITE_P(All, LinearTest, testing::ValuesIn(KernelCases()), Name);
 
 // Every way in which rows fill tiles, and more rows than one block has.
-TEST(PrefillLinearTest, AnyNumberOfRowsGivesEachTheSameBits) {
+TEST(TileLinearTest, AnyNumberOfRowsGivesEachTheSameBits) {
   constexpr std::int64_t kN = 40;  // an odd number of panels, the last cut
   constexpr std::int64_t kK = 448;
   constexpr std::int64_t kRows = 600;
-  for (const DType type : {DType::kQ4_1, DType::kQ8_0}) {
+  for (const DType type : {DType::kQ4_1, DType::kQ8_0, DType::kW8A8_32}) {
     const Stored stored(type, kN, kK, 3);
     const std::vector<float> x = Normal(static_cast<std::size_t>(kRows * kK), 4);
     for (const LinearKernel* kernel : Able(type, kN, kK)) {
-      if (!IsPrefill(*kernel)) continue;
+      if (kernel->name.find("_amx") == kernel->name.npos) continue;
       Packed packed(*kernel, type, {&stored.view, 1}, false);
       const std::vector<float> all = packed.Run(x, kRows);
       for (std::int64_t rows = 1; rows <= 70; ++rows) {
@@ -618,6 +613,14 @@ TEST(SelectLinearTest, RefusalsSayWhy) {
   EXPECT_EQ(ReasonOf("linear_w8a8_ref", {DType::kW8A8_32, 64, 64, Activations::kExact}, vnni), "rounds activations");
   EXPECT_EQ(ReasonOf("linear_w8a8_ref", {DType::kW8A8_32, 64, 1 << 17}, vnni),
             "k = 131072 is above 131071, up to which sums fit int32");
+  CpuFeatures amx = vnni;
+  amx.avx512_bf16 = amx.amx = true;
+  const LinearProblem columns{DType::kQ4_1, 64, 64, Activations::kInt8Columns};
+  EXPECT_EQ(ReasonOf("linear_int8_columns_amx", columns, vnni), "needs amx");
+  EXPECT_EQ(ReasonOf("linear_w8a8_amx", {DType::kW8A8_32, 64, 96}, amx), "k = 96 is not a multiple of 64");
+  EXPECT_EQ(SelectLinear(columns, amx)->name, "linear_int8_columns_amx");
+  EXPECT_EQ(SelectLinear({DType::kW8A8_32, 64, 64}, amx)->name, "linear_w8a8_amx");
+  EXPECT_EQ(SelectLinear({DType::kW8A8_32, 64, 96}, amx)->name, "linear_w8a8_avx512vnni");
 }
 
 TEST(SelectPrefillLinearTest, TakesWhatReadsThePackedWeightsOfTheOther) {

@@ -12,6 +12,7 @@
 
 #include "kernels/kernel_list.h"
 #include "kernels/pack_source.h"
+#include "kernels/tile_config.h"
 #include "tensor/convert.h"
 
 namespace strata::kernels {
@@ -113,6 +114,13 @@ std::string RefusesAvx512Vnni(const LinearProblem& problem, const CpuFeatures& c
 }
 
 template <std::int64_t kGroup>
+std::string RefusesAmx(const LinearProblem& problem, const CpuFeatures& cpu) {
+  if (!cpu.amx) return "needs amx";
+  if (problem.k % kTileBytes != 0) return fmt::format("k = {} is not a multiple of {}", problem.k, kTileBytes);
+  return RefusesProblem<kGroup>(problem);
+}
+
+template <std::int64_t kGroup>
 std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
   return cpu.avx2 ? RefusesProblem<kGroup>(problem) : "needs avx2";
 }
@@ -125,6 +133,7 @@ std::string RefusesNeonDot(const LinearProblem& problem, const CpuFeatures& cpu)
 
 constinit const auto kLinears = std::to_array<LinearKernel>({
 #if defined(STRATA_KERNELS_X86)
+    {"linear_w8a8_amx", RefusesAmx<0>, PackedBytes, Pack, RowBytes<0, 1>, PrepareW8A8Avx512<0>, RunW8A8Amx<0>},
     {"linear_w8a8_avx512vnni", RefusesAvx512Vnni<0>, PackedBytes, Pack, RowBytes<0, 1>, PrepareW8A8Avx512<0>,
      RunW8A8Avx512Vnni<0>},
     {"linear_w8a8_avx2", RefusesAvx2<0>, PackedBytes, Pack, RowBytes<0, 2>, PrepareW8A8Avx2<0>, RunW8A8Avx2<0>},
@@ -134,6 +143,8 @@ constinit const auto kLinears = std::to_array<LinearKernel>({
 #endif
     {"linear_w8a8_ref", RefusesRef<0>, PackedBytes, Pack, RowBytes<0, 4>, PrepareW8A8Ref<0>, RunW8A8Ref<0>},
 #if defined(STRATA_KERNELS_X86)
+    {"linear_int8_columns_amx", RefusesAmx<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 1>,
+     PrepareW8A8Avx512<kInputGroup>, RunW8A8Amx<kInputGroup>},
     {"linear_int8_columns_avx512vnni", RefusesAvx512Vnni<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 1>,
      PrepareW8A8Avx512<kInputGroup>, RunW8A8Avx512Vnni<kInputGroup>},
     {"linear_int8_columns_avx2", RefusesAvx2<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 2>,

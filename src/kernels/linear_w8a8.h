@@ -64,6 +64,9 @@ template <std::int64_t kGroup>
 void PrepareW8A8Avx512(const PrepareArgs& args);
 template <std::int64_t kGroup>
 void RunW8A8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+/// On AMX, of prepared rows as for AVX-512, for k that is a multiple of 64; the same bits.
+template <std::int64_t kGroup>
+void RunW8A8Amx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 template <std::int64_t kGroup>
 void PrepareW8A8Avx2(const PrepareArgs& args);
 template <std::int64_t kGroup>

@@ -89,6 +89,7 @@ const LinearKernel* SelectPrefillLinear(std::span<const LinearKernel> candidates
 std::span<const AttentionKernel* const> AttentionKernels() {
   static constexpr auto kList = std::to_array<const AttentionKernel*>({
 #if defined(STRATA_KERNELS_X86)
+      &kAttentionAmx,
       &kAttentionAvx512Bf16,
       &kAttentionAvx512Vnni,
       &kAttentionAvx512,

@@ -267,17 +267,17 @@ TEST_P(Variants, RowsGiveTheirArgmaxAndLogitsOnlyWhereAsked) {
   std::vector<std::vector<std::int32_t>> prompts, tables;
   std::vector<std::vector<float>> alone;
   std::vector<SequenceSlice> slices;
+  // The rows of a step have an order of their own, by phase; the answer has that of the slices.
+  constexpr Phase kPhases[] = {Phase::kPrefill, Phase::kDecode};
   for (int i = 0; i < 6; ++i) {
     prompts.push_back(SomeTokens(1 + 3 * i, i));
-    alone.push_back(Whole(*runner, prompts.back()));
+    alone.push_back(Whole(*runner, prompts.back(), kPhases[i % 2]));
     tables.push_back(Table(*runner, static_cast<std::int64_t>(prompts.back().size())));
   }
   constexpr WantLogits kWants[] = {WantLogits::kLast, WantLogits::kAll,  WantLogits::kAll,
                                    WantLogits::kNone, WantLogits::kLast, WantLogits::kAll};
   constexpr RowResult kResults[] = {RowResult::kArgmax, RowResult::kLogits, RowResult::kArgmax,
                                     RowResult::kLogits, RowResult::kLogits, RowResult::kArgmax};
-  // The rows of a step have an order of their own, by phase; the answer has that of the slices.
-  constexpr Phase kPhases[] = {Phase::kPrefill, Phase::kDecode};
   slices.reserve(6);
   for (std::size_t i = 0; i < 6; ++i) {
     slices.push_back({prompts[i], 0, tables[i], kWants[i], kResults[i], kPhases[i % 2]});

@@ -1,5 +1,6 @@
-#include "kernels/emulated_prefill.h"
+#include "kernels/emulated_amx.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -10,17 +11,28 @@
 namespace strata::kernels {
 namespace {
 
+const std::vector<LinearKernel>& Originals() {
+  static const std::vector<LinearKernel> list = [] {
+    std::vector<LinearKernel> kernels(PrefillLinears().begin(), PrefillLinears().end());
+    for (const LinearKernel* kernel : LinearKernels()) {
+      if (kernel->name.ends_with("_amx")) kernels.push_back(*kernel);
+    }
+    return kernels;
+  }();
+  return list;
+}
+
 // As if the processor had tiles.
 template <std::size_t kIndex>
 std::string Refuses(const LinearProblem& problem, const CpuFeatures& cpu) {
-  if (!cpu.avx512_bf16) return "needs avx512 bf16";
+  if (!cpu.avx512_bf16 || !cpu.avx512_vnni) return "needs avx512 bf16 and vnni";
   CpuFeatures able = cpu;
   able.amx = true;
-  return PrefillLinears()[kIndex].refuses(problem, able);
+  return Originals()[kIndex].refuses(problem, able);
 }
 
 #define STRATA_COUNT(type, lower, format) +1
-constexpr std::size_t kCount = STRATA_INT8_TYPES(STRATA_COUNT);
+constexpr std::size_t kCount = STRATA_INT8_TYPES(STRATA_COUNT) + 2;
 #undef STRATA_COUNT
 template <std::size_t... kIndices>
 constexpr auto RefusesOf(std::index_sequence<kIndices...>) {
@@ -30,18 +42,19 @@ constexpr auto kRefuses = RefusesOf(std::make_index_sequence<kCount>());
 
 }  // namespace
 
-std::span<const LinearKernel> EmulatedPrefillLinears() {
+std::span<const LinearKernel> EmulatedAmxLinears() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list;
-    for (const LinearKernel& kernel : PrefillLinears()) list.push_back(std::string(kernel.name) + "_emulated");
+    for (const LinearKernel& kernel : Originals()) list.push_back(std::string(kernel.name) + "_emulated");
     return list;
   }();
   static const std::vector<LinearKernel> kernels = [] {
-    std::vector<LinearKernel> list(PrefillLinears().begin(), PrefillLinears().end());
+    std::vector<LinearKernel> list = Originals();
+    const std::size_t prefill = EmulatedBF16Runs().size();
     for (std::size_t i = 0; i < list.size(); ++i) {
       list[i].name = names[i];
       list[i].refuses = kRefuses.at(i);
-      list[i].run = EmulatedRuns()[i];
+      list[i].run = i < prefill ? EmulatedBF16Runs()[i] : EmulatedW8A8Runs()[i - prefill];
     }
     return list;
   }();

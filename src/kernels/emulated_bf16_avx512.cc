@@ -1,6 +1,6 @@
 #include <array>
 
-#include "kernels/emulated_prefill.h"
+#include "kernels/emulated_amx.h"
 #include "kernels/emulated_tiles.h"
 #include "kernels/linear_bf16_tiles.h"
 
@@ -13,6 +13,6 @@ constexpr auto kRuns = std::to_array<decltype(LinearKernel::run)>({STRATA_INT8_T
 
 }  // namespace
 
-std::span<decltype(LinearKernel::run) const> EmulatedRuns() { return kRuns; }
+std::span<decltype(LinearKernel::run) const> EmulatedBF16Runs() { return kRuns; }
 
 }  // namespace strata::kernels
