@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <vector>
@@ -62,17 +62,19 @@ void ReadColumn(std::span<const std::byte> stored, Column& column) {
 void RoundColumn(DType type, std::span<const std::byte> stored, std::vector<float>& values, Column& column) {
   values.resize(column.quants.size());
   const bool converted = Dequantize(type, stored, values).has_value();
-  float max = 0;
-  bool finite = converted;
-  for (const float value : values) {
-    max = std::max(max, std::fabs(value));
-    finite = finite && std::isfinite(value);
-  }
-  column.scale = finite ? max / 127 : std::numeric_limits<float>::quiet_NaN();
+  // As integers magnitudes have the order that they have as floats, and what is not finite is above all others.
+  constexpr std::int32_t kInfinity = 0x7f800000;
+  std::int32_t greatest = converted ? 0 : kInfinity;
+  for (const float value : values) greatest = std::max(greatest, std::bit_cast<std::int32_t>(value) & 0x7fffffff);
+  column.scale = greatest < kInfinity ? std::bit_cast<float>(greatest) / 127 : std::numeric_limits<float>::quiet_NaN();
   const float inverse = column.scale > kTinyW8A8Scale ? 1 / column.scale : 0;
+  if (inverse == 0) {
+    std::ranges::fill(column.quants, std::int8_t{0});
+    return;
+  }
+  constexpr float kRound = 12582912;  // 1.5 * 2^23: a sum with it is an integer, rounded half to even
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const float quant = inverse == 0 ? 0 : std::clamp(values[i] * inverse, -127.0F, 127.0F);
-    column.quants[i] = static_cast<std::int8_t>(std::nearbyint(quant));
+    column.quants[i] = static_cast<std::int8_t>(static_cast<std::int32_t>((values[i] * inverse + kRound) - kRound));
   }
 }
 
@@ -93,9 +95,11 @@ void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t p
       } else {
         RoundColumn(problem.weight_dtype, *row, values, column);
       }
-      for (std::int64_t i = 0; i < problem.k; ++i) {
-        const std::int8_t quant = column.quants[static_cast<std::size_t>(i)];
-        out[i / 4 * 4 * kPanel + 4 * c + i % 4] = static_cast<std::byte>(quant) ^ std::byte{0x80};
+      for (std::int64_t i = 0; i < problem.k; i += 4) {
+        std::uint32_t quad;
+        std::memcpy(&quad, column.quants.data() + i, sizeof quad);
+        quad ^= 0x80808080;
+        std::memcpy(out + i * kPanel + 4 * c, &quad, sizeof quad);
       }
       std::memcpy(out + layout.scales + 4 * c, &column.scale, sizeof column.scale);
     }
