@@ -32,27 +32,20 @@ int FormatOf(std::string_view file) {
 }
 
 struct Header {
-  int width = 0, height = 0, bits = 0, samples = 0;
+  int width = 0, height = 0;
 };
 
 Result<Header> ReadHeader(std::string_view file, int format, int page) {
   Header header;
-  const bool failed =
-      format == IFF_TIFF
-          ? readHeaderMemTiff(BytesOf(file), file.size(), page, &header.width, &header.height, &header.bits,
-                              &header.samples, nullptr, nullptr, nullptr) != 0
-          : pixReadHeaderMem(BytesOf(file), file.size(), nullptr, &header.width, &header.height, &header.bits,
-                             &header.samples, nullptr) != 0;
+  const bool failed = format == IFF_TIFF
+                          ? readHeaderMemTiff(BytesOf(file), file.size(), page, &header.width, &header.height, nullptr,
+                                              nullptr, nullptr, nullptr, nullptr) != 0
+                          : pixReadHeaderMem(BytesOf(file), file.size(), nullptr, &header.width, &header.height,
+                                             nullptr, nullptr, nullptr) != 0;
   if (failed || header.width <= 0 || header.height <= 0) {
     return Fail(ErrorCode::kCorrupt, "a damaged picture: its header cannot be read");
   }
   return header;
-}
-
-/// Leptonica keeps one sample in its own bits, several in four bytes.
-std::size_t DecodedBytes(const Header& header) {
-  const std::size_t bits = header.samples > 1 ? 32 : static_cast<std::size_t>(std::max(header.bits, 1));
-  return (static_cast<std::size_t>(header.width) * bits + 31) / 32 * 4 * static_cast<std::size_t>(header.height);
 }
 
 PixPointer ToGray(PixPointer pix) {
@@ -86,7 +79,7 @@ std::string_view ImageMediaType(std::string_view file) {
 }
 
 int CountImagePages(std::string_view file) {
-  if (!FormatOf(file) == IFF_TIFF) return 1;
+  if (FormatOf(file) != IFF_TIFF) return 1;
   // Leptonica counts in a stream; fmemopen's reads nothing but this memory.
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(
       ::fmemopen(const_cast<char*>(file.data()), file.size(), "rb"), &std::fclose);
@@ -99,12 +92,12 @@ Result<GrayImage> DecodeImage(std::string_view file, int page, std::size_t max_b
   const int format = FormatOf(file);
   if (ImageMediaType(file).empty()) return Fail(ErrorCode::kUnsupported, "a kind of picture that strata cannot read");
   STRATA_TRY(const Header header, ReadHeader(file, format, page));
-  if (const std::size_t bytes = DecodedBytes(header); bytes > max_bytes) {
-    return Fail(ErrorCode::kResourceExhausted, "a picture of {} x {} pixels, {} MB (limit image_bytes, {} MB)",
-                header.width, header.height, bytes >> 20, max_bytes >> 20);
+  if (static_cast<std::size_t>(header.width) * static_cast<std::size_t>(header.height) > max_bytes / kBytesPerPixel) {
+    return Fail(ErrorCode::kResourceExhausted, "a picture of {} x {} pixels (limit image_bytes, {} MB)", header.width,
+                header.height, max_bytes >> 20);
   }
   PixPointer pix(format == IFF_TIFF ? pixReadMemTiff(BytesOf(file), file.size(), page)
-                                : pixReadMem(BytesOf(file), file.size()));
+                                    : pixReadMem(BytesOf(file), file.size()));
   if (pix == nullptr) return Fail(ErrorCode::kCorrupt, "a damaged picture: it cannot be decoded");
   const float dpi = ResolutionOf(pix.get());
   pix = ToGray(std::move(pix));

@@ -12,6 +12,8 @@ namespace strata::knowledge {
 
 /// Rows from the top, one byte a pixel, white is 255.
 constexpr float kPointsPerInch = 72;
+/// What a pixel costs while a picture is decoded, whatever its file says of colours.
+constexpr std::size_t kBytesPerPixel = 4;
 
 struct GrayImage {
   int width = 0, height = 0;
@@ -27,7 +29,7 @@ int CountImagePages(std::string_view file);
 
 /// A page, from 0. Transparent parts are white; where the file tells no resolution that can be true, the one at which
 /// its text is likely to have been drawn. The size that the header declares is checked before anything is decoded.
-/// Errors: kResourceExhausted for more than `max_bytes` of pixels, kUnsupported, kCorrupt.
+/// Errors: kResourceExhausted for more than `max_bytes` of pixels (kBytesPerPixel each), kUnsupported, kCorrupt.
 Result<GrayImage> DecodeImage(std::string_view file, int page, std::size_t max_bytes);
 
 }  // namespace strata::knowledge

@@ -1,5 +1,5 @@
-// Text in pictures. Tesseract and Leptonica are in a module of their own, strata-ocr.so: they bring fifty libraries with
-// them, which is more time than most files need to be read, so it is loaded for files that can hold pictures only.
+// Text in pictures. Tesseract and Leptonica are in a module of their own, strata-ocr.so: they bring fifty libraries
+// with them, which is more time than most files need to be read, so it is loaded for files that can hold pictures only.
 #pragma once
 
 #include <chrono>

@@ -44,7 +44,9 @@ std::optional<GrayImage> DrawPage(const Pdfium& pdfium, Pdfium::Page page, std::
   const double inches = static_cast<double>(width) * height / (kPointsPerInch * kPointsPerInch);
   if (!(width > 0 && height > 0) || !std::isfinite(inches)) return std::nullopt;
   GrayImage image;
-  image.dpi = std::min(kDpi, static_cast<float>(std::sqrt(std::min(kMaxPixels, static_cast<double>(max_bytes)) / inches)));
+  image.dpi = std::min(
+      kDpi,
+      static_cast<float>(std::sqrt(std::min(kMaxPixels, static_cast<double>(max_bytes / kBytesPerPixel)) / inches)));
   image.width = static_cast<int>(width * image.dpi / kPointsPerInch);
   image.height = static_cast<int>(height * image.dpi / kPointsPerInch);
   if (image.width < 1 || image.height < 1) return std::nullopt;
@@ -53,8 +55,7 @@ std::optional<GrayImage> DrawPage(const Pdfium& pdfium, Pdfium::Page page, std::
       pdfium.FPDFBitmap_CreateEx(image.width, image.height, kGray, image.pixels.data(), image.width);
   if (bitmap == nullptr) return std::nullopt;
   pdfium.FPDFBitmap_FillRect(bitmap, 0, 0, image.width, image.height, kWhite);
-  pdfium.FPDF_RenderPageBitmap(bitmap, page, 0, 0, image.width, image.height, 0,
-                               kAnnotations | kGrayscale | kPrinting);
+  pdfium.FPDF_RenderPageBitmap(bitmap, page, 0, 0, image.width, image.height, 0, kAnnotations | kGrayscale | kPrinting);
   pdfium.FPDFBitmap_Destroy(bitmap);
   return image;
 }
