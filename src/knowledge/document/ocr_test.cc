@@ -30,8 +30,10 @@ constexpr std::string_view kText =
     "ordered at least six hours before arrival, by telephone or by letter, and their fee is paid in advance. A ship of "
     "more than 120 metres takes two tugs; in fog or ice the master of the port may order a third. Nobody may anchor "
     "within 400 metres of the old bridge, where the current runs at 3 knots and the ground is rock. "
-    "Cargo that is dangerous has to be declared on form B, with its number and class. The officer on duty signs the form "
-    "and returns one copy. Complaints about the pilots, the tugs or the fees go to the director in writing within thirty "
+    "Cargo that is dangerous has to be declared on form B, with its number and class. The officer on duty signs the "
+    "form "
+    "and returns one copy. Complaints about the pilots, the tugs or the fees go to the director in writing within "
+    "thirty "
     "days; after that they are not heard. This notice replaces the one of 14 June 1987 and holds until another is "
     "published.";
 
@@ -95,8 +97,10 @@ TEST(Ocr, ReadsAPage) {
 }
 
 TEST(Ocr, ReadsEveryFormatByItsContent) {
-  for (const auto& [format, type] : {std::pair(PictureFormat::kJpeg, "image/jpeg"), {PictureFormat::kTiff, "image/tiff"},
-                                     {PictureFormat::kBmp, "image/bmp"}, {PictureFormat::kWebp, "image/webp"}}) {
+  for (const auto& [format, type] : {std::pair(PictureFormat::kJpeg, "image/jpeg"),
+                                     {PictureFormat::kTiff, "image/tiff"},
+                                     {PictureFormat::kBmp, "image/bmp"},
+                                     {PictureFormat::kWebp, "image/webp"}}) {
     const ParsedDocument document = ReadOne(MakePicture(format, "The river is long and cold."), "scan");
     EXPECT_EQ(document.text, "The river is long and cold.");
     EXPECT_EQ(document.media_type, type);
@@ -147,11 +151,11 @@ TEST(Ocr, MakesNoTextOfNoise) {
 }
 
 TEST(Ocr, ReadsPicturesInArchives) {
-  const auto documents = Read(
-      MakeArchive(TestArchive::kZip, {{"a.txt", "one"},
-                                      {"b.png", MakePicture(PictureFormat::kPng, "The river is long and cold.")},
-                                      {"c.png", "\x89PNG\r\n\x1A\nbroken"}}),
-      "x.zip");
+  const auto documents =
+      Read(MakeArchive(TestArchive::kZip, {{"a.txt", "one"},
+                                           {"b.png", MakePicture(PictureFormat::kPng, "The river is long and cold.")},
+                                           {"c.png", "\x89PNG\r\n\x1A\nbroken"}}),
+           "x.zip");
   ASSERT_TRUE(documents) << documents.error().ToString();
   ASSERT_THAT(*documents, SizeIs(3));
   EXPECT_EQ((*documents)[1].name, "b.png");
@@ -166,12 +170,13 @@ TEST(Ocr, SaysWhichDataIsMissing) {
     const auto documents = Read(png, "a.png");
     ASSERT_FALSE(documents);
     EXPECT_EQ(documents.error().code(), ErrorCode::kNotFound);
-    EXPECT_THAT(documents.error().ToString(), AllOf(HasSubstr("a.png"), HasSubstr(".traineddata"), HasSubstr("/nowhere")));
+    EXPECT_THAT(documents.error().ToString(),
+                AllOf(HasSubstr("a.png"), HasSubstr(".traineddata"), HasSubstr("/nowhere")));
     if (HasPdfium()) {
       const std::string scan = MakePicture(PictureFormat::kJpeg, "The river.");
       EXPECT_FALSE(Read(MakePdf({{.jpeg = scan}}), "scan.pdf"));
-      const ParsedDocument mixed =
-          ReadOne(MakePdf({{.text = "The page before the scan has its own text, and enough."}, {.jpeg = scan}}), "m.pdf");
+      const ParsedDocument mixed = ReadOne(
+          MakePdf({{.text = "The page before the scan has its own text, and enough."}, {.jpeg = scan}}), "m.pdf");
       EXPECT_THAT(mixed.text, HasSubstr("before the scan"));
       EXPECT_THAT(mixed.warnings, Contains(AllOf(HasSubstr("page 2"), HasSubstr(".traineddata"))));
     }
@@ -205,8 +210,8 @@ TEST(Ocr, RefusesABombByItsHeader) {
 }
 
 TEST(Ocr, FailsClearlyOnTruncatedPictures) {
-  for (const PictureFormat format : {PictureFormat::kPng, PictureFormat::kJpeg, PictureFormat::kTiff, PictureFormat::kBmp,
-                                     PictureFormat::kWebp}) {
+  for (const PictureFormat format :
+       {PictureFormat::kPng, PictureFormat::kJpeg, PictureFormat::kTiff, PictureFormat::kBmp, PictureFormat::kWebp}) {
     const std::string whole = MakePicture(format, "The river.");
     for (const std::size_t size : {std::size_t{13}, std::size_t{40}, whole.size() / 2, whole.size() - 5}) {
       const auto documents = Read(whole.substr(0, size), "a");
@@ -223,7 +228,8 @@ TEST(Ocr, ReadsEachPageOfACyclicTiffOnce) {
   // Little-endian: the first directory's offset at 4; each is a count, entries of 12 bytes, the next one's offset.
   const auto number = [&](std::size_t at, int bytes) {
     std::size_t value = 0;
-    for (int i = bytes; i-- > 0;) value = value << 8 | static_cast<unsigned char>(tiff[at + static_cast<std::size_t>(i)]);
+    for (int i = bytes; i-- > 0;)
+      value = value << 8 | static_cast<unsigned char>(tiff[at + static_cast<std::size_t>(i)]);
     return value;
   };
   const auto link = [&](std::size_t directory) { return directory + 2 + 12 * number(directory, 2); };

@@ -15,6 +15,9 @@ Status ParsePicture(const FileInput& input, ParseBudget& budget, Documents& docu
   RecognizedPages recognized(builder);
   PagedText text;
   const int pages = ocr->CountPages(input.bytes);
+  if (pages > budget.limits().pages) {
+    return Fail(ErrorCode::kResourceExhausted, "{} pages (limit pages: {})", pages, budget.limits().pages);
+  }
   for (int page = 0; page < pages; ++page) {
     STRATA_CHECK(budget.TakePage());
     if (!recognized.Want(page + 1)) continue;

@@ -104,9 +104,10 @@ std::string MakePdf(const std::vector<PdfTestPage>& pages) {
   add("<</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>");
   for (std::size_t i = 0; i < pages.size(); ++i) {
     const PdfTestPage& page = pages[i];
-    add(fmt::format("<</Type /Page /Parent 2 0 R /MediaBox [0 0 {} {}] /Contents {} 0 R /Resources <</Font <</F 3 0 R>> "
-                    "/XObject <</I {} 0 R>>>>>>",
-                    kPageWidth, kPageHeight, 5 + 3 * i, 6 + 3 * i));
+    add(fmt::format(
+        "<</Type /Page /Parent 2 0 R /MediaBox [0 0 {} {}] /Contents {} 0 R /Resources <</Font <</F 3 0 R>> "
+        "/XObject <</I {} 0 R>>>>>>",
+        kPageWidth, kPageHeight, 5 + 3 * i, 6 + 3 * i));
     std::string content;
     if (!page.jpeg.empty()) content += fmt::format("q {} 0 0 {} 0 0 cm /I Do Q\n", kPageWidth, kPageHeight);
     if (!page.text.empty()) content += fmt::format("BT /F 12 Tf 50 300 Td ({}) Tj ET\n", page.text);
