@@ -10,8 +10,8 @@ namespace {
 
 // What Tesseract makes of noise and of scripts that its data is not for stays below this mean confidence.
 constexpr float kLeastPageConfidence = 50;
-/// A page may take this part of the time that a parser may be silent.
-constexpr int kPagesInTime = 2;
+// The part of the time that a parser may be silent which one page may take.
+constexpr auto PageTime(std::chrono::milliseconds limit) { return limit * 3 / 4; }
 
 /// "1-3, 7".
 std::string Ranges(const std::vector<int>& pages) {
@@ -37,7 +37,7 @@ bool RecognizedPages::Want(int page) {
 std::vector<PdfWord> RecognizedPages::Recognize(int page, const GrayImage& image) {
   ParseBudget& budget = builder_.budget();
   const auto start = std::chrono::steady_clock::now();
-  const auto time = std::min<std::chrono::milliseconds>(budget.recognition_left(), budget.limits().time / kPagesInTime);
+  const auto time = std::min<std::chrono::milliseconds>(budget.recognition_left(), PageTime(budget.limits().time));
   Result<OcrPage> text = LoadOcr().value()->Recognize(image, time);
   budget.TookRecognition(std::chrono::steady_clock::now() - start);
   if (!text && text.error().code() == ErrorCode::kResourceExhausted) {
