@@ -34,7 +34,7 @@ std::string BashCompletion(const CLI::App& app) {
   local cur=${{COMP_WORDS[COMP_CWORD]}} path="" word words=""
   for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
     case $word in -*) break ;; esac
-    case " run chat model tokenize graph doctor bench grammar tools check recall eval completion quantize ls pull show mcp list call kb create add remove documents delete search ask " in *" $word "*) path="${{path:+$path }}$word" ;; esac
+    case " run chat model tokenize graph doctor bench grammar tools check recall eval completion quantize ls pull show mcp list call kb create add watch jobs remove set-access compact questions documents delete search ask " in *" $word "*) path="${{path:+$path }}$word" ;; esac
   done
   case $path in
 {}  esac

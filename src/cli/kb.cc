@@ -12,13 +12,11 @@
 
 #include "cli/commands.h"
 #include "cli/kb_add.h"
+#include "cli/kb_ask.h"
 #include "cli/kb_base.h"
 #include "cli/kb_eval.h"
 #include "cli/kb_manage.h"
-#include "cli/model_pull.h"
-#include "knowledge/answer/answerer.h"
-#include "knowledge/lexical/analyser.h"
-#include "knowledge/models/engine_models.h"
+#include "cli/kb_questions.h"
 
 namespace strata::cli {
 namespace {
@@ -34,8 +32,6 @@ constexpr std::size_t kPage = 1000;
 struct KbOptions {
   std::string name;
   std::vector<std::string> paths;
-  std::string question;
-  std::string model = "smollm2";
   std::string embedding_model = "minilm";
   std::string language = "english";
   knowledge::Access access;
@@ -44,8 +40,9 @@ struct KbOptions {
   std::string state;
   std::size_t most_jobs = 1000;
   std::vector<std::int64_t> cancel, retry;
-  std::size_t limit = 5;
+  AskOptions ask;
   EvalOptions eval;
+  QuestionsOptions questions;
   LoadOptions load;
 };
 
@@ -111,7 +108,7 @@ Status Watch(const KbOptions& options) {
 
 Status Evaluate(const KbOptions& options) {
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
-  return EvaluateBase(*opened.base, options.eval);
+  return EvaluateBase(*opened.base, options.eval, options.load);
 }
 
 Status Compact(const KbOptions& options) {
@@ -147,46 +144,12 @@ Status Delete(const KbOptions& options) {
   return KnowledgeBase::Delete(location);
 }
 
-Status Search(const KbOptions& options) {
-  STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
-  const knowledge::Searcher searcher(knowledge::SourcesOf(*opened.base));
-  STRATA_TRY(
-      const knowledge::SearchResult found,
-      searcher.Search({.query = options.question, .principal = {.sees_everything = true}, .limit = options.limit}));
-  for (const knowledge::Hit& hit : found.hits) {
-    fmt::print("{:.3f}  {}  {}\n{}\n\n", hit.score, hit.document->uri, hit.chunk.chunk.context, hit.chunk.chunk.text);
-  }
-  return {};
-}
+Status Search(const KbOptions& options) { return SearchBase(options.name, options.ask, options.load); }
+Status Ask(const KbOptions& options) { return AskBase(options.name, options.ask, options.load); }
 
-Status Ask(const KbOptions& options) {
-  STRATA_TRY(const std::string path, FindOrPullModel(options.model));
+Status WriteQuestions(const KbOptions& options) {
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
-  STRATA_TRY(const Session session, OpenSession(path));
-  STRATA_TRY(std::shared_ptr<Engine> engine, StartEngine(session, options.load));
-  std::shared_ptr<const ChatTemplate> chat_template;
-  if (session.chat_template) chat_template = std::make_shared<const ChatTemplate>(*session.chat_template);
-  STRATA_TRY(const auto writer, knowledge::MakeWriter({.tokenizer = session.tokenizer,
-                                                       .chat_template = std::move(chat_template),
-                                                       .engine = std::move(engine)}));
-  STRATA_TRY(const auto analyser, knowledge::Analyser::Create(opened.base->options().language));
-  const knowledge::Searcher searcher(knowledge::SourcesOf(*opened.base));
-  const knowledge::Answerer answerer(searcher, *writer, analyser);
-  knowledge::AnswerRequest request{
-      .search = {.query = options.question, .principal = {.sees_everything = true}, .limit = options.limit}};
-  STRATA_TRY(const knowledge::Answer answer, answerer.Ask(request));
-  fmt::print("{}\n", answer.text);
-  std::set<std::string> printed;  // a place that several statements stand in is told once
-  for (const knowledge::Statement& statement : answer.statements) {
-    for (const knowledge::Citation& citation : statement.citations) {
-      const std::string page = citation.place.page > 0 ? fmt::format(", page {}", citation.place.page) : "";
-      const std::string line =
-          fmt::format("  [{}] {}{}, bytes {} to {}{}", citation.source, citation.uri, page, citation.span.begin,
-                      citation.span.end, citation.attributed ? " (found by comparing)" : "");
-      if (printed.insert(line).second) fmt::print("{}\n", line);
-    }
-  }
-  return {};
+  return GenerateGoldenSet(*opened.base, options.questions, options.load);
 }
 
 CLI::App* AddCommand(CLI::App& kb, Action& action, KbOptions& options, const std::string& name, const std::string& help,
@@ -240,15 +203,33 @@ void AddKb(CLI::App& app, Action& action) {
   jobs->add_option("--cancel", options.cancel, "Numbers of jobs to cancel");
   jobs->add_option("--retry", options.retry, "Numbers of failed jobs to queue again");
   CLI::App* const eval =
-      AddCommand(*kb, action, options, "eval", "Score searches by questions with known answers", Evaluate);
-  eval->add_option("GOLDEN", options.eval.golden, "JSON lines: question, relevant")->required();
+      AddCommand(*kb, action, options, "eval", "Score searches and answers by questions with known answers", Evaluate);
+  eval->add_option("GOLDEN", options.eval.golden, "JSON lines: question, relevant, answer, unanswerable")->required();
   eval->add_option("--config", options.eval.configurations,
-                   "legs, fusion, alpha, candidates, ef, diversity as NAME=VALUE,...; twice: they are compared")
+                   "legs, fusion, alpha, candidates, ef, diversity, rerank, variants, hyde, limit, source_tokens, "
+                   "neighbours, max_tokens as NAME=VALUE,...; twice: they are compared")
       ->allow_extra_args(false);
   eval->add_option("--k", options.eval.k, "Documents that count")->check(CLI::Range(1, 1000))->capture_default_str();
   eval->add_flag("--tune", options.eval.tune, "Find the weight of the vectors, and keep it in the base");
   eval->add_option("--html", options.eval.html, "Write a report with plots");
+  eval->add_flag("--answers", options.eval.answers, "Ask for answers, too, and judge them");
+  eval->add_option("--model", options.eval.model, "The chat model")->capture_default_str();
+  eval->add_option("--rerank-model", options.eval.rerank_model, "The model that scores passages, for rerank=N");
+  AddLoadOptions(*eval, options.load);
   AddEmbeddingOptions(*eval, options.load, "int8-columns");
+  CLI::App* const questions =
+      AddCommand(*kb, action, options, "questions", "Write a golden set of the base's own text", WriteQuestions);
+  questions->add_option("--count", options.questions.count, "Questions")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  questions->add_option("--seed", options.questions.seed, "Of which chunks are asked of")->capture_default_str();
+  questions->add_option("--k", options.questions.k, "Hits among which a question must find its chunk")
+      ->check(CLI::Range(1, 200))
+      ->capture_default_str();
+  questions->add_option("--output", options.questions.output, "The file; standard output where it is not given");
+  questions->add_option("--model", options.questions.model, "The chat model")->capture_default_str();
+  AddLoadOptions(*questions, options.load);
+  AddEmbeddingOptions(*questions, options.load, "int8-columns");
   AddCommand(*kb, action, options, "compact", "Overwrite what was removed, in all files", Compact);
   AddCommand(*kb, action, options, "documents", "List what is in a base", Documents);
   AddCommand(*kb, action, options, "delete", "Delete a base and all that is in it", Delete);
@@ -256,11 +237,22 @@ void AddKb(CLI::App& app, Action& action) {
   for (const auto& [name, help, run] : {std::tuple{"search", "Find passages by words and meaning", &Search},
                                         {"ask", "Answer a question, with the places where it stands", &Ask}}) {
     CLI::App* const command = AddCommand(*kb, action, options, name, help, run);
-    command->add_option("QUESTION", options.question, "What is looked for")->required();
-    command->add_option("--limit", options.limit, "Passages at most")
+    command->add_option("QUESTION", options.ask.question, "What is looked for")->required();
+    command->add_option("--limit", options.ask.limit, "Passages at most")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
-    if (run == &Ask) command->add_option("--model", options.model, "The chat model")->capture_default_str();
+    command->add_option("--model", options.ask.model, "The chat model")->capture_default_str();
+    command->add_option("--rerank-model", options.ask.rerank_model, "The model that scores the best passages anew");
+    command->add_option("--rerank", options.ask.rerank, "So many of them (50)")->check(CLI::Range(1, 1000));
+    command
+        ->add_option(
+            "--said", options.ask.said,
+            "What was said before, by you and the model in turns: the question is rewritten to stand for itself")
+        ->allow_extra_args(false);
+    command->add_option("--variants", options.ask.variants, "Other wordings that are searched, too")
+        ->check(CLI::Range(0, 8))
+        ->capture_default_str();
+    command->add_flag("--hyde", options.ask.hyde, "Look for what the chat model thinks an answer would say");
     AddLoadOptions(*command, options.load);
     AddEmbeddingOptions(*command, options.load, "int8-columns");
   }

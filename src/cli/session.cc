@@ -171,10 +171,11 @@ Result<std::int64_t> Generate(Engine& engine, std::vector<TokenId> prompt, const
   EngineRequest request;
   request.prompt = std::move(prompt);
   request.sampling = sampling;
-  return GenerateText(engine, std::move(request), [&](std::string_view text) {
-    if (!text.empty()) on_text(text);
-    return !StopRequested();
-  });
+  STRATA_TRY(const GeneratedTokens generated, GenerateText(engine, std::move(request), [&](std::string_view text) {
+               if (!text.empty()) on_text(text);
+               return !StopRequested();
+             }));
+  return generated.count;
 }
 
 void InstallStopSignals() {

@@ -1,5 +1,6 @@
 #include "engine/generate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -10,8 +11,8 @@
 
 namespace strata {
 
-Result<std::int64_t> GenerateText(Engine& engine, EngineRequest request,
-                                  const std::function<bool(std::string_view)>& on_text) {
+Result<GeneratedTokens> GenerateText(Engine& engine, EngineRequest request,
+                                     const std::function<bool(std::string_view)>& on_text) {
   std::mutex mutex;
   std::condition_variable ready;
   std::deque<EngineEvent> events;
@@ -26,7 +27,7 @@ Result<std::int64_t> GenerateText(Engine& engine, EngineRequest request,
     if (!on_text(text)) engine.Cancel(id);
   };
   TextStream text(engine.tokenizer(), {});
-  std::int64_t count = 0;
+  GeneratedTokens generated;
   for (;;) {
     EngineEvent event;
     {
@@ -40,15 +41,16 @@ Result<std::int64_t> GenerateText(Engine& engine, EngineRequest request,
       event = std::move(events.front());
       events.pop_front();
     }
+    generated.cached = std::max(generated.cached, event.cached_tokens);
     for (const TokenId token : event.tokens) {
-      ++count;
+      ++generated.count;
       if (event.stop_token && token == *event.stop_token) continue;
       show(text.Push(token));
     }
     if (!event.finish) continue;
     show(text.Finish());
     if (event.error) return std::unexpected(*event.error);
-    return count;
+    return generated;
   }
 }
 

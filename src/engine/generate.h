@@ -10,10 +10,15 @@
 
 namespace strata {
 
+struct GeneratedTokens {
+  std::int64_t count = 0;
+  std::int64_t cached = 0;  ///< EngineEvent::cached_tokens
+};
+
 /// Runs the request, whose on_event is set here, and gives its text to `on_text` as it comes, without the token that
 /// ends it. While none comes, on_text is called with nothing every 50 ms. Where it returns false, the request is
 /// cancelled. Returns how many tokens came. Errors: the engine's.
-Result<std::int64_t> GenerateText(Engine& engine, EngineRequest request,
-                                  const std::function<bool(std::string_view)>& on_text);
+Result<GeneratedTokens> GenerateText(Engine& engine, EngineRequest request,
+                                     const std::function<bool(std::string_view)>& on_text);
 
 }  // namespace strata

@@ -1,5 +1,9 @@
 #include <algorithm>
+#include <cassert>
+#include <cmath>
 #include <cstddef>
+
+#include <fmt/format.h>
 
 #include "grammar/numbers.h"
 
@@ -61,6 +65,12 @@ Result<Decimal> Decimal::Parse(std::string_view json_number) {
                 kMaxPoint, kMaxDigits);
   }
   return number;
+}
+
+Decimal Decimal::Of(double number) {
+  assert(std::isfinite(number));
+  auto decimal = Parse(std::abs(number) < 0x1p53 ? fmt::format("{}", number) : fmt::format("{:.0f}", number));
+  return *std::move(decimal);  // within the limits, as all doubles are
 }
 
 bool Decimal::IsInteger() const { return point >= static_cast<std::int64_t>(digits.size()); }

@@ -72,9 +72,15 @@ class Magnitudes {
     const RegexId above = store_.Concat({Zeros(), Between('1', '9'), Digits(0, kUnbounded)});
     if (fraction.empty()) return exclusive ? store_.Concat(store_.Char('.'), above) : AnyFraction();
     RegexId rest = exclusive ? above : Digits(0, kUnbounded);
-    for (std::size_t i = fraction.size(); i-- > 0;) {
+    // The zeros at the front at once: of the least double above 0 they are 323.
+    const auto zeros = static_cast<std::uint32_t>(fraction.find_first_not_of('0'));
+    for (std::size_t i = fraction.size(); i-- > zeros;) {
       rest = store_.Or({store_.Concat(Above(fraction[i]), Digits(0, kUnbounded)),
                         store_.Concat(store_.Char(static_cast<char32_t>(fraction[i])), rest)});
+    }
+    if (zeros > 0) {
+      rest = store_.Or({store_.Concat({store_.Repeat(store_.Char('0'), 0, zeros - 1), Positive(0, kUnbounded)}),
+                        store_.Concat(store_.Repeat(store_.Char('0'), zeros, zeros), rest)});
     }
     return store_.Concat(store_.Char('.'), rest);
   }

@@ -23,6 +23,8 @@ struct Decimal {
 
   /// A JSON number. Errors: kInvalidArgument; kUnsupported beyond 10^±400 or 1,000 digits.
   static Result<Decimal> Parse(std::string_view json_number);
+  /// The shortest decimal whose nearest double is `number`, which is finite; from 2^53 on, `number` itself.
+  static Decimal Of(double number);
   bool IsInteger() const;  ///< the value, however it was written
   /// Negative, zero or positive as a < b, a == b, a > b.
   static int Compare(const Decimal& a, const Decimal& b);

@@ -46,6 +46,7 @@ class Writer {
   struct Options {
     std::int64_t max_tokens = 512;
     double temperature = 0;
+    std::string json_schema = {};  ///< the text is a value of it, or the beginning of one; empty: any text
     /// Gets the text as it comes; false stops.
     std::function<bool(std::string_view)> on_text = {};
   };

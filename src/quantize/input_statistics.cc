@@ -41,17 +41,9 @@ void Mirror(Workers& workers, float* square, std::int64_t n) {
 }  // namespace
 
 InputStatistics::InputStatistics(std::int64_t columns)
-    : columns_(columns),
-      gram_(static_cast<std::size_t>(columns * columns)),
-      greatest_(static_cast<std::size_t>(columns)) {}
+    : columns_(columns), gram_(static_cast<std::size_t>(columns * columns)) {}
 
 void InputStatistics::Add(Workers& workers, const float* values, std::int64_t rows, std::span<const float> weights) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < columns_; ++c) {
-      float& greatest = greatest_[static_cast<std::size_t>(c)];
-      greatest = std::max(greatest, std::abs(values[r * columns_ + c]));
-    }
-  }
   std::vector<float> weighted(values, values + rows * columns_);
   for (std::size_t r = 0; r < weights.size(); ++r) {
     const float root = std::sqrt(weights[r]);
@@ -98,7 +90,6 @@ InputStatistics InputStatistics::DividedBy(std::span<const float> scales) const 
   out.sample_stride_ = sample_stride_;
   for (std::int64_t i = 0; i < columns_; ++i) {
     const float own = scales[static_cast<std::size_t>(i)];
-    out.greatest_[static_cast<std::size_t>(i)] = greatest_[static_cast<std::size_t>(i)] / own;
     for (std::int64_t j = 0; j <= i; ++j) {
       out.gram_[static_cast<std::size_t>(i * columns_ + j)] = gram(i, j) / (own * scales[static_cast<std::size_t>(j)]);
     }

@@ -33,8 +33,6 @@ class InputStatistics {
   }
   /// All of it, [columns, columns].
   std::vector<float> Gram(Workers& workers) const;
-  /// The greatest |x| of each column.
-  std::span<const float> greatest() const { return greatest_; }
   /// Some of the rows, evenly spread, times the root of their weight: [sampled(), columns()].
   std::span<const float> sample() const { return sample_; }
   std::int64_t sampled() const { return std::ssize(sample_) / columns_; }
@@ -46,7 +44,6 @@ class InputStatistics {
   std::int64_t rows_ = 0;
   double weight_ = 0;
   std::vector<float> gram_;  ///< on and below the diagonal
-  std::vector<float> greatest_;
   std::vector<float> sample_;
   std::int64_t sample_stride_ = 1;  ///< so many rows from one of the sample to the next
 };

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,10 +55,11 @@ TEST(Stages, AreAttentionAndMlpOfEachLayer) {
             (std::set<std::string>{"blk.1.ffn_gate.weight", "blk.1.ffn_up.weight", "blk.1.ffn_down.weight"}));
 }
 
-/// What linears read when the model runs whole, in windows.
-std::vector<std::pair<std::string, std::vector<float>>> InputsOfWhole(const std::shared_ptr<const ModelFile>& model,
-                                                                      const std::vector<std::int32_t>& ids,
-                                                                      std::int64_t window) {
+/// What linears read when the model runs whole, in windows, by weight.
+using Inputs = std::map<std::string, std::vector<float>, std::less<>>;
+
+Inputs InputsOfWhole(const std::shared_ptr<const ModelFile>& model, const std::vector<std::int32_t>& ids,
+                     std::int64_t window) {
   auto runner = ModelRunner::Load(model, {.threads = 1,
                                           .max_context = window,
                                           .kv_dtype = DType::kF32,
@@ -64,17 +67,11 @@ std::vector<std::pair<std::string, std::vector<float>>> InputsOfWhole(const std:
                                           .max_step_tokens = window,
                                           .prefill_linears = {}});
   EXPECT_TRUE(runner) << runner.error().ToString();
-  std::vector<std::pair<std::string, std::vector<float>>> sums;
+  Inputs inputs;
   (*runner)->ObserveLinears([&](const LinearInput& input) {
     for (const std::string& name : input.weights) {
-      auto known = std::ranges::find(sums, name, &std::pair<std::string, std::vector<float>>::first);
-      if (known == sums.end()) {
-        known = sums.insert(sums.end(), {name, std::vector<float>(static_cast<std::size_t>(input.columns))});
-      }
-      for (std::int64_t i = 0; i < input.rows * input.columns; ++i) {
-        float& greatest = known->second[static_cast<std::size_t>(i % input.columns)];
-        greatest = std::max(greatest, std::abs(input.values[i]));
-      }
+      std::vector<float>& rows = inputs[name];
+      rows.insert(rows.end(), input.values, input.values + input.rows * input.columns);
     }
   });
   for (std::size_t at = 0; at < ids.size(); at += static_cast<std::size_t>(window)) {
@@ -89,7 +86,15 @@ std::vector<std::pair<std::string, std::vector<float>>> InputsOfWhole(const std:
     EXPECT_TRUE((*runner)->Run({&slice, 1}));
     (*runner)->kv().Release(table);
   }
-  return sums;
+  return inputs;
+}
+
+/// Of length 1, which leaves out what a row is weighted by.
+std::vector<float> Direction(std::span<const float> row) {
+  const float length = std::sqrt(std::inner_product(row.begin(), row.end(), row.begin(), 0.0F));
+  std::vector<float> direction(row.begin(), row.end());
+  for (float& value : direction) value /= length;
+  return direction;
 }
 
 class StageRuns : public testing::TestWithParam<TinyModel::Options> {};
@@ -97,22 +102,25 @@ class StageRuns : public testing::TestWithParam<TinyModel::Options> {};
 TEST_P(StageRuns, OneAfterAnotherAreTheModel) {
   const auto model = std::make_shared<const TinyModel>(GetParam());
   const std::vector<std::int32_t> ids = Ids(70);
-  const auto whole = InputsOfWhole(model, ids, 32);
+  const Inputs whole = InputsOfWhole(model, ids, 32);
   std::size_t compared = 0;
   const Status status = ForStages(
       TestWorkers(), model, {ids, 32}, 2, nullptr,
       [&](const graph::Graph&, const LinearWeights& weights, const Calibration& calibration) -> Result<Tensors> {
         for (const std::string& name : weights.hidden) {
-          const auto known = std::ranges::find(whole, name, &std::pair<std::string, std::vector<float>>::first);
+          const auto known = whole.find(name);
           const InputStatistics& inputs = *calibration.at(name);
           if (known == whole.end()) {
             EXPECT_EQ(inputs.rows(), 0) << name;
             continue;
           }
           ++compared;
-          for (std::int64_t c = 0; c < inputs.columns(); ++c) {
-            const float want = known->second[static_cast<std::size_t>(c)];
-            EXPECT_NEAR(inputs.greatest()[static_cast<std::size_t>(c)], want, 1e-4F * want + 1e-6F) << name << " " << c;
+          const auto columns = static_cast<std::size_t>(inputs.columns());
+          EXPECT_EQ(inputs.sample().size(), known->second.size()) << name;  // so few are all in it
+          for (std::size_t at = 0; at < inputs.sample().size(); at += columns) {
+            const std::vector<float> row = Direction(inputs.sample().subspan(at, columns));
+            const std::vector<float> want = Direction(std::span(known->second).subspan(at, columns));
+            for (std::size_t c = 0; c < columns; ++c) EXPECT_NEAR(row[c], want[c], 1e-4F) << name << " " << c;
           }
         }
         return Tensors();

@@ -51,6 +51,8 @@ constexpr std::array kRoutes = {
     Entry{"POST", "/v1/knowledge/bases/*/jobs/*/cancel", Route::kKnowledgeCancelJob},
     Entry{"POST", "/v1/knowledge/bases/*/jobs/*/retry", Route::kKnowledgeRetryJob},
     Entry{"POST", "/v1/knowledge/bases/*/search", Route::kKnowledgeSearch},
+    Entry{"POST", "/v1/knowledge/bases/*/evaluate", Route::kKnowledgeEvaluate},
+    Entry{"POST", "/v1/knowledge/bases/*/questions", Route::kKnowledgeQuestions},
     Entry{"POST", "/v1/knowledge/bases/*/answer", Route::kKnowledgeAnswer},
     Entry{"POST", "/mcp", Route::kMcp},
     Entry{"DELETE", "/mcp", Route::kMcpDelete},

@@ -70,6 +70,8 @@ enum class Route {
   kKnowledgeCancelJob,
   kKnowledgeRetryJob,
   kKnowledgeSearch,
+  kKnowledgeEvaluate,
+  kKnowledgeQuestions,
   kKnowledgeAnswer,
   kMcp,
   kMcpDelete,  ///< the same path

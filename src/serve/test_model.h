@@ -2,7 +2,10 @@
 // so that the whole way from HTTP to kernels is real and nothing is read from disk.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,18 +60,49 @@ struct TestModelOptions {
   bool chat = true;  ///< has a template
   std::string_view chat_template = kTestTemplate;
   GenerationDefaults defaults = {};
+  /// What it writes whatever it is asked, behind a prompt that ends with a new line; no token of it comes twice. Empty:
+  /// what random weights say.
+  std::string says = {};
 };
 
 /// With a publisher's recommendation.
 class TestModelFile : public TinyModel {
  public:
-  explicit TestModelFile(const TestModelOptions& options) : TinyModel(Options{}), defaults_(options.defaults) {
+  explicit TestModelFile(const TestModelOptions& options)
+      : TinyModel(Options{.tied = options.says.empty()}), defaults_(options.defaults) {
     mutable_config().max_positions = options.max_context;
     mutable_config().eos_token_ids = {kTestEnd};
+    if (!options.says.empty()) MakeSay(options.says);
   }
   const GenerationDefaults& generation_defaults() const override { return defaults_; }
 
  private:
+  /// Layers that add nothing leave the last token's embedding, and the head knows what comes behind that.
+  void MakeSay(const std::string& says) {
+    const std::int64_t hidden = config().hidden, vocab = config().vocab;
+    const std::vector<float> zeros(static_cast<std::size_t>(hidden * std::max(hidden, config().ffn)));
+    for (const char* const layer : {"blk.0.", "blk.1."}) {
+      PutValues(std::string(layer) + "attn_output.weight", {hidden, hidden},
+                std::span(zeros).first(static_cast<std::size_t>(hidden * hidden)));
+      PutValues(std::string(layer) + "ffn_down.weight", {hidden, config().ffn},
+                std::span(zeros).first(static_cast<std::size_t>(hidden * config().ffn)));
+    }
+    std::mt19937 random(1);
+    std::normal_distribution<float> weight;
+    std::vector<float> embeddings(static_cast<std::size_t>(vocab * hidden)), head(embeddings.size());
+    for (float& value : embeddings) value = weight(random);
+    const auto tokenizer = TestTokenizer();
+    std::vector<TokenId> tokens = tokenizer->Encode("\n" + says, {.add_special_tokens = false, .parse_special = false});
+    tokens.push_back(kTestEnd);
+    for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+      std::copy_n(embeddings.begin() + tokens[i] * hidden, hidden, head.begin() + tokens[i + 1] * hidden);
+    }
+    const std::vector<float> ones(static_cast<std::size_t>(hidden), 1);
+    PutValues("output_norm.weight", {hidden}, ones);
+    PutValues("token_embd.weight", {vocab, hidden}, embeddings);
+    PutValues("output.weight", {vocab, hidden}, head);
+  }
+
   GenerationDefaults defaults_;
 };
 

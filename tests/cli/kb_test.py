@@ -65,6 +65,13 @@ class Kb(unittest.TestCase):
         return [line.split("  ")[1].rsplit("/", 1)[1] for line in self.kb("search", "demo", query, "--limit", 5).splitlines()
                 if "file://" in line]
 
+    def test_searches_say_which_model_they_need(self):
+        self.kb("add", "demo", self.docs)
+        self.refused("--rerank needs --rerank-model", "search", "demo", "salmon", "--rerank", 5)
+        self.refused("no/such/model", "search", "demo", "salmon", "--hyde", "--model", "no/such/model")
+        self.refused("no/such/model", "search", "demo", "and in winter?", "--said", "salmon", "--model", "no/such/model")
+        self.refused("no/such/model", "questions", "demo", "--model", "no/such/model")
+
     def test_from_files_to_passages(self):
         (self.docs / "broken.docx").write_bytes(b"PK\3\4 and no more")
         (self.docs / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))

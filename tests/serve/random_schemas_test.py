@@ -1,16 +1,19 @@
 """Random JSON Schemas as response_format and as the parameters of a tool that must be called: every answer validates by
 Python's jsonschema, also where max_tokens ended it, unless they are too few for any answer.
 
-    random_schemas_test.py [COUNT] [SEED]        of the server that harness.py finds in the environment
+    random_schemas_test.py [COUNT [SEED [SKIP]]]     of the server that harness.py finds in the environment; not the first SKIP
 
 Schemas that the server refuses (400 that names the place) are counted; nothing else may go wrong. Sampling is hot, so that
-the model wanders through the grammar rather than writing what it knows."""
+the model wanders through the grammar rather than writing what it knows. A request whose connection is lost is sent again, for
+some minutes, so that a server that comes back finds a long run going on; the run fails at its end all the same."""
 import collections
 import concurrent.futures
+import http.client
 import json
 import random
 import re
 import sys
+import time
 
 import jsonschema
 
@@ -19,7 +22,10 @@ from schema_generator import SchemaGenerator
 
 COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 150
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+SKIP = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 STREAMS = 64  # requests at a time: as many as the server runs together
+RETRIES, PAUSE = 20, 15  # s
+LOST = collections.Counter()  # connections, by what became of them
 CHECKER = jsonschema.Draft202012Validator.FORMAT_CHECKER
 
 
@@ -40,14 +46,25 @@ def request_for(seed):
     return as_tool, schema, body
 
 
+def send(body, timeout):
+    for retry in range(RETRIES + 1):
+        try:
+            return post("/v1/chat/completions", body, timeout=timeout)
+        except (OSError, http.client.HTTPException) as error:
+            LOST[type(error).__name__] += 1
+            if retry == RETRIES:
+                raise
+            time.sleep(PAUSE)
+
+
 def ask(seed, more_tokens=1):
     """(what came of it, details where it is wrong or refused)"""
     as_tool, schema, body = request_for(seed)
     body["max_tokens"] *= more_tokens
     told = f"seed {seed}: {json.dumps(schema, ensure_ascii=False)}"
     try:
-        status, answer = post("/v1/chat/completions", body, timeout=600 * more_tokens)
-    except OSError as error:
+        status, answer = send(body, timeout=600 * more_tokens)
+    except (OSError, http.client.HTTPException) as error:
         return "wrong", f"{told}\n{error!r}"
     if status != 200:
         error = answer["error"]
@@ -72,16 +89,16 @@ def ask(seed, more_tokens=1):
 def main():
     counts = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(STREAMS) as pool:
-        for outcome, details in pool.map(ask, range(SEED * 1_000_000, SEED * 1_000_000 + COUNT)):
+        for outcome, details in pool.map(ask, range(SEED * 1_000_000 + SKIP, SEED * 1_000_000 + COUNT)):
             counts[outcome] += 1
             if outcome == "wrong" or (details and counts[outcome] == 1):
                 print(outcome, details, flush=True)
             if counts.total() % 1000 == 0:
                 print(dict(counts), flush=True)
-    print(f"random schemas: {dict(counts)}")
+    print(f"random schemas: {dict(counts)}, lost connections: {dict(LOST)}")
     # A test that cannot fail would be one whose schemas are all refused, or whose answers are all cut.
-    sys.exit(counts["wrong"] > 0 or counts["cut"] > COUNT * 0.02 or
-             counts["valid"] + counts["valid, completed"] < COUNT * 0.8)
+    sys.exit(counts["wrong"] > 0 or LOST.total() > 0 or counts["cut"] > counts.total() * 0.02 or
+             counts["valid"] + counts["valid, completed"] < counts.total() * 0.8)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@
 #include "base/json_pointer.h"
 #include "grammar/formats.h"
 #include "grammar/json_schema/schema_reader.h"
-#include "grammar/numbers.h"
 #include "grammar/pattern.h"
 
 namespace strata::grammar {
@@ -140,19 +139,14 @@ Result<RegexId> ScalarSets::Pattern(const std::string& pattern, const std::strin
   return *regex;
 }
 
-Result<RegexId> ScalarSets::LeafSet(const Schema& schema, const Rule& rule, Domain domain) {
+Result<RegexId> ScalarSets::StringLeaf(const Schema& schema, const Rule& rule) {
   const auto here = [&] { return schema.pointer + PointerToken(rule.keyword); };
-  const bool strings = domain == Domain::kStrings;
   return std::visit(Overloaded{
-                        [&](const TypeRule& type) -> Result<RegexId> {
-                          if ((type.kinds & (strings ? kStringKind : kNumberKind)) == 0) return RegexStore::kNothing;
-                          return !strings && type.integer ? IntegerValue(store_) : RegexStore::kAnything;
+                        [](const TypeRule& type) -> Result<RegexId> {
+                          return (type.kinds & kStringKind) == 0 ? RegexStore::kNothing : RegexStore::kAnything;
                         },
                         [&](const EnumRule& values) -> Result<RegexId> {
-                          if (strings) return values.strings.empty() ? RegexStore::kNothing : Words(values.strings);
-                          std::vector<RegexId> parts;
-                          for (const Decimal& number : values.numbers) parts.push_back(EqualTo(store_, number));
-                          return parts.empty() ? RegexStore::kNothing : store_.Or(parts);
+                          return values.strings.empty() ? RegexStore::kNothing : Words(values.strings);
                         },
                         [&](const PatternRule& pattern) { return Pattern(pattern.pattern, here()); },
                         [&](const LengthRule& length) -> Result<RegexId> {
@@ -165,96 +159,98 @@ Result<RegexId> ScalarSets::LeafSet(const Schema& schema, const Rule& rule, Doma
                           return SchemaFail(ErrorCode::kUnsupported, here(), "the format {} cannot be held",
                                             format.format.substr(0, 100));
                         },
-                        [&](const BoundRule& rule_bound) -> Result<RegexId> {
-                          return rule_bound.lower ? AtLeast(store_, rule_bound.bound, rule_bound.exclusive)
-                                                  : AtMost(store_, rule_bound.bound, rule_bound.exclusive);
-                        },
-                        [&](const MultipleRule& multiple) -> Result<RegexId> {
-                          auto regex = grammar::MultipleOf(store_, multiple.divisor);
-                          if (!regex) return SchemaFail(regex.error().code(), here(), "{}", regex.error().message());
-                          return regex;
-                        },
                         [](const auto&) -> Result<RegexId> { return RegexStore::kAnything; },
                     },
                     rule.value);
 }
 
-Result<RegexId> ScalarSets::ExactlyOne(std::span<const SchemaId> schemas, Domain domain) {
-  std::vector<RegexId> sets;
+Result<RegexId> ScalarSets::ExactlyOne(std::span<const SchemaId> schemas, Domain domain, bool holds) {
+  std::vector<RegexId> in, out;
   for (const SchemaId id : schemas) {
-    STRATA_TRY(const RegexId set, SetOf(id, domain));
-    if (set != RegexStore::kNothing) sets.push_back(set);
+    STRATA_TRY(in.emplace_back(), SetOf(id, domain, true));
+    STRATA_TRY(out.emplace_back(), SetOf(id, domain, false));
   }
-  if (sets.size() == 1) return sets[0];
-  for (const SchemaId id : schemas) STRATA_CHECK(CheckComplement(id));
+  if (in.size() - static_cast<std::size_t>(std::ranges::count(in, RegexStore::kNothing)) > 1) {
+    for (const SchemaId id : schemas) STRATA_CHECK(CheckComplement(id));
+  }
   std::vector<RegexId> alternatives;
-  for (std::size_t i = 0; i < sets.size(); ++i) {
-    std::vector<RegexId> others = sets;
-    others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
-    alternatives.push_back(store_.And({sets[i], store_.Not(store_.Or(others))}));
+  if (holds) {
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      if (in[i] == RegexStore::kNothing) continue;
+      std::vector<RegexId> only = out;
+      only[i] = in[i];
+      alternatives.push_back(store_.And(only));
+    }
+  } else {
+    alternatives.push_back(store_.And(out));
+    for (RegexId later = RegexStore::kNothing; !in.empty(); in.pop_back()) {
+      alternatives.push_back(store_.And({in.back(), later}));
+      later = store_.Or({later, in.back()});
+    }
   }
-  return alternatives.empty() ? RegexStore::kNothing : store_.Or(alternatives);
+  return store_.Or(alternatives);
 }
 
-Result<RegexId> ScalarSets::SetOf(const Schema& schema, const Rule& rule, Domain domain) {
-  if ((KindsOf(rule) & (domain == Domain::kStrings ? kStringKind : kNumberKind)) == 0) return RegexStore::kAnything;
-  const auto each = [&](std::span<const SchemaId> schemas) -> Result<std::vector<RegexId>> {
+Result<RegexId> ScalarSets::SetOf(const Schema& schema, const Rule& rule, Domain domain, bool holds) {
+  const bool strings = domain == Domain::kStrings;
+  if ((KindsOf(rule) & (strings ? kStringKind : kNumberKind)) == 0) {
+    return holds ? RegexStore::kAnything : RegexStore::kNothing;
+  }
+  // What does not satisfy all fails one, and so on down to the rules about texts themselves.
+  const auto combine = [&](std::span<const SchemaId> schemas, bool every) -> Result<RegexId> {
     std::vector<RegexId> sets;
     for (const SchemaId id : schemas) {
-      STRATA_TRY(sets.emplace_back(), SetOf(id, domain));
+      STRATA_TRY(sets.emplace_back(), SetOf(id, domain, holds));
     }
-    return sets;
+    return every ? store_.And(sets) : store_.Or(sets);
   };
   return std::visit(
       Overloaded{
-          [&](const AllOfRule& all) -> Result<RegexId> {
-            STRATA_TRY(const std::vector<RegexId> sets, each(all.schemas));
-            return store_.And(sets);
-          },
-          [&](const AnyOfRule& any) -> Result<RegexId> {
-            STRATA_TRY(const std::vector<RegexId> sets, each(any.schemas));
-            return store_.Or(sets);
-          },
-          [&](const OneOfRule& one) { return ExactlyOne(one.schemas, domain); },
+          [&](const AllOfRule& all) { return combine(all.schemas, holds); },
+          [&](const AnyOfRule& any) { return combine(any.schemas, !holds); },
+          [&](const OneOfRule& one) { return ExactlyOne(one.schemas, domain, holds); },
           [&](const NotRule& negation) -> Result<RegexId> {
             STRATA_CHECK(CheckComplement(negation.schema));
-            STRATA_TRY(const RegexId set, SetOf(negation.schema, domain));
-            return store_.Not(set);
+            return SetOf(negation.schema, domain, !holds);
           },
           [&](const ConditionalRule& conditional) -> Result<RegexId> {
             STRATA_CHECK(CheckComplement(conditional.condition));
-            STRATA_TRY(const RegexId condition, SetOf(conditional.condition, domain));
-            STRATA_TRY(const RegexId then, SetOf(conditional.then, domain));
-            STRATA_TRY(const RegexId otherwise, SetOf(conditional.otherwise, domain));
-            return store_.Or({store_.And({condition, then}), store_.And({store_.Not(condition), otherwise})});
+            STRATA_TRY(const RegexId condition, SetOf(conditional.condition, domain, true));
+            STRATA_TRY(const RegexId no_condition, SetOf(conditional.condition, domain, false));
+            STRATA_TRY(const RegexId then, SetOf(conditional.then, domain, holds));
+            STRATA_TRY(const RegexId otherwise, SetOf(conditional.otherwise, domain, holds));
+            return store_.Or({store_.And({condition, then}), store_.And({no_condition, otherwise})});
           },
-          [&](const auto&) { return LeafSet(schema, rule, domain); },
+          [&](const auto&) { return strings ? StringLeaf(schema, rule) : NumberLeaf(schema, rule, domain, holds); },
       },
       rule.value);
 }
 
-Result<RegexId> ScalarSets::SetOf(SchemaId id, Domain domain) {
+Result<RegexId> ScalarSets::SetOf(SchemaId id, Domain domain, bool holds) {
+  if (domain == Domain::kStrings && !holds) {  // strings are read in one way
+    STRATA_TRY(const RegexId set, SetOf(id, domain, true));
+    return store_.Not(set);
+  }
   // A kind that is decided needs no look at the rules, some of which may not be regular.
   const Kinds kind = domain == Domain::kStrings ? kStringKind : kNumberKind;
-  STRATA_TRY(const Verdict verdict, Judge(id));
+  STRATA_TRY(const Verdict verdict, Judge(Literal{id, holds}));
   if ((verdict.none & kind) != 0) return RegexStore::kNothing;
   if ((verdict.all & kind) != 0) return RegexStore::kAnything;
-  Memo<RegexId>& memo = domain == Domain::kStrings ? strings_ : numbers_;
-  return Remember(memo, id, [this, domain](const Schema& schema) -> Result<RegexId> {
+  Memo<RegexId>& memo = sets_[static_cast<std::size_t>(domain)][holds ? 1 : 0];
+  return Remember(memo, id, [this, domain, holds](const Schema& schema) -> Result<RegexId> {
     std::vector<RegexId> sets;
     for (const Rule& rule : schema.rules) {
-      STRATA_TRY(sets.emplace_back(), SetOf(schema, rule, domain));
+      STRATA_TRY(sets.emplace_back(), SetOf(schema, rule, domain, holds));
     }
-    return sets.empty() ? RegexStore::kAnything : store_.And(sets);
+    return holds ? store_.And(sets) : store_.Or(sets);
   });
 }
 
 Result<RegexId> ScalarSets::Strings(std::span<const Literal> literals) {
   std::vector<RegexId> sets;
   for (const Literal& literal : literals) {
-    STRATA_TRY(const RegexId set, SetOf(literal.schema, Domain::kStrings));
-    if (!literal.positive && set != RegexStore::kNothing) STRATA_CHECK(CheckComplement(literal.schema));
-    sets.push_back(literal.positive ? set : store_.Not(set));
+    STRATA_TRY(sets.emplace_back(), SetOf(literal.schema, Domain::kStrings, literal.positive));
+    if (!literal.positive && sets.back() != RegexStore::kAnything) STRATA_CHECK(CheckComplement(literal.schema));
   }
   if (sets.empty()) return RegexStore::kAnything;
   const RegexId strings = store_.And(sets);
@@ -285,8 +281,8 @@ Result<std::optional<EnumRule>> ScalarSets::Filter(std::span<const Literal> lite
   const auto satisfies_all = [&](const std::string& text, Domain domain) -> Result<bool> {
     for (const Literal& literal : literals) {
       if (!literal.positive) STRATA_CHECK(CheckComplement(literal.schema));
-      STRATA_TRY(const RegexId set, SetOf(literal.schema, domain));
-      if (store_.Matches(set, text) != literal.positive) return false;
+      STRATA_TRY(const RegexId set, SetOf(literal.schema, domain, literal.positive));
+      if (!store_.Matches(set, text)) return false;
     }
     return true;
   };
@@ -295,7 +291,7 @@ Result<std::optional<EnumRule>> ScalarSets::Filter(std::span<const Literal> lite
     if (satisfies) left.strings.push_back(text);
   }
   for (const Decimal& number : list->numbers) {
-    STRATA_TRY(const bool satisfies, satisfies_all(number.ToString(), Domain::kNumbers));
+    STRATA_TRY(const bool satisfies, satisfies_all(number.ToString(), Domain::kExactNumbers));
     if (satisfies) left.numbers.push_back(number);
   }
   if (left.numbers.empty()) return left;
@@ -371,23 +367,6 @@ Result<bool> ScalarSets::IsNarrowed(SchemaId id) {
     }
     return false;
   });
-}
-
-Result<RegexId> ScalarSets::Numbers(std::span<const Literal> literals) {
-  std::vector<RegexId> sets;
-  bool integers = false;
-  for (const Literal& literal : literals) {
-    STRATA_TRY(const RegexId set, SetOf(literal.schema, Domain::kNumbers));
-    sets.push_back(literal.positive ? set : store_.Not(set));
-    if (literal.positive) {
-      STRATA_TRY(const bool asks, AsksForInteger(literal.schema));
-      integers = integers || asks;
-    }
-  }
-  const RegexId allowed = sets.empty() ? RegexStore::kAnything : store_.And(sets);
-  if (allowed == RegexStore::kAnything) return AnyNumber(store_);
-  const RegexId numbers = store_.And({integers ? IntegerText(store_) : PlainNumber(store_), allowed});
-  return store_.IsNothing(numbers) ? RegexStore::kNothing : numbers;
 }
 
 }  // namespace strata::grammar

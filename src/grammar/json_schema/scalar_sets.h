@@ -2,6 +2,7 @@
 // languages. Boolean combinations of schemas are those of the sets, exactly.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <span>
@@ -48,15 +49,21 @@ class ScalarSets {
   struct Memo {
     std::unordered_map<SchemaId, std::optional<T>> known;  ///< nullopt while it is being found out
   };
-  /// The sets of strings (or numbers) that a schema allows, whichever of the two.
-  enum class Domain : std::uint8_t { kStrings, kNumbers };
+  enum class Domain : std::uint8_t {
+    kStrings,
+    kNumbers,       ///< however written, so that verdicts must hold by both readings of a text (double_reading.h)
+    kExactNumbers,  ///< written so that both readings agree: integers, and the shortest decimals of doubles
+  };
 
   template <class T, class Compute>
   Result<T> Remember(Memo<T>& memo, SchemaId id, Compute compute);
-  Result<RegexId> SetOf(SchemaId id, Domain domain);
-  Result<RegexId> SetOf(const Schema& schema, const Rule& rule, Domain domain);
-  Result<RegexId> LeafSet(const Schema& schema, const Rule& rule, Domain domain);
-  Result<RegexId> ExactlyOne(std::span<const SchemaId> schemas, Domain domain);
+  /// The texts of the domain that satisfy the schema or, unless `holds`, those that do not. Of numbers, texts whose
+  /// readings differ in this are in neither.
+  Result<RegexId> SetOf(SchemaId id, Domain domain, bool holds);
+  Result<RegexId> SetOf(const Schema& schema, const Rule& rule, Domain domain, bool holds);
+  Result<RegexId> StringLeaf(const Schema& schema, const Rule& rule);
+  Result<RegexId> NumberLeaf(const Schema& schema, const Rule& rule, Domain domain, bool holds);
+  Result<RegexId> ExactlyOne(std::span<const SchemaId> schemas, Domain domain, bool holds);
   Result<bool> AsksForInteger(SchemaId id);
   /// Errors where the set that SetOf gives is narrower than what the schema means, so that no complement can be taken.
   Status CheckComplement(SchemaId id);
@@ -67,8 +74,7 @@ class ScalarSets {
   RegexStore& store_;
   std::uint32_t depth_ = 0;
   Memo<Verdict> verdicts_;
-  Memo<RegexId> strings_;
-  Memo<RegexId> numbers_;
+  std::array<std::array<Memo<RegexId>, 2>, 3> sets_;  ///< by domain and `holds`
   Memo<bool> integers_;
   Memo<bool> narrowed_;
   std::unordered_map<std::string, RegexId> patterns_;

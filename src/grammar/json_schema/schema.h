@@ -53,13 +53,16 @@ struct FormatRule {
   std::string format;
 };
 
+/// What was written is between `inner` and `outer`, which differ where the parser has rounded it, beyond 64 bits.
 struct BoundRule {
-  Decimal bound;
+  Decimal inner;
+  Decimal outer;
   bool lower = false;
   bool exclusive = false;
 };
 struct MultipleRule {
   Decimal divisor;
+  bool floating = false;  ///< written as readers read a double: 0.5, 3.0
 };
 
 /// The items at the places [from, to) are of the schema.

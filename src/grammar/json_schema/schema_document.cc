@@ -135,7 +135,7 @@ namespace {
 Result<std::string> CanonicalText(const Json& value, const std::string& pointer, std::uint32_t depth) {
   if (depth > kMaxConstantDepth) return SchemaFail(ErrorCode::kUnsupported, pointer, "nested too deeply");
   if (value.is_number()) {
-    STRATA_TRY(const Decimal number, Decimal::Parse(value.dump()), "{}", pointer);
+    STRATA_TRY(const Decimal number, ReadDecimal(value), "{}", pointer);
     return number.ToString();
   }
   std::string text;

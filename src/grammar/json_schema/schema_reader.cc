@@ -32,7 +32,7 @@ Status AddConstant(SchemaDocument& document, const Json& value, const std::strin
     rule.strings.push_back(value.get<std::string>());
   } else if (value.is_number()) {
     if (IsRounded(value)) return SchemaFail(ErrorCode::kUnsupported, pointer, "numbers beyond 64 bits");
-    STRATA_TRY(Decimal number, Decimal::Parse(value.dump()), "{}", pointer);
+    STRATA_TRY(Decimal number, ReadDecimal(value), "{}", pointer);
     rule.numbers.push_back(std::move(number));
   } else {
     STRATA_TRY(const SchemaId id, document.Constant(value, pointer));
@@ -42,6 +42,10 @@ Status AddConstant(SchemaDocument& document, const Json& value, const std::strin
 }
 
 }  // namespace
+
+Result<Decimal> ReadDecimal(const Json& number) {
+  return number.is_number_float() ? Decimal::Of(number.get<double>()) : Decimal::Parse(number.dump());
+}
 
 Result<Schema> ReadConstant(SchemaDocument& document, const Json& value, const std::string& pointer) {
   Schema schema{.pointer = pointer, .rules = {}};
@@ -285,14 +289,15 @@ Status SchemaReader::Format(const Json& value) {
 
 Status SchemaReader::Bound(const Json& value, bool lower, bool exclusive) {
   if (!value.is_number()) return SchemaFail(ErrorCode::kInvalidArgument, Here(), "must be a number");
-  Json bound = value;
+  STRATA_TRY(const Decimal bound, ReadDecimal(value), "{}", Here());
+  BoundRule rule{.inner = bound, .outer = bound, .lower = lower, .exclusive = exclusive};
   if (IsRounded(value)) {
-    // On the safe side of whatever was written.
-    const double far = std::numeric_limits<double>::infinity();
-    bound = std::nextafter(value.get<double>(), lower ? far : -far);
+    constexpr double kMost = std::numeric_limits<double>::max();
+    const auto rounded = value.get<double>();
+    rule.inner = Decimal::Of(std::nextafter(rounded, lower ? kMost : -kMost));
+    rule.outer = Decimal::Of(std::nextafter(rounded, lower ? -kMost : kMost));
   }
-  STRATA_TRY(Decimal decimal, Decimal::Parse(bound.dump()), "{}", Here());
-  Emit(BoundRule{.bound = std::move(decimal), .lower = lower, .exclusive = exclusive});
+  Emit(std::move(rule));
   return {};
 }
 
@@ -319,8 +324,8 @@ Status SchemaReader::MultipleOf(const Json& value) {
     return SchemaFail(ErrorCode::kInvalidArgument, Here(), "must be a number above 0");
   }
   if (IsRounded(value)) return SchemaFail(ErrorCode::kUnsupported, Here(), "numbers beyond 64 bits");
-  STRATA_TRY(Decimal divisor, Decimal::Parse(value.dump()), "{}", Here());
-  Emit(MultipleRule{std::move(divisor)});
+  STRATA_TRY(Decimal divisor, ReadDecimal(value), "{}", Here());
+  Emit(MultipleRule{.divisor = std::move(divisor), .floating = value.is_number_float()});
   return {};
 }
 

@@ -89,6 +89,9 @@ class SchemaReader {
   Schema schema_;
 };
 
+/// A number of a schema; of more than 64 bits, the double that the parser made of it. Errors: kUnsupported (Decimal).
+Result<Decimal> ReadDecimal(const Json& number);
+
 /// The schema of what equals `value`.
 Result<Schema> ReadConstant(SchemaDocument& document, const Json& value, const std::string& pointer);
 

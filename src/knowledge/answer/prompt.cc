@@ -71,8 +71,9 @@ std::string Material(std::string_view text) {
 }
 
 std::vector<Source> NumberSources(std::vector<Passage> passages) {
-  std::ranges::sort(passages, {}, [](const Passage& passage) {
-    return std::pair(passage.document->id, passage.pieces.empty() ? 0 : passage.pieces.front().chunk.ordinal);
+  std::ranges::sort(passages, [](const Passage& a, const Passage& b) {
+    return std::tie(a.document->uri, a.pieces.front().chunk.ordinal) <
+           std::tie(b.document->uri, b.pieces.front().chunk.ordinal);
   });
   std::vector<Source> sources;
   for (Passage& passage : passages) {

@@ -12,7 +12,8 @@
 
 namespace strata::knowledge {
 
-/// Numbered by document and place, not by score: the same passages give the same prompt whatever was asked.
+/// Numbered by URI and place, not by score: the same passages give the same prompt whatever was asked, and in whatever
+/// order the documents came into the base.
 std::vector<Source> NumberSources(std::vector<Passage> passages);
 
 /// A system message with the rules and one of the user's: each source between <source id="1" ...> and </source>, and

@@ -1,10 +1,8 @@
 #include "knowledge/evaluate/evaluate.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
-#include <ranges>
 #include <utility>
 
 #include "knowledge/ingest/source_uri.h"
@@ -39,37 +37,6 @@ class OnceEmbedder final : public Embedder {
   std::map<std::string, std::vector<float>> vectors_;
 };
 
-template <class Number>
-Status ReadNumber(std::string_view name, std::string_view text, Number least, Number most, Number& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most)) {
-    return Fail(ErrorCode::kInvalidArgument, "{}={}: a number from {} to {} is wanted", name, text, least, most);
-  }
-  return {};
-}
-
-Status SetOption(std::string_view name, std::string_view value, SearchRequest& request) {
-  const auto wanted = [&](std::string_view what) {
-    return Fail(ErrorCode::kInvalidArgument, "{}={}: {} is wanted", name, value, what);
-  };
-  if (name == "legs") {
-    if (value != "both" && value != "words" && value != "vectors") return wanted("both, words or vectors");
-    request.legs = value == "both" ? SearchLegs::kBoth : value == "words" ? SearchLegs::kLexical : SearchLegs::kVectors;
-    return {};
-  }
-  if (name == "fusion") {
-    if (value != "convex" && value != "rrf") return wanted("convex or rrf");
-    request.fusion = value == "rrf" ? FusionMethod::kReciprocalRank : FusionMethod::kConvex;
-    return {};
-  }
-  if (name == "alpha") return ReadNumber(name, value, 0.0, 1.0, request.alpha.emplace());
-  if (name == "diversity") return ReadNumber(name, value, 0.0, 1.0, request.diversity_lambda.emplace());
-  if (name == "candidates") return ReadNumber<std::size_t>(name, value, 1, 10000, request.candidates);
-  if (name == "ef") return ReadNumber(name, value, 1, 10000, request.ef);
-  return Fail(ErrorCode::kInvalidArgument,
-              "{:?} is no option of a search: legs, fusion, alpha, candidates, ef, diversity", name);
-}
-
 std::vector<double> Column(const Evaluation& evaluation, double RankingScores::* score) {
   std::vector<double> column;
   column.reserve(evaluation.questions.size());
@@ -85,21 +52,11 @@ double MeanOf(std::span<const double> values) {
 
 }  // namespace
 
-Result<SearchRequest> ParseConfiguration(std::string_view text) {
-  SearchRequest request;
-  for (const auto part : std::views::split(text, ',')) {
-    const std::string_view option(part.begin(), part.end());
-    if (option.empty()) continue;
-    const std::size_t equals = std::min(option.find('='), option.size());
-    STRATA_CHECK(SetOption(option.substr(0, equals), option.substr(std::min(equals + 1, option.size())), request));
-  }
-  return request;
-}
-
 Result<Evaluation> Evaluate(const SearchSources& sources, std::span<const GoldenQuestion> questions,
-                            const SearchRequest& how, std::string configuration, std::size_t k) {
+                            const SearchRequest& how, std::string configuration, std::size_t k,
+                            const SearchModels& models) {
   Evaluation evaluation{.configuration = std::move(configuration), .questions = {}, .mean = {}};
-  const Searcher searcher(sources);
+  const Searcher searcher(sources, models);
   for (const GoldenQuestion& golden : questions) {
     SearchRequest request = how;
     request.query = golden.question;

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -14,10 +13,6 @@
 #include "knowledge/search/searcher.h"
 
 namespace strata::knowledge {
-
-/// One way of searching, as a list of NAME=VALUE parted by commas: legs (both, words, vectors), fusion (convex, rrf),
-/// alpha (0 to 1), candidates, ef, diversity (0 to 1). Empty: the base's own. Errors: kInvalidArgument naming it.
-Result<SearchRequest> ParseConfiguration(std::string_view text);
 
 struct QuestionResult {
   std::vector<std::string> ranking;  ///< URIs of documents, or of the files that they are in, best first
@@ -30,9 +25,11 @@ struct Evaluation {
   RankingScores mean;
 };
 
-/// Asks every question as `how` says, as the owner of the base, and scores the first k documents. Errors: the search's.
+/// Asks every question, each of which has relevant documents, as `how` says and as the owner of the base, and scores
+/// the first k documents. Errors: the search's.
 Result<Evaluation> Evaluate(const SearchSources& sources, std::span<const GoldenQuestion> questions,
-                            const SearchRequest& how, std::string configuration, std::size_t k);
+                            const SearchRequest& how, std::string configuration, std::size_t k,
+                            const SearchModels& models = {});
 
 /// What a comparison says of each score, b - a.
 struct EvaluationComparison {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "knowledge/evaluate/configuration.h"
 #include "knowledge/evaluate/golden.h"
 #include "knowledge/evaluate/report.h"
 #include "knowledge/search/test_base.h"
@@ -25,12 +26,34 @@ TEST(GoldenSetTest, ReadsListsAndGrades) {
   EXPECT_EQ((*golden)[1].relevant, (Judgements{{"upload:y", 2.5}}));
 }
 
+TEST(GoldenSetTest, IsReadAsItIsWritten) {
+  const std::string text =
+      "{\"question\":\"q "
+      "one\",\"relevant\":[\"upload:x\",\"upload:y\"],\"spans\":{\"upload:y\":[[3,9]]},\"answer\":\"b\"}\n"
+      "{\"question\":\"q two\",\"relevant\":{\"upload:y\":2.5},\"answer\":[\"c\",\"d\"]}\n"
+      "{\"question\":\"q three\",\"unanswerable\":true}\n";
+  const auto golden = ParseGoldenSet(text, "g.jsonl");
+  ASSERT_TRUE(golden) << golden.error().ToString();
+  EXPECT_EQ((*golden)[0].spans.at("upload:y"), (std::vector<Span>{{3, 9}}));
+  EXPECT_EQ((*golden)[1].answers, (std::vector<std::string>{"c", "d"}));
+  EXPECT_TRUE((*golden)[2].unanswerable);
+  EXPECT_EQ(FormatGoldenSet(*golden), text);
+  EXPECT_EQ(JudgedQuestions(*golden).size(), 2U);
+}
+
 TEST(GoldenSetTest, NamesTheLineThatIsWrong) {
   const std::string good = "{\"question\": \"q\", \"relevant\": [\"upload:x\"]}\n";
   for (const char* const bad :
        {"not json", "[]", R"({"question": "", "relevant": ["upload:x"]})",
         R"({"question": 1, "relevant": ["upload:x"]})", R"({"question": "q"})", R"({"question": "q", "relevant": []})",
-        R"({"question": "q", "relevant": [1]})", R"({"question": "q", "relevant": {"upload:x": 0}})"}) {
+        R"({"question": "q", "relevant": [1]})", R"({"question": "q", "relevant": {"upload:x": 0}})",
+        R"({"question": "q", "relevant": ["upload:x"], "answer": 1})",
+        R"({"question": "q", "relevant": ["upload:x"], "answer": [""]})",
+        R"({"question": "q", "relevant": ["upload:x"], "unanswerable": true})",
+        R"({"question": "q", "unanswerable": true, "answer": "a"})", R"({"question": "q", "unanswerable": 1})",
+        R"({"question": "q", "relevant": ["upload:x"], "spans": {"upload:y": [[0, 1]]}})",
+        R"({"question": "q", "relevant": ["upload:x"], "spans": {"upload:x": [[1, 1]]}})",
+        R"({"question": "q", "relevant": ["upload:x"], "spans": {"upload:x": [0, 1]}})"}) {
     const auto golden = ParseGoldenSet(good + bad, "g.jsonl");
     ASSERT_FALSE(golden) << bad;
     EXPECT_THAT(golden.error().ToString(), HasSubstr("g.jsonl: line 2")) << bad;
@@ -39,16 +62,27 @@ TEST(GoldenSetTest, NamesTheLineThatIsWrong) {
 }
 
 TEST(ConfigurationTest, IsReadAndChecked) {
-  const auto request = ParseConfiguration("legs=words,alpha=.25,fusion=rrf,candidates=50,ef=10,diversity=0.5");
-  ASSERT_TRUE(request) << request.error().ToString();
+  const auto answering = ParseConfiguration(
+      "legs=words,alpha=.25,fusion=rrf,candidates=50,ef=10,diversity=0.5,rerank=20,variants=2,hyde=yes,limit=4,"
+      "source_tokens=900,neighbours=2,max_tokens=50");
+  ASSERT_TRUE(answering) << answering.error().ToString();
+  EXPECT_EQ(answering->source_tokens, 900);
+  EXPECT_EQ(answering->neighbours, 2);
+  EXPECT_EQ(answering->max_tokens, 50);
+  const SearchRequest* const request = &answering->search;
+  EXPECT_EQ(request->rerank, 20U);
+  EXPECT_EQ(request->variants, 2);
+  EXPECT_TRUE(request->hyde);
+  EXPECT_EQ(request->limit, 4U);
   EXPECT_EQ(request->legs, SearchLegs::kLexical);
   EXPECT_EQ(request->alpha, .25);
   EXPECT_EQ(request->fusion, FusionMethod::kReciprocalRank);
   EXPECT_EQ(request->candidates, 50U);
   EXPECT_EQ(request->ef, 10);
   EXPECT_EQ(request->diversity_lambda, .5);
-  EXPECT_EQ(ParseConfiguration("")->legs, SearchLegs::kBoth);
-  for (const char* const bad : {"legs=all", "alpha=2", "alpha=nan", "alpha", "ef=0", "candidates=1x", "beta=1"}) {
+  EXPECT_EQ(ParseConfiguration("")->search.legs, SearchLegs::kBoth);
+  for (const char* const bad :
+       {"legs=all", "alpha=2", "alpha=nan", "alpha", "ef=0", "candidates=1x", "beta=1", "hyde=1", "rerank=-1"}) {
     EXPECT_FALSE(ParseConfiguration(bad)) << bad;
   }
 }

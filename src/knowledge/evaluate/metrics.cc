@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <random>
 #include <unordered_set>
 #include <vector>
@@ -44,25 +45,49 @@ RankingScores ScoreRanking(std::span<const std::string> ranking, const Judgement
   return scores;
 }
 
-Comparison ComparePaired(std::span<const double> a, std::span<const double> b, int resamples, std::uint64_t seed) {
-  assert(a.size() == b.size() && resamples > 0);
-  if (a.empty()) return {};
-  const auto mean_of = [&](auto&& pick) {
-    double sum = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      const std::size_t question = pick(i);
-      sum += b[question] - a[question];
-    }
-    return sum / static_cast<double>(a.size());
-  };
+std::optional<Comparison> Bootstrap(std::size_t count, const DifferenceOf& difference_of, int resamples,
+                                    std::uint64_t seed) {
+  assert(resamples > 0);
+  std::vector<std::size_t> picked(count);
+  std::iota(picked.begin(), picked.end(), std::size_t{0});
+  const std::optional<double> whole = difference_of(picked);
+  if (!whole) return std::nullopt;
   std::mt19937_64 random(seed);
-  std::vector<double> means;
-  for (int i = 0; i < resamples; ++i) means.push_back(mean_of([&](std::size_t) { return random() % a.size(); }));
-  std::ranges::sort(means);
+  std::vector<double> differences;
+  for (int i = 0; i < resamples; ++i) {
+    std::ranges::generate(picked, [&] { return random() % count; });
+    if (const auto difference = difference_of(picked)) differences.push_back(*difference);
+  }
+  if (differences.empty()) differences.push_back(*whole);
+  std::ranges::sort(differences);
   const auto at = [&](double share) {
-    return means[static_cast<std::size_t>(share * static_cast<double>(resamples - 1))];
+    return differences[static_cast<std::size_t>(share * static_cast<double>(differences.size() - 1))];
   };
-  return {.difference = mean_of([](std::size_t i) { return i; }), .low = at(.025), .high = at(.975)};
+  return Comparison{.difference = *whole, .low = at(.025), .high = at(.975)};
+}
+
+Comparison ComparePaired(std::span<const double> a, std::span<const double> b, int resamples, std::uint64_t seed) {
+  assert(a.size() == b.size());
+  const auto mean_of = [&](std::span<const std::size_t> questions) -> std::optional<double> {
+    if (questions.empty()) return std::nullopt;
+    double sum = 0;
+    for (const std::size_t question : questions) sum += b[question] - a[question];
+    return sum / static_cast<double>(questions.size());
+  };
+  return Bootstrap(a.size(), mean_of, resamples, seed).value_or(Comparison());
+}
+
+std::optional<Comparison> CompareShares(std::span<const Share> a, std::span<const Share> b) {
+  assert(a.size() == b.size());
+  return Bootstrap(a.size(), [&](std::span<const std::size_t> questions) -> std::optional<double> {
+    Share of_a, of_b;
+    for (const std::size_t question : questions) {
+      of_a += a[question];
+      of_b += b[question];
+    }
+    if (!of_a.value() || !of_b.value()) return std::nullopt;
+    return *of_b.value() - *of_a.value();
+  });
 }
 
 }  // namespace strata::knowledge

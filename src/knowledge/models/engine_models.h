@@ -31,14 +31,22 @@ Result<std::unique_ptr<Embedder>> MakeEmbedder(LoadedPooling model);
 /// classifier with one label, or whose tokenizer says nothing of pairs.
 Result<std::unique_ptr<Reranker>> MakeReranker(LoadedPooling model);
 
+/// Of one prompt.
+struct WrittenTokens {
+  std::int64_t prompt = 0, written = 0;
+  std::int64_t cached = 0;  ///< of the prompt: computed for another one before it that begins in the same way
+};
+
 /// A model that generates, as it was loaded.
 struct LoadedWriter {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::shared_ptr<const ChatTemplate> chat_template;
   std::shared_ptr<Engine> engine;
   std::int32_t tenant = 0;  ///< EngineRequest::tenant
-  /// Gets the tokens of each prompt and of what was written to it.
-  std::function<void(std::int64_t prompt, std::int64_t written)> on_written = {};
+  /// The texts that are values of a JSON Schema, for Writer::Options::json_schema.
+  std::function<Result<std::shared_ptr<grammar::Grammar>>(const std::string& json_schema)> grammar_of = {};
+  /// Told of each prompt, when what is written to it has ended.
+  std::function<void(const WrittenTokens&)> on_written = {};
 };
 
 /// Special tokens that are written in messages are text: nobody can speak as somebody else. Where the model's template

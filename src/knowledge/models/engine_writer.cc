@@ -29,12 +29,19 @@ class EngineWriter final : public Writer {
     request.tenant = model_.tenant;
     request.sampling.temperature = options.temperature;
     request.sampling.max_tokens = options.max_tokens;
+    if (!options.json_schema.empty()) {
+      if (!model_.grammar_of) return Fail(ErrorCode::kUnsupported, "this model is not asked for JSON of a schema");
+      STRATA_TRY(request.grammar, model_.grammar_of(options.json_schema));
+    }
     std::string text;
-    STRATA_TRY(const std::int64_t tokens, GenerateText(*model_.engine, std::move(request), [&](std::string_view more) {
+    STRATA_TRY(const GeneratedTokens generated,
+               GenerateText(*model_.engine, std::move(request), [&](std::string_view more) {
                  text += more;
                  return !options.on_text || options.on_text(more);
                }));
-    if (model_.on_written) model_.on_written(prompt_tokens, tokens);
+    if (model_.on_written) {
+      model_.on_written({.prompt = prompt_tokens, .written = generated.count, .cached = generated.cached});
+    }
     return text;
   }
 

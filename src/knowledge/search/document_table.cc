@@ -199,6 +199,20 @@ std::shared_ptr<const DocumentRecord> DocumentTable::Find(DocumentId id, const P
   return filter == nullptr || filter->Accepts(record->metadata) ? record : nullptr;
 }
 
+std::vector<DocumentId> DocumentTable::Visible(const Principal& principal, DocumentId after, std::size_t limit) const {
+  std::vector<DocumentId> ids;
+  {
+    const std::shared_lock lock(state_->mutex);
+    for (const auto& [id, document] : state_->documents) {
+      if (id > after && document.record != nullptr && MaySee(principal, document.record->access)) ids.push_back(id);
+    }
+  }
+  const std::size_t count = std::min(limit, ids.size());
+  std::ranges::partial_sort(ids, ids.begin() + static_cast<std::ptrdiff_t>(count));
+  ids.resize(count);
+  return ids;
+}
+
 std::optional<DocumentId> DocumentTable::DocumentOf(ChunkId chunk) const {
   const std::shared_lock lock(state_->mutex);
   const auto found = state_->owner.find(chunk);

@@ -4,9 +4,11 @@
 // Thread-safe: any number of searches beside one writer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "knowledge/bitmap.h"
 #include "knowledge/search/filter.h"
@@ -32,6 +34,8 @@ class DocumentTable {
   /// cannot be told from one that is not there.
   std::shared_ptr<const DocumentRecord> Find(DocumentId id, const Principal& principal,
                                              const Filter* filter = nullptr) const;
+  /// The first `limit` documents after `after`, by id, that the principal may see.
+  std::vector<DocumentId> Visible(const Principal& principal, DocumentId after, std::size_t limit) const;
   /// Nothing for a chunk that is no more.
   std::optional<DocumentId> DocumentOf(ChunkId chunk) const;
 

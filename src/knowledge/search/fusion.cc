@@ -43,8 +43,10 @@ void AddLeg(const Ranking& ranking, FusionMethod method, double weight, std::opt
             Collected& fused) {
   if (ranking.empty()) return;
   const auto most = static_cast<double>(ranking.front().score), least = static_cast<double>(ranking.back().score);
+  std::size_t rank = 0;
   for (std::size_t i = 0; i < ranking.size(); ++i) {
-    const LegScore score{.rank = i + 1,
+    if (i == 0 || ranking[i].score != ranking[i - 1].score) rank = i + 1;
+    const LegScore score{.rank = rank,
                          .score = ranking[i].score,
                          .normalised = Normalised(static_cast<double>(ranking[i].score), least, most)};
     FusedChunk& chunk = fused[ranking[i].id];

@@ -31,6 +31,13 @@ TEST(FusionTest, ReciprocalRanks) {
   EXPECT_DOUBLE_EQ(fused[1].score, .5 / 61);
 }
 
+TEST(FusionTest, EqualScoresHaveOneRank) {
+  const auto fused = Fuse({{4, 9}, {7, 5}, {9, 5}, {11, 1}}, {}, FusionMethod::kReciprocalRank, 0);
+  EXPECT_EQ(fused[1].score, fused[2].score);
+  EXPECT_EQ(fused[2].lexical->rank, 2U);
+  EXPECT_EQ(fused[3].lexical->rank, 4U);
+}
+
 TEST(FusionTest, EqualScoresAreAllTheBest) {
   const std::vector<FusedChunk> fused = Fuse({{7, 2}, {9, 2}}, {}, FusionMethod::kConvex, .5);
   EXPECT_EQ(fused[0].id, 7U);

@@ -1,6 +1,7 @@
 // Hits with their surroundings.
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "base/unicode.h"
@@ -36,7 +37,10 @@ class Reader {
     }
     std::vector<Passage> passages;
     for (auto& [id, taken] : taken_) Join(std::move(taken), passages);
-    std::ranges::stable_sort(passages, std::greater(), &Passage::score);
+    std::ranges::sort(passages, [](const Passage& a, const Passage& b) {
+      return std::tie(b.score, a.document->uri, a.pieces.front().chunk.ordinal) <
+             std::tie(a.score, b.document->uri, b.pieces.front().chunk.ordinal);
+    });
     return passages;
   }
 
@@ -126,6 +130,7 @@ class Reader {
     std::size_t covered = 0;  // byte of the document's text up to which the passage has it
     for (auto& [ordinal, entry] : taken.chunks) {
       Chunk& chunk = entry.chunk.chunk;
+      if (chunk.text.empty()) continue;
       if (ordinal != next || passages.back().version != entry.chunk.version) {
         passages.push_back({.document = taken.document, .version = entry.chunk.version, .text = {}, .pieces = {}});
         passages.back().score = entry.score;

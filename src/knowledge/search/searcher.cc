@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -157,12 +158,14 @@ class Search {
     return joined;
   }
 
-  /// The first `wanted` that are still there and may still be seen.
+  /// The first `wanted` that are still there and may still be seen. All that are as good as the last one are read, as
+  /// their URIs say which of them it is.
   Status ReadHits(const std::vector<FusedChunk>& candidates, std::size_t wanted) {
     for (std::size_t next = 0; next < candidates.size() && result_.hits.size() < wanted;) {
-      const std::size_t count = std::min(wanted - result_.hits.size(), candidates.size() - next);
-      const auto batch = std::span(candidates).subspan(next, count);
-      next += count;
+      std::size_t end = std::min(next + wanted - result_.hits.size(), candidates.size());
+      while (end < candidates.size() && candidates[end].score == candidates[end - 1].score) ++end;
+      const auto batch = std::span(candidates).subspan(next, end - next);
+      next = end;
       std::vector<ChunkId> ids;
       for (const FusedChunk& candidate : batch) ids.push_back(candidate.id);
       STRATA_TRY(std::vector<StoredChunk> chunks, sources_.store->Chunks(ids), "while reading chunks");
@@ -181,6 +184,10 @@ class Search {
                                 .vectors = candidate.vectors});
       }
     }
+    std::ranges::sort(result_.hits, [](const Hit& a, const Hit& b) {
+      return std::tie(b.score, a.document->uri, a.chunk.ordinal) < std::tie(a.score, b.document->uri, b.chunk.ordinal);
+    });
+    if (result_.hits.size() > wanted) result_.hits.resize(wanted);
     return {};
   }
 

@@ -72,7 +72,7 @@ struct SearchRequest {
 
 /// What one index says of a chunk.
 struct LegScore {
-  std::size_t rank = 0;   ///< from 1
+  std::size_t rank = 0;   ///< from 1; equal scores share it
   float score = 0;        ///< BM25; cosine
   double normalised = 0;  ///< 0 to 1
 };
@@ -97,7 +97,9 @@ struct FacetCount {
 };
 
 struct SearchResult {
-  std::vector<Hit> hits;             ///< best first
+  /// Best first; equal ones by their document's URI and their place in it: whatever order the documents came in, and
+  /// with it their numbers, the same documents give the same hits.
+  std::vector<Hit> hits;
   std::vector<std::string> queries;  ///< what was searched: the query as it was rewritten, and its variants
   std::string hypothetical;          ///< HyDE's text
   double alpha = 0;
@@ -169,8 +171,9 @@ class Searcher {
   /// the store.
   Result<SearchResult> Search(const SearchRequest& request) const;
 
-  /// The hits with their surroundings, or the large chunks that they belong to, best hit first, as many as the tokens
-  /// allow; the first is cut to them if need be. A hit whose document the principal may see no more is left out.
+  /// The hits with their surroundings, or the large chunks that they belong to, best hit first and equal ones as hits
+  /// are, as many as the tokens allow; the first is cut to them if need be. A hit whose document the principal may see
+  /// no more is left out.
   Result<std::vector<Passage>> Read(std::span<const Hit> hits, const ReadOptions& options) const;
 
   const SearchSources& sources() const { return sources_; }

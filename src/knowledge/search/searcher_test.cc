@@ -40,6 +40,29 @@ TEST(SearcherTest, FindsByBothLegsAndShowsTheirScores) {
   EXPECT_EQ(found->allowed, 3U);
 }
 
+// Jobs that run at once give documents their numbers in whatever order they end.
+TEST(SearcherTest, TheOrderOfEqualHitsIsThatOfTheirUris) {
+  const std::vector<std::string> uris = {"c", "a", "e", "b", "d"};
+  for (const FusionMethod fusion : {FusionMethod::kConvex, FusionMethod::kReciprocalRank}) {
+    for (const bool turned : {false, true}) {
+      TestBase base;
+      std::vector<std::string> order = uris;
+      if (turned) std::ranges::reverse(order);
+      for (const std::string& uri : order) base.Put(Record(uri), "apple river.\n\napple river.\n\nviolin bridge.");
+      const Searcher searcher(base.sources());
+      const auto found = searcher.Search({.query = "apple", .limit = 5, .fusion = fusion});
+      ASSERT_TRUE(found) << found.error().ToString();
+      std::vector<std::pair<std::string, int>> hits;
+      for (const Hit& hit : found->hits) hits.emplace_back(hit.document->uri, hit.chunk.ordinal);
+      EXPECT_EQ(hits, (std::vector<std::pair<std::string, int>>{{"a", 0}, {"a", 1}, {"b", 0}, {"b", 1}, {"c", 0}}));
+      const auto passages = searcher.Read(found->hits, {.neighbours = 0});
+      ASSERT_TRUE(passages);
+      ASSERT_EQ(passages->size(), 3U);
+      for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ((*passages)[i].document->uri, std::string(1, "abc"[i]));
+    }
+  }
+}
+
 TEST(SearcherTest, AFailureIsNoEmptyAnswer) {
   TestBase base;
   base.Put(Record("a"), "The notice period is three months.");

@@ -147,9 +147,7 @@ std::unique_ptr<Teller> MakeTeller() { return std::make_unique<PlainTeller>(); }
 Result<Answered> AskBase(BaseSet& bases, const LoadedModels& models, const Query& query) {
   STRATA_TRY(const std::shared_ptr<BaseSet::Base> base, bases.Open(query.base));
   Answered answered;
-  STRATA_TRY(const AskedModels asked, ModelsFor(models, query.tenant, [&](std::int64_t prompt, std::int64_t written) {
-               answered.usage += {.prompt_tokens = prompt, .completion_tokens = written};
-             }));
+  STRATA_TRY(const AskedModels asked, CountedModels(models, query.tenant, answered.usage));
   if (asked.writer == nullptr) {
     return Fail(ErrorCode::kUnsupported, "the server has no model that chats: it searches, and does not answer");
   }
@@ -168,8 +166,9 @@ asio::awaitable<void> TellAnswer(ServerState& state, std::shared_ptr<const Loade
   asking->teller = std::move(teller);
   const GoneAtEnd gone(asking);
   Service& service = *state.knowledge;
-  const bool taken =
-      service.Post([&service, asking, send = mailbox.Sender()]() mutable { AskSafely(service, *asking, send); });
+  const bool taken = service.Post(Service::Kind::kWriting, [&service, asking, send = mailbox.Sender()]() mutable {
+    AskSafely(service, *asking, send);
+  });
   if (!taken) {
     co_await exchange.Refuse(Overloaded());
     co_return;

@@ -186,7 +186,7 @@ class Documents {
     Body body;
     if (const Status read = ReadFields(*json, table, body); !read) return Refused(read.error());
     if (body.name.empty()) return Refused(BadField("name", "is missing").error());
-    if (const Status created = bases_.Create(body.name, body.options); !created) return Refused(created.error());
+    if (const auto created = bases_.Create(body.name, body.options); !created) return std::unexpected(created.error());
     const auto options = bases_.OptionsOf(body.name);
     if (!options) return Refused(options.error());
     return Ok(BaseJson(body.name, *options), 201);
@@ -195,19 +195,22 @@ class Documents {
   Answer ListDocuments() {
     const auto query = ReadListQuery(http_.query, false);
     if (!query) return std::unexpected(query.error());
-    // Those that the principal may not see do not make a page shorter.
+    const auto after = static_cast<DocumentId>(std::min<std::int64_t>(query->after.value_or(0), UINT32_MAX));
+    const auto seen = principal_.sees_everything ? base_->store().Documents(after, query->limit + 1)
+                                                 : SeenDocuments(after, query->limit + 1);
+    if (!seen) return Refused(seen.error());
+    return Ok(ListJson(*seen, query->limit, [this](const DocumentRecord& document) { return ToJson(document); }));
+  }
+
+  /// Those that the principal may not see do not make a page shorter, and reading the page is no more work for them.
+  Result<std::vector<DocumentRecord>> SeenDocuments(DocumentId after, std::size_t limit) {
     std::vector<DocumentRecord> seen;
-    for (auto after = static_cast<DocumentId>(query->after.value_or(0));;) {
-      auto documents = base_->store().Documents(after, query->limit + 1);
-      if (!documents) return Refused(documents.error());
-      const bool last = documents->size() <= query->limit;
-      if (!documents->empty()) after = documents->back().id;
-      for (DocumentRecord& document : *documents) {
-        if (MaySee(principal_, document.access)) seen.push_back(std::move(document));
-      }
-      if (last || seen.size() > query->limit) break;
+    for (const DocumentId id : base_->documents().Visible(principal_, after, limit)) {
+      STRATA_TRY(std::optional<DocumentRecord> document, base_->store().Document(id));
+      // The store is ahead of the table when another process has changed it just now.
+      if (document && MaySee(principal_, document->access)) seen.push_back(std::move(*document));
     }
-    return Ok(ListJson(seen, query->limit, [this](const DocumentRecord& document) { return ToJson(document); }));
+    return seen;
   }
 
   Answer AddDocuments() {

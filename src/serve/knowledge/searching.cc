@@ -9,7 +9,7 @@ namespace strata::serve::knowledge {
 using namespace strata::knowledge;
 
 Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
-                              std::function<void(std::int64_t prompt, std::int64_t written)> on_written) {
+                              std::function<void(const strata::knowledge::WrittenTokens&)> on_written) {
   AskedModels asked;
   const auto ranker = models.FindPooling("", PoolingUse::kScore);
   if (ranker && (*ranker)->task() == ModelTask::kClassify) {
@@ -21,13 +21,30 @@ Result<AskedModels> ModelsFor(const LoadedModels& models, std::int32_t tenant,
   }
   if (models.generator && models.generator->served->chat_template) {
     const ServedModel& served = *models.generator->served;
-    STRATA_TRY(asked.writer, MakeWriter({.tokenizer = served.tokenizer,
-                                         .chat_template = served.chat_template,
-                                         .engine = served.engine,
-                                         .tenant = tenant,
-                                         .on_written = std::move(on_written)}));
+    STRATA_TRY(asked.writer,
+               MakeWriter({.tokenizer = served.tokenizer,
+                           .chat_template = served.chat_template,
+                           .engine = served.engine,
+                           .tenant = tenant,
+                           .grammar_of =
+                               [&grammars = *models.generator->grammars](const std::string& schema) {
+                                 return grammars.Get({grammar::JsonFormat{nlohmann::ordered_json::parse(schema), {}}});
+                               },
+                           .on_written = std::move(on_written)}));
   }
   return asked;
+}
+
+Result<AskedModels> CountedModels(const LoadedModels& models, std::int32_t tenant, Usage& usage) {
+  return ModelsFor(models, tenant, [&usage](const WrittenTokens& tokens) {
+    usage += {.prompt_tokens = tokens.prompt, .completion_tokens = tokens.written, .cached_tokens = tokens.cached};
+  });
+}
+
+Service::Kind KindOf(const Query& search) {
+  const SearchRequest& request = search.ask.search;
+  const bool writes = !request.conversation.empty() || request.variants > 0 || request.hyde;
+  return writes ? Service::Kind::kWriting : Service::Kind::kShort;
 }
 
 Result<SearchResult> SearchBase(BaseSet& bases, const LoadedModels& models, const Query& query) {

@@ -1,5 +1,6 @@
 #include "serve/knowledge/serve.h"
 
+#include <atomic>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "base/log.h"
 #include "serve/knowledge/answering.h"
 #include "serve/knowledge/documents.h"
+#include "serve/knowledge/evaluating.h"
 #include "serve/knowledge/json.h"
 #include "serve/knowledge/principal.h"
 #include "serve/knowledge/query.h"
@@ -31,25 +33,50 @@ Answer Guarded(const std::function<Answer()>& work) {
   }
 }
 
-/// Of routes that are answered whole. Called on the connection's thread; what it gives is for the service's.
-std::expected<std::function<Answer()>, ApiError> WorkFor(Service& service, std::shared_ptr<const LoadedModels> models,
-                                                         const Asker& asker, const RouteMatch& match,
-                                                         HttpRequest http) {
-  if (match.route != Route::kKnowledgeSearch) {
+struct Work {
+  Service::Kind kind = Service::Kind::kShort;
+  std::function<Answer()> run;
+};
+
+/// Of routes that are answered whole. Called on the connection's thread; what it gives is for the service's. `gone`:
+/// nobody waits for the answer any more.
+std::expected<Work, ApiError> WorkFor(Service& service, std::shared_ptr<const LoadedModels> models, const Asker& asker,
+                                      const RouteMatch& match, HttpRequest http,
+                                      const std::shared_ptr<std::atomic<bool>>& gone) {
+  if (match.route != Route::kKnowledgeSearch && match.route != Route::kKnowledgeEvaluate &&
+      match.route != Route::kKnowledgeQuestions) {
     const auto request = std::make_shared<const HttpRequest>(std::move(http));
-    return [&service, asker, match, request] {
+    return Work{.run = [&service, asker, match, request] {
       return AnswerDocuments(service.bases(), asker.principal, match, *request);
-    };
+    }};
   }
   const Result<Json> fields = ParseJsonObject(http.body);
   if (!fields) return std::unexpected(ToApiError(fields.error()));
+  const auto wanted = [&service, gone] { return !*gone && !service.stopping(); };
+  if (match.route == Route::kKnowledgeEvaluate) {
+    auto request = ReadEvaluation(*fields, asker, match.arguments[0]);
+    if (!request) return std::unexpected(std::move(request.error()));
+    return Work{.kind = Service::Kind::kWriting,
+                .run = [&service, models = std::move(models), request = std::move(*request), wanted] {
+                  return EvaluateBase(service.bases(), *models, request, wanted);
+                }};
+  }
+  if (match.route == Route::kKnowledgeQuestions) {
+    auto request = ReadQuestionsRequest(*fields, asker, match.arguments[0]);
+    if (!request) return std::unexpected(std::move(request.error()));
+    return Work{.kind = Service::Kind::kWriting,
+                .run = [&service, models = std::move(models), request = std::move(*request), wanted] {
+                  return WriteQuestions(service.bases(), *models, request, wanted);
+                }};
+  }
   auto query = ReadSearchQuery(*fields, asker, match.arguments[0]);
   if (!query) return std::unexpected(std::move(query.error()));
-  return [&service, models = std::move(models), query = std::move(*query)]() -> Answer {
-    const auto found = SearchBase(service.bases(), *models, query);
-    if (!found) return std::unexpected(ToApiError(found.error()));
-    return HttpResponse{.body = Dump(SearchJson(query.base, *found)), .headers = {}};
-  };
+  const Service::Kind kind = KindOf(*query);
+  return Work{.kind = kind, .run = [&service, models = std::move(models), query = std::move(*query)]() -> Answer {
+                const auto found = SearchBase(service.bases(), *models, query);
+                if (!found) return std::unexpected(ToApiError(found.error()));
+                return HttpResponse{.body = Dump(SearchJson(query.base, *found)), .headers = {}};
+              }};
 }
 
 asio::awaitable<void> ServeAnswer(ServerState& state, std::shared_ptr<const LoadedModels> models, const Asker& asker,
@@ -84,11 +111,11 @@ ApiError ServerFault() {
           .code = "internal_error"};
 }
 
-asio::awaitable<std::optional<Answer>> RunOnService(Service& service, Exchange& exchange,
+asio::awaitable<std::optional<Answer>> RunOnService(Service& service, Service::Kind kind, Exchange& exchange,
                                                     std::function<Answer()> work) {
   const auto mailbox = std::make_shared<Mailbox<Answer>>(exchange.executor());
   const bool taken =
-      service.Post([work = std::move(work), send = mailbox->Sender()]() mutable { send(Guarded(work)); });
+      service.Post(kind, [work = std::move(work), send = mailbox->Sender()]() mutable { send(Guarded(work)); });
   if (!taken) co_return std::unexpected(Overloaded());
   // The client may also go while the answer is written, when there is no mailbox any more.
   exchange.OnClientGone([waiting = std::weak_ptr(mailbox)] {
@@ -111,13 +138,17 @@ asio::awaitable<void> Serve(ServerState& state, const RouteMatch& match, HttpReq
     co_await ServeAnswer(state, std::move(*models), asker, match.arguments[0], http.body, exchange);
     co_return;
   }
-  auto work = WorkFor(*state.knowledge, std::move(*models), asker, match, std::move(http));
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
+  auto work = WorkFor(*state.knowledge, std::move(*models), asker, match, std::move(http), gone);
   if (!work) {
     co_await exchange.Refuse(work.error());
     co_return;
   }
-  std::optional<Answer> answer = co_await RunOnService(*state.knowledge, exchange, std::move(*work));
-  if (!answer) co_return;
+  std::optional<Answer> answer = co_await RunOnService(*state.knowledge, work->kind, exchange, std::move(work->run));
+  if (!answer) {
+    *gone = true;
+    co_return;
+  }
   if (*answer) {
     co_await exchange.Respond(std::move(**answer));
   } else {

@@ -19,7 +19,7 @@ namespace strata::serve::knowledge {
 boost::asio::awaitable<void> Serve(ServerState& state, const RouteMatch& match, HttpRequest http, Exchange& exchange);
 
 /// What `work` answers on a thread of the service; null: the client went meanwhile. What it throws is a 500.
-boost::asio::awaitable<std::optional<Answer>> RunOnService(Service& service, Exchange& exchange,
+boost::asio::awaitable<std::optional<Answer>> RunOnService(Service& service, Service::Kind kind, Exchange& exchange,
                                                            std::function<Answer()> work);
 
 /// Too many wait for the threads of knowledge bases.

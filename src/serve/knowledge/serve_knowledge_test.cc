@@ -10,11 +10,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "knowledge/store/store.h"
-#include "serve/test_pooling.h"
-#include "serve/test_server.h"
+#include "serve/knowledge/test_knowledge.h"
 
 namespace strata::serve {
 namespace {
@@ -23,97 +21,6 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
-
-const std::string kBases = "/v1/knowledge/bases";
-constexpr std::string_view kOwner = "owner", kAnn = "ann-key", kBob = "bob-key";
-
-struct Folder {
-  explicit Folder(const std::string& name)
-      : path(std::filesystem::temp_directory_path() / fmt::format("strata-{}-{}", name, ::getpid())) {
-    std::filesystem::remove_all(path);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
-
-/// A server with bases in a folder of its own. Keys: the owner's, Ann's, and Bob's, who is of the group "law".
-class Knowledge : public testing::Test {
- protected:
-  Knowledge() : folder_(testing::UnitTest::GetInstance()->current_test_info()->name()) { Start(); }
-
-  void Start() {
-    server_ = nullptr;
-    ServerOptions options = Options();
-    options.knowledge_folder = folder_.path;
-    options.mcp = true;
-    options.max_body_bytes = 1 << 16;
-    options.max_upload_bytes = 1 << 18;
-    options.api_keys = {std::string(kOwner), std::string(kAnn), std::string(kBob)};
-    options.principals = {std::nullopt, strata::knowledge::Principal{.user = "ann"},
-                          strata::knowledge::Principal{.user = "bob", .groups = {"law"}}};
-    auto started = Server::Start(std::move(options));
-    ASSERT_TRUE(started) << started.error().ToString();
-    server_ = std::move(*started);
-    auto generator = MakeTestModel({.max_context = 2048}, server_->observer());
-    ASSERT_TRUE(generator) << generator.error().ToString();
-    server_->SetModel(*generator, {MakeTestPooling({"letters"}, {.max_positions = 256}),
-                                   MakeTestPooling({"ranker"}, {.task = ModelTask::kClassify, .max_positions = 256})});
-  }
-
-  TestResponse Ask(std::string_view key, std::string_view method, const std::string& path, const std::string& body = "",
-                   const std::string& type = "application/json") const {
-    return TestClient(server_->port())
-        .Ask(method, path, body, fmt::format("Authorization: Bearer {}\r\nContent-Type: {}\r\n", key, type));
-  }
-  json Ok(std::string_view key, std::string_view method, const std::string& path, const std::string& body = "",
-          int status = 200, const std::string& type = "application/json") const {
-    const TestResponse response = Ask(key, method, path, body, type);
-    EXPECT_EQ(response.status, status) << method << " " << path << "\n" << response.body;
-    return response.Json();
-  }
-  void Refused(std::string_view key, std::string_view method, const std::string& path, const std::string& body,
-               int status, const std::string& param, const std::string& says) const {
-    const TestResponse response = Ask(key, method, path, body);
-    EXPECT_EQ(response.status, status) << method << " " << path << " " << body << "\n" << response.body;
-    const json error = response.Json()["error"];
-    EXPECT_EQ(error["param"], param.empty() ? json() : json(param)) << response.body;
-    EXPECT_THAT(error["message"].get<std::string>(), HasSubstr(says));
-  }
-
-  void CreateBase(const std::string& name = "books") const {
-    Ok(kOwner, "POST", kBases, json{{"name", name}, {"chunk_tokens", 120}, {"overlap_tokens", 0}}.dump(), 201);
-  }
-  json WaitFor(const json& job, const std::string& base = "books") const {
-    const std::string path = fmt::format("{}/{}/jobs/{}", kBases, base, job["id"].get<int>());
-    for (int i = 0; i < 2000; ++i) {
-      const json now = Ok(kOwner, "GET", path);
-      if (now["status"] != "queued" && now["status"] != "running") return now;
-      std::this_thread::sleep_for(10ms);
-    }
-    ADD_FAILURE() << "the job does not end: " << job.dump();
-    return {};
-  }
-  /// The id of the document.
-  int AddText(const std::string& name, const std::string& text, const json& access = nullptr,
-              const json& metadata = nullptr) const {
-    json body = {{"name", name}, {"text", text}};
-    if (!access.is_null()) body["access"] = access;
-    if (!metadata.is_null()) body["metadata"] = metadata;
-    const json jobs = Ok(kOwner, "POST", kBases + "/books/documents", body.dump(), 202);
-    EXPECT_EQ(WaitFor(jobs["data"][0])["status"], "done");
-    for (const json& document : Ok(kOwner, "GET", kBases + "/books/documents?limit=1000")["data"]) {
-      if (document["uri"] == "upload:" + name) return document["id"];
-    }
-    ADD_FAILURE() << name << " is not there";
-    return 0;
-  }
-  json Search(std::string_view key, const json& body) const {
-    return Ok(key, "POST", kBases + "/books/search", body.dump());
-  }
-
-  Folder folder_;
-  std::unique_ptr<Server> server_;
-};
 
 TEST_F(Knowledge, ABaseIsMadeFilledSearchedKeptAndDeleted) {
   EXPECT_EQ(Ok(kOwner, "GET", kBases)["data"], json::array());
@@ -317,6 +224,107 @@ TEST_F(Knowledge, AnAnswerThatNothingHoldsIsAnAbstention) {
   EXPECT_EQ(events[1]["answer"]["text"], whole["text"]);
 }
 
+class CitingKnowledge : public Knowledge {
+ protected:
+  CitingKnowledge() : Knowledge("owls [1].") {}
+};
+
+TEST_F(CitingKnowledge, AnAnswerCitesTheSameWhateverOrderDocumentsCameIn) {
+  const std::map<std::string, std::string> texts = {
+      {"a.md", "Owls hunt."}, {"b.md", "Owls sleep."}, {"c.md", "Owls fly."}};
+  for (const std::vector<std::string>& order :
+       {std::vector<std::string>{"a.md", "b.md", "c.md"}, {"c.md", "b.md", "a.md"}}) {
+    CreateBase();
+    for (const std::string& name : order) AddText(name, texts.at(name));
+    json answer = Ok(kOwner, "POST", kBases + "/books/answer", R"({"query":"owls"})");
+    EXPECT_TRUE(answer["abstained"].is_null()) << answer.dump();
+    EXPECT_EQ(answer["text"], "owls [1].");
+    ASSERT_EQ(answer["statements"].size(), 1U);
+    EXPECT_EQ(answer["statements"][0]["supported"], true);
+    const json& citation = answer["statements"][0]["citations"][0];
+    EXPECT_EQ(citation["uri"], "upload:a.md");
+    EXPECT_EQ(citation["span"], (json{0, 10}));
+    EXPECT_EQ(citation["attributed"], false);
+    json uris = json::array();
+    for (const json& source : answer["sources"]) uris.push_back(source["uri"]);
+    EXPECT_EQ(uris, (json{"upload:a.md", "upload:b.md", "upload:c.md"}));
+    json hits = json::array();
+    for (const json& hit : Search(kOwner, {{"query", "owls"}, {"legs", "lexical"}, {"limit", 2}})["data"]) {
+      hits.push_back(hit["document"]["uri"]);
+    }
+    EXPECT_EQ(hits, (json{"upload:a.md", "upload:b.md"})) << "of equal ones, those that come first by URI";
+    const json chat = Ok(kOwner, "POST", std::string(kChat),
+                         R"({"messages":[{"role":"user","content":"owls"}],"knowledge":{"base":"books"}})");
+    const json& message = chat["choices"][0]["message"];
+    EXPECT_EQ(message["content"], answer["text"]);
+    EXPECT_EQ(message["annotations"][0]["url_citation"]["url"], "upload:a.md");
+    Ok(kOwner, "DELETE", kBases + "/books");
+  }
+}
+
+TEST_F(CitingKnowledge, QuestionsOnOneDocumentShareThePromptsBeginning) {
+  CreateBase();
+  AddText("a.md", "Owls hunt at night, and sleep by day in hollow trees.");
+  const auto usage_of = [&](const std::string& question) {
+    return Ok(kOwner, "POST", kBases + "/books/answer", json{{"query", question}}.dump())["usage"];
+  };
+  const json first = usage_of("owls?"), second = usage_of("when do they sleep?");
+  const int prompt = second["prompt_tokens"], cached = second["prompt_tokens_details"]["cached_tokens"];
+  EXPECT_GT(first["prompt_tokens"], 0);
+  // All but the question, the template's end, and what its last block does not fill.
+  EXPECT_GT(cached, prompt - 100);
+  EXPECT_LT(cached, prompt);
+}
+
+TEST_F(CitingKnowledge, EvaluatesSearchesAndAnswers) {
+  CreateBase();
+  AddText("a.md", "Owls hunt.");
+  AddText("b.md", "The fox sleeps by day.");
+  const std::string path = kBases + "/books/evaluate";
+  const json questions = {{{"question", "owls"}, {"relevant", {"upload:a.md"}}, {"answer", "owls"}},
+                          {{"question", "fox"}, {"relevant", {"upload:b.md"}}},
+                          {{"question", "who won"}, {"unanswerable", true}}};
+  const json both =
+      Ok(kOwner, "POST", path, json{{"questions", questions}, {"configurations", {"legs=words", ""}}, {"k", 3}}.dump());
+  const json& searches = both["searches"]["configurations"];
+  ASSERT_EQ(searches.size(), 2U) << both.dump();
+  EXPECT_EQ(searches[0]["configuration"], "legs=words");
+  EXPECT_EQ(searches[0]["mean"]["ndcg"], 1);
+  EXPECT_EQ(searches[0]["questions"].size(), 2U) << "of unanswerable ones nothing is relevant";
+  EXPECT_EQ(searches[0]["questions"][0]["ranking"][0], "upload:a.md");
+  EXPECT_TRUE(both["searches"]["comparison"]["ndcg"]["low"].is_number());
+  // The model always says "owls [1].", which only the words of the first question's document hold.
+  const json& answers = both["answers"]["configurations"][1];
+  EXPECT_EQ(answers["questions"].size(), 3U);
+  EXPECT_EQ(answers["questions"][0]["text"], "owls [1].");
+  EXPECT_EQ(answers["questions"][0]["scores"]["contains"], 1);
+  EXPECT_EQ(answers["questions"][0]["cited"], (json{"upload:a.md"}));
+  EXPECT_EQ(answers["total"]["contains"], 1);
+  EXPECT_TRUE(both["answers"]["comparison"].contains("faithfulness"));
+  EXPECT_GT(both["usage"]["completion_tokens"], 0);
+  const json alone = Ok(kOwner, "POST", path, json{{"questions", questions}, {"answers", false}}.dump());
+  EXPECT_TRUE(alone["answers"].is_null());
+  EXPECT_TRUE(alone["searches"]["comparison"].is_null());
+  const auto refused = [&](const json& body, int status, const std::string& param, const std::string& says) {
+    Refused(kOwner, "POST", path, body.dump(), status, param, says);
+  };
+  refused(json::object(), 400, "questions", "missing");
+  refused({{"questions", {{{"question", "a"}}}}}, 400, "questions[0]", "relevant");
+  refused({{"questions", questions}, {"configurations", {"beta=1"}}}, 400, "configurations[0]", "no option");
+  refused({{"questions", questions}, {"configurations", {"", "", ""}}}, 400, "configurations", "one or two");
+  Refused(kBob, "POST", path, json{{"questions", questions}}.dump(), 403, "", "all documents");
+  // No JSON comes of this model but what the schema forces, and no question that ends.
+  AddText("c.md",
+          "The heron stands in shallow water for hours, and waits until a fish comes by that it can take at once.");
+  const json made = Ok(kOwner, "POST", kBases + "/books/questions", R"({"count":2})");
+  EXPECT_EQ(made["data"], json::array());
+  EXPECT_EQ(made["chunks"], 1);
+  EXPECT_EQ(made["left_out"]["malformed"].get<int>() + made["left_out"]["unfounded"].get<int>(), 1) << made.dump();
+  Refused(kBob, "POST", kBases + "/books/questions", "{}", 403, "", "all documents");
+  Refused(kOwner, "POST", kBases + "/books/questions", R"({"count":0})", 400, "count", "between");
+  Refused(kOwner, "POST", kBases + "/none/evaluate", json{{"questions", questions}}.dump(), 404, "", "none");
+}
+
 // Before the answer is there, while it is written, when it has come: clients go whenever they like.
 TEST_F(Knowledge, ClientsThatLeaveHurtNobody) {
   CreateBase();
@@ -356,7 +364,11 @@ TEST_F(Knowledge, ChatsAnswerOutOfABase) {
   EXPECT_EQ(events[1]["choices"][0]["delta"]["content"], message["content"]);
   EXPECT_EQ(events[2]["choices"][0]["finish_reason"], whole["choices"][0]["finish_reason"]);
   EXPECT_EQ(events[2]["knowledge"]["abstained"], "unsupported");
-  EXPECT_EQ(events[3]["usage"], whole["usage"]);
+  json usage = events[3]["usage"];
+  json& cached = usage["prompt_tokens_details"]["cached_tokens"];
+  EXPECT_GT(cached, 600) << "of the same prompt, all but what fills no block";
+  cached = 0;
+  EXPECT_EQ(usage, whole["usage"]);
   EXPECT_EQ(events[4], "[DONE]");
   const auto refused = [&](const std::string& more, const std::string& param, const std::string& says,
                            int status = 400) {

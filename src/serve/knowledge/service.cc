@@ -14,9 +14,10 @@
 namespace strata::serve::knowledge {
 namespace {
 
-// They wait for disks and for the engine, most of the time: more of them than cores.
-constexpr std::size_t kThreads = 16;
-constexpr std::size_t kMaxWaiting = 256;
+// They wait for disks and for the engine, most of the time: more of them than cores. The engine writes more answers at
+// once than one by one, and those that wait for it wait in its queue as well as here.
+constexpr std::size_t kShortThreads = 16, kWritingThreads = 32;
+constexpr std::size_t kMaxWaiting = 256;  // for each kind
 
 BaseSet::FindEmbedder EmbeddersOf(const ServerState& state) {
   return [&state](std::string_view name) -> Result<std::shared_ptr<strata::knowledge::Embedder>> {
@@ -36,20 +37,22 @@ BaseSet::FindEmbedder EmbeddersOf(const ServerState& state) {
 }  // namespace
 
 Service::Service(const ServerState& state)
-    : bases_(state.options.knowledge_folder, EmbeddersOf(state)), threads_(kThreads) {}
+    : bases_(state.options.knowledge_folder, EmbeddersOf(state)), short_(kShortThreads), writing_(kWritingThreads) {}
 
 Service::~Service() {
   stopping_ = true;
-  threads_.join();
+  writing_.threads.join();
+  short_.threads.join();
 }
 
-bool Service::Post(std::function<void()> work) {
-  if (++waiting_ > kMaxWaiting) {
-    --waiting_;
+bool Service::Post(Kind kind, std::function<void()> work) {
+  Crew& crew = kind == Kind::kWriting ? writing_ : short_;
+  if (++crew.waiting > kMaxWaiting) {
+    --crew.waiting;
     return false;
   }
-  boost::asio::post(threads_, [this, work = std::move(work)] {
-    --waiting_;
+  boost::asio::post(crew.threads, [&crew, work = std::move(work)] {
+    --crew.waiting;
     try {
       work();
     } catch (const std::exception& error) {  // the border: what answers somebody has caught it before
@@ -60,7 +63,7 @@ bool Service::Post(std::function<void()> work) {
 }
 
 void Service::Resume() {
-  Post([this] {
+  Post(Kind::kShort, [this] {
     const auto names = bases_.Names();
     if (!names) LogWarning("{}", names.error().ToString());
     for (const std::string& name : names.value_or(std::vector<std::string>())) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 
 #include <boost/asio/thread_pool.hpp>
@@ -25,8 +26,10 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
+  /// What takes long while the chat model writes has threads of its own, so that it holds up nothing else.
+  enum class Kind : std::uint8_t { kShort, kWriting };
   /// Runs `work` on one of the threads; false: so many wait already that it would be too late when it is its turn.
-  bool Post(std::function<void()> work);
+  bool Post(Kind kind, std::function<void()> work);
 
   /// The server has its models: jobs that an earlier process left go on, in all bases that can be opened.
   void Resume();
@@ -38,8 +41,13 @@ class Service {
  private:
   BaseSet bases_;
   std::atomic<bool> stopping_ = false;
-  std::atomic<std::size_t> waiting_ = 0;
-  boost::asio::thread_pool threads_;
+  /// Threads, and what waits for them.
+  struct Crew {
+    explicit Crew(std::size_t size) : threads(size) {}
+    std::atomic<std::size_t> waiting = 0;
+    boost::asio::thread_pool threads;
+  };
+  Crew short_, writing_;
 };
 
 }  // namespace strata::serve::knowledge

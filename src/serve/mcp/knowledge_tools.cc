@@ -113,7 +113,7 @@ asio::awaitable<void> RunSearch(const ToolCall& call) {
   }
   knowledge::Service& service = *call.state.knowledge;
   std::optional<Answer> answer = co_await knowledge::RunOnService(
-      service, call.exchange,
+      service, knowledge::Service::Kind::kShort, call.exchange,
       [&service, models = std::move(*models), query = std::move(*query), reply = call.reply]() -> Answer {
         const auto found = knowledge::SearchBase(service.bases(), *models, query);
         if (!found) return std::unexpected(ToApiError(found.error()));
