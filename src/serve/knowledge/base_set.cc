@@ -169,7 +169,7 @@ Result<std::shared_ptr<BaseSet::Entry>> BaseSet::TakeAway(const std::string& nam
   }
   std::shared_ptr<Entry>& held = entries_[name];
   if (held == nullptr) held = std::make_shared<Entry>();
-  const std::shared_ptr<Entry> entry = held;
+  std::shared_ptr<Entry> entry = held;
   if (entry->state == State::kMaking || entry->state == State::kGoing) return NoBase(name);
   entry->state = State::kGoing;
   // Nobody gets it any more; who has it lets go without a word.
