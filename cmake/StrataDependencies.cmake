@@ -17,8 +17,11 @@ target_link_libraries(strata_stemmer INTERFACE ${STRATA_STEMMER_LIBRARY})
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 
-# What documents are read with (src/knowledge/document). PDFium and Tesseract are loaded at run time.
+# What documents are read with (src/knowledge/document). PDFium is loaded at run time; Leptonica and Tesseract are in a
+# module that is (strata-ocr.so).
 pkg_check_modules(DOCUMENT_FORMATS REQUIRED IMPORTED_TARGET icu-uc icu-i18n gumbo md4c libarchive pugixml yaml-cpp)
+pkg_check_modules(LEPTONICA REQUIRED IMPORTED_TARGET lept)
+pkg_check_modules(TESSERACT REQUIRED IMPORTED_TARGET tesseract)
 add_library(strata_document_formats INTERFACE)
 target_link_libraries(strata_document_formats INTERFACE PkgConfig::DOCUMENT_FORMATS)
 

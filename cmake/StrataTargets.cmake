@@ -1,6 +1,7 @@
 # The only way targets are declared. Each names every source and every dependency itself.
 #
 #   strata_library(NAME formats SRCS gguf.cc safetensors.cc DEPS strata::base strata::tensor PCRE2...)
+#   strata_module(NAME strata-ocr SRCS tesseract_ocr.cc DEPS strata::base PkgConfig::TESSERACT)
 #   strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)          # GoogleTest, label "unit"
 #   strata_test(NAME golden_test ... ISAS ref avx2)   # also golden_test_ref and golden_test_avx2, with STRATA_ISA set so
 #   strata_test(NAME linear_test ... EMULATED -*k1536)   # the gtest_filter where an emulator runs it, forty times slower
@@ -32,6 +33,15 @@ function(strata_library)
   add_library(strata::${ARG_NAME} ALIAS strata_${ARG_NAME})
   _strata_common(strata_${ARG_NAME})
   target_link_libraries(strata_${ARG_NAME} PUBLIC ${ARG_DEPS})
+endfunction()
+
+# A shared library that a program loads at run time: NAME.so.
+function(strata_module)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  add_library(${ARG_NAME} MODULE ${ARG_SRCS})
+  set_target_properties(${ARG_NAME} PROPERTIES PREFIX "")
+  _strata_common(${ARG_NAME})
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS})
 endfunction()
 
 function(strata_executable)

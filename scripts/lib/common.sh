@@ -8,6 +8,7 @@ BUILD_PACKAGES=(clang-19 lld-19 llvm-19-dev g++ cmake ninja-build ccache pkg-con
   libboost1.81-dev libssl-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
   libpcre2-dev libeigen3-dev libutf8proc-dev libxxhash-dev libstemmer-dev libgtest-dev libgmock-dev libbenchmark-dev
   libsqlite3-dev libpq-dev libicu-dev libgumbo-dev libmd4c-dev libarchive-dev libpugixml-dev libyaml-cpp-dev
+  libleptonica-dev libtesseract-dev tesseract-ocr-eng
   python3 python3-pip python3-venv curl)
 TEST_PACKAGES=(clang-format-19 clang-tidy-19 libclang-rt-19-dev openssl postgresql)
 # The kernels of 64-bit Arm, which qemu runs; GoogleTest is built from the sources that libgtest-dev brings.

@@ -27,7 +27,9 @@ constexpr ParseLimits kLimits = {.memory_bytes = 512 << 20,
                                  .inflated_bytes = 48 << 20,
                                  .entries = 1000,
                                  .depth = 4,
-                                 .pages = 1000};
+                                 .pages = 1000,
+                                 .image_bytes = 64 << 20,
+                                 .recognition_time = std::chrono::seconds(20)};
 
 Status Run(const std::string& location, const std::string& folder) {
   WordEmbedder embedder;

@@ -33,4 +33,9 @@ Status ParseBudget::TakePage() {
   return {};
 }
 
+void ParseBudget::TookRecognition(Clock::duration time) {
+  recognition_ += time;
+  if (on_page_) on_page_();
+}
+
 }  // namespace strata::knowledge

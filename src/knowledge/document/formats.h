@@ -20,7 +20,7 @@ enum class FileFormat : unsigned char {
   kEml,
   kEpub,
   kArchive,
-  kImage,
+  kPicture,
   kUnsupported,  ///< known, but nothing that strata reads
 };
 

@@ -39,6 +39,8 @@ Parser ParserOf(FileFormat format) {
       return ParseEpub;
     case FileFormat::kArchive:
       return ParseArchive;
+    case FileFormat::kPicture:
+      return ParsePicture;
     default:
       return nullptr;
   }
@@ -49,7 +51,6 @@ Parser ParserOf(FileFormat format) {
 Status ParseAny(const FileInput& input, ParseBudget& budget, Documents& documents) {
   const DetectedFormat detected = DetectFormat(input.bytes, input.name);
   const Parser parser = ParserOf(detected.format);
-  if (detected.format == FileFormat::kImage) return Fail(ErrorCode::kUnsupported, "strata cannot read pictures");
   if (parser == nullptr) return Fail(ErrorCode::kUnsupported, "strata cannot read {}", detected.what);
   return parser(input, budget, documents);
 }
@@ -68,9 +69,9 @@ Status ParseInner(const FileInput& input, ParseBudget& budget, Documents& docume
 }
 
 Result<std::vector<ParsedDocument>> ParseFile(std::span<const std::byte> file, std::string_view name,
-                                              const ParseLimits& limits) {
+                                              const ParseLimits& limits, std::function<void()> on_page) {
   const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
-  ParseBudget budget(limits);
+  ParseBudget budget(limits, std::move(on_page));
   Documents documents;
   try {
     STRATA_CHECK(ParseAny({.bytes = bytes, .name = name}, budget, documents), "{}", name);

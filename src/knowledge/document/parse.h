@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,13 +25,17 @@ struct ParseLimits {
   int entries = 10000;                     ///< of an archive, with those of archives within
   int depth = 4;                           ///< of archives within archives
   std::int32_t pages = 20000;
+  std::size_t image_bytes = 256 << 20;  ///< of one picture or page when it is decoded; then it is gone
+  /// That recognising text in pictures may take beside `time`, which then is for each of their pages and the rest.
+  std::chrono::seconds recognition_time{1800};
 };
 
 /// Reads a file in this process: for the child, for fuzzers and for tests. `name` tells the format where the content
 /// does not. One document for most files; several for archives, mails with attachments. Errors: kUnsupported naming the
-/// format, kCorrupt naming what and where, kResourceExhausted naming the limit.
+/// format, kCorrupt naming what and where, kResourceExhausted naming the limit, kNotFound naming what pictures or PDF
+/// need. `on_page` is called after each page whose text was recognised.
 Result<std::vector<ParsedDocument>> ParseFile(std::span<const std::byte> file, std::string_view name,
-                                              const ParseLimits& limits);
+                                              const ParseLimits& limits, std::function<void()> on_page = {});
 
 /// ParseFile in a child process, which is killed at the limits. Errors as above; kResourceExhausted for time and
 /// memory; kCorrupt naming the signal where the parser died.

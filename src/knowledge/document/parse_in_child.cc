@@ -20,6 +20,7 @@
 #include "base/spawn.h"
 #include "knowledge/document/parse.h"
 #include "knowledge/document/pdfium_path.h"
+#include "knowledge/document/tessdata_path.h"
 #include "knowledge/document/wire.h"
 
 namespace strata::knowledge {
@@ -63,15 +64,18 @@ Result<int> MemoryFile(std::span<const std::byte> bytes) {
   return fd;
 }
 
-/// 0 or an errno. The child's environment says where PDFium is; it has no signal mask and no descriptor but these
-/// three.
+/// 0 or an errno. The child's environment says where PDFium and Tesseract's data are; it has no signal mask and no
+/// descriptor but these three.
 int Spawn(const std::string& program, std::vector<std::string> arguments, int input, int output, pid_t& child) {
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::string pdfium = "STRATA_PDFIUM=" + PdfiumPath();
-  std::array<char*, 2> environment = {pdfium.data(), nullptr};
+  std::string tessdata = "TESSDATA_PREFIX=" + TessdataPath();
+  std::string languages = "STRATA_OCR_LANGUAGES=" + OcrLanguages();
+  std::string threads = "OMP_THREAD_LIMIT=1";  // the sandbox lets nobody start a thread
+  std::array<char*, 5> environment = {pdfium.data(), tessdata.data(), languages.data(), threads.data(), nullptr};
   SpawnSetup setup;
   ::posix_spawn_file_actions_adddup2(&setup.actions, input, STDIN_FILENO);
   ::posix_spawn_file_actions_adddup2(&setup.actions, output, STDOUT_FILENO);
@@ -82,7 +86,11 @@ int Spawn(const std::string& program, std::vector<std::string> arguments, int in
 
 enum class Ended { kByItself, kLate, kTooLong };
 
-Ended ReadAnswer(int fd, std::size_t limit, Clock::time_point deadline, std::string& answer) {
+/// The time limit starts again with each page that was recognised, as long as all of that does not take too long.
+Ended ReadAnswer(int fd, const ParseLimits& limits, std::string& answer) {
+  const std::size_t most = limits.text_bytes * kAnswerFactor + kAnswerBase;
+  Clock::time_point deadline = Clock::now() + limits.time;
+  const Clock::time_point last_deadline = deadline + limits.recognition_time;
   std::vector<char> buffer(256 << 10);
   while (true) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -93,8 +101,13 @@ Ended ReadAnswer(int fd, std::size_t limit, Clock::time_point deadline, std::str
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return Ended::kByItself;
-    answer.append(buffer.data(), static_cast<std::size_t>(got));
-    if (answer.size() > limit) return Ended::kTooLong;
+    std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+    if (answer.empty() && bytes.starts_with(kPageRead)) {
+      bytes.remove_prefix(std::min(bytes.find_first_not_of(kPageRead), bytes.size()));
+      deadline = std::min(Clock::now() + limits.time, last_deadline);
+    }
+    answer += bytes;
+    if (answer.size() > most) return Ended::kTooLong;
   }
 }
 
@@ -119,7 +132,8 @@ Result<ChildEnd> RunChild(std::span<const std::byte> file, std::string_view name
        {std::uint64_t{limits.memory_bytes}, static_cast<std::uint64_t>(limits.time.count()),
         std::uint64_t{limits.text_bytes}, std::uint64_t{limits.inflated_bytes},
         static_cast<std::uint64_t>(limits.entries), static_cast<std::uint64_t>(limits.depth),
-        static_cast<std::uint64_t>(limits.pages)}) {
+        static_cast<std::uint64_t>(limits.pages), std::uint64_t{limits.image_bytes},
+        static_cast<std::uint64_t>(limits.recognition_time.count())}) {
     arguments.push_back(std::to_string(number));
   }
   arguments.emplace_back(filter ? "filter" : "limits");
@@ -133,8 +147,7 @@ Result<ChildEnd> RunChild(std::span<const std::byte> file, std::string_view name
   }
   child_output.Close();
   ChildEnd end;
-  end.ended =
-      ReadAnswer(output.get(), limits.text_bytes * kAnswerFactor + kAnswerBase, Clock::now() + limits.time, end.answer);
+  end.ended = ReadAnswer(output.get(), limits, end.answer);
   // Also after a good end: nothing that it may have started goes on.
   ::kill(-child, SIGKILL);
   rusage used{};

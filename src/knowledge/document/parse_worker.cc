@@ -1,6 +1,8 @@
 // The program that reads one file for ParseInChild:
-//   strata-parse MEMORY_BYTES SECONDS TEXT_BYTES INFLATED_BYTES ENTRIES DEPTH PAGES SANDBOX NAME
-// The file is descriptor 0, the answer (wire.h) goes to descriptor 1. SANDBOX: "filter", or "limits" where seccomp is
+//   strata-parse MEMORY_BYTES SECONDS TEXT_BYTES INFLATED_BYTES ENTRIES DEPTH PAGES IMAGE_BYTES RECOGNITION_SECONDS
+//                SANDBOX NAME
+// The file is descriptor 0; to descriptor 1 go kPageRead for each page whose text was recognised and then the answer
+// (both wire.h). SANDBOX: "filter", or "limits" where seccomp is
 // not to be had. Exits with 0 when an answer was written, with 3 when the filter was refused.
 #include <cerrno>
 #include <charconv>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "knowledge/document/formats.h"
+#include "knowledge/document/ocr.h"
 #include "knowledge/document/pdfium.h"
 #include "knowledge/document/sandbox.h"
 #include "knowledge/document/wire.h"
@@ -38,33 +41,39 @@ bool WriteAll(std::string_view bytes) {
   return true;
 }
 
-bool MayHoldPdf(FileFormat format) {
-  return format == FileFormat::kPdf || format == FileFormat::kArchive || format == FileFormat::kEml;
+/// What files of the format need that must be opened before the sandbox is entered. Where it is not there, ParseFile
+/// says so.
+void LoadWhatMayBeNeeded(FileFormat format) {
+  const bool holds_any = format == FileFormat::kArchive || format == FileFormat::kEml;
+  if (holds_any || format == FileFormat::kPdf) static_cast<void>(LoadPdfium());
+  if (holds_any || format == FileFormat::kPdf || format == FileFormat::kPicture) static_cast<void>(LoadOcr());
 }
 
 int Run(std::span<char*> arguments) {
   ParseLimits limits;
-  std::int64_t seconds = 0;
-  if (arguments.size() != 10 || !ReadNumber(arguments[1], limits.memory_bytes) || !ReadNumber(arguments[2], seconds) ||
+  std::int64_t seconds = 0, recognition_seconds = 0;
+  if (arguments.size() != 12 || !ReadNumber(arguments[1], limits.memory_bytes) || !ReadNumber(arguments[2], seconds) ||
       !ReadNumber(arguments[3], limits.text_bytes) || !ReadNumber(arguments[4], limits.inflated_bytes) ||
       !ReadNumber(arguments[5], limits.entries) || !ReadNumber(arguments[6], limits.depth) ||
-      !ReadNumber(arguments[7], limits.pages)) {
+      !ReadNumber(arguments[7], limits.pages) || !ReadNumber(arguments[8], limits.image_bytes) ||
+      !ReadNumber(arguments[9], recognition_seconds)) {
     return kBadUse;
   }
   limits.time = std::chrono::seconds(seconds);
+  limits.recognition_time = std::chrono::seconds(recognition_seconds);
+  const std::string_view sandbox = arguments[10], name = arguments[11];
   struct stat about{};
   if (::fstat(STDIN_FILENO, &about) != 0) return kBadUse;
   const auto size = static_cast<std::size_t>(about.st_size);
   void* map = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, STDIN_FILENO, 0);
   if (map == MAP_FAILED) return kBadUse;
-  // PDFium's file can be opened only now. Where it is not there, ParseFile says so.
   const std::string_view bytes(static_cast<const char*>(map), size);
-  if (MayHoldPdf(DetectFormat(bytes, arguments[9]).format)) [[maybe_unused]]
-    const auto loaded = LoadPdfium();
+  LoadWhatMayBeNeeded(DetectFormat(bytes, name).format);
   if (!LimitResources(limits)) return kBadUse;
-  if (std::string_view(arguments[8]) == "filter" && !EnterSandbox()) return kNoFilter;
+  if (sandbox == "filter" && !EnterSandbox()) return kNoFilter;
   const std::span<const std::byte> file(static_cast<const std::byte*>(map), size);
-  return WriteAll(EncodeParseResult(ParseFile(file, arguments[9], limits))) ? 0 : kNoAnswer;
+  const auto on_page = [] { static_cast<void>(WriteAll({&kPageRead, 1})); };
+  return WriteAll(EncodeParseResult(ParseFile(file, name, limits, on_page))) ? 0 : kNoAnswer;
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ Status ParseHtml(const FileInput& input, ParseBudget& budget, Documents& documen
 Status ParseJson(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParseMarkdown(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParsePdf(const FileInput& input, ParseBudget& budget, Documents& documents);
+Status ParsePicture(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParsePptx(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParseText(const FileInput& input, ParseBudget& budget, Documents& documents);
 Status ParseXlsx(const FileInput& input, ParseBudget& budget, Documents& documents);

@@ -4,14 +4,16 @@
 #include <map>
 #include <memory>
 #include <numbers>
-#include <set>
+#include <optional>
 
 #include "base/unicode.h"
 #include "knowledge/document/encoding.h"
+#include "knowledge/document/paged_text.h"
 #include "knowledge/document/parsers.h"
+#include "knowledge/document/pdf_image.h"
 #include "knowledge/document/pdf_layout.h"
 #include "knowledge/document/pdfium.h"
-#include "knowledge/document/table_header.h"
+#include "knowledge/document/recognized_pages.h"
 
 namespace strata::knowledge {
 namespace {
@@ -21,36 +23,15 @@ constexpr unsigned long kPasswordError = 4;
 constexpr int kPathObject = 2, kImageObject = 3, kInvisible = 3;
 // Smaller text than this many points nobody reads.
 constexpr float kTinySize = 1;
-// Where running heads and feet stand, as a part of the page's height, and on how many pages they repeat.
-constexpr float kMargin = 0.09F;
-constexpr std::size_t kRepeats = 3;
-// A heading's size compared with the text's, and how long it can be.
-constexpr float kHeadingSize = 1.12F;
-constexpr std::size_t kMaxHeading = 200;
 constexpr int kMaxShapes = 5000;
-
-struct PlacedBlock {
-  PdfBlock block;
-  std::int32_t page = 0;
-  bool hidden = false;
-  bool margin = false;  ///< stands where heads and feet do
-};
-
-std::string WithoutDigits(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c >= '0' && c <= '9') {
-      if (!out.ends_with('#')) out += '#';
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
+// A page that pictures cover to this part and that has no more letters than a stamp or a page number is a scan.
+constexpr double kScanShare = 0.5;
+constexpr std::size_t kScanLetters = 32;
 
 class PdfReader {
  public:
-  PdfReader(const Pdfium& pdfium, DocumentBuilder& builder) : pdfium_(pdfium), builder_(builder) {}
+  PdfReader(const Pdfium& pdfium, DocumentBuilder& builder)
+      : pdfium_(pdfium), builder_(builder), recognized_(builder) {}
 
   Status Read(std::string_view bytes) {
     const auto close = [this](void* document) { pdfium_.FPDF_CloseDocument(document); };
@@ -69,11 +50,14 @@ class PdfReader {
     }
     for (int page = 0; page < pages; ++page) {
       STRATA_CHECK(builder_.budget().TakePage());
-      STRATA_CHECK(ReadPage(document.get(), page));
+      ReadPage(document.get(), page);
     }
-    WarnOfPages();
-    Write();
-    return {};
+    if (!damaged_.empty()) {
+      builder_.Warn(fmt::format("{} page{} (the first: {}) could not be read and left out", damaged_.size(),
+                                damaged_.size() == 1 ? "" : "s", damaged_[0]));
+    }
+    text_.Write(builder_);
+    return recognized_.Finish(!builder_.empty());
   }
 
  private:
@@ -98,33 +82,45 @@ class PdfReader {
     float height = 0;
   };
 
-  Status ReadPage(Pdfium::Document document, int index) {
+  void ReadPage(Pdfium::Document document, int index) {
     const auto close_page = [this](void* page) { pdfium_.FPDF_ClosePage(page); };
     const std::unique_ptr<void, decltype(close_page)> page(pdfium_.FPDF_LoadPage(document, index), close_page);
     if (page == nullptr) {
       damaged_.push_back(index + 1);
-      return {};
+      return;
     }
     const auto close_text = [this](void* text) { pdfium_.FPDFText_ClosePage(text); };
     const std::unique_ptr<void, decltype(close_text)> text(pdfium_.FPDFText_LoadPage(page.get()), close_text);
     if (text == nullptr) {
       damaged_.push_back(index + 1);
-      return {};
+      return;
     }
     const PageGlyphs glyphs = ReadGlyphs(page.get(), text.get());
-    if (glyphs.upright.empty() && glyphs.turned.empty() && HasImage(page.get())) scans_.push_back(index + 1);
-    AddBlocks(glyphs.upright, index + 1, glyphs.height, false);
-    AddBlocks(glyphs.hidden, index + 1, glyphs.height, true);
-    AddTurned(glyphs.turned, index + 1);
-    return {};
+    std::vector<PdfWord> words;
+    if (IsScan(page.get(), glyphs)) words = Recognize(page.get(), index + 1);
+    if (words.empty()) {
+      text_.AddPage(index + 1, glyphs.height, MakeFragments(glyphs.upright), false);
+      AddTurned(glyphs.turned, index + 1);
+    } else {
+      // The few letters of the page's own were drawn, too.
+      text_.AddPage(index + 1, glyphs.height, MakeFragments(words), false);
+    }
+    text_.AddPage(index + 1, glyphs.height, MakeFragments(glyphs.hidden), true);
   }
 
-  bool HasImage(Pdfium::Page page) const {
-    const int count = std::min(pdfium_.FPDFPage_CountObjects(page), kMaxShapes);
-    for (int i = 0; i < count; ++i) {
-      if (pdfium_.FPDFPageObj_GetType(pdfium_.FPDFPage_GetObject(page, i)) == kImageObject) return true;
-    }
-    return false;
+  bool IsScan(Pdfium::Page page, const PageGlyphs& glyphs) const {
+    const std::size_t letters = glyphs.upright.size() + glyphs.turned.size();
+    if (letters > kScanLetters) return false;
+    const double share = PictureShare(pdfium_, page);
+    return share >= kScanShare || (letters == 0 && share > 0);
+  }
+
+  std::vector<PdfWord> Recognize(Pdfium::Page page, std::int32_t number) {
+    if (!recognized_.Want(number)) return {};
+    const std::optional<GrayImage> image = DrawPage(pdfium_, page, builder_.budget().limits().image_bytes);
+    if (image) return recognized_.Recognize(number, *image);
+    damaged_.push_back(number);
+    return {};
   }
 
   /// Shapes and pictures, before which white text can be read.
@@ -246,17 +242,6 @@ class PdfReader {
     });
   }
 
-  void AddBlocks(const std::vector<PdfGlyph>& glyphs, std::int32_t page, float height, bool hidden) {
-    for (const PdfRegion& region : ReadingOrder(MakeFragments(glyphs))) {
-      for (PdfBlock& block : MakeBlocks(region)) {
-        const bool margin = block.box.bottom < kMargin * height || block.box.top > (1 - kMargin) * height;
-        if (!hidden && margin) margins_[WithoutDigits(block.text)].insert(page);
-        if (!hidden) sizes_[std::lround(block.size * 2)] += block.text.size();
-        blocks_.push_back({.block = std::move(block), .page = page, .hidden = hidden, .margin = margin && !hidden});
-      }
-    }
-  }
-
   /// Text that stands upright on its side, as the file has it.
   void AddTurned(const std::vector<PdfGlyph>& glyphs, std::int32_t page) {
     PdfBlock block;
@@ -265,53 +250,14 @@ class PdfReader {
       AppendUtf8(block.text, glyph.c);
       if (block.box == Box{}) block.box = glyph.box;
     }
-    if (!block.text.empty()) blocks_.push_back({.block = std::move(block), .page = page});
-  }
-
-  void WarnOfPages() {
-    const auto warn = [&](const std::vector<int>& pages, std::string_view what) {
-      if (pages.empty()) return;
-      builder_.Warn(
-          fmt::format("{} page{} (the first: {}) {}", pages.size(), pages.size() == 1 ? "" : "s", pages[0], what));
-    };
-    warn(damaged_, "could not be read and left out");
-    warn(scans_, "without text are pictures, which are not read");
-  }
-
-  void Write() {
-    // The size that most text has is the text's; larger ones are headings, the largest the outermost.
-    const auto usual = std::ranges::max_element(sizes_, {}, [](const auto& entry) { return entry.second; });
-    const float text_size = usual == sizes_.end() ? 0 : static_cast<float>(usual->first) / 2;
-    std::set<long, std::greater<>> heading_sizes;
-    const auto is_heading = [&](const PdfBlock& block) {
-      return block.rows.empty() && block.lines > 0 && block.lines <= 3 && block.text.size() <= kMaxHeading &&
-             block.size >= kHeadingSize * text_size;
-    };
-    for (const PlacedBlock& placed : blocks_) {
-      if (!placed.hidden && is_heading(placed.block)) heading_sizes.insert(std::lround(placed.block.size));
-    }
-    for (const PlacedBlock& placed : blocks_) {
-      const PdfBlock& block = placed.block;
-      if (placed.margin && margins_[WithoutDigits(block.text)].size() >= kRepeats) continue;
-      const DocumentBuilder::Details details{.place = {.page = placed.page, .box = block.box}, .hidden = placed.hidden};
-      if (!block.rows.empty()) {
-        builder_.AddTable(block.rows, LooksLikeHeader(block.rows), details);
-      } else if (!placed.hidden && is_heading(block)) {
-        const auto rank = std::distance(heading_sizes.begin(), heading_sizes.find(std::lround(block.size)));
-        builder_.Add(BlockKind::kHeading, block.text,
-                     {.level = static_cast<int>(std::min<std::ptrdiff_t>(rank, 5)) + 1, .place = details.place});
-      } else {
-        builder_.Add(BlockKind::kParagraph, block.text, details);
-      }
-    }
+    text_.AddBlock(page, std::move(block));
   }
 
   const Pdfium& pdfium_;
   DocumentBuilder& builder_;
-  std::vector<PlacedBlock> blocks_;
-  std::map<std::string, std::set<std::int32_t>> margins_;  // text in margins -> its pages
-  std::map<long, std::size_t> sizes_;                      // half points -> bytes of text
-  std::vector<int> damaged_, scans_;
+  RecognizedPages recognized_;
+  PagedText text_;
+  std::vector<int> damaged_;
 };
 
 }  // namespace

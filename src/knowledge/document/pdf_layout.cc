@@ -235,6 +235,23 @@ std::vector<PdfFragment> MakeFragments(const std::vector<PdfGlyph>& glyphs) {
   return fragments;
 }
 
+std::vector<PdfFragment> MakeFragments(const std::vector<PdfWord>& words) {
+  std::vector<PdfFragment> fragments;
+  for (const PdfWord& word : words) {
+    const bool open =
+        !word.starts_line && !fragments.empty() && word.box.left - fragments.back().box.right < kCellGap * word.size;
+    if (!open) {
+      fragments.push_back({.text = word.text, .box = word.box, .size = word.size});
+      continue;
+    }
+    PdfFragment& fragment = fragments.back();
+    if (!IsWide(LastOf(fragment.text)) || !IsWide(DecodeUtf8(word.text).code_point)) fragment.text += ' ';
+    fragment.text += word.text;
+    Extend(fragment.box, word.box);
+  }
+  return fragments;
+}
+
 std::vector<PdfRegion> ReadingOrder(std::vector<PdfFragment> fragments) {
   std::vector<PdfRegion> regions;
   Cut(std::move(fragments), 0, regions);

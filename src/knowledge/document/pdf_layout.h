@@ -15,6 +15,14 @@ struct PdfGlyph {
   bool hyphen = false;  ///< added where a word was broken
 };
 
+/// A word that was recognised in a picture.
+struct PdfWord {
+  std::string text;
+  Box box;                   ///< as of a glyph; as high as its line
+  float size = 0;            ///< of the line's letters, points
+  bool starts_line = false;  ///< the words before it stand on other lines
+};
+
 /// Glyphs that stand beside each other without a gap as wide as a column's.
 struct PdfFragment {
   std::string text;
@@ -36,6 +44,8 @@ using PdfRegion = std::vector<PdfLine>;
 
 /// The fragments of glyphs that come in the order of the file.
 std::vector<PdfFragment> MakeFragments(const std::vector<PdfGlyph>& glyphs);
+/// The fragments of words, line by line.
+std::vector<PdfFragment> MakeFragments(const std::vector<PdfWord>& words);
 
 /// Regions in reading order: the page is cut along its white rivers, alternately across (between columns) and along (XY
 /// cut; Nagy and Seth 1984). A river between cells whose rows stand beside each other is a table's and is not cut.

@@ -13,6 +13,7 @@ struct Pdfium {
   using Page = void*;
   using TextPage = void*;
   using Object = void*;
+  using Bitmap = void*;
   struct Rectangle {
     float left, top, right, bottom;
   };
@@ -27,6 +28,12 @@ struct Pdfium {
   void (*FPDF_ClosePage)(Page);
   int (*FPDF_GetPageBoundingBox)(Page, Rectangle* box);
   int (*FPDFPage_GetRotation)(Page);
+  float (*FPDF_GetPageWidthF)(Page);
+  float (*FPDF_GetPageHeightF)(Page);
+  Bitmap (*FPDFBitmap_CreateEx)(int width, int height, int format, void* pixels, int stride);
+  int (*FPDFBitmap_FillRect)(Bitmap, int left, int top, int width, int height, unsigned long color);
+  void (*FPDFBitmap_Destroy)(Bitmap);
+  void (*FPDF_RenderPageBitmap)(Bitmap, Page, int left, int top, int width, int height, int rotate, int flags);
   int (*FPDFPage_CountObjects)(Page);
   Object (*FPDFPage_GetObject)(Page, int index);
   int (*FPDFPageObj_GetType)(Object);

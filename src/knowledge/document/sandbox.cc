@@ -91,7 +91,7 @@ Status LimitResources(const ParseLimits& limits) {
   // A sanitizer reserves terabytes of addresses for its shadow.
   STRATA_CHECK(Limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes));
 #endif
-  const auto seconds = static_cast<rlim_t>(limits.time.count());
+  const auto seconds = static_cast<rlim_t>((limits.time + limits.recognition_time).count());
   STRATA_CHECK(Limit(RLIMIT_CPU, seconds, seconds + 1));
   STRATA_CHECK(Limit(RLIMIT_FSIZE, 0, 0));
   STRATA_CHECK(Limit(RLIMIT_NOFILE, 16, 16));

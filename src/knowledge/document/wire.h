@@ -11,6 +11,9 @@
 
 namespace strata::knowledge {
 
+/// Sent before the answer, for each page whose text was recognised: the parser is alive.
+inline constexpr char kPageRead = '.';
+
 /// Documents or an error, whole: magic, length, hash, then the fields in the order of document.h.
 std::string EncodeParseResult(const Result<std::vector<ParsedDocument>>& result);
 

@@ -4,12 +4,13 @@ import sys
 
 import containers
 import packages
+import pictures
 import texts
 
 
 def write(folder):
     names = []
-    for source in (containers, packages, texts):
+    for source in (containers, packages, pictures, texts):
         for name, content in source.cases():
             path = pathlib.Path(folder, source.__name__, name)
             path.parent.mkdir(exist_ok=True, parents=True)

@@ -1,0 +1,34 @@
+// The pages of one document that are pictures: their text, and what the user is told about them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "knowledge/document/builder.h"
+#include "knowledge/document/ocr.h"
+
+namespace strata::knowledge {
+
+class RecognizedPages {
+ public:
+  explicit RecognizedPages(DocumentBuilder& builder) : builder_(builder) {}
+
+  /// Whether a page need be drawn or decoded: what recognises is there, and time for it (limit recognition_time).
+  /// Where not, the page is noted.
+  bool Want(int page);
+  /// The words of a page, from 1. Empty where there are none or too uncertain ones, which is noted.
+  std::vector<PdfWord> Recognize(int page, const GrayImage& image);
+
+  /// Metadata of the document ("ocr", "ocr_pages", "ocr_confidence") and warnings. Errors: what kept all pages from
+  /// being recognised, where the document has no other text.
+  Status Finish(bool has_other_text);
+
+ private:
+  DocumentBuilder& builder_;
+  std::vector<int> read_, empty_, uncertain_, slow_, late_, failed_;
+  double confidence_ = 0;  // summed over read_
+  std::optional<Error> error_;
+};
+
+}  // namespace strata::knowledge
