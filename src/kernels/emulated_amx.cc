@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,9 +32,9 @@ std::string Refuses(const LinearProblem& problem, const CpuFeatures& cpu) {
   return Originals()[kIndex].refuses(problem, able);
 }
 
-#define STRATA_COUNT(type, lower, format) +1
-constexpr std::size_t kCount = STRATA_INT8_TYPES(STRATA_COUNT) + 2;
-#undef STRATA_COUNT
+#define STRATA_NAME(type, lower, format) #lower,
+constexpr std::size_t kCount = std::to_array<std::string_view>({STRATA_INT8_TYPES(STRATA_NAME)}).size() + 2;
+#undef STRATA_NAME
 template <std::size_t... kIndices>
 constexpr auto RefusesOf(std::index_sequence<kIndices...>) {
   return std::to_array<decltype(LinearKernel::refuses)>({Refuses<kIndices>...});

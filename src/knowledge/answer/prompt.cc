@@ -76,6 +76,7 @@ std::vector<Source> NumberSources(std::vector<Passage> passages) {
            std::tie(b.document->uri, b.pieces.front().chunk.ordinal);
   });
   std::vector<Source> sources;
+  sources.reserve(passages.size());
   for (Passage& passage : passages) {
     sources.push_back({.number = static_cast<int>(sources.size()) + 1, .passage = std::move(passage)});
   }

@@ -45,8 +45,11 @@ bool WriteAll(std::string_view bytes) {
 /// says so.
 void LoadWhatMayBeNeeded(FileFormat format) {
   const bool holds_any = format == FileFormat::kArchive || format == FileFormat::kEml;
-  if (holds_any || format == FileFormat::kPdf) static_cast<void>(LoadPdfium());
-  if (holds_any || format == FileFormat::kPdf || format == FileFormat::kPicture) static_cast<void>(LoadOcr());
+  const bool pages = holds_any || format == FileFormat::kPdf;
+  if (pages) [[maybe_unused]]
+    const auto pdfium = LoadPdfium();
+  if (pages || format == FileFormat::kPicture) [[maybe_unused]]
+    const auto ocr = LoadOcr();
 }
 
 int Run(std::span<char*> arguments) {

@@ -44,9 +44,8 @@ std::optional<GrayImage> DrawPage(const Pdfium& pdfium, Pdfium::Page page, std::
   const double inches = static_cast<double>(width) * height / (kPointsPerInch * kPointsPerInch);
   if (!(width > 0 && height > 0) || !std::isfinite(inches)) return std::nullopt;
   GrayImage image;
-  image.dpi = std::min(
-      kDpi,
-      static_cast<float>(std::sqrt(std::min(kMaxPixels, static_cast<double>(max_bytes / kBytesPerPixel)) / inches)));
+  const double pixels = std::min(kMaxPixels, static_cast<double>(max_bytes) / static_cast<double>(kBytesPerPixel));
+  image.dpi = std::min(kDpi, static_cast<float>(std::sqrt(pixels / inches)));
   image.width = static_cast<int>(width * image.dpi / kPointsPerInch);
   image.height = static_cast<int>(height * image.dpi / kPointsPerInch);
   if (image.width < 1 || image.height < 1) return std::nullopt;

@@ -101,6 +101,7 @@ std::array<std::optional<Comparison>, kAnswerScores.size()> CompareAnswers(const
                                                                            const AnswerEvaluation& b) {
   const auto column = [](const AnswerEvaluation& evaluation, Share AnswerScores::* share) {
     std::vector<Share> shares;
+    shares.reserve(evaluation.questions.size());
     for (const AnswerResult& question : evaluation.questions) shares.push_back(question.scores.*share);
     return shares;
   };
