@@ -11,7 +11,6 @@
 namespace strata::knowledge {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
