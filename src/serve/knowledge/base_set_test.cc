@@ -128,6 +128,7 @@ TEST_F(BaseSetTest, RacesLeaveNothingBehind) {
   constexpr int kThreads = 6, kRounds = 60;
   std::atomic<int> made = 0, gone = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   std::latch begin(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
