@@ -87,6 +87,23 @@ inline void KeepMax(RowMax& row_max, const float* values, std::int64_t column, s
   }
 }
 
+// Panels [panel_begin, panel_end) by all rows, in blocks whose sums stay close. of_block(first row, rows, weights of
+// the first panel, panels, acc) leaves them in acc, [rows][kBlockPanels * kPanel]; the epilogue follows.
+template <std::int64_t kBlockRows, std::int64_t kBlockPanels, class OfBlock>
+void RunByBlocks(const LinearArgs& args, std::int64_t panel_bytes, std::int64_t panel_begin, std::int64_t panel_end,
+                 const OfBlock& of_block) {
+  alignas(64) float acc[kBlockRows * kBlockPanels * kPanel];
+  const std::int64_t step = kBlockPanels / args.epilogue->parts * args.epilogue->parts;
+  for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
+    const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
+    for (std::int64_t row0 = 0; row0 < args.rows; row0 += kBlockRows) {
+      const std::int64_t rows = args.rows - row0 < kBlockRows ? args.rows - row0 : kBlockRows;
+      of_block(row0, rows, args.weights + panel0 * panel_bytes, panels, acc);
+      Finish(*args.epilogue, acc, kBlockPanels * kPanel, row0, rows, panel0, panels);
+    }
+  }
+}
+
 // 1 / sqrt(mean(x^2) + eps), in an order that depends on k alone.
 [[maybe_unused]] float RmsFactor(const float* x, std::int64_t k, float eps) {
   __m512 even = _mm512_setzero_ps();

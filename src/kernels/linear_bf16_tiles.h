@@ -135,18 +135,12 @@ void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
 template <class Tiles, Int8Format kFormat>
 void RunBF16(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   if (args.rows == 0) return;
-  alignas(64) float acc[kBlockRows * kBlockPanels * kPanel];
-  const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
-  const std::int64_t step = kBlockPanels / args.epilogue->parts * args.epilogue->parts;
   RowPair configured = {0, 0};
-  for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
-    const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
-    for (std::int64_t row0 = 0; row0 < args.rows; row0 += kBlockRows) {
-      const std::int64_t rows = args.rows - row0 < kBlockRows ? args.rows - row0 : kBlockRows;
-      RunBlock<Tiles, kFormat>(args, row0, rows, args.weights + panel0 * panel_bytes, panels, acc, configured);
-      Finish(*args.epilogue, acc, kBlockPanels * kPanel, row0, rows, panel0, panels);
-    }
-  }
+  RunByBlocks<kBlockRows, kBlockPanels>(
+      args, PanelLayout(kFormat, args.k).bytes, panel_begin, panel_end,
+      [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
+        RunBlock<Tiles, kFormat>(args, row0, rows, weights, panels, acc, configured);
+      });
   Tiles::Release();
 }
 

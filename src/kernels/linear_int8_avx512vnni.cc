@@ -125,17 +125,11 @@ void RunStrips(const LinearArgs& args, std::int64_t panel_begin, std::int64_t pa
 
 template <Int8Format kFormat, int kPlanes>
 void RunTiles(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
-  alignas(64) float acc[kBlockRows * kBlockPanels * kPanel];
-  const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
-  const std::int64_t step = kBlockPanels / args.epilogue->parts * args.epilogue->parts;
-  for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
-    const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
-    for (std::int64_t row0 = 0; row0 < args.rows; row0 += kBlockRows) {
-      const std::int64_t rows = args.rows - row0 < kBlockRows ? args.rows - row0 : kBlockRows;
-      ManyRows<kFormat, kPlanes>(args, row0, rows, args.weights + panel0 * panel_bytes, panels, acc);
-      Finish(*args.epilogue, acc, kBlockPanels * kPanel, row0, rows, panel0, panels);
-    }
-  }
+  RunByBlocks<kBlockRows, kBlockPanels>(
+      args, PanelLayout(kFormat, args.k).bytes, panel_begin, panel_end,
+      [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
+        ManyRows<kFormat, kPlanes>(args, row0, rows, weights, panels, acc);
+      });
 }
 
 }  // namespace

@@ -145,19 +145,14 @@ void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
 
 template <class Tiles, std::int64_t kGroup>
 void RunW8A8(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
-  alignas(64) float acc[kBlockRows * kBlockPanels * kPanel];
-  const std::int64_t panel_bytes = W8A8PanelLayout(args.k).bytes;
-  const std::int64_t step = kBlockPanels / args.epilogue->parts * args.epilogue->parts;
+  if (args.rows == 0) return;
   RowPair configured = {0, 0};
-  for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
-    const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
-    for (std::int64_t row0 = 0; row0 < args.rows; row0 += kBlockRows) {
-      const std::int64_t rows = args.rows - row0 < kBlockRows ? args.rows - row0 : kBlockRows;
-      RunBlock<Tiles, kGroup>(args, row0, rows, args.weights + panel0 * panel_bytes, panels, acc, configured);
-      Finish(*args.epilogue, acc, kBlockPanels * kPanel, row0, rows, panel0, panels);
-    }
-  }
-  if (args.rows > 0) Tiles::Release();
+  RunByBlocks<kBlockRows, kBlockPanels>(
+      args, W8A8PanelLayout(args.k).bytes, panel_begin, panel_end,
+      [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
+        RunBlock<Tiles, kGroup>(args, row0, rows, weights, panels, acc, configured);
+      });
+  Tiles::Release();
 }
 
 }  // namespace
