@@ -18,13 +18,12 @@
 
 namespace strata::host {
 
-/// Of all threads of the team together. 0 where the processor has no such instruction or no probe is written for it;
-/// AMX has none.
+/// Of all threads of the team together. 0 where the processor has no such instruction or no probe is written for it.
 struct Peaks {
   int threads = 0;
   std::string int8_instruction;  ///< "vpdpbusd zmm", "tdpbsud"; "" without a probe
   double int8_ops = 0;           ///< multiplications and additions of 8-bit integers a second
-  double bf16_ops = 0;           ///< of bf16 with f32 sums (vdpbf16ps), a second
+  double bf16_ops = 0;           ///< of bf16 with f32 sums (vdpbf16ps, tdpbf16ps), a second
   double f32_ops = 0;            ///< of f32 (fused multiply-add), a second
   double barrier_seconds = 0;    ///< one ThreadTeam::Barrier while every thread spins
 };

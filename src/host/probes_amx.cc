@@ -14,39 +14,39 @@ struct alignas(64) WholeTiles {
   std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-constexpr double kSums = 6;  // tiles 0 to 5; 6 and 7 are multiplied
-constexpr double kProducts = 16 * 16 * 16 * 2;
+// `rounds` times a product into each of tiles 0 to 5, of 6 and 7, whose rows have `width` values in 4 bytes.
+template <class Products>
+double RunTiles(std::int64_t rounds, int width, const Products& products) {
+  constexpr double kSums = 6, kProductOps = 16 * 16 * 16 * 2;
+  const WholeTiles config;
+  _tile_loadconfig(&config);  // and all of them are zero
+  for (std::int64_t i = 0; i < rounds; ++i) products();
+  _tile_release();
+  return static_cast<double>(rounds) * kSums * kProductOps * width;
+}
 
 }  // namespace
 
 double Int8Amx(std::int64_t rounds) {
-  const WholeTiles config;
-  _tile_loadconfig(&config);  // and all of them are zero
-  for (std::int64_t i = 0; i < rounds; ++i) {
+  return RunTiles(rounds, 4, [] {
     _tile_dpbsud(0, 6, 7);
     _tile_dpbsud(1, 6, 7);
     _tile_dpbsud(2, 6, 7);
     _tile_dpbsud(3, 6, 7);
     _tile_dpbsud(4, 6, 7);
     _tile_dpbsud(5, 6, 7);
-  }
-  _tile_release();
-  return static_cast<double>(rounds) * kSums * kProducts * 4;
+  });
 }
 
 double Bf16Amx(std::int64_t rounds) {
-  const WholeTiles config;
-  _tile_loadconfig(&config);
-  for (std::int64_t i = 0; i < rounds; ++i) {
+  return RunTiles(rounds, 2, [] {
     _tile_dpbf16ps(0, 6, 7);
     _tile_dpbf16ps(1, 6, 7);
     _tile_dpbf16ps(2, 6, 7);
     _tile_dpbf16ps(3, 6, 7);
     _tile_dpbf16ps(4, 6, 7);
     _tile_dpbf16ps(5, 6, 7);
-  }
-  _tile_release();
-  return static_cast<double>(rounds) * kSums * kProducts * 2;
+  });
 }
 
 }  // namespace strata::host

@@ -116,7 +116,8 @@ struct TileAttention {
   }
 
   static constexpr AttentionKernel Kernel(std::string_view name, decltype(AttentionKernel::refuses) refuses) {
-    return {name, refuses, Avx512Bf16::kIntegerDots, RopeStore<Avx512Bf16>, Attend, AttendPart, Merge<Avx512Bf16>};
+    return {name,   refuses,    Avx512Bf16::kIntegerDots, RopeStore<Avx512Bf16>,
+            Attend, AttendPart, Merge<Avx512Bf16>,        true};
   }
 };
 

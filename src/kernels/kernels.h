@@ -320,6 +320,7 @@ struct AttentionKernel {
                       std::int64_t row_end, std::int64_t split);
   void (*merge)(const AttentionArgs&, const SequenceRows&, std::int64_t kv_head, std::int64_t row_begin,
                 std::int64_t row_end);
+  bool bf16_tiles = false;  ///< a cache of bf16 is what it is fastest over
 };
 std::span<const AttentionKernel* const> AttentionKernels();
 const AttentionKernel* SelectAttention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,

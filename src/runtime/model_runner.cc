@@ -201,8 +201,8 @@ class CpuModelRunner : public ModelRunner {
     if (exact) return DType::kF32;
     // Keys and values are multiplied in pairs as they lie there. Latent rows are widened first.
     if (config().latent || config().head_dim % 2 != 0) return DType::kF16;
-    const bool tiles = Cpu().amx && config().head_dim % 32 == 0;  // kAttentionAmx
-    if (Cpu().avx512_bf16_fast || tiles) return DType::kBF16;
+    const auto* attention = kernels::SelectAttention(config().heads, config().kv_heads, config().head_dim, Cpu());
+    if (Cpu().avx512_bf16_fast || attention->bf16_tiles) return DType::kBF16;
     return Cpu().avx512_vnni ? DType::kI16 : DType::kF16;
   }
 
