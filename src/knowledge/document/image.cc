@@ -6,6 +6,8 @@
 
 #include <leptonica/allheaders.h>
 
+#include "knowledge/document/pix_pointer.h"
+
 namespace strata::knowledge {
 namespace {
 
@@ -16,11 +18,6 @@ constexpr int kLeastDpi = 100, kMostDpi = 2400;
 // a page at 150 dpi and more is longer.
 constexpr int kScreenSide = 1600;
 constexpr float kScreenDpi = 100, kPageDpi = 300;
-
-struct DestroyPix {
-  void operator()(PIX* pix) const { pixDestroy(&pix); }
-};
-using PixPointer = std::unique_ptr<PIX, DestroyPix>;
 
 const l_uint8* BytesOf(std::string_view file) { return reinterpret_cast<const l_uint8*>(file.data()); }
 

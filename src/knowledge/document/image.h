@@ -10,11 +10,11 @@
 
 namespace strata::knowledge {
 
-/// Rows from the top, one byte a pixel, white is 255.
 constexpr float kPointsPerInch = 72;
 /// What a pixel costs while a picture is decoded, whatever its file says of colours.
 constexpr std::size_t kBytesPerPixel = 4;
 
+/// Rows from the top, one byte a pixel, white is 255.
 struct GrayImage {
   int width = 0, height = 0;
   float dpi = 0;  ///< pixels an inch

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "knowledge/document/ocr.h"
+#include "knowledge/document/pix_pointer.h"
 
 namespace strata::knowledge {
 namespace {
@@ -99,11 +100,6 @@ class LanguageData {
   std::string folder_, languages_, missing_;
   std::map<std::string, std::string_view> files_;
 };
-
-struct DestroyPix {
-  void operator()(PIX* pix) const { pixDestroy(&pix); }
-};
-using PixPointer = std::unique_ptr<PIX, DestroyPix>;
 
 PixPointer ToPix(const GrayImage& image) {
   PixPointer pix(pixCreate(image.width, image.height, 8));

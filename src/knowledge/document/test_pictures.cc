@@ -1,20 +1,16 @@
 #include "knowledge/document/test_pictures.h"
 
 #include <cstdint>
-#include <memory>
 
 #include <fmt/format.h>
 #include <leptonica/allheaders.h>
+
+#include "knowledge/document/pix_pointer.h"
 
 namespace strata::knowledge {
 namespace {
 
 constexpr int kWidth = 1748, kHeight = 2480, kDpi = 300, kMargin = 150, kFontSize = 10;
-
-struct DestroyPix {
-  void operator()(PIX* pix) const { pixDestroy(&pix); }
-};
-using PixPointer = std::unique_ptr<PIX, DestroyPix>;
 
 PixPointer Draw(std::string_view text) {
   PixPointer pix(pixCreate(kWidth, kHeight, 8));
