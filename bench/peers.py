@@ -10,9 +10,11 @@ def llamacpp(peers, folder):
     """Builds llama.cpp; returns what had to be changed for this machine, for the report."""
     bench = folder / "bin/llama-bench"
     ninja = folder / "build/build.ninja"
+    script = ["bash", peers / "llamacpp.sh", folder]
     # -march=native compiles its AMX code where CPUID shows AMX. Where the tiles cannot be used, or by a thread that did
     # not configure them (seen at 0c1e57098), it ends by SIGILL: in what follows the build, or in a first run.
-    if not bench.exists() and subprocess.run(["bash", peers / "llamacpp.sh", folder]).returncode != 0 and not bench.exists():
+    subprocess.run(script)
+    if not bench.exists():
         raise SystemExit("compare: llama.cpp was not built")
     model = folder / "models/q4_1.gguf"
     first = subprocess.run([bench, "-m", model, "-t", "2", "-p", "32", "-n", "1", "-r", "1"], capture_output=True)
@@ -22,7 +24,7 @@ def llamacpp(peers, folder):
         subprocess.run(["ninja", "-C", folder / "build", "llama-server", "llama-bench", "llama-batched-bench",
                         "llama-quantize", "llama-perplexity"], check=True)
         without = True
-    subprocess.run(["bash", peers / "llamacpp.sh", folder], check=True)  # quantises what is not yet
+    subprocess.run(script, check=True)  # quantises what is not yet
     return "built without its AMX code (-U__AMX_INT8__), which ends by SIGILL on this machine" if without else ""
 
 
