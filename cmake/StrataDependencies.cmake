@@ -34,6 +34,8 @@ target_link_libraries(strata_llvm INTERFACE LLVM)
 
 if(STRATA_BUILD_TESTS)
   find_package(GTest REQUIRED)
+  # Its headers find out by themselves; on the command line it would be a second definition, after the precompiled one.
+  set_target_properties(GTest::gtest PROPERTIES INTERFACE_COMPILE_OPTIONS "")
 endif()
 if(STRATA_BUILD_BENCHMARKS)
   find_package(benchmark REQUIRED)
