@@ -101,7 +101,7 @@ Status Indexes::FillTable() {
 Status Indexes::RebuildAll(bool lexical, bool vectors) {
   if (!lexical && !vectors) return {};
   return store_.ForEachChunk([&](const StoredChunk& stored, std::span<const float> vector) {
-    if (lexical) lexical_->Add(stored.id, EmbeddedText(stored.chunk));
+    if (lexical) lexical_->Add(stored.id, IndexedText(stored.chunk));
     if (vectors) vectors_->Add(stored.id, vector);
     return true;
   });
@@ -163,7 +163,7 @@ Status Indexes::AddChunks(std::span<const ChunkId> ids) {
   if (ids.empty()) return {};
   std::vector<std::pair<ChunkId, DocumentId>> added;
   STRATA_CHECK(store_.ForEachChunk(ids, [&](const StoredChunk& stored, std::span<const float> vector) {
-    lexical_->Add(stored.id, EmbeddedText(stored.chunk));
+    lexical_->Add(stored.id, IndexedText(stored.chunk));
     vectors_->Add(stored.id, vector);
     added.emplace_back(stored.id, stored.document);
     return true;

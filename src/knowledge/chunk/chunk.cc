@@ -177,6 +177,10 @@ std::string EmbeddedText(const Chunk& chunk) {
   return chunk.context.empty() ? chunk.text : chunk.context + "\n" + chunk.text;
 }
 
+std::string IndexedText(const Chunk& chunk) {
+  return chunk.context.empty() ? chunk.text : chunk.context + "\n" + EmbeddedText(chunk);
+}
+
 std::vector<Chunk> ChunkDocument(const ParsedDocument& document, const Tokenizer& tokenizer,
                                  const ChunkOptions& options) {
   const TokenCounter counter(tokenizer);

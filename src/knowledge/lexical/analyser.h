@@ -25,8 +25,8 @@
 
 namespace strata::knowledge {
 
-/// Changes whenever the same text would give other terms: an index of another version must be built again.
-inline constexpr std::uint32_t kAnalyserVersion = 1;
+/// Changes whenever the same text or chunk would give other terms: an index of another version must be built again.
+inline constexpr std::uint32_t kAnalyserVersion = 2;
 
 /// A term of a text and how often it has it.
 struct TermCount {
