@@ -18,9 +18,10 @@ set(STRATA_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-con
 # Executables are compiled as libraries are, so that one precompiled header serves both.
 set(CMAKE_CXX_COMPILE_OPTIONS_PIE ${CMAKE_CXX_COMPILE_OPTIONS_PIC})
 
-# Tests, and under sanitizers everything, is optimized in these layers only: optimizing the others takes three times as
-# long there as all else of their compilation, and they run little.
+# Tests are optimized where they compute much themselves, and under sanitizers these layers, too: the others would take
+# three times as long to compile then, and run little.
 set(STRATA_NUMERIC_LAYERS tensor kernels runtime quantize)
+set(STRATA_SANITIZED_OPTIMIZED_LAYERS ${STRATA_NUMERIC_LAYERS} formats grammar)
 
 function(_strata_compile_options target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
@@ -49,7 +50,14 @@ function(_strata_common target)
   _strata_compile_options(${target})
   cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME layer)
   set(kind optimized)
-  if((STRATA_SANITIZE OR "TEST" IN_LIST ARGN) AND NOT layer IN_LIST STRATA_NUMERIC_LAYERS)
+  if("TEST" IN_LIST ARGN)
+    set(optimized_layers ${STRATA_NUMERIC_LAYERS})
+  elseif(STRATA_SANITIZE)
+    set(optimized_layers ${STRATA_SANITIZED_OPTIMIZED_LAYERS})
+  else()
+    set(optimized_layers ${layer})
+  endif()
+  if(NOT layer IN_LIST optimized_layers)
     set(kind plain)
     target_compile_options(${target} PRIVATE -O0)
   endif()
@@ -66,11 +74,11 @@ function(strata_library)
   target_link_libraries(strata_${ARG_NAME} PUBLIC ${ARG_DEPS})
 endfunction()
 
-# A shared library that a program loads at run time: NAME.so.
+# A shared library that a program loads at run time (base/module.h): NAME.so.
 function(strata_module)
   cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
   add_library(${ARG_NAME} MODULE ${ARG_SRCS})
-  set_target_properties(${ARG_NAME} PROPERTIES PREFIX "")
+  set_target_properties(${ARG_NAME} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   _strata_common(${ARG_NAME})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS})
 endfunction()

@@ -6,7 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/cpu_features.h"
 #include "base/mapped_file.h"
+#include "base/module.h"
+#include "compiler/code_generator.h"
 #include "compiler/map_compiler.h"
 
 namespace strata::compiler {
@@ -162,6 +165,61 @@ TEST_F(Cache, DamagedFilesAreBuiltAnew) {
   std::ofstream(File(), std::ios::binary) << "short";
   EXPECT_EQ(CompileOnce().compiled, 2);
   EXPECT_EQ(CompileOnce().cached, 2);
+}
+
+/// The levels of processors that this one has, and the lowest.
+std::vector<CodeTarget> Targets() {
+  std::vector<CodeTarget> targets = {{"x86-64", false, 8}};
+  if (DetectCpu("").avx2) targets.push_back({"x86-64-v3", true, 8});
+  if (DetectCpu("").avx512) targets.push_back({"x86-64-v4", true, 16});
+  return targets;
+}
+
+Result<CodeImage> Generate(const CodeTarget& target, std::span<const graph::Expression> expressions) {
+  STRATA_TRY(void* const function, ModuleFunction("strata-llvm", "StrataGenerateCode"));
+  Result<CodeImage> image;
+  reinterpret_cast<decltype(&StrataGenerateCode)>(function)(target, expressions, image);
+  return image;
+}
+
+TEST(Code, OfEveryLevelEqualsTheOracle) {
+  const graph::Expression expressions[] = {Parsed("gelu_tanh(a0) * a1"), Parsed("silu(a0) / (a1 * a1 + 1)")};
+  const auto a = Values(74, 1), b = Values(74, 2);
+  const float* inputs[] = {a.data(), b.data()};
+  const std::int64_t strides[] = {37, 37};
+  for (const CodeTarget& target : Targets()) {
+    const auto image = Generate(target, expressions);
+    ASSERT_TRUE(image) << target.cpu << ": " << image.error().ToString();
+    // It must not matter where it is put.
+    const auto first = LoadedCode::Load(*image), second = LoadedCode::Load(*ParseCodeImage(Serialize(*image)));
+    ASSERT_TRUE(first && second);
+    for (const LoadedCode* code : {&*first, &*second}) {
+      for (std::size_t i = 0; i < 2; ++i) {
+        std::vector<float> got(74), want(74);
+        reinterpret_cast<kernels::MapFn>(code->at(image->functions[i]))(inputs, strides, got.data(), 37, 2, 37);
+        Interpret(expressions[i], inputs, strides, want.data(), 37, 2, 37);
+        for (std::size_t n = 0; n < got.size(); ++n) {
+          ASSERT_NEAR(got[n], want[n], 4e-7 * std::max(1.0F, std::fabs(want[n]))) << target.cpu << ", " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(Code, ForAProcessorThatIsUnknownIsAnError) {
+  const graph::Expression expression = Parsed("a0 + 1");
+  EXPECT_FALSE(Generate({"no such processor", true, 8}, {&expression, 1}));
+}
+
+TEST(Code, ImagesThatAreCutAreRefused) {
+  const CodeImage image{"0123456789", {0, 9}};
+  const std::string text = Serialize(image);
+  EXPECT_EQ(ParseCodeImage(text)->bytes, image.bytes);
+  EXPECT_EQ(ParseCodeImage(text)->functions, image.functions);
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    EXPECT_FALSE(ParseCodeImage(std::string_view(text).substr(0, size))) << size;
+  }
+  EXPECT_FALSE(ParseCodeImage(std::string(8, '\xff') + text));
 }
 
 TEST(Compiler, TwoRoundsLiveSideBySide) {

@@ -16,12 +16,21 @@ using llvm::Value;
 /// whether it stands in a loop's body or tail.
 class VectorMath {
  public:
-  VectorMath(llvm::IRBuilder<>& builder, unsigned lanes)
-      : b_(builder), lanes_(lanes), type_(llvm::FixedVectorType::get(builder.getFloatTy(), lanes)) {}
+  VectorMath(llvm::IRBuilder<>& builder, const CodeTarget& target)
+      : b_(builder),
+        fma_(target.fma),
+        lanes_(target.lanes),
+        type_(llvm::FixedVectorType::get(builder.getFloatTy(), lanes_)) {}
 
   llvm::FixedVectorType* type() const { return type_; }
   Value* Number(double value) { return llvm::ConstantFP::get(type_, value); }
-  Value* Fma(Value* a, Value* b, Value* c) { return b_.CreateIntrinsic(llvm::Intrinsic::fma, {type_}, {a, b, c}); }
+  /// Without the instruction the product is exact in double, and only the sum is rounded, twice.
+  Value* Fma(Value* a, Value* b, Value* c) {
+    if (fma_) return b_.CreateIntrinsic(llvm::Intrinsic::fma, {type_}, {a, b, c});
+    auto* wide = llvm::FixedVectorType::get(b_.getDoubleTy(), lanes_);
+    Value* product = b_.CreateFMul(b_.CreateFPExt(a, wide), b_.CreateFPExt(b, wide));
+    return b_.CreateFPTrunc(b_.CreateFAdd(product, b_.CreateFPExt(c, wide)), type_);
+  }
   Value* Unary(llvm::Intrinsic::ID id, Value* a) { return b_.CreateUnaryIntrinsic(id, a); }
 
   /// p(x) with the highest coefficient first (Horner).
@@ -135,13 +144,15 @@ class VectorMath {
 
  private:
   llvm::IRBuilder<>& b_;
+  bool fma_;
   unsigned lanes_;
   llvm::FixedVectorType* type_;
 };
 
 }  // namespace
 
-void EmitMap(llvm::Module& module, const std::string& name, const Expression& expression, unsigned lanes) {
+void EmitMap(llvm::Module& module, const std::string& name, const Expression& expression, const CodeTarget& target) {
+  const unsigned lanes = target.lanes;
   llvm::LLVMContext& context = module.getContext();
   llvm::IRBuilder<> b(context);
   llvm::Type* i64 = b.getInt64Ty();
@@ -169,7 +180,7 @@ void EmitMap(llvm::Module& module, const std::string& name, const Expression& ex
   llvm::BasicBlock* done = block("done");
 
   b.SetInsertPoint(entry);
-  VectorMath math(b, lanes);
+  VectorMath math(b, target);
   const auto count = static_cast<std::size_t>(expression.inputs);
   std::vector<Value*> bases(count), steps(count);
   for (std::size_t i = 0; i < count; ++i) {

@@ -5,11 +5,12 @@
 
 #include <llvm/IR/Module.h>
 
+#include "compiler/code_generator.h"
 #include "graph/expression.h"
 
 namespace strata::compiler {
 
-/// Vector lanes (floats) that functions work on at once; `lanes` is 16 with AVX-512 and 8 below.
-void EmitMap(llvm::Module& module, const std::string& name, const graph::Expression& expression, unsigned lanes);
+void EmitMap(llvm::Module& module, const std::string& name, const graph::Expression& expression,
+             const CodeTarget& target);
 
 }  // namespace strata::compiler

@@ -1,8 +1,7 @@
-// Elementwise expressions -> machine code for the host (LLVM ORC), cached on disk as objects; the interpreter is the
-// oracle.
+// Elementwise expressions -> machine code for the host (LLVM), cached on disk; the interpreter is the oracle.
 //
 //   STRATA_TRY(auto compiler, MapCompiler::Create(cache_directory));
-//   STRATA_TRY(auto functions, compiler->Compile({"a1 * silu(a0)", "a0 + a1"}));   // one module, one object
+//   STRATA_TRY(auto functions, compiler->Compile({"a1 * silu(a0)", "a0 + a1"}));   // one image
 #pragma once
 
 #include <memory>
@@ -18,12 +17,13 @@ namespace strata::compiler {
 
 class MapCompiler {
  public:
-  /// `cache_directory` "" = no disk cache. Objects are keyed by hash of (IR, CPU name and features, LLVM version); a
-  /// file whose checksum does not hold is rebuilt with a logged warning.
+  /// `cache_directory` "" = no disk cache. Code is keyed by hash of (expressions, level of the processor, LLVM
+  /// version); a file whose checksum does not hold is rebuilt with a logged warning.
   static Result<std::unique_ptr<MapCompiler>> Create(const std::string& cache_directory);
   virtual ~MapCompiler() = default;
 
-  /// One function per expression, in order. They live as long as the compiler. Errors: kInternal with LLVM's words.
+  /// One function per expression, in order. They live as long as the compiler. Errors: kInternal with LLVM's
+  /// words; kNotFound where strata-llvm.so is needed and is not there.
   virtual Result<std::vector<kernels::MapFn>> Compile(std::span<const graph::Expression> expressions) = 0;
 
   struct Stats {
