@@ -24,6 +24,8 @@ class Linker {
 
   /// Code and constants; not the tables for unwinding, which code that throws nothing does without.
   void Place() {
+    // -fsanitize=function reads what stands before a function that is called.
+    image_.bytes.resize(sizeof(std::uint64_t));
     for (std::size_t i = 0; i < sections_.size(); ++i) {
       const Elf64_Shdr& section = sections_[i];
       if (section.sh_type != SHT_PROGBITS || (section.sh_flags & SHF_ALLOC) == 0 || section.sh_size == 0) continue;

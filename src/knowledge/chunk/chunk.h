@@ -40,9 +40,9 @@ struct Chunk {
 
 /// What is embedded and counted: the context and the text, each on a line of its own.
 std::string EmbeddedText(const Chunk& chunk);
-/// What is searched for words: as EmbeddedText, with the context once more, since a word of a title or heading says more
-/// of what a text is about than one in passing (tests/knowledge/debtags.py: nDCG@10 .397 with it once, .404 twice, .402
-/// three times).
+/// What is searched for words: as EmbeddedText, with the context once more, since a word of a title or heading says
+/// more of what a text is about than one in passing (tests/knowledge/debtags.py: nDCG@10 .397 with it once, .404 twice,
+/// .402 three times).
 std::string IndexedText(const Chunk& chunk);
 
 /// In the order of the text. Every byte of the blocks' text that is not white space is in some chunk; no chunk has more
