@@ -21,7 +21,7 @@ set(CMAKE_CXX_COMPILE_OPTIONS_PIE ${CMAKE_CXX_COMPILE_OPTIONS_PIC})
 # Tests are optimized where they compute much themselves, and under sanitizers these layers, too: the others would take
 # three times as long to compile then, and run little.
 set(STRATA_NUMERIC_LAYERS tensor kernels runtime quantize)
-set(STRATA_SANITIZED_OPTIMIZED_LAYERS ${STRATA_NUMERIC_LAYERS} formats grammar)
+set(STRATA_SANITIZED_OPTIMIZED_LAYERS ${STRATA_NUMERIC_LAYERS} base formats grammar engine)
 
 function(_strata_compile_options target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)

@@ -21,8 +21,9 @@ constexpr std::int64_t kEndless = 60'000;
 
 TestModelOptions Long() { return {.max_context = kEndless + 100, .kv_bytes = 80 << 20}; }
 
+/// Within two minutes: under sanitizers a socket's buffers take one to fill.
 bool Eventually(const std::function<bool()>& holds) {
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 12'000; ++i) {
     if (holds()) return true;
     std::this_thread::sleep_for(milliseconds(10));
   }
