@@ -5,6 +5,7 @@
 #   strata_test(NAME gguf_test SRCS gguf_test.cc DEPS strata::formats)          # GoogleTest, label "unit"
 #   strata_test(NAME golden_test ... ISAS ref avx2)   # also golden_test_ref and golden_test_avx2, with STRATA_ISA set so
 #   strata_test(NAME linear_test ... EMULATED -*k1536)   # the gtest_filter where an emulator runs it, forty times slower
+#   strata_test(NAME linear_test ... SANITIZED -*_ref_*) # and where sanitizers do, ten times slower
 #   strata_benchmark(NAME gemm_bench SRCS gemm_bench.cc DEPS strata::kernels)   # google-benchmark, not a test
 #   strata_fuzzer(NAME gguf_fuzz SRCS gguf_fuzz.cc DEPS strata::formats)        # with STRATA_BUILD_FUZZERS
 #   strata_isa_sources(TARGET strata_kernels FLAGS -mavx2 -mfma SRCS gemm_avx2.cc)
@@ -18,10 +19,10 @@ set(STRATA_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-con
 # Executables are compiled as libraries are, so that one precompiled header serves both.
 set(CMAKE_CXX_COMPILE_OPTIONS_PIE ${CMAKE_CXX_COMPILE_OPTIONS_PIC})
 
-# Tests are optimized where they compute much themselves, and under sanitizers these layers, too: the others would take
-# three times as long to compile then, and run little.
+# Tests are optimized in the folders whose tests compute much themselves; under sanitizers only these folders are: the
+# others would take three times as long to compile then, and run little.
 set(STRATA_NUMERIC_LAYERS tensor kernels runtime quantize)
-set(STRATA_SANITIZED_OPTIMIZED_LAYERS ${STRATA_NUMERIC_LAYERS} base formats grammar engine)
+set(STRATA_SANITIZED_OPTIMIZED_LAYERS ${STRATA_NUMERIC_LAYERS} base formats grammar engine knowledge tools)
 
 function(_strata_compile_options target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
@@ -50,6 +51,9 @@ function(_strata_common target)
   _strata_compile_options(${target})
   cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME layer)
   set(kind optimized)
+  if(STRATA_BUILD_FUZZERS AND ("TEST" IN_LIST ARGN OR layer IN_LIST STRATA_NUMERIC_LAYERS))  # they guide no fuzzer
+    target_compile_options(${target} PRIVATE -fno-sanitize-coverage=bb,edge,func,indirect-calls,inline-8bit-counters,pc-table,trace-cmp)
+  endif()
   if("TEST" IN_LIST ARGN)
     set(optimized_layers ${STRATA_NUMERIC_LAYERS})
   elseif(STRATA_SANITIZE)
@@ -91,7 +95,7 @@ function(strata_executable)
 endfunction()
 
 function(strata_test)
-  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT;EMULATED" "SRCS;DEPS;ISAS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT;EMULATED;SANITIZED" "SRCS;DEPS;ISAS" ${ARGN})
   if(NOT STRATA_BUILD_TESTS)
     return()
   endif()
@@ -102,6 +106,8 @@ function(strata_test)
   set(FILTER "")
   if(CMAKE_CROSSCOMPILING_EMULATOR AND ARG_EMULATED)
     set(FILTER --gtest_filter=${ARG_EMULATED})
+  elseif(STRATA_SANITIZE AND ARG_SANITIZED)
+    set(FILTER --gtest_filter=${ARG_SANITIZED})
   endif()
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} --gtest_brief=1 ${FILTER})
   if(NOT ARG_LABEL)

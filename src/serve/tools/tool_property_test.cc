@@ -131,9 +131,15 @@ class EveryDialect : public testing::TestWithParam<std::size_t> {
   const Dialect& dialect() const { return Dialects()[GetParam()]; }
 };
 
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr int kCalls = 1'000;  // each takes ten times as long
+#else
+constexpr int kCalls = 10'000;
+#endif
+
 TEST_P(EveryDialect, ReadsWhatItWrites) {
   Generator generator(GetParam() + 1);
-  for (int calls = 0; calls < 10'000;) {
+  for (int calls = 0; calls < kCalls;) {
     const Case one = MakeCase(generator, dialect());
     const OutputDelta whole = ParseAll(dialect(), one.tools, one.text, one.options);
     ASSERT_EQ(whole.reasoning, one.reasoning) << one.text;
