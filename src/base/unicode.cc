@@ -170,14 +170,6 @@ bool IsMark(char32_t c) {
   const auto category = Category(c);
   return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
 }
-bool IsPunctuation(char32_t c) {
-  const auto category = Category(c);
-  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
-}
-bool IsSymbol(char32_t c) {
-  const auto category = Category(c);
-  return category >= UTF8PROC_CATEGORY_SM && category <= UTF8PROC_CATEGORY_SO;
-}
 bool IsControl(char32_t c) {
   const auto category = Category(c);
   return category >= UTF8PROC_CATEGORY_CC && category <= UTF8PROC_CATEGORY_CO;

@@ -45,8 +45,6 @@ bool IsLetter(char32_t c);        ///< \p{L}
 bool IsNumber(char32_t c);        ///< \p{N}
 bool IsDecimalDigit(char32_t c);  ///< \p{Nd}
 bool IsMark(char32_t c);          ///< \p{M}
-bool IsPunctuation(char32_t c);   ///< \p{P}
-bool IsSymbol(char32_t c);        ///< \p{S}
 bool IsControl(char32_t c);       ///< \p{C} without unassigned
 bool IsWhiteSpace(char32_t c);    ///< White_Space property, as \s under PCRE2_UCP and Rust's char::is_whitespace
 char32_t ToLower(char32_t c);

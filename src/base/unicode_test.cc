@@ -90,8 +90,6 @@ TEST(Properties, FollowTheUnicodeCategories) {
   EXPECT_TRUE(IsLetter(U'a') && IsLetter(U'\u00E9') && IsLetter(U'\u4E16') && !IsLetter(U'1') && !IsLetter(U'_'));
   EXPECT_TRUE(IsNumber(U'7') && IsNumber(U'\u00BD') && IsNumber(U'\u2167') && !IsNumber(U'a'));
   EXPECT_TRUE(IsMark(0x0301) && !IsMark(U'a'));
-  EXPECT_TRUE(IsPunctuation(U'!') && IsPunctuation(U'_') && !IsPunctuation(U'+'));
-  EXPECT_TRUE(IsSymbol(U'+') && IsSymbol(U'$') && !IsSymbol(U'!'));
   EXPECT_TRUE(IsControl(0) && IsControl(0x7F) && IsControl(0x200B) && !IsControl(U' '));
 }
 

@@ -1,6 +1,7 @@
 #include "tensor/convert.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <cstring>
@@ -41,8 +42,40 @@ T Load(const void* from) {
 
 }  // namespace
 
-float F16ToF32(std::uint16_t bits) { return static_cast<float>(__builtin_bit_cast(_Float16, bits)); }
-std::uint16_t F32ToF16(float value) { return __builtin_bit_cast(std::uint16_t, static_cast<_Float16>(value)); }
+// Halves by integers: _Float16's conversions are calls into libgcc where the compiler may not count on F16C.
+float F16ToF32(std::uint16_t bits) {
+  const auto sign = static_cast<std::uint32_t>(bits & 0x8000) << 16;
+  const auto fields = static_cast<std::uint32_t>(bits & 0x7FFF) << 13;  // those of a float whose exponent is 112 less
+  constexpr std::uint32_t kBias = 112U << 23;
+  std::uint32_t magnitude = fields + kBias;
+  if (fields >= 0x1FU << 23) {  // infinite, or NaN, which becomes quiet
+    magnitude = (magnitude + kBias) | (fields > 0x1FU << 23 ? 0x400000 : 0);
+  } else if (fields < 1U << 23) {  // subnormal, so without the leading one that the exponent would give it
+    constexpr std::uint32_t kLeastNormal = kBias + (1U << 23);
+    magnitude =
+        std::bit_cast<std::uint32_t>(std::bit_cast<float>(fields + kLeastNormal) - std::bit_cast<float>(kLeastNormal));
+  }
+  return std::bit_cast<float>(magnitude | sign);
+}
+
+std::uint16_t F32ToF16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = bits & 0x80000000;
+  const std::uint32_t magnitude = bits ^ sign;
+  std::uint32_t half;
+  if (magnitude > 0x7F800000) {
+    half = 0x7E00 | (magnitude >> 13 & 0x1FF);
+  } else if (magnitude >= 0x47800000) {  // 2^16
+    half = 0x7C00;
+  } else if (magnitude <
+             0x38800000) {  // subnormal: an addition whose last bit has the weight of a half's last rounds it
+    constexpr std::uint32_t kHalf = 126U << 23;
+    half = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + std::bit_cast<float>(kHalf)) - kHalf;
+  } else {  // to the nearest, ties to even; what rounds up to 2^16 has the fields of infinity
+    half = (magnitude - (112U << 23) + 0xFFF + (magnitude >> 13 & 1)) >> 13;
+  }
+  return static_cast<std::uint16_t>(sign >> 16 | half);
+}
 
 std::uint16_t F32ToBF16(float value) {
   const auto bits = __builtin_bit_cast(std::uint32_t, value);

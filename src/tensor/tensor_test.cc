@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -132,6 +133,24 @@ TEST(Convert, EveryHalfRoundTrips) {
     const float value = F16ToF32(static_cast<std::uint16_t>(bits));
     if (std::isnan(value)) continue;
     ASSERT_EQ(F32ToF16(value), bits);
+  }
+}
+
+TEST(Convert, HalvesAreTheCompilersBits) {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(F16ToF32(half)),
+              std::bit_cast<std::uint32_t>(static_cast<float>(std::bit_cast<_Float16>(half))))
+        << bits;
+    // Around where rounding changes: halfway to the next half, and one bit beside.
+    for (std::uint32_t beside = 0xFFF; beside <= 0x1001; ++beside) {
+      const float value = std::bit_cast<float>(std::bit_cast<std::uint32_t>(F16ToF32(half)) + beside);
+      ASSERT_EQ(F32ToF16(value), std::bit_cast<std::uint16_t>(static_cast<_Float16>(value))) << value;
+    }
+  }
+  for (std::uint32_t bits = 0; bits < 0xFFFF0000; bits += 4099) {
+    const auto value = std::bit_cast<float>(bits);
+    ASSERT_EQ(F32ToF16(value), std::bit_cast<std::uint16_t>(static_cast<_Float16>(value))) << value;
   }
 }
 

@@ -1,31 +1,52 @@
 #include "formats/tokenizer/char_class.h"
 
+#include <iterator>
 #include <map>
 
 #include <utf8proc.h>
 
-#include "base/unicode.h"
-
 namespace strata::tokenizer {
 namespace {
 
+/// What the general category alone says, in the order of utf8proc's numbers.
+constexpr std::uint16_t kOfCategory[] = {
+    0,                               // Cn, unassigned
+    kLetter | kWord | kUpperLetter,  // Lu
+    kLetter | kWord | kLowerLetter,  // Ll
+    kLetter | kWord | kUpperLetter,  // Lt
+    kLetter | kWord | kOtherLetter,  // Lm
+    kLetter | kWord | kOtherLetter,  // Lo
+    kMark | kWord | kNonspacing,     // Mn
+    kMark | kWord,                   // Mc
+    kMark | kWord,                   // Me
+    kNumber | kWord,                 // Nd
+    kNumber | kWord,                 // Nl
+    kNumber,                         // No
+    kPunctuation | kWord,            // Pc
+    kPunctuation,                    // Pd
+    kPunctuation,                    // Ps
+    kPunctuation,                    // Pe
+    kPunctuation,                    // Pi
+    kPunctuation,                    // Pf
+    kPunctuation,                    // Po
+    kSymbol,                         // Sm
+    kSymbol,                         // Sc
+    kSymbol,                         // Sk
+    kSymbol,                         // So
+    kSpace,                          // Zs
+    kSpace,                          // Zl
+    kSpace,                          // Zp
+    kOther,                          // Cc
+    kOther,                          // Cf
+    kOther,                          // Cs
+    kOther,                          // Co
+};
+static_assert(std::size(kOfCategory) == UTF8PROC_CATEGORY_CO + 1);
+
 std::uint16_t Classify(char32_t c) {
-  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  unsigned bits = 0;
-  if (IsLetter(c)) bits |= kLetter | kWord;
-  if (IsNumber(c)) bits |= kNumber;
-  if (IsMark(c)) bits |= kMark | kWord;
-  if (IsPunctuation(c)) bits |= kPunctuation;
-  if (IsSymbol(c)) bits |= kSymbol;
-  if (IsWhiteSpace(c)) bits |= kSpace;
-  if (IsControl(c)) bits |= kOther;
-  if (category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LT) bits |= kUpperLetter;
-  if (category == UTF8PROC_CATEGORY_LL) bits |= kLowerLetter;
-  if (category == UTF8PROC_CATEGORY_LM || category == UTF8PROC_CATEGORY_LO) bits |= kOtherLetter;
-  if (category == UTF8PROC_CATEGORY_MN) bits |= kNonspacing;
-  if (category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_PC) {
-    bits |= kWord;
-  }
+  unsigned bits = kOfCategory[utf8proc_category(static_cast<utf8proc_int32_t>(c))];
+  // White_Space beyond separators.
+  if ((c >= 0x09 && c <= 0x0D) || c == 0x85) bits |= kSpace;
   // Other_Alphabetic beyond marks: the circled and squared Latin letters.
   if ((c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
       (c >= 0x1F170 && c <= 0x1F189)) {
@@ -33,7 +54,7 @@ std::uint16_t Classify(char32_t c) {
   }
   if (c == 0x200C || c == 0x200D) bits |= kWord;
   if (c == '\r' || c == '\n') bits |= kNewline;
-  if (c > 0x20 && c < 0x7F) bits |= (IsLetter(c) ? kAsciiLetter : IsNumber(c) ? 0 : kAsciiPunct);
+  if (c > 0x20 && c < 0x7F) bits |= (bits & kLetter) != 0 ? kAsciiLetter : (bits & kNumber) != 0 ? 0 : kAsciiPunct;
   return static_cast<std::uint16_t>(bits);
 }
 
