@@ -36,7 +36,7 @@ struct KbOptions {
   std::string language = "english";
   knowledge::Access access;
   bool everybody = false, once = false;
-  double interval = 2;
+  double interval = 60;
   std::string state;
   std::size_t most_jobs = 1000;
   std::vector<std::int64_t> cancel, retry;
@@ -103,7 +103,8 @@ Status ChangeAccess(const KbOptions& options) {
 Status Watch(const KbOptions& options) {
   HoldEndSignals();
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
-  return FollowFolders(*opened.base, options.paths, options.once ? 0 : options.interval);
+  if (options.once) return FollowOnce(*opened.base, options.paths);
+  return FollowFolders(*opened.base, options.paths, options.interval);
 }
 
 Status Evaluate(const KbOptions& options) {
@@ -187,7 +188,9 @@ void AddKb(CLI::App& app, Action& action) {
       ->required();
   CLI::App* const watch = AddCommand(*kb, action, options, "watch", "Follow folders: add, read again, forget", Watch);
   watch->add_option("FOLDER", options.paths, "Folders")->required();
-  watch->add_option("--interval", options.interval, "Seconds between looks")
+  watch
+      ->add_option("--interval", options.interval,
+                   "Seconds between looks for what the kernel does not tell (of network file systems, links)")
       ->check(CLI::Range(.1, 86400.))
       ->capture_default_str();
   watch->add_flag("--once", options.once, "Look once");

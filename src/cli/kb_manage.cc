@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <ctime>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -14,9 +17,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "cli/kb_add.h"
 #include "knowledge/ingest/folder.h"
+#include "knowledge/ingest/folder_watch.h"
 #include "knowledge/ingest/retry.h"
 #include "knowledge/ingest/source_uri.h"
 
@@ -50,10 +56,40 @@ sigset_t EndSignals() {
   return ends;
 }
 
+/// Readable when one of EndSignals has come.
+class EndDescriptor {
+ public:
+  static Result<EndDescriptor> Open() {
+    const sigset_t ends = EndSignals();
+    const int number = ::signalfd(-1, &ends, SFD_CLOEXEC);
+    if (number < 0) return Fail(ErrorCode::kIo, "signalfd: {}", std::strerror(errno));
+    return EndDescriptor(number);
+  }
+  EndDescriptor(EndDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  EndDescriptor& operator=(EndDescriptor&&) = delete;
+  ~EndDescriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  int number() const { return number_; }
+
+ private:
+  explicit EndDescriptor(int number) : number_(number) {}
+  int number_;
+};
+
+/// What lies below a folder, all of which is watched from then on, as far as the kernel does.
+Result<knowledge::FolderListing> ListWatched(const std::string& folder, knowledge::FolderWatch& watch, bool& refused) {
+  for (;;) {
+    STRATA_TRY(knowledge::FolderListing listing, knowledge::ListFolder(folder));
+    const knowledge::FolderWatch::Added added = watch.Add(listing.folders);
+    refused |= added.refused;
+    if (!added.any_new) return listing;  // else something may have come between
+  }
+}
+
 /// One round; `tried` has the files that could not be read, with their times.
-Status FollowOnce(knowledge::KnowledgeBase& base, const std::string& folder,
-                  std::map<std::string, std::int64_t>& tried) {
-  STRATA_TRY(const knowledge::FolderListing listing, knowledge::ListFolder(folder));
+Status Follow(knowledge::KnowledgeBase& base, const knowledge::FolderListing& listing,
+              std::map<std::string, std::int64_t>& tried) {
   STRATA_TRY(const knowledge::FolderChanges changes, knowledge::CompareFolder(base.store(), listing));
   FoundFiles found;
   for (const knowledge::FolderFile& file : changes.changed) {
@@ -150,15 +186,32 @@ void HoldEndSignals() {
   ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
 }
 
-Status FollowFolders(knowledge::KnowledgeBase& base, const std::vector<std::string>& folders, double interval_seconds) {
-  const sigset_t ends = EndSignals();
+Status FollowOnce(knowledge::KnowledgeBase& base, const std::vector<std::string>& folders) {
   std::map<std::string, std::int64_t> tried;
-  for (;;) {
-    for (const std::string& folder : folders) STRATA_CHECK(FollowOnce(base, folder, tried));
-    if (interval_seconds <= 0) return {};
-    timespec wait{.tv_sec = static_cast<time_t>(interval_seconds), .tv_nsec = 0};
-    wait.tv_nsec = static_cast<long>((interval_seconds - static_cast<double>(wait.tv_sec)) * 1e9);
-    if (::sigtimedwait(&ends, nullptr, &wait) > 0) return {};
+  for (const std::string& folder : folders) {
+    STRATA_TRY(const knowledge::FolderListing listing, knowledge::ListFolder(folder));
+    STRATA_CHECK(Follow(base, listing, tried));
+  }
+  return {};
+}
+
+Status FollowFolders(knowledge::KnowledgeBase& base, const std::vector<std::string>& folders, double interval_seconds) {
+  STRATA_TRY(const EndDescriptor end, EndDescriptor::Open());
+  STRATA_TRY(knowledge::FolderWatch watch, knowledge::FolderWatch::Open());
+  const std::chrono::milliseconds interval(std::llround(interval_seconds * 1000));
+  std::map<std::string, std::int64_t> tried;
+  for (bool told = false;;) {
+    bool refused = false;
+    for (const std::string& folder : folders) {
+      STRATA_TRY(const knowledge::FolderListing listing, ListWatched(folder, watch, refused));
+      STRATA_CHECK(Follow(base, listing, tried));
+    }
+    if (refused && !std::exchange(told, true)) {
+      fmt::print(stderr,
+                 "the kernel watches no more folders (fs.inotify.max_user_watches); a look every {} s finds the rest\n",
+                 interval_seconds);
+    }
+    if (watch.Wait(interval, end.number()) == knowledge::FolderWatch::Woken::kOther) return {};
   }
 }
 

@@ -24,8 +24,9 @@ Status SetAccess(knowledge::Store& store, const std::vector<std::string>& names,
 /// Makes SIGINT and SIGTERM wait for FollowFolders, so that a round is never left in its middle. Before any thread is
 /// started: those have it from the one that starts them.
 void HoldEndSignals();
-/// Makes the base follow the folders: adds what is new or changed, removes what is gone, every `interval_seconds` until
-/// SIGINT or SIGTERM; once where that is 0.
+/// Adds what is new or changed in the folders, removes what is gone.
+Status FollowOnce(knowledge::KnowledgeBase& base, const std::vector<std::string>& folders);
+/// The same whenever the kernel tells of a change, and every `interval_seconds`, until SIGINT or SIGTERM.
 Status FollowFolders(knowledge::KnowledgeBase& base, const std::vector<std::string>& folders, double interval_seconds);
 
 }  // namespace strata::cli

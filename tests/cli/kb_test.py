@@ -125,7 +125,7 @@ class Kb(unittest.TestCase):
 
     def test_a_folder_is_followed(self):
         environment = os.environ | {"XDG_DATA_HOME": str(self.home / "data"), "XDG_CACHE_HOME": str(self.home / "cache")}
-        watch = subprocess.Popen([STRATA, "kb", "watch", "demo", self.docs, "--interval", "0.1"], env=environment,
+        watch = subprocess.Popen([STRATA, "kb", "watch", "demo", self.docs], env=environment,
                                  stdout=subprocess.PIPE, text=True)
 
         def until(condition):

@@ -34,10 +34,11 @@ Result<FolderListing> ListFolder(const std::string& folder) {
   std::error_code error;
   const fs::path root = fs::canonical(folder, error);
   if (error || !fs::is_directory(root, error)) return Fail(ErrorCode::kNotFound, "{}: no such folder", folder);
-  FolderListing listing{.folder = root, .files = {}, .unreadable = {}};
+  FolderListing listing{.folder = root, .folders = {}, .files = {}, .unreadable = {}};
   for (std::vector<fs::path> waiting = {root}; !waiting.empty();) {
     const fs::path current = std::move(waiting.back());
     waiting.pop_back();
+    listing.folders.push_back(current);
     fs::directory_iterator entry(current, error);
     for (; !error && entry != fs::end(entry); entry.increment(error)) {
       std::error_code gone;  // a file that goes meanwhile

@@ -18,6 +18,7 @@ struct FolderFile {
 
 struct FolderListing {
   std::string folder;                   ///< absolute, links resolved
+  std::vector<std::string> folders;     ///< that one and all below it
   std::vector<FolderFile> files;        ///< by path, each once
   std::vector<std::string> unreadable;  ///< folders that could not be listed
 };
