@@ -11,7 +11,7 @@ Result<TokenId> Completion::Review(grammar::Matcher& matcher, TokenId token, std
   if (left > review_at_ || matcher.ended()) return token;
   const std::optional<std::size_t> due = matcher.CompletionTokens();
   if (!due) {  // a search that finds nothing takes long, and there is seldom more a token later
-    review_at_ = left / 2;
+    review_at_ = left - 1 - left / 4;
     return token;
   }
   if (static_cast<std::int64_t>(*due) <= left) return token;

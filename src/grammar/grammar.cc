@@ -12,9 +12,18 @@
 #include "grammar/vocabulary.h"
 
 namespace strata::grammar {
+namespace {
+
+/// A renewal takes as long as compiling and the text so far: a text that needs one more often is refused.
+constexpr std::size_t kTokensOfARenewal = 16;
+
+}  // namespace
 
 struct Grammar::State {
-  std::mutex mutex;  ///< of what follows
+  Format format;
+  std::mutex successor_mutex;
+  std::shared_ptr<Grammar> successor;  ///< the last that was made
+  std::mutex mutex;                    ///< of what follows
   RegexStore regexes;
   Lexer lexer{regexes};
   Network network{lexer};
@@ -25,12 +34,12 @@ struct Grammar::State {
   std::unordered_map<ConfigId, std::optional<std::size_t>> completion_tokens;
 };
 
-Grammar::Grammar(std::shared_ptr<const Vocabulary> vocabulary)
-    : vocabulary_(std::move(vocabulary)), state_(std::make_unique<State>()) {}
+Grammar::Grammar(std::shared_ptr<const Vocabulary> vocabulary, Format format)
+    : vocabulary_(std::move(vocabulary)), state_(std::make_unique<State>(std::move(format))) {}
 Grammar::~Grammar() = default;
 
 Result<std::shared_ptr<Grammar>> Grammar::Compile(std::shared_ptr<const Vocabulary> vocabulary, const Format& format) {
-  std::shared_ptr<Grammar> grammar(new Grammar(std::move(vocabulary)));
+  std::shared_ptr<Grammar> grammar(new Grammar(std::move(vocabulary), format));
   State& state = *grammar->state_;
   STRATA_TRY(const NodeId root, CompileFormat(state.network, format, *grammar->vocabulary_, state.sources));
   state.machine = std::make_unique<Machine>(state.network, root);
@@ -40,6 +49,7 @@ Result<std::shared_ptr<Grammar>> Grammar::Compile(std::shared_ptr<const Vocabula
   if (state.machine->start() == kDeadConfig) {
     return Fail(ErrorCode::kInvalidArgument, "the grammar accepts no text");
   }
+  state.regexes.AllowGrowth();
   return grammar;
 }
 
@@ -54,13 +64,44 @@ std::size_t Grammar::states() const {
   return state_->machine->size();
 }
 
+bool Grammar::exhausted() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->machine->exhausted();
+}
+
+Result<std::shared_ptr<Grammar>> Grammar::Successor() {
+  const std::lock_guard lock(state_->successor_mutex);
+  std::shared_ptr<Grammar>& successor = state_->successor;
+  if (!successor || successor->exhausted()) {
+    STRATA_TRY(successor, Compile(vocabulary_, state_->format));
+  }
+  return successor;
+}
+
 Matcher::Matcher(std::shared_ptr<Grammar> grammar) : grammar_(std::move(grammar)) {
   history_.push_back(grammar_->state_->machine->start());
 }
 
-Status Matcher::CheckBounds() const {
-  if (!grammar_->state_->machine->exhausted()) return {};
+Status Matcher::Renew() {
+  if (!renewed_at_ || accepted() >= *renewed_at_ + kTokensOfARenewal) {
+    renewed_at_ = accepted();
+    const std::shared_ptr<Grammar> old = grammar_;
+    for (int i = 0; i < 2; ++i) {  // others may have left too little of the first
+      STRATA_TRY(grammar_, old->Successor());
+      if (Replay()) return {};
+    }
+  }
   return Fail(ErrorCode::kResourceExhausted, "the grammar has too many states for this text");
+}
+
+bool Matcher::Replay() {
+  const std::lock_guard lock(grammar_->state_->mutex);
+  history_ = {grammar_->state_->machine->start()};
+  for (const TokenId token : tokens_) {
+    const bool is_end = grammar_->vocabulary_->is_end(token);
+    history_.push_back(is_end ? history_.back() : After(history_.back(), token));
+  }
+  return !grammar_->state_->machine->exhausted();
 }
 
 Status Matcher::FillMask(std::span<std::uint32_t> mask) {
@@ -68,9 +109,14 @@ Status Matcher::FillMask(std::span<std::uint32_t> mask) {
     std::ranges::fill(mask, 0);
     return {};
   }
-  const std::lock_guard lock(grammar_->state_->mutex);
-  grammar_->state_->masker->Fill(history_.back(), mask);
-  return CheckBounds();
+  for (;;) {
+    {
+      const std::lock_guard lock(grammar_->state_->mutex);
+      grammar_->state_->masker->Fill(history_.back(), mask);
+      if (!grammar_->state_->machine->exhausted()) return {};
+    }
+    STRATA_CHECK(Renew());
+  }
 }
 
 ConfigId Matcher::After(ConfigId config, TokenId token) {
@@ -86,25 +132,30 @@ bool Matcher::Allows(TokenId token) {
 
 Status Matcher::Accept(TokenId token) {
   const Vocabulary& vocabulary = *grammar_->vocabulary_;
-  if (!ended_ && token >= 0 && token < vocabulary.size()) {
-    const std::lock_guard lock(grammar_->state_->mutex);
-    const bool is_end = vocabulary.is_end(token);
-    ConfigId next = kDeadConfig;
-    if (is_end && grammar_->state_->machine->Accepts(history_.back())) next = history_.back();
-    if (!is_end && !vocabulary.text(token).empty()) next = After(history_.back(), token);
-    STRATA_CHECK(CheckBounds());
-    if (next != kDeadConfig) {
-      history_.push_back(next);
-      ended_ = is_end;
-      return {};
+  while (!ended_ && token >= 0 && token < vocabulary.size()) {
+    {
+      const std::lock_guard lock(grammar_->state_->mutex);
+      const bool is_end = vocabulary.is_end(token);
+      ConfigId next = kDeadConfig;
+      if (is_end && grammar_->state_->machine->Accepts(history_.back())) next = history_.back();
+      if (!is_end && !vocabulary.text(token).empty()) next = After(history_.back(), token);
+      if (next != kDeadConfig) {
+        tokens_.push_back(token);
+        history_.push_back(next);
+        ended_ = is_end;
+        return {};
+      }
+      if (!grammar_->state_->machine->exhausted()) break;
     }
+    STRATA_CHECK(Renew());
   }
   return Fail(ErrorCode::kInvalidArgument, "token {} is not allowed here", token);
 }
 
 void Matcher::Rollback(std::size_t tokens) {
   if (tokens == 0) return;
-  history_.resize(history_.size() - std::min(tokens, accepted()));
+  tokens_.resize(accepted() - std::min(tokens, accepted()));
+  history_.resize(accepted() + 1);
   ended_ = false;
 }
 
@@ -146,11 +197,15 @@ std::string Matcher::ForcedText(std::size_t limit) {
 }
 
 std::optional<std::vector<TokenId>> Matcher::Completion() {
+  if (ended_) return std::vector<TokenId>();
   std::optional<std::string> text;
-  {
-    const std::lock_guard lock(grammar_->state_->mutex);
-    if (ended_) return std::vector<TokenId>();
-    text = grammar_->state_->completions->Find(history_.back());
+  for (bool exhausted = true; exhausted;) {
+    {
+      const std::lock_guard lock(grammar_->state_->mutex);
+      text = grammar_->state_->completions->Find(history_.back());
+      exhausted = !text && grammar_->state_->machine->exhausted();
+    }
+    if (exhausted && !Renew()) break;
   }
   if (!text) return std::nullopt;
   return vocabulary().Spell(*text);

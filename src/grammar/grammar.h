@@ -7,7 +7,8 @@
 //     STRATA_CHECK(matcher.Accept(sample(mask)));
 //   }
 //
-// A grammar is shared by all sequences that use it and grows as they visit it (under a lock of its own).
+// A grammar is shared by all sequences that use it and grows as they visit it (under a lock of its own). One that has
+// grown out of its bounds has a successor, in which its sequences go on.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +42,10 @@ class Grammar {
  private:
   friend class Matcher;
   struct State;
-  explicit Grammar(std::shared_ptr<const Vocabulary> vocabulary);
+  Grammar(std::shared_ptr<const Vocabulary> vocabulary, Format format);
+  bool exhausted() const;
+  /// The same grammar compiled anew, one for all who ask until it is exhausted, too.
+  Result<std::shared_ptr<Grammar>> Successor();
 
   std::shared_ptr<const Vocabulary> vocabulary_;
   std::unique_ptr<State> state_;
@@ -53,14 +57,15 @@ class Matcher {
   explicit Matcher(std::shared_ptr<Grammar> grammar);
 
   const Vocabulary& vocabulary() const { return grammar_->vocabulary(); }
-  /// Writes vocabulary().mask_words() words. Errors: kResourceExhausted where the grammar grew out of its bounds.
+  /// Writes vocabulary().mask_words() words. Errors: kResourceExhausted where the grammar grows out of its bounds again
+  /// and again.
   Status FillMask(std::span<std::uint32_t> mask);
   bool Allows(TokenId token);
   /// Errors: kInvalidArgument where the token is not allowed (nothing changes then); as FillMask.
   Status Accept(TokenId token);
   /// Takes back the last tokens, at most all.
   void Rollback(std::size_t tokens);
-  std::size_t accepted() const { return history_.size() - 1; }
+  std::size_t accepted() const { return tokens_.size(); }
 
   /// The text so far is complete; more may be allowed.
   bool may_end() const;
@@ -77,11 +82,16 @@ class Matcher {
 
  private:
   std::uint32_t After(std::uint32_t config, TokenId token);
-  Status CheckBounds() const;
+  /// Goes on in the grammar's successor. Errors: kResourceExhausted where that was done a few tokens ago.
+  Status Renew();
+  /// Takes the tokens from the start. False where the grammar grows out of its bounds.
+  bool Replay();
 
   std::shared_ptr<Grammar> grammar_;
+  std::vector<TokenId> tokens_;
   std::vector<std::uint32_t> history_;  ///< configs of the machine: the start's, and the one after each token
   bool ended_ = false;
+  std::optional<std::size_t> renewed_at_;  ///< tokens then
 };
 
 }  // namespace strata::grammar

@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -171,6 +172,65 @@ TEST(MatcherCompletion, EndsEveryTextOfASchema) {
       }
     }
   }
+}
+
+// Most digits lead to no low surrogate: they are none of those that a search tries.
+TEST(MatcherCompletion, EndsASurrogatePairThatWasBegun) {
+  std::vector<std::string> texts = {"<end>"};
+  for (int c = 1; c < 256; ++c) texts.emplace_back(1, static_cast<char>(c));
+  const auto vocabulary =
+      std::make_shared<const Vocabulary>(TestTokenizer(std::move(texts), {0}), std::vector<TokenId>{0});
+  for (const char* key : {"{}", R"({"pattern": "^[^a]*$"})"}) {
+    const auto schema =
+        nlohmann::ordered_json::parse(fmt::format(R"({{"propertyNames": {}, "minProperties": 1}})", key));
+    auto grammar = Grammar::Compile(vocabulary, {JsonFormat{schema, {}}});
+    ASSERT_TRUE(grammar) << grammar.error().ToString();
+    Matcher matcher(*grammar);
+    for (const char byte : std::string_view(R"({"\uD9)")) ASSERT_TRUE(matcher.Accept(static_cast<unsigned char>(byte)));
+    const auto completion = matcher.Completion();
+    ASSERT_TRUE(completion);
+    EXPECT_LE(completion->size(), std::string_view(R"(00\uDC00":0})").size());
+  }
+}
+
+// Addresses have a state for each length of their labels and of the whole: one grammar cannot hold those of many texts.
+TEST(MatcherBounds, TextsGoOnInASuccessor) {
+  std::vector<std::string> texts = {"<end>"};
+  for (int c = 1; c < 256; ++c) texts.emplace_back(1, static_cast<char>(c));
+  const auto vocabulary =
+      std::make_shared<const Vocabulary>(TestTokenizer(std::move(texts), {0}), std::vector<TokenId>{0});
+  const auto schema = nlohmann::ordered_json::parse(
+      R"({"contains": {"type": "string", "pattern": "z$"}, "items": {"format": "idn-email", "type": "string", "maxLength": 280}})");
+  auto grammar = Grammar::Compile(vocabulary, {JsonFormat{schema, {}}});
+  ASSERT_TRUE(grammar) << grammar.error().ToString();
+  std::minstd_rand random(3);
+  std::vector<std::uint32_t> mask(vocabulary->mask_words());
+  const auto accept = [&](Matcher& matcher, std::string_view text) {
+    for (const char byte : text) {
+      const Status filled = matcher.FillMask(mask);
+      ASSERT_TRUE(filled) << filled.error().ToString();
+      ASSERT_TRUE(HasBit(mask, static_cast<unsigned char>(byte))) << text;
+      const Status accepted = matcher.Accept(static_cast<unsigned char>(byte));
+      ASSERT_TRUE(accepted) << accepted.error().ToString();
+    }
+  };
+  Matcher begun(*grammar);
+  ASSERT_NO_FATAL_FAILURE(accept(begun, "[\"early@"));
+  for (int text = 0; text < 25; ++text) {  // many times what one holds
+    std::string address = "\"" + std::string(1 + random() % 60, 'a') + "@b";
+    for (int label = 0; label < 8; ++label) {
+      address.append(1 + random() % 20, static_cast<char>('a' + random() % 25));
+      address += ".";
+    }
+    Matcher matcher(*grammar);
+    ASSERT_NO_FATAL_FAILURE(accept(matcher, "[" + address)) << text;
+    ASSERT_TRUE(matcher.CompletionTokens()) << text;
+    ASSERT_NO_FATAL_FAILURE(accept(matcher, "xyz\"]")) << text;
+    EXPECT_TRUE(matcher.ended());
+    matcher.Rollback(2);
+    ASSERT_NO_FATAL_FAILURE(accept(matcher, "\"")) << text;
+  }
+  ASSERT_NO_FATAL_FAILURE(accept(begun, "z\"]"));
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ RegexId RegexStore::Intern(Node node, std::span<const RegexId> operands) {
       return it->second;
     }
   }
-  if (exhausted_ || nodes_.size() >= kMaxNodes) {
+  if (exhausted_ || nodes_.size() >= allowed_) {
     exhausted_ = true;
     return kNothing;
   }

@@ -82,11 +82,15 @@ class RegexStore {
   /// and nullable; -1 otherwise.
   std::int32_t MatchedWord(RegexId id) const;
 
-  /// Set once more than `kMaxNodes` expressions were needed; from then on every operation gives kNothing. Whoever
+  /// Set once more expressions were needed than allowed; from then on every operation gives kNothing. Whoever
   /// compiles or explores must look, and refuse.
   bool exhausted() const { return exhausted_; }
   std::size_t size() const { return nodes_.size(); }
-  static constexpr std::size_t kMaxNodes = 120'000;  // what is made in 0.2 s
+  /// Allowed until AllowGrowth: what is made in 0.2 s.
+  static constexpr std::size_t kMaxNodes = 120'000;
+  /// And then, while texts are read, which make them few at a time.
+  static constexpr std::size_t kMaxGrownNodes = 480'000;
+  void AllowGrowth() { allowed_ = kMaxGrownNodes; }
 
  private:
   enum class Kind : std::uint8_t { kNothing, kEmpty, kSet, kConcat, kOr, kAnd, kNot, kRepeat, kWords, kResidue };
@@ -129,6 +133,7 @@ class RegexStore {
   std::vector<Words> words_;
   std::unordered_multimap<std::uint64_t, RegexId> index_;
   std::unordered_multimap<std::uint64_t, std::uint32_t> set_index_;
+  std::size_t allowed_ = kMaxNodes;
   bool exhausted_ = false;
 };
 

@@ -55,13 +55,13 @@ std::vector<ShortestLexemes::End> FindEnds(Lexer& lexer, LexState from, BytesToT
       ends.push_back({state, std::move(text)});
       if (ends.size() == most) break;
     }
-    std::vector<std::uint8_t> candidates = Candidates(lexer.MayFollow(state), which);
-    if (which != BytesToTry::kAll && lexer.IsWithinHex(state)) {
-      candidates.resize(std::min(candidates.size(), kDigitsToTry));
-    }
-    for (const std::uint8_t byte : candidates) {
+    const bool few = which != BytesToTry::kAll && lexer.IsWithinHex(state);
+    std::size_t left = few ? kDigitsToTry : 256;
+    for (const std::uint8_t byte : Candidates(lexer.MayFollow(state), which)) {
       const LexState next = lexer.Next(state, byte);
-      if (next != kDeadState && seen.insert(next).second) places.push_back({next, at, byte});
+      if (next == kDeadState) continue;
+      if (seen.insert(next).second) places.push_back({next, at, byte});
+      if (--left == 0) break;
     }
   }
   return ends;
