@@ -10,8 +10,8 @@ namespace strata::grammar {
 
 /// The formats of the draft that are regular, and OpenAPI's byte. Every string of the language is valid for the format
 /// by its RFC, also in the eyes of strict validators; so a few valid strings are not in it, and its complement is not
-/// what a negated format means: leap seconds, the year 0, hostnames with A-labels (xn--), most non-ASCII domains of
-/// idn-email.
+/// what a negated format means: leap seconds, the year 0, URI templates' prefixes of 1,000 and more, hostnames with
+/// A-labels (xn--), most non-ASCII domains of idn-email.
 ///
 /// nullopt for a format that is unknown or not regular (regex, idn-hostname), that is about numbers (int32, int64,
 /// float, double) or that says nothing exact of a string (url, path, password, binary).

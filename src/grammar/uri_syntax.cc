@@ -63,7 +63,8 @@ std::string UriReferencePattern(UriCharacters characters) {
 
 std::string UriTemplatePattern() {
   const std::string name_char = OneOf("A-Za-z0-9_");
-  const std::string variable = fmt::format(R"({0}(?:\.?{0})*(?::[1-9]\d{{0,3}}|\*)?)", name_char);
+  // A prefix of a variable may have four digits; validators that take three are in use.
+  const std::string variable = fmt::format(R"({0}(?:\.?{0})*(?::[1-9]\d{{0,2}}|\*)?)", name_char);
   const std::string expression = fmt::format(R"(\{{[+#./;?&]?{0}(?:,{0})*\}})", variable);
   const std::string literal = OneOf(fmt::format(R"(!#$&-;=?-\[\]_a-z~{}{})", kUcsChar, kPrivate));
   return fmt::format("(?:{}|{})*", literal, expression);
