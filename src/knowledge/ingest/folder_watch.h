@@ -22,12 +22,13 @@ class FolderWatch {
     bool any_new = false;  ///< what happened in these before is not told
     bool refused = false;  ///< the kernel watches no more folders (fs.inotify.max_user_watches)
   };
-  /// Watches each folder itself, not what lies in the folders below it. Folders that went meanwhile, and those that may not
-  /// be read, are left out.
+  /// Watches each folder itself, not what lies in the folders below it. Folders that went meanwhile, and those that may
+  /// not be read, are left out.
   Added Add(const std::vector<std::string>& folders);
 
   enum class Woken { kChange, kTimeout, kOther };
-  /// Until something changed and then nothing more for a moment, the time is over, or `other`, a descriptor, is readable.
+  /// Until something changed and then nothing more for a moment, the time is over, or `other`, a descriptor, is
+  /// readable.
   Woken Wait(std::chrono::milliseconds timeout, int other);
 
  private:
