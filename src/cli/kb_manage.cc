@@ -18,8 +18,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
 
+#include "base/descriptor.h"
 #include "cli/kb_add.h"
 #include "knowledge/ingest/folder.h"
 #include "knowledge/ingest/folder_watch.h"
@@ -57,25 +57,12 @@ sigset_t EndSignals() {
 }
 
 /// Readable when one of EndSignals has come.
-class EndDescriptor {
- public:
-  static Result<EndDescriptor> Open() {
-    const sigset_t ends = EndSignals();
-    const int number = ::signalfd(-1, &ends, SFD_CLOEXEC);
-    if (number < 0) return Fail(ErrorCode::kIo, "signalfd: {}", std::strerror(errno));
-    return EndDescriptor(number);
-  }
-  EndDescriptor(EndDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  EndDescriptor& operator=(EndDescriptor&&) = delete;
-  ~EndDescriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int number() const { return number_; }
-
- private:
-  explicit EndDescriptor(int number) : number_(number) {}
-  int number_;
-};
+Result<Descriptor> OpenEndSignals() {
+  const sigset_t ends = EndSignals();
+  Descriptor descriptor(::signalfd(-1, &ends, SFD_CLOEXEC));
+  if (descriptor.get() < 0) return Fail(ErrorCode::kIo, "signalfd: {}", std::strerror(errno));
+  return descriptor;
+}
 
 /// What lies below a folder, all of which is watched from then on, as far as the kernel does.
 Result<knowledge::FolderListing> ListWatched(const std::string& folder, knowledge::FolderWatch& watch, bool& refused) {
@@ -196,7 +183,7 @@ Status FollowOnce(knowledge::KnowledgeBase& base, const std::vector<std::string>
 }
 
 Status FollowFolders(knowledge::KnowledgeBase& base, const std::vector<std::string>& folders, double interval_seconds) {
-  STRATA_TRY(const EndDescriptor end, EndDescriptor::Open());
+  STRATA_TRY(const Descriptor end, OpenEndSignals());
   STRATA_TRY(knowledge::FolderWatch watch, knowledge::FolderWatch::Open());
   const std::chrono::milliseconds interval(std::llround(interval_seconds * 1000));
   std::map<std::string, std::int64_t> tried;
@@ -211,7 +198,7 @@ Status FollowFolders(knowledge::KnowledgeBase& base, const std::vector<std::stri
                  "the kernel watches no more folders (fs.inotify.max_user_watches); a look every {} s finds the rest\n",
                  interval_seconds);
     }
-    if (watch.Wait(interval, end.number()) == knowledge::FolderWatch::Woken::kOther) return {};
+    if (watch.Wait(interval, end.get()) == knowledge::FolderWatch::Woken::kOther) return {};
   }
 }
 

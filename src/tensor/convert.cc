@@ -67,8 +67,7 @@ std::uint16_t F32ToF16(float value) {
     half = 0x7E00 | (magnitude >> 13 & 0x1FF);
   } else if (magnitude >= 0x47800000) {  // 2^16
     half = 0x7C00;
-  } else if (magnitude <
-             0x38800000) {  // subnormal: an addition whose last bit has the weight of a half's last rounds it
+  } else if (magnitude < 0x38800000) {  // subnormal: added to 0.5, its last bit weighs what a half's last does
     constexpr std::uint32_t kHalf = 126U << 23;
     half = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + std::bit_cast<float>(kHalf)) - kHalf;
   } else {  // to the nearest, ties to even; what rounds up to 2^16 has the fields of infinity

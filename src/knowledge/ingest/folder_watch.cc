@@ -1,5 +1,6 @@
 #include "knowledge/ingest/folder_watch.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -25,22 +26,15 @@ constexpr milliseconds kPause{50}, kLongest{500};
 }  // namespace
 
 Result<FolderWatch> FolderWatch::Open() {
-  const int descriptor = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (descriptor < 0) return Fail(ErrorCode::kIo, "cannot watch folders: {}", std::strerror(errno));
-  return FolderWatch(descriptor);
-}
-
-FolderWatch::FolderWatch(FolderWatch&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), watched_(std::move(other.watched_)) {}
-
-FolderWatch::~FolderWatch() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  Descriptor descriptor(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (descriptor.get() < 0) return Fail(ErrorCode::kIo, "cannot watch folders: {}", std::strerror(errno));
+  return FolderWatch(std::move(descriptor));
 }
 
 FolderWatch::Added FolderWatch::Add(const std::vector<std::string>& folders) {
   Added added;
   for (const std::string& folder : folders) {
-    const int number = ::inotify_add_watch(descriptor_, folder.c_str(), kEvents);
+    const int number = ::inotify_add_watch(descriptor_.get(), folder.c_str(), kEvents);
     if (number >= 0) {
       added.any_new |= watched_.insert(number).second;
     } else {
@@ -51,7 +45,7 @@ FolderWatch::Added FolderWatch::Add(const std::vector<std::string>& folders) {
 }
 
 FolderWatch::Woken FolderWatch::Wait(milliseconds timeout, int other) {
-  std::array<pollfd, 2> polled = {pollfd{.fd = descriptor_, .events = POLLIN, .revents = 0},
+  std::array<pollfd, 2> polled = {pollfd{.fd = descriptor_.get(), .events = POLLIN, .revents = 0},
                                   pollfd{.fd = other, .events = POLLIN, .revents = 0}};
   const auto wait = [&](milliseconds time) {
     const Clock::time_point end = Clock::now() + time;
@@ -75,7 +69,7 @@ FolderWatch::Woken FolderWatch::Wait(milliseconds timeout, int other) {
 
 void FolderWatch::Drain() {
   alignas(inotify_event) std::array<char, 1 << 14> buffer;
-  for (ssize_t size = 0; (size = ::read(descriptor_, buffer.data(), buffer.size())) > 0;) {
+  for (ssize_t size = 0; (size = ::read(descriptor_.get(), buffer.data(), buffer.size())) > 0;) {
     for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
       inotify_event event;
       std::memcpy(&event, buffer.data() + at, sizeof event);

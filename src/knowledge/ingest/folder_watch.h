@@ -4,8 +4,10 @@
 #include <chrono>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 
 namespace strata::knowledge {
@@ -14,9 +16,6 @@ class FolderWatch {
  public:
   /// Errors: kIo where the kernel gives no further watcher (fs.inotify.max_user_instances).
   static Result<FolderWatch> Open();
-  FolderWatch(FolderWatch&& other) noexcept;
-  FolderWatch& operator=(FolderWatch&&) = delete;
-  ~FolderWatch();
 
   struct Added {
     bool any_new = false;  ///< what happened in these before is not told
@@ -32,12 +31,12 @@ class FolderWatch {
   Woken Wait(std::chrono::milliseconds timeout, int other);
 
  private:
-  explicit FolderWatch(int descriptor) : descriptor_(descriptor) {}
+  explicit FolderWatch(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
 
   /// Takes what the kernel has told.
   void Drain();
 
-  int descriptor_;
+  Descriptor descriptor_;
   std::unordered_set<int> watched_;  ///< the kernel's numbers of the folders
 };
 
