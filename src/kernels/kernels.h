@@ -78,10 +78,10 @@ struct PackSource {
 /// What a linear over quantised weights rounds its activations to, a scale for each 32 of them. kInt16 (relative error
 /// 2e-5) gives the answers of exact ones; kInt8 (1e-2 where a group has an outlier) takes half the products and moves
 /// logits by some tenths. kInt8Columns has a scale for each 64, and rounds the weights as well, of any type, to int8
-/// with one scale a column: little but products is left. Else linears over float weights take activations as they are,
-/// and with kExact so do all (a router's: a choice between two experts that are nearly equal must not hang on
-/// rounding). Rows of prompts may have bf16 (PrefillLinears). Weights of kW8A8_32 have theirs by definition, whichever
-/// is asked for but kExact: int8, one scale a token.
+/// with a scale for each 192 of a column: little but products is left. Else linears over float weights take activations
+/// as they are, and with kExact so do all (a router's: a choice between two experts that are nearly equal must not hang
+/// on rounding). Rows of prompts may have bf16 (PrefillLinears). Weights of kW8A8_32 have theirs by definition,
+/// whichever is asked for but kExact: int8, one scale a token.
 enum class Activations : std::uint8_t { kInt16, kInt8, kInt8Columns, kExact };
 
 struct LinearProblem {

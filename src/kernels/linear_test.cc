@@ -523,7 +523,7 @@ TEST(LinearW8A8Test, RoundsInputsAsCompressedTensorsDoes) {
 TEST(LinearColumnsTest, AllKernelsGiveTheSameBits) {
   constexpr std::int64_t kN = 40, kRows = 61;
   for (const DType type : {DType::kW8A8_32, DType::kQ4_1}) {
-    for (const std::int64_t k : {32, 96, 576, 1536}) {
+    for (const std::int64_t k : {32, 96, 320, 576, 1536}) {
       const Stored stored(type, kN, k, 5);
       const std::vector<float> x = Normal(static_cast<std::size_t>(kRows * k), 6);
       std::vector<float> want;
@@ -535,6 +535,19 @@ TEST(LinearColumnsTest, AllKernelsGiveTheSameBits) {
       }
       EXPECT_FALSE(want.empty());
     }
+  }
+}
+
+TEST(LinearColumnsTest, AnOutlierCoarsensItsGroupOfWeightsAlone) {
+  constexpr std::int64_t kK = 2 * kInputGroupsOfWeights * kInputGroup;
+  std::vector<float> weights = Normal(kK, 3), x = Normal(kK, 4);
+  weights[0] = 1e6f;
+  std::fill_n(x.begin(), kK / 2, 0.0f);
+  const TensorView view{DType::kF32, {1, kK}, std::as_bytes(std::span(weights))};
+  const float want = Packed(Ref(), DType::kF32, {&view, 1}, false).Run(x, 1)[0];
+  for (const LinearKernel* kernel : Able(DType::kF32, 1, kK)) {
+    if (!RoundsColumns(*kernel)) continue;
+    EXPECT_NEAR(Packed(*kernel, DType::kF32, {&view, 1}, false).Run(x, 1)[0], want, 0.5) << kernel->name;
   }
 }
 

@@ -40,68 +40,76 @@ std::string RefusesRef(const LinearProblem& problem, const CpuFeatures&) {
   return RefusesProblem<kGroup>(problem);
 }
 
+template <std::int64_t kGroup>
 std::size_t PackedBytes(const LinearProblem& problem) {
-  return static_cast<std::size_t>(Panels(problem.n) * W8A8PanelLayout(problem.k).bytes);
+  return static_cast<std::size_t>(Panels(problem.n) * W8A8PanelLayout<kGroup>(problem.k).bytes);
 }
 
-/// A column's quants, as int8, and its scale.
-struct Column {
-  std::vector<std::int8_t> quants;
+/// A stored column's quants, as int8; returns its scale.
+float ReadColumn(std::span<const std::byte> stored, std::span<std::int8_t> quants) {
   float scale;
-};
-
-void ReadColumn(std::span<const std::byte> stored, Column& column) {
-  std::memcpy(&column.scale, stored.data(), sizeof column.scale);
-  for (std::size_t i = 0; i < column.quants.size(); ++i) {
+  std::memcpy(&scale, stored.data(), sizeof scale);
+  for (std::size_t i = 0; i < quants.size(); ++i) {
     const std::byte code = stored[i / kBlock * kBlockBytes + 4 + i % kBlock];
-    column.quants[i] = static_cast<std::int8_t>(code ^ std::byte{0x80});
+    quants[i] = static_cast<std::int8_t>(code ^ std::byte{0x80});
   }
+  return scale;
 }
 
-/// The weights rounded to nearest, the greatest of them to 127. What is not finite makes all that the column gives NaN.
-void RoundColumn(DType type, std::span<const std::byte> stored, std::vector<float>& values, Column& column) {
-  values.resize(column.quants.size());
-  const bool converted = Dequantize(type, stored, values).has_value();
+/// Weights rounded to nearest, the greatest of them to 127; returns their scale, of which what is not finite makes NaN.
+float RoundWeights(std::span<const float> values, std::span<std::int8_t> quants) {
   // As integers magnitudes have the order that they have as floats, and what is not finite is above all others.
   constexpr std::int32_t kInfinity = 0x7f800000;
-  std::int32_t greatest = converted ? 0 : kInfinity;
+  std::int32_t greatest = 0;
   for (const float value : values) greatest = std::max(greatest, std::bit_cast<std::int32_t>(value) & 0x7fffffff);
-  column.scale = greatest < kInfinity ? std::bit_cast<float>(greatest) / 127 : std::numeric_limits<float>::quiet_NaN();
-  const float inverse = column.scale > kTinyW8A8Scale ? 1 / column.scale : 0;
+  const float scale =
+      greatest < kInfinity ? std::bit_cast<float>(greatest) / 127 : std::numeric_limits<float>::quiet_NaN();
+  const float inverse = scale > kTinyW8A8Scale ? 1 / scale : 0;
   if (inverse == 0) {
-    std::ranges::fill(column.quants, std::int8_t{0});
-    return;
+    std::ranges::fill(quants, std::int8_t{0});
+    return scale;
   }
   constexpr float kRound = 12582912;  // 1.5 * 2^23: a sum with it is an integer, rounded half to even
   for (std::size_t i = 0; i < values.size(); ++i) {
-    column.quants[i] = static_cast<std::int8_t>(static_cast<std::int32_t>((values[i] * inverse + kRound) - kRound));
+    quants[i] = static_cast<std::int8_t>(static_cast<std::int32_t>((values[i] * inverse + kRound) - kRound));
   }
+  return scale;
 }
 
+template <std::int64_t kGroup>
 void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin, std::int64_t panel_end,
           std::byte* packed) {
   StoredRows rows(source);
-  const W8A8Panel layout = W8A8PanelLayout(problem.k);
-  Column column{.quants = std::vector<std::int8_t>(static_cast<std::size_t>(problem.k)), .scale = 0};
-  std::vector<float> values;
+  const W8A8Panel layout = W8A8PanelLayout<kGroup>(problem.k);
+  const auto k = static_cast<std::size_t>(problem.k);
+  const auto group = static_cast<std::size_t>(WeightGroupSize<kGroup>(problem.k));
+  std::vector<std::int8_t> quants(k);
+  std::vector<float> values(kGroup == 0 ? 0 : k);
   for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
     std::byte* const out = packed + panel * layout.bytes;
     std::memset(out, 0, static_cast<std::size_t>(layout.bytes));
     for (std::int64_t c = 0; c < kPanel; ++c) {
       const auto row = rows.Row(panel, c);
       if (!row) continue;  // a zero scale makes the padding's columns zero
-      if (problem.weight_dtype == DType::kW8A8_32) {
-        ReadColumn(*row, column);
-      } else {
-        RoundColumn(problem.weight_dtype, *row, values, column);
+      const bool readable = kGroup == 0 || Dequantize(problem.weight_dtype, *row, values).has_value();
+      std::byte* scale_at = out + layout.scales + 4 * c;
+      for (std::size_t begin = 0; begin < k; begin += group, scale_at += 4 * kPanel) {
+        const std::size_t count = std::min(group, k - begin);
+        const std::span<std::int8_t> rounded = std::span(quants).subspan(begin, count);
+        float scale = std::numeric_limits<float>::quiet_NaN();
+        if constexpr (kGroup == 0) {
+          scale = ReadColumn(*row, rounded);
+        } else if (readable) {
+          scale = RoundWeights(std::span(values).subspan(begin, count), rounded);
+        }
+        std::memcpy(scale_at, &scale, sizeof scale);
       }
       for (std::int64_t i = 0; i < problem.k; i += 4) {
         std::uint32_t quad;
-        std::memcpy(&quad, column.quants.data() + i, sizeof quad);
+        std::memcpy(&quad, quants.data() + i, sizeof quad);
         quad ^= 0x80808080;
         std::memcpy(out + i * kPanel + 4 * c, &quad, sizeof quad);
       }
-      std::memcpy(out + layout.scales + 4 * c, &column.scale, sizeof column.scale);
     }
   }
 }
@@ -137,28 +145,28 @@ std::string RefusesNeonDot(const LinearProblem& problem, const CpuFeatures& cpu)
 
 constinit const auto kLinears = std::to_array<LinearKernel>({
 #if defined(STRATA_KERNELS_X86)
-    {"linear_w8a8_amx", RefusesAmx<0>, PackedBytes, Pack, RowBytes<0, 1>, PrepareW8A8Avx512<0>, RunW8A8Amx<0>},
-    {"linear_w8a8_avx512vnni", RefusesAvx512Vnni<0>, PackedBytes, Pack, RowBytes<0, 1>, PrepareW8A8Avx512<0>,
+    {"linear_w8a8_amx", RefusesAmx<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 1>, PrepareW8A8Avx512<0>, RunW8A8Amx<0>},
+    {"linear_w8a8_avx512vnni", RefusesAvx512Vnni<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 1>, PrepareW8A8Avx512<0>,
      RunW8A8Avx512Vnni<0>},
-    {"linear_w8a8_avx2", RefusesAvx2<0>, PackedBytes, Pack, RowBytes<0, 2>, PrepareW8A8Avx2<0>, RunW8A8Avx2<0>},
+    {"linear_w8a8_avx2", RefusesAvx2<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 2>, PrepareW8A8Avx2<0>, RunW8A8Avx2<0>},
 #elif defined(STRATA_KERNELS_NEON)
-    {"linear_w8a8_neondot", RefusesNeonDot<0>, PackedBytes, Pack, RowBytes<0, 1>, PrepareW8A8NeonDot<0>,
+    {"linear_w8a8_neondot", RefusesNeonDot<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 1>, PrepareW8A8NeonDot<0>,
      RunW8A8NeonDot<0>},
 #endif
-    {"linear_w8a8_ref", RefusesRef<0>, PackedBytes, Pack, RowBytes<0, 4>, PrepareW8A8Ref<0>, RunW8A8Ref<0>},
+    {"linear_w8a8_ref", RefusesRef<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 4>, PrepareW8A8Ref<0>, RunW8A8Ref<0>},
 #if defined(STRATA_KERNELS_X86)
-    {"linear_int8_columns_amx", RefusesAmx<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 1>,
-     PrepareW8A8Avx512<kInputGroup>, RunW8A8Amx<kInputGroup>},
-    {"linear_int8_columns_avx512vnni", RefusesAvx512Vnni<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 1>,
-     PrepareW8A8Avx512<kInputGroup>, RunW8A8Avx512Vnni<kInputGroup>},
-    {"linear_int8_columns_avx2", RefusesAvx2<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 2>,
-     PrepareW8A8Avx2<kInputGroup>, RunW8A8Avx2<kInputGroup>},
+    {"linear_int8_columns_amx", RefusesAmx<kInputGroup>, PackedBytes<kInputGroup>, Pack<kInputGroup>,
+     RowBytes<kInputGroup, 1>, PrepareW8A8Avx512<kInputGroup>, RunW8A8Amx<kInputGroup>},
+    {"linear_int8_columns_avx512vnni", RefusesAvx512Vnni<kInputGroup>, PackedBytes<kInputGroup>, Pack<kInputGroup>,
+     RowBytes<kInputGroup, 1>, PrepareW8A8Avx512<kInputGroup>, RunW8A8Avx512Vnni<kInputGroup>},
+    {"linear_int8_columns_avx2", RefusesAvx2<kInputGroup>, PackedBytes<kInputGroup>, Pack<kInputGroup>,
+     RowBytes<kInputGroup, 2>, PrepareW8A8Avx2<kInputGroup>, RunW8A8Avx2<kInputGroup>},
 #elif defined(STRATA_KERNELS_NEON)
-    {"linear_int8_columns_neondot", RefusesNeonDot<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 1>,
-     PrepareW8A8NeonDot<kInputGroup>, RunW8A8NeonDot<kInputGroup>},
+    {"linear_int8_columns_neondot", RefusesNeonDot<kInputGroup>, PackedBytes<kInputGroup>, Pack<kInputGroup>,
+     RowBytes<kInputGroup, 1>, PrepareW8A8NeonDot<kInputGroup>, RunW8A8NeonDot<kInputGroup>},
 #endif
-    {"linear_int8_columns_ref", RefusesRef<kInputGroup>, PackedBytes, Pack, RowBytes<kInputGroup, 4>,
-     PrepareW8A8Ref<kInputGroup>, RunW8A8Ref<kInputGroup>},
+    {"linear_int8_columns_ref", RefusesRef<kInputGroup>, PackedBytes<kInputGroup>, Pack<kInputGroup>,
+     RowBytes<kInputGroup, 4>, PrepareW8A8Ref<kInputGroup>, RunW8A8Ref<kInputGroup>},
 });
 
 }  // namespace

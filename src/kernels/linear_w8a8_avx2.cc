@@ -18,8 +18,10 @@ template <std::int64_t kGroup, int kRows>
 void Tile(const std::byte* rows, const std::byte* panel, std::int64_t k, int half, float* acc,
           std::int64_t acc_stride) {
   const std::int64_t row_bytes = W8A8RowBytes<kGroup, 2>(k), group = GroupSize<kGroup>(k);
-  __m256 sums[kRows];
-  for (__m256& sum : sums) sum = _mm256_setzero_ps();
+  const std::int64_t weight_group = WeightGroupSize<kGroup>(k);
+  __m256 sums[kRows], scaled[kRows];  // scaled: of this group of weights, by the scales of inputs
+  for (int r = 0; r < kRows; ++r) sums[r] = scaled[r] = _mm256_setzero_ps();
+  const std::byte* weight_scales = panel + W8A8PanelLayout<kGroup>(k).scales + 32 * half;
   const std::byte* weights = panel + 32 * half;
   std::int64_t scale_at = 2 * k;
   for (std::int64_t begin = 0; begin < k; begin += group, scale_at += sizeof(GroupScale)) {
@@ -44,11 +46,17 @@ void Tile(const std::byte* rows, const std::byte* panel, std::int64_t k, int hal
       const __m256i dot = _mm256_permute4x64_epi64(_mm256_hadd_epi32(dots[r][0], dots[r][1]), 0xd8);
       float scale;
       std::memcpy(&scale, rows + r * row_bytes + scale_at, sizeof scale);
-      sums[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_set1_ps(scale), sums[r]);
+      scaled[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_set1_ps(scale), scaled[r]);
     }
+    if (end != k && end % weight_group != 0) continue;
+    const __m256 scales = _mm256_load_ps(reinterpret_cast<const float*>(weight_scales));
+    for (int r = 0; r < kRows; ++r) {
+      sums[r] = _mm256_fmadd_ps(scaled[r], scales, sums[r]);
+      scaled[r] = _mm256_setzero_ps();
+    }
+    weight_scales += kPanel * sizeof(float);
   }
-  const __m256 scales = _mm256_load_ps(reinterpret_cast<const float*>(panel + W8A8PanelLayout(k).scales + 32 * half));
-  for (int r = 0; r < kRows; ++r) _mm256_store_ps(acc + r * acc_stride + 8 * half, _mm256_mul_ps(sums[r], scales));
+  for (int r = 0; r < kRows; ++r) _mm256_store_ps(acc + r * acc_stride + 8 * half, sums[r]);
 }
 
 template <std::int64_t kGroup>
@@ -98,7 +106,7 @@ void PrepareW8A8Avx2(const PrepareArgs& args) {
 template <std::int64_t kGroup>
 void RunW8A8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   const std::int64_t row_bytes = W8A8RowBytes<kGroup, 2>(args.k);
-  RunByPanels(args, W8A8PanelLayout(args.k).bytes, panel_begin, panel_end,
+  RunByPanels(args, W8A8PanelLayout<kGroup>(args.k).bytes, panel_begin, panel_end,
               [&](std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc, std::int64_t stride) {
                 for (std::int64_t r = 0; r < rows; r += kTileRows) {
                   const std::int64_t count = rows - r < kTileRows ? rows - r : kTileRows;

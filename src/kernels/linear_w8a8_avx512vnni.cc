@@ -18,14 +18,18 @@ constexpr std::int64_t kBlockPanels = 8;
 constexpr std::int64_t kQuads = 4;  // of k, in one turn of the loop
 
 // Rows [0, kRows) by panels [0, kPanels), which are panel_bytes apart. `ahead` bytes behind a line of weights is what
-// is asked for when that line is read; 0: nothing. Between groups of inputs the sums wait in `acc`.
+// is asked for when that line is read; 0: nothing. Between groups of inputs the sums wait in memory: those of a group
+// of weights, scaled by the inputs' scales, beside those of the groups before it in `acc`.
 template <std::int64_t kGroup, int kRows, int kPanels>
 void Tile(const std::byte* rows, const std::byte* panels, std::int64_t k, std::int64_t ahead, float* acc,
           std::int64_t acc_stride) {
   // Chains, so that few sums do not wait for each other: a product takes five cycles, two of them begin in one.
   constexpr int kChains = kRows * kPanels >= 8 ? 1 : kRows * kPanels >= 4 ? 2 : 4;
-  const W8A8Panel layout = W8A8PanelLayout(k);
+  const W8A8Panel layout = W8A8PanelLayout<kGroup>(k);
   const std::int64_t row_bytes = W8A8RowBytes<kGroup, 1>(k), group = GroupSize<kGroup>(k);
+  const std::int64_t weight_group = WeightGroupSize<kGroup>(k);
+  __m512 scaled[kRows][kPanels];
+  const std::byte* weight_scales = panels + layout.scales;
   // Three rows to a pointer: base, base + stride, base + 2 stride are addressing modes.
   const std::byte* base[(kRows + 2) / 3];
   for (int i = 0; i < (kRows + 2) / 3; ++i) base[i] = rows + 3 * i * row_bytes;
@@ -44,6 +48,7 @@ void Tile(const std::byte* rows, const std::byte* panels, std::int64_t k, std::i
       }
     }
     const std::int64_t end = begin + group < k ? begin + group : k;
+    const bool first = begin % weight_group == 0, last = end == k || end % weight_group == 0;
     for (std::int64_t i = begin; i < end; i += 4 * kQuads, weights += 64 * kQuads) {
       if (ahead != 0) {
         for (int p = 0; p < kPanels; ++p) {
@@ -74,13 +79,16 @@ void Tile(const std::byte* rows, const std::byte* panels, std::int64_t k, std::i
       std::memcpy(&scale, group_scale + r * row_bytes + offsetof(GroupScale, scale), sizeof scale);
       for (int p = 0; p < kPanels; ++p) {
         for (int c = 1; c < kChains; ++c) dots[0][r][p] = _mm512_add_epi32(dots[0][r][p], dots[c][r][p]);
+        const __m512 before = first ? _mm512_setzero_ps() : scaled[r][p];
+        scaled[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[0][r][p]), _mm512_set1_ps(scale), before);
+        if (!last) continue;
         float* const sums = acc + r * acc_stride + p * kPanel;
-        const __m512 before = begin == 0 ? _mm512_setzero_ps() : _mm512_load_ps(sums);
-        __m512 sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[0][r][p]), _mm512_set1_ps(scale), before);
-        if (end == k) sum = _mm512_mul_ps(sum, _mm512_load_ps(panels + p * layout.bytes + layout.scales));
-        _mm512_store_ps(sums, sum);
+        const __m512 others = begin < weight_group ? _mm512_setzero_ps() : _mm512_load_ps(sums);
+        const __m512 of_weights = _mm512_load_ps(weight_scales + p * layout.bytes);
+        _mm512_store_ps(sums, _mm512_fmadd_ps(scaled[r][p], of_weights, others));
       }
     }
+    if (last) weight_scales += kPanel * sizeof(float);
   }
 }
 
@@ -98,7 +106,7 @@ template <std::int64_t kGroup>
 void Block(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels,
            float* acc) {
   constexpr std::int64_t kStride = kBlockPanels * kPanel;
-  const std::int64_t panel_bytes = W8A8PanelLayout(args.k).bytes, row_bytes = W8A8RowBytes<kGroup, 1>(args.k);
+  const std::int64_t panel_bytes = W8A8PanelLayout<kGroup>(args.k).bytes, row_bytes = W8A8RowBytes<kGroup, 1>(args.k);
   const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   for (std::int64_t p = 0; p < panels; p += 2) {
     const bool pair = p + 1 < panels;
@@ -205,7 +213,7 @@ void PrepareW8A8Avx512(const PrepareArgs& args) {
 template <std::int64_t kGroup>
 void RunW8A8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   RunByBlocks<kBlockRows, kBlockPanels>(
-      args, W8A8PanelLayout(args.k).bytes, panel_begin, panel_end,
+      args, W8A8PanelLayout<kGroup>(args.k).bytes, panel_begin, panel_end,
       [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
         Block<kGroup>(args, row0, rows, weights, panels, acc);
       });

@@ -25,10 +25,12 @@ inline void AddQuad(const std::uint8_t* weights, const int8x16_t (&inputs)[kRows
 template <std::int64_t kGroup, int kRows>
 void Tile(const std::byte* rows, const std::byte* panel, std::int64_t k, float* acc, std::int64_t acc_stride) {
   const std::int64_t row_bytes = W8A8RowBytes<kGroup, 1>(k), group = GroupSize<kGroup>(k);
-  float32x4_t sums[kRows][4];
-  for (auto& row : sums) {
-    for (float32x4_t& sum : row) sum = vdupq_n_f32(0);
+  const std::int64_t weight_group = WeightGroupSize<kGroup>(k);
+  float32x4_t sums[kRows][4], scaled[kRows][4];  // scaled: of this group of weights, by the scales of inputs
+  for (int r = 0; r < kRows; ++r) {
+    for (int q = 0; q < 4; ++q) sums[r][q] = scaled[r][q] = vdupq_n_f32(0);
   }
+  const auto* weight_scales = reinterpret_cast<const float*>(panel + W8A8PanelLayout<kGroup>(k).scales);
   const auto* weights = reinterpret_cast<const std::uint8_t*>(panel);
   std::int64_t scale_at = k;
   for (std::int64_t begin = 0; begin < k; begin += group, scale_at += sizeof(GroupScale)) {
@@ -49,14 +51,19 @@ void Tile(const std::byte* rows, const std::byte* panel, std::int64_t k, float* 
     for (int r = 0; r < kRows; ++r) {
       float scale;
       std::memcpy(&scale, rows + r * row_bytes + scale_at, sizeof scale);
-      for (int q = 0; q < 4; ++q) sums[r][q] = vfmaq_n_f32(sums[r][q], vcvtq_f32_s32(dots[r][q]), scale);
+      for (int q = 0; q < 4; ++q) scaled[r][q] = vfmaq_n_f32(scaled[r][q], vcvtq_f32_s32(dots[r][q]), scale);
     }
+    if (end != k && end % weight_group != 0) continue;
+    for (int r = 0; r < kRows; ++r) {
+      for (int q = 0; q < 4; ++q) {
+        sums[r][q] = vfmaq_f32(sums[r][q], scaled[r][q], vld1q_f32(weight_scales + 4 * q));
+        scaled[r][q] = vdupq_n_f32(0);
+      }
+    }
+    weight_scales += kPanel;
   }
-  const auto* scales = reinterpret_cast<const float*>(panel + W8A8PanelLayout(k).scales);
   for (int r = 0; r < kRows; ++r) {
-    for (int q = 0; q < 4; ++q) {
-      vst1q_f32(acc + r * acc_stride + 4 * q, vmulq_f32(sums[r][q], vld1q_f32(scales + 4 * q)));
-    }
+    for (int q = 0; q < 4; ++q) vst1q_f32(acc + r * acc_stride + 4 * q, sums[r][q]);
   }
 }
 
@@ -101,7 +108,7 @@ void PrepareW8A8NeonDot(const PrepareArgs& args) {
 template <std::int64_t kGroup>
 void RunW8A8NeonDot(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   const std::int64_t row_bytes = W8A8RowBytes<kGroup, 1>(args.k);
-  RunByPanels(args, W8A8PanelLayout(args.k).bytes, panel_begin, panel_end,
+  RunByPanels(args, W8A8PanelLayout<kGroup>(args.k).bytes, panel_begin, panel_end,
               [&](std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc, std::int64_t stride) {
                 for (std::int64_t r = 0; r < rows; r += kTileRows) {
                   const std::int64_t count = rows - r < kTileRows ? rows - r : kTileRows;

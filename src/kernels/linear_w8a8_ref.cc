@@ -39,8 +39,9 @@ void PrepareW8A8Ref(const PrepareArgs& args) {
 template <std::int64_t kGroup>
 void RunW8A8Ref(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   constexpr std::int64_t kMaxParts = 2 * Epilogue::kMaxExtras;
-  const W8A8Panel layout = W8A8PanelLayout(args.k);
+  const W8A8Panel layout = W8A8PanelLayout<kGroup>(args.k);
   const std::int64_t parts = args.epilogue->parts, group = GroupSize<kGroup>(args.k);
+  const std::int64_t weight_group = WeightGroupSize<kGroup>(args.k);
   assert(parts <= kMaxParts);
   for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += parts) {
     for (std::int64_t r = 0; r < args.rows; ++r) {
@@ -52,17 +53,21 @@ void RunW8A8Ref(const LinearArgs& args, std::int64_t panel_begin, std::int64_t p
         const auto* weights = reinterpret_cast<const std::uint8_t*>(panel);
         const auto* scales = reinterpret_cast<const float*>(panel + layout.scales);
         float* const sums = acc + part * kPanel;
-        for (std::int64_t begin = 0; begin < args.k; begin += group) {
-          std::int32_t dots[kPanel] = {};
-          for (std::int64_t k = begin; k < std::min(begin + group, args.k); ++k) {
-            const auto quant = static_cast<std::int32_t>(quants[k]);
-            const std::uint8_t* at = weights + k / 4 * 4 * kPanel + k % 4;
-            for (std::int64_t c = 0; c < kPanel; ++c) dots[c] += (at[4 * c] - 128) * quant;
+        for (std::int64_t from = 0; from < args.k; from += weight_group, scales += kPanel) {
+          float scaled[kPanel] = {};
+          for (std::int64_t begin = from; begin < std::min(from + weight_group, args.k); begin += group) {
+            std::int32_t dots[kPanel] = {};
+            for (std::int64_t k = begin; k < std::min(begin + group, args.k); ++k) {
+              const auto quant = static_cast<std::int32_t>(quants[k]);
+              const std::uint8_t* at = weights + k / 4 * 4 * kPanel + k % 4;
+              for (std::int64_t c = 0; c < kPanel; ++c) dots[c] += (at[4 * c] - 128) * quant;
+            }
+            const float scale = input_scales[begin / group].scale;
+            for (std::int64_t c = 0; c < kPanel; ++c)
+              scaled[c] = std::fma(static_cast<float>(dots[c]), scale, scaled[c]);
           }
-          const float scale = input_scales[begin / group].scale;
-          for (std::int64_t c = 0; c < kPanel; ++c) sums[c] = std::fma(static_cast<float>(dots[c]), scale, sums[c]);
+          for (std::int64_t c = 0; c < kPanel; ++c) sums[c] = std::fma(scaled[c], scales[c], sums[c]);
         }
-        for (std::int64_t c = 0; c < kPanel; ++c) sums[c] *= scales[c];
       }
       ApplyEpilogue(*args.epilogue, acc, parts * kPanel, r, 1, panel0, parts);
     }
