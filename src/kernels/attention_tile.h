@@ -9,7 +9,10 @@
 //
 //   struct Isa {
 //     static constexpr int kTilePairs;
-//     static constexpr bool kOnlyBF16;     // for a cache of bf16 alone; Values wants all of a span in one, v[0]
+//     static constexpr bool kOnlyBF16;     // for a cache of bf16 alone; Values wants all of a span in one, v[0]; both
+//                                          // products are of all tiles at work at once:
+//                                          //   static void Scores(std::int64_t head_dim, const TilesAtWork&)
+//                                          //   static void Values(std::int64_t head_dim, const TilesAtWork&)
 //     static constexpr bool kBF16Dots;     // Scores and Values take Span<BF16Kind> too, and RoundBF16Pairs is there
 //     static constexpr bool kIntegerDots;  // so for Span<I16Kind> and Span<I8Kind>
 //     static void RoundBF16Pairs(const float*, std::int64_t count, Pair* bf16);       // count: a multiple of 16
@@ -31,7 +34,8 @@
 //   };
 //
 // Each stage of a tile waits for what the one before it reduces. So two tiles go through them by turns: while one
-// waits, the other has products to make.
+// waits, the other has products to make. Tiles at work follow each other, and so do their rounded queries and their
+// weights.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +60,9 @@ struct PairSet {
   static constexpr std::int64_t kMost = kTilesAtOnce * Isa::kTilePairs;
 
   alignas(64) float weights[kTilesAtWork][Isa::kTilePairs][kSpan];
-  alignas(64) Pair rounded_q[Isa::kBF16Dots || Isa::kIntegerDots ? kMost : 1][kMaxHeadDim / 2];
+  // Products of all tiles at work may reach beyond the last tile.
+  static constexpr std::int64_t kRounded = Isa::kOnlyBF16 ? kMost + (kTilesAtWork - 1) * Isa::kTilePairs : kMost;
+  alignas(64) Pair rounded_q[Isa::kBF16Dots || Isa::kIntegerDots ? kRounded : 1][kMaxHeadDim / 2];
   AttentionTile tiles[kTilesAtOnce];
   std::int64_t pairs;
 
@@ -86,30 +92,45 @@ struct TileAtWork {
   bool hides() const { return tile->first[pairs - 1] > span.begin || tile->position[0] < span.begin + kSpan - 1; }
 };
 
+/// Tiles that go through the stages by turns.
 template <class Isa, class Kind>
-void AttendSpan(std::int64_t dim, const ScoreRule& rule, TileAtWork<Isa, Kind>* tiles, int count) {
-  const auto stage = [&](const auto& work) {
-    for (int t = 0; t < count; ++t) {
-      ForCount<Isa::kTilePairs>(tiles[t].pairs, [&]<int kPairs>() {
-        if (tiles[t].hides()) return work.template operator()<kPairs, true>(tiles[t].span, *tiles[t].tile);
-        work.template operator()<kPairs, false>(tiles[t].span, *tiles[t].tile);
-      });
-    }
-  };
-  stage([&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
-    Isa::template Scores<kPairs>(span, dim, tile);
+struct TilesAtWork {
+  TileAtWork<Isa, Kind> tiles[kTilesAtWork];
+  int count = 0;
+};
+
+template <class Isa, class Kind, class Work>
+void ForTiles(const TilesAtWork<Isa, Kind>& at_work, const Work& work) {
+  for (int t = 0; t < at_work.count; ++t) {
+    const TileAtWork<Isa, Kind>& now = at_work.tiles[t];
+    ForCount<Isa::kTilePairs>(now.pairs, [&]<int kPairs>() {
+      if (now.hides()) return work.template operator()<kPairs, true>(now.span, *now.tile);
+      work.template operator()<kPairs, false>(now.span, *now.tile);
+    });
+  }
+}
+
+template <class Isa, class Kind>
+void AttendSpan(std::int64_t dim, const ScoreRule& rule, const TilesAtWork<Isa, Kind>& at_work) {
+  if constexpr (Isa::kOnlyBF16) Isa::Scores(dim, at_work);
+  ForTiles(at_work, [&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
+    if constexpr (!Isa::kOnlyBF16) Isa::template Scores<kPairs>(span, dim, tile);
     if (rule.outer != 0) {
       for (int i = 0; i < kPairs; ++i) Isa::Cap(rule.inner, rule.outer, tile.weights[i]);
     }
     Isa::template Maxima<kPairs, kHides>(span.begin, rule.factor, tile);
   });
-  stage([&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
+  ForTiles(at_work, [&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
     Isa::template Weigh<kPairs, kHides>(span, rule.factor, tile);
   });
-  stage([&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
-    Isa::template Values<kPairs>(span, dim, tile);
-    tile.fresh = false;
-  });
+  if constexpr (Isa::kOnlyBF16) {
+    Isa::Values(dim, at_work);
+  } else {
+    ForTiles(at_work, [&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
+      Isa::template Values<kPairs>(span, dim, tile);
+    });
+  }
+  for (int t = 0; t < at_work.count; ++t) at_work.tiles[t].tile->fresh = false;
 }
 
 /// The stretch of kAttentionSplit positions that it is in.
@@ -185,22 +206,21 @@ void AttendStretch(const AttentionArgs& args, const SequenceRows& sequence, std:
     all.blocks = (all.tokens + kKvBlock - 1) / kKvBlock;
     FillSpan<Isa, Kind, kStored>(args.kv, sequence.block_table + begin / kKvBlock, kv_head, wide, all);
     if constexpr (Isa::kOnlyBF16) JoinValues(dim, all, joined);
-    TileAtWork<Isa, Kind> at_work[kTilesAtWork];
-    int count = 0;
+    TilesAtWork<Isa, Kind> at_work;
     for (std::int64_t first = 0; first < set.pairs; first += Isa::kTilePairs) {
       auto& tile = set.tile(first);
       const std::int64_t pairs = set.count(first);
       const std::int64_t visible = tile.position[pairs - 1] + 1 - begin;
       if (visible <= 0 || tile.first[0] >= begin + kSpan) continue;
-      tile.weights = set.weights[count];
-      TileAtWork<Isa, Kind>& next = at_work[count++] = {&tile, pairs, all};
+      tile.weights = set.weights[at_work.count];
+      TileAtWork<Isa, Kind>& next = at_work.tiles[at_work.count++] = {&tile, pairs, all};
       next.span.tokens = all.tokens < visible ? all.tokens : visible;
       next.span.blocks = (next.span.tokens + kKvBlock - 1) / kKvBlock;
-      if (count < kTilesAtWork) continue;
-      AttendSpan(dim, rule, at_work, count);
-      count = 0;
+      if (at_work.count < kTilesAtWork) continue;
+      AttendSpan(dim, rule, at_work);
+      at_work.count = 0;
     }
-    AttendSpan(dim, rule, at_work, count);
+    if (at_work.count > 0) AttendSpan(dim, rule, at_work);
   }
 }
 

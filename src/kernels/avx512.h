@@ -17,23 +17,17 @@ inline __mmask16 Lanes(std::int64_t count) {
   return static_cast<__mmask16>(count <= 0 ? 0 : (1 << count) - 1);
 }
 
-// 2^x for x <= 0: x = n + f, |f| <= 1/2; the polynomial is the one of degree 5 whose greatest relative error is least
-// (9.2e-8, found by Remez's exchange with 2^0 = 1 held), n is added to its exponent. Adding 1.5 * 2^23 rounds to an
-// integer, whose lowest bits are n's.
+// 2^x for x <= 0: x = n + f, 0 <= f < 1; the polynomial is the one of degree 5 whose greatest relative error is least
+// (8.2e-8, found by Remez's exchange with 2^0 = 1 held). scalef multiplies it by 2^n, n = floor(x), which may be zero.
 [[maybe_unused]] __m512 Exp2(__m512 x) {
-  x = _mm512_max_ps(x,
-                    _mm512_set1_ps(-126.0f));  // below, f32 has no normal numbers; 1e-38 of a maximum of 1 is nothing
-  const __m512 round = _mm512_set1_ps(12582912.0f);
-  const __m512 shifted = _mm512_add_ps(x, round);
-  const __m512 f = _mm512_sub_ps(x, _mm512_sub_ps(shifted, round));
-  __m512 y = _mm512_set1_ps(1.326472713997e-3f);
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(9.671512639956e-3f));
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(5.550733743471e-2f));
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(2.402224208538e-1f));
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(6.931469775990e-1f));
+  const __m512 f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  __m512 y = _mm512_set1_ps(1.867130069869e-3f);
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(9.017030322464e-3f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(5.579991310372e-2f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(2.401644501551e-1f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(6.931513118046e-1f));
   y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.0f));
-  return _mm512_castsi512_ps(
-      _mm512_add_epi32(_mm512_castps_si512(y), _mm512_slli_epi32(_mm512_castps_si512(shifted), 23)));
+  return _mm512_scalef_ps(y, x);
 }
 
 // Between -1 and 1 of either sign, by 2^x; its absolute error is that of 1 in f32.
