@@ -100,7 +100,7 @@ struct TilesAtWork {
 };
 
 template <class Isa, class Kind, class Work>
-void ForTiles(const TilesAtWork<Isa, Kind>& at_work, const Work& work) {
+void ForEachAtWork(const TilesAtWork<Isa, Kind>& at_work, const Work& work) {
   for (int t = 0; t < at_work.count; ++t) {
     const TileAtWork<Isa, Kind>& now = at_work.tiles[t];
     ForCount<Isa::kTilePairs>(now.pairs, [&]<int kPairs>() {
@@ -113,20 +113,20 @@ void ForTiles(const TilesAtWork<Isa, Kind>& at_work, const Work& work) {
 template <class Isa, class Kind>
 void AttendSpan(std::int64_t dim, const ScoreRule& rule, const TilesAtWork<Isa, Kind>& at_work) {
   if constexpr (Isa::kOnlyBF16) Isa::Scores(dim, at_work);
-  ForTiles(at_work, [&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
+  ForEachAtWork(at_work, [&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
     if constexpr (!Isa::kOnlyBF16) Isa::template Scores<kPairs>(span, dim, tile);
     if (rule.outer != 0) {
       for (int i = 0; i < kPairs; ++i) Isa::Cap(rule.inner, rule.outer, tile.weights[i]);
     }
     Isa::template Maxima<kPairs, kHides>(span.begin, rule.factor, tile);
   });
-  ForTiles(at_work, [&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
+  ForEachAtWork(at_work, [&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
     Isa::template Weigh<kPairs, kHides>(span, rule.factor, tile);
   });
   if constexpr (Isa::kOnlyBF16) {
     Isa::Values(dim, at_work);
   } else {
-    ForTiles(at_work, [&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
+    ForEachAtWork(at_work, [&]<int kPairs, bool kHides>(const Span<Kind>& span, auto& tile) {
       Isa::template Values<kPairs>(span, dim, tile);
     });
   }

@@ -22,7 +22,7 @@ constexpr std::int64_t kTileDepth = 2 * kTilePairsOfK;
 
 static_assert(kTilesAtWork * kPairsAtOnce == kTileRows);
 
-// Tiles: sums 0 to 3, rows of queries or weights 4 and 5, K or V 6 and 7. With `pairs` in all.
+// Tiles: sums 0 to 3, rows of queries or weights 4, K or V 6 and 7. With `pairs` in all.
 inline TileConfig AttentionConfig(std::int64_t pairs) {
   TileConfig config;
   for (int tile = 0; tile < kTiles; ++tile) {

@@ -50,6 +50,11 @@ template <std::int64_t kGroup>
 constexpr std::int64_t WeightGroupSize(std::int64_t k) {
   return kGroup == 0 ? k : kInputGroupsOfWeights * kGroup;
 }
+/// Whether the group of inputs that ends there is the last of its group of weights.
+template <std::int64_t kGroup>
+constexpr bool EndsWeightGroup(std::int64_t end, std::int64_t k) {
+  return end == k || end % WeightGroupSize<kGroup>(k) == 0;
+}
 
 struct W8A8Panel {
   std::int64_t scales, bytes;

@@ -18,7 +18,6 @@ template <std::int64_t kGroup, int kRows>
 void Tile(const std::byte* rows, const std::byte* panel, std::int64_t k, int half, float* acc,
           std::int64_t acc_stride) {
   const std::int64_t row_bytes = W8A8RowBytes<kGroup, 2>(k), group = GroupSize<kGroup>(k);
-  const std::int64_t weight_group = WeightGroupSize<kGroup>(k);
   __m256 sums[kRows], scaled[kRows];  // scaled: of this group of weights, by the scales of inputs
   for (int r = 0; r < kRows; ++r) sums[r] = scaled[r] = _mm256_setzero_ps();
   const std::byte* weight_scales = panel + W8A8PanelLayout<kGroup>(k).scales + 32 * half;
@@ -48,7 +47,7 @@ void Tile(const std::byte* rows, const std::byte* panel, std::int64_t k, int hal
       std::memcpy(&scale, rows + r * row_bytes + scale_at, sizeof scale);
       scaled[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_set1_ps(scale), scaled[r]);
     }
-    if (end != k && end % weight_group != 0) continue;
+    if (!EndsWeightGroup<kGroup>(end, k)) continue;
     const __m256 scales = _mm256_load_ps(reinterpret_cast<const float*>(weight_scales));
     for (int r = 0; r < kRows; ++r) {
       sums[r] = _mm256_fmadd_ps(scaled[r], scales, sums[r]);

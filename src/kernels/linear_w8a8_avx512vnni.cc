@@ -48,7 +48,7 @@ void Tile(const std::byte* rows, const std::byte* panels, std::int64_t k, std::i
       }
     }
     const std::int64_t end = begin + group < k ? begin + group : k;
-    const bool first = begin % weight_group == 0, last = end == k || end % weight_group == 0;
+    const bool first = begin % weight_group == 0, last = EndsWeightGroup<kGroup>(end, k);
     for (std::int64_t i = begin; i < end; i += 4 * kQuads, weights += 64 * kQuads) {
       if (ahead != 0) {
         for (int p = 0; p < kPanels; ++p) {

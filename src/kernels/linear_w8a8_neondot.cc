@@ -25,7 +25,6 @@ inline void AddQuad(const std::uint8_t* weights, const int8x16_t (&inputs)[kRows
 template <std::int64_t kGroup, int kRows>
 void Tile(const std::byte* rows, const std::byte* panel, std::int64_t k, float* acc, std::int64_t acc_stride) {
   const std::int64_t row_bytes = W8A8RowBytes<kGroup, 1>(k), group = GroupSize<kGroup>(k);
-  const std::int64_t weight_group = WeightGroupSize<kGroup>(k);
   float32x4_t sums[kRows][4], scaled[kRows][4];  // scaled: of this group of weights, by the scales of inputs
   for (int r = 0; r < kRows; ++r) {
     for (int q = 0; q < 4; ++q) sums[r][q] = scaled[r][q] = vdupq_n_f32(0);
@@ -53,7 +52,7 @@ void Tile(const std::byte* rows, const std::byte* panel, std::int64_t k, float* 
       std::memcpy(&scale, rows + r * row_bytes + scale_at, sizeof scale);
       for (int q = 0; q < 4; ++q) scaled[r][q] = vfmaq_n_f32(scaled[r][q], vcvtq_f32_s32(dots[r][q]), scale);
     }
-    if (end != k && end % weight_group != 0) continue;
+    if (!EndsWeightGroup<kGroup>(end, k)) continue;
     for (int r = 0; r < kRows; ++r) {
       for (int q = 0; q < 4; ++q) {
         sums[r][q] = vfmaq_f32(sums[r][q], scaled[r][q], vld1q_f32(weight_scales + 4 * q));
