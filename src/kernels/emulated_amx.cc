@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/linear_float.h"
 #include "kernels/linear_int8.h"
 
 namespace strata::kernels {
@@ -32,8 +33,9 @@ std::string Refuses(const LinearProblem& problem, const CpuFeatures& cpu) {
   return Originals()[kIndex].refuses(problem, able);
 }
 
-#define STRATA_NAME(type, lower, format) #lower,
-constexpr std::size_t kCount = std::to_array<std::string_view>({STRATA_INT8_TYPES(STRATA_NAME)}).size() + 2;
+#define STRATA_NAME(type, lower, ...) #lower,
+constexpr std::size_t kCount =
+    std::to_array<std::string_view>({STRATA_INT8_TYPES(STRATA_NAME) STRATA_PANEL_FLOATS(STRATA_NAME)}).size() + 2;
 #undef STRATA_NAME
 template <std::size_t... kIndices>
 constexpr auto RefusesOf(std::index_sequence<kIndices...>) {

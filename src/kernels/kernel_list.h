@@ -11,8 +11,10 @@ std::span<const LinearKernel> W8A8Linears();
 #if defined(STRATA_KERNELS_X86)
 std::span<const LinearKernel> Int8LinearsAvx512Vnni();
 std::span<const LinearKernel> Int8LinearsAvx2();
-std::span<const LinearKernel> BF16LinearsAmx();
 std::span<const LinearKernel> FloatLinears();
+// With activations of bf16.
+std::span<const LinearKernel> Int8LinearsAmx();
+std::span<const LinearKernel> FloatLinearsAmx();
 extern const AttentionKernel kAttentionAmx;
 extern const AttentionKernel kAttentionAvx512Bf16;
 extern const AttentionKernel kAttentionAvx512Vnni;

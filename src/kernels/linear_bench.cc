@@ -87,7 +87,7 @@ struct NK {
 };
 const bool kRegistered = [] {
   for (const DType type : {DType::kQ4_1, DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K, DType::kW8A8_32,
-                           DType::kF32, DType::kBF16}) {
+                           DType::kF32, DType::kF16, DType::kBF16}) {
     for (const NK shape : {NK{960, 576}, NK{576, 576}, NK{3072, 576}, NK{576, 1536}, NK{49152, 576}}) {
       for (const std::int64_t rows : {1, 8, 32, 64, 512}) {
         if (shape.n * rows > 49152 * 64 || shape.k % static_cast<std::int64_t>(Info(type).block_elements) != 0)
@@ -100,6 +100,8 @@ const bool kRegistered = [] {
         };
         const LinearProblem exact{type, shape.n, shape.k};
         const LinearKernel& kernel = *SelectLinear(exact, Cpu());
+        const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), exact, kernel, Cpu());
+        if (prefill != nullptr) add("/bf16", exact, *prefill);
         if (!Info(type).quantized() || type == DType::kW8A8_32) {
           add("", exact, kernel);
           continue;
@@ -109,8 +111,6 @@ const bool kRegistered = [] {
         add("/int8", coarse, *SelectLinear(coarse, Cpu()));
         const LinearProblem columns{type, shape.n, shape.k, Activations::kInt8Columns};
         add("/int8-columns", columns, *SelectLinear(columns, Cpu()));
-        const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), exact, kernel, Cpu());
-        if (prefill != nullptr) add("/bf16", exact, *prefill);
       }
     }
   }

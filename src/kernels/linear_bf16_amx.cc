@@ -1,4 +1,4 @@
-// Linears over packed int8 weights with activations of bf16, on AMX.
+// Linears over packed weights with activations of bf16, on AMX.
 #include <immintrin.h>
 
 #include "kernels/amx_tiles.h"
@@ -25,12 +25,21 @@ void PrepareBF16Amx(const PrepareArgs& args) {
 
 template <Int8Format kFormat>
 void RunBF16Amx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
-  RunBF16<AmxTiles, kFormat>(args, panel_begin, panel_end);
+  RunBF16<AmxTiles, Int8Weights<kFormat>>(args, panel_begin, panel_end);
+}
+
+template <PanelFloat kType>
+void RunFloatBF16Amx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
+  RunBF16<AmxTiles, FloatWeights<kType>>(args, panel_begin, panel_end);
 }
 
 #define STRATA_INSTANTIATE(format) \
   template void RunBF16Amx<kFormat##format>(const LinearArgs&, std::int64_t, std::int64_t);
 STRATA_INT8_FORMATS(STRATA_INSTANTIATE)
+#undef STRATA_INSTANTIATE
+#define STRATA_INSTANTIATE(name, lower) \
+  template void RunFloatBF16Amx<PanelFloat::k##name>(const LinearArgs&, std::int64_t, std::int64_t);
+STRATA_PANEL_FLOATS(STRATA_INSTANTIATE)
 #undef STRATA_INSTANTIATE
 
 }  // namespace strata::kernels

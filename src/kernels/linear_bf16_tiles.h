@@ -1,6 +1,7 @@
-// Inside the linears over packed int8 weights with activations of bf16, for many rows on tiles: some groups of two
-// panels become bf16 in scratch that stays in L1 and are multiplied by all rows, 32 rows by 32 columns at a time with
-// their sums in four tiles. A tile adds in an order of its own, which does not depend on the other rows.
+// Inside the linears over packed weights with activations of bf16, for many rows on tiles: some groups of two panels
+// become bf16 in scratch that stays in L1 (those that are bf16 already stay where they are) and are multiplied by all
+// rows, 32 rows by 32 columns at a time with their sums in four tiles. A tile adds in an order of its own, which does
+// not depend on the other rows.
 //
 // The tiles themselves are a parameter: those of the processor (amx_tiles.h), or what the tests have in their place
 // where it has none (emulated_tiles.h).
@@ -11,6 +12,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/float_weights_avx512.h"
 #include "kernels/int8_weights_avx512.h"
 #include "kernels/tile_config.h"
 
@@ -36,37 +38,70 @@ inline __m512i Interleaved(__m512i words) {
   return _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), words);
 }
 
+// Two successive k of a panel.
+inline void StorePair(__m512 even, __m512 odd, std::byte* out) {
+  _mm512_store_si512(out, Interleaved(reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even))));
+}
+
+// What RunBF16 reads, by how it is packed: the bytes of a panel, and `groups` groups of one from group0 on as bf16,
+// [group][16 pairs of k][16 columns][2], either in `scratch` or where they are.
 template <Int8Format kFormat>
-void Unpack(const std::byte* panel, const Int8Panel& layout, std::int64_t group0, std::int64_t groups,
-            UnpackedPanel& to) {
-  const __m512i byte = _mm512_set1_epi32(255);
-  for (std::int64_t g = 0; g < groups; ++g) {
-    PrefetchGroup<kFormat>(panel + layout.bytes, layout, group0 + g);  // of the panel after this one
-    WeightGroup<kFormat> group;
-    group.Load(panel, layout, group0 + g);
-    std::byte* out = to.weights + g * kGroupBytes;
-    for (int j = 0; j < 8; ++j) {
-      const int h = j * kFormat.halves / 8;
-      const __m512 scale = group.scale[h];
-      __m512 least = _mm512_mul_ps(scale, _mm512_set1_ps(-static_cast<float>(kFormat.zero)));
-      if constexpr (kFormat.stored_min) least = _mm512_add_ps(least, group.min[h]);
-      __m512 values[4];
-      for (int i = 0; i < 4; ++i) {
-        const __m512i quants = _mm512_and_si512(_mm512_srli_epi32(group.quads[j], static_cast<unsigned>(8 * i)), byte);
-        values[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(quants), scale, least);
-      }
-      for (int i = 0; i < 4; i += 2, out += kPairBytes) {
-        const __m512i pair = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(values[i + 1], values[i]));
-        _mm512_store_si512(out, Interleaved(pair));
+struct Int8Weights {
+  static std::int64_t PanelBytes(std::int64_t k) { return PanelLayout(kFormat, k).bytes; }
+
+  static const std::byte* BF16(const std::byte* panel, std::int64_t k, std::int64_t group0, std::int64_t groups,
+                               UnpackedPanel& scratch) {
+    const Int8Panel layout = PanelLayout(kFormat, k);
+    const __m512i byte = _mm512_set1_epi32(255);
+    for (std::int64_t g = 0; g < groups; ++g) {
+      PrefetchGroup<kFormat>(panel + layout.bytes, layout, group0 + g);  // of the panel after this one
+      WeightGroup<kFormat> group;
+      group.Load(panel, layout, group0 + g);
+      std::byte* out = scratch.weights + g * kGroupBytes;
+      for (int j = 0; j < 8; ++j) {
+        const int h = j * kFormat.halves / 8;
+        const __m512 scale = group.scale[h];
+        __m512 least = _mm512_mul_ps(scale, _mm512_set1_ps(-static_cast<float>(kFormat.zero)));
+        if constexpr (kFormat.stored_min) least = _mm512_add_ps(least, group.min[h]);
+        __m512 values[4];
+        for (int i = 0; i < 4; ++i) {
+          const __m512i quants =
+              _mm512_and_si512(_mm512_srli_epi32(group.quads[j], static_cast<unsigned>(8 * i)), byte);
+          values[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(quants), scale, least);
+        }
+        for (int i = 0; i < 4; i += 2, out += kPairBytes) StorePair(values[i], values[i + 1], out);
       }
     }
+    return scratch.weights;
   }
-}
+};
+
+template <PanelFloat kType>
+struct FloatWeights {
+  static std::int64_t PanelBytes(std::int64_t k) { return FloatPanelBytes(kType, k); }
+
+  static const std::byte* BF16(const std::byte* panel, std::int64_t k, std::int64_t group0, std::int64_t groups,
+                               UnpackedPanel& scratch) {
+    if constexpr (kType == PanelFloat::kBF16) return panel + FloatStepOffset(kType, group0 * kGroup);
+    const std::byte* next = panel + PanelBytes(k);  // which is asked for while this one becomes bf16
+    std::byte* out = scratch.weights;
+    for (std::int64_t at = group0 * kGroup; at < (group0 + groups) * kGroup; at += 2, out += kPairBytes) {
+      for (std::int64_t line = 0; line < FloatPairBytes(kType); line += 64) {
+        _mm_prefetch(next + FloatStepOffset(kType, at) + line, _MM_HINT_T1);
+      }
+      __m512 even;
+      __m512 odd;
+      LoadPair<kType>(panel, at, even, odd);
+      StorePair(even, odd, out);
+    }
+    return scratch.weights;
+  }
+};
 
 // `groups` groups of up to 32 rows times two panels, added to acc or beginning it.
 template <class Tiles, bool kSecond>
-void Multiply(const std::byte* activations, std::int64_t row_bytes, const UnpackedPanel* panels, std::int64_t groups,
-              bool begin, float* acc, std::int64_t acc_stride) {
+void Multiply(const std::byte* activations, std::int64_t row_bytes, const std::byte* left, const std::byte* right,
+              std::int64_t groups, bool begin, float* acc, std::int64_t acc_stride) {
   const std::byte* second = activations + kTileRows * row_bytes;
   float* second_acc = acc + kTileRows * acc_stride;
   const std::int64_t acc_bytes = acc_stride * static_cast<std::int64_t>(sizeof(float));
@@ -84,10 +119,10 @@ void Multiply(const std::byte* activations, std::int64_t row_bytes, const Unpack
     }
   }
   for (std::int64_t g = 0; g < groups; ++g) {
-    Tiles::template Load<6>(panels[0].weights + g * kGroupBytes, kPairBytes);
+    Tiles::template Load<6>(left + g * kGroupBytes, kPairBytes);
     Tiles::template Load<4>(activations + g * kGroup * 2, row_bytes);
     Tiles::template AddDots<0, 4, 6>();
-    Tiles::template Load<7>(panels[1].weights + g * kGroupBytes, kPairBytes);
+    Tiles::template Load<7>(right + g * kGroupBytes, kPairBytes);
     Tiles::template AddDots<1, 4, 7>();
     if constexpr (kSecond) {
       Tiles::template Load<5>(second + g * kGroup * 2, row_bytes);
@@ -104,42 +139,43 @@ void Multiply(const std::byte* activations, std::int64_t row_bytes, const Unpack
 }
 
 // Rows [row0, row0 + rows) of panels [0, panels) of `weights` into acc, [rows][kBlockPanels * kPanel].
-template <class Tiles, Int8Format kFormat>
+template <class Tiles, class Weights>
 void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights,
               std::int64_t panels, float* acc, RowPair& configured) {
   constexpr std::int64_t kStride = kBlockPanels * kPanel;
-  const Int8Panel layout = PanelLayout(kFormat, args.k);
+  const std::int64_t panel_bytes = Weights::PanelBytes(args.k);
   const std::int64_t row_bytes = BF16RowBytes(args.k);
   const std::int64_t all = args.k / kGroup;
   const std::int64_t blocks = (all + kBlockGroups - 1) / kBlockGroups;
-  UnpackedPanel unpacked[2];
+  UnpackedPanel scratch[2];
   for (std::int64_t p = 0; p < panels; p += 2) {
     // The neighbour of a last odd panel is itself: acc has the room, nobody reads it.
     const std::int64_t next = p + 1 < panels ? p + 1 : p;
     for (std::int64_t block = 0; block < blocks; ++block) {  // of sizes as even as can be
       const std::int64_t group0 = all * block / blocks;
       const std::int64_t groups = all * (block + 1) / blocks - group0;
-      Unpack<kFormat>(weights + p * layout.bytes, layout, group0, groups, unpacked[0]);
-      Unpack<kFormat>(weights + next * layout.bytes, layout, group0, groups, unpacked[1]);
+      const std::byte* left = Weights::BF16(weights + p * panel_bytes, args.k, group0, groups, scratch[0]);
+      const std::byte* right = Weights::BF16(weights + next * panel_bytes, args.k, group0, groups, scratch[1]);
       for (std::int64_t r = 0; r < rows; r += 2 * kTileRows) {
         const RowPair pair = RowPair::Of(rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows);
         if (pair != configured) Tiles::Configure(ConfigOf(configured = pair));
         const std::byte* row = args.activations + (row0 + r) * row_bytes + group0 * kGroup * 2;
-        (pair.second > 0 ? Multiply<Tiles, true> : Multiply<Tiles, false>)(row, row_bytes, unpacked, groups, block == 0,
-                                                                           acc + r * kStride + p * kPanel, kStride);
+        (pair.second > 0 ? Multiply<Tiles, true> : Multiply<Tiles, false>)(row, row_bytes, left, right, groups,
+                                                                           block == 0, acc + r * kStride + p * kPanel,
+                                                                           kStride);
       }
     }
   }
 }
 
-template <class Tiles, Int8Format kFormat>
+template <class Tiles, class Weights>
 void RunBF16(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   if (args.rows == 0) return;
   RowPair configured = {0, 0};
   RunByBlocks<kBlockRows, kBlockPanels>(
-      args, PanelLayout(kFormat, args.k).bytes, panel_begin, panel_end,
+      args, Weights::PanelBytes(args.k), panel_begin, panel_end,
       [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
-        RunBlock<Tiles, kFormat>(args, row0, rows, weights, panels, acc, configured);
+        RunBlock<Tiles, Weights>(args, row0, rows, weights, panels, acc, configured);
       });
   Tiles::Release();
 }

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "kernels/kernel_list.h"
+#include "kernels/linear_int8.h"
 #include "kernels/pack_source.h"
 #include "tensor/convert.h"
 
@@ -48,6 +49,14 @@ std::string RefusesAvx512(const LinearProblem& problem, const CpuFeatures& cpu) 
 template <PanelFloat kType>
 std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
   return cpu.avx2 ? RefusesType<kType>(problem) : "needs avx2";
+}
+
+template <PanelFloat kType>
+std::string RefusesAmx(const LinearProblem& problem, const CpuFeatures& cpu) {
+  if (!cpu.amx) return "needs amx";
+  if (problem.activations == Activations::kExact) return "rounds activations";
+  if (problem.k % kGroup != 0) return fmt::format("k = {} is not a multiple of {}", problem.k, kGroup);
+  return RefusesType<kType>(problem);
 }
 #elif defined(STRATA_KERNELS_NEON)
 template <PanelFloat kType>
@@ -135,6 +144,19 @@ constexpr LinearKernel Kernel(std::string_view name, decltype(LinearKernel::refu
   return {name, refuses, PackedBytes<kType>, Pack<kType>, PreparedRowBytes, prepare, run};
 }
 
+#if defined(STRATA_KERNELS_X86)
+template <PanelFloat kType>
+constexpr LinearKernel Amx(std::string_view name) {
+  return {name,
+          RefusesAmx<kType>,
+          PackedBytes<kType>,
+          Pack<kType>,
+          [](std::int64_t k) { return static_cast<std::size_t>(BF16RowBytes(k)); },
+          PrepareBF16Amx,
+          RunFloatBF16Amx<kType>};
+}
+#endif
+
 }  // namespace
 
 std::span<const LinearKernel> FloatLinears() {
@@ -155,5 +177,13 @@ std::span<const LinearKernel> FloatLinears() {
 #endif
   return kList;
 }
+
+#if defined(STRATA_KERNELS_X86)
+std::span<const LinearKernel> FloatLinearsAmx() {
+#define STRATA_AMX(name, lower) Amx<PanelFloat::k##name>("linear_" #lower "_bf16_amx"),
+  static constexpr auto kList = std::to_array<LinearKernel>({STRATA_PANEL_FLOATS(STRATA_AMX)});
+  return kList;
+}
+#endif
 
 }  // namespace strata::kernels

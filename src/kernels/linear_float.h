@@ -5,8 +5,9 @@
 // Panels of scaled_blocks.h's float8 and NF4 blocks are block after block: 16 f32 scales, then [k of a block][16] bytes
 // (NF4: two successive k a byte). They widen to exactly the f32 that the block means.
 //
-// bf16 is not multiplied by vdpbf16ps: it would round activations to 8 bits (or take two products for 16), and Intel's
-// cores do half as much with it as with f32 FMA (123 against 247 GFLOPS a core of model 167, measured).
+// The same panels times activations of bf16 are linear_bf16_amx.cc. Here bf16 is not multiplied by vdpbf16ps: it would
+// round activations to 8 bits (or take two products for 16), and Intel's cores do half as much with it as with f32 FMA
+// (123 against 247 GFLOPS a core of model 167, measured).
 #pragma once
 
 #include <cstddef>
@@ -92,6 +93,10 @@ void RunFloatAvx512(const LinearArgs& args, std::int64_t panel_begin, std::int64
 void PrepareFloatAvx2(const PrepareArgs& args);
 template <PanelFloat kType>
 void RunFloatAvx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+
+// Defined in linear_bf16_amx.cc, for every PanelFloat; its prepared row is that of RunBF16Amx (linear_int8.h).
+template <PanelFloat kType>
+void RunFloatBF16Amx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 void PrepareFloatNeon(const PrepareArgs& args);
 template <PanelFloat kType>

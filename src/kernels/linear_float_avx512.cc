@@ -4,8 +4,7 @@
 #include <immintrin.h>
 
 #include "kernels/avx512.h"
-#include "kernels/linear_float.h"
-#include "tensor/scaled_blocks.h"
+#include "kernels/float_weights_avx512.h"
 
 namespace strata::kernels {
 namespace {
@@ -14,41 +13,6 @@ constexpr std::int64_t kTileRows = 64;
 constexpr std::int64_t kMaxTilePanels = 8;
 constexpr std::int64_t kBlock = 192;  // two panels of it are 24 KiB: half of L1 here, three quarters where it is 32 KiB
 constexpr std::int64_t kPrefetchBytes = 2048;
-
-// The weights at k (even) and k + 1.
-template <PanelFloat kType>
-inline void LoadPair(const std::byte* panel, std::int64_t k, __m512& even, __m512& odd) {
-  constexpr std::int64_t kSpan = FloatBlockSpan(kType);
-  if constexpr (kSpan != 0) {
-    const __m512 scale = _mm512_load_ps(panel + k / kSpan * FloatBlockBytes(kType));
-    const std::byte* codes = panel + FloatStepOffset(kType, k);
-    if constexpr (kType == PanelFloat::kNF4_64) {
-      const __m512 levels = _mm512_loadu_ps(kNF4);
-      const __m512i both = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(codes)));
-      even = _mm512_permutexvar_ps(both, levels);  // by the low four bits
-      odd = _mm512_permutexvar_ps(_mm512_srli_epi32(both, 4), levels);
-    } else {
-      const __m512i words = _mm512_cvtepu8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes)));
-      const __m512i magnitude = _mm512_and_si512(_mm512_slli_epi16(words, 7), _mm512_set1_epi16(0x3f80));
-      const __m512i sign = _mm512_and_si512(_mm512_slli_epi16(words, 8), _mm512_set1_epi16(static_cast<short>(0x8000)));
-      const __m512i halves = _mm512_or_si512(magnitude, sign);
-      even = _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
-      odd = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
-    }
-    even = _mm512_mul_ps(even, scale);
-    odd = _mm512_mul_ps(odd, scale);
-  } else if constexpr (kType == PanelFloat::kF32) {
-    even = _mm512_load_ps(panel + k * 64);
-    odd = _mm512_load_ps(panel + k * 64 + 64);
-  } else if constexpr (kType == PanelFloat::kF16) {
-    even = _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(panel + k * 32)));
-    odd = _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(panel + k * 32 + 32)));
-  } else {
-    const __m512i both = _mm512_load_si512(panel + k * 32);
-    even = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
-    odd = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
-  }
-}
 
 struct Rows {
   const float* x;  ///< the prepared row, at the first k

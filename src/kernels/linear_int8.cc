@@ -202,7 +202,7 @@ constinit const auto kNeonDot =
 #if defined(STRATA_KERNELS_X86)
 std::span<const LinearKernel> Int8LinearsAvx512Vnni() { return kAvx512Vnni; }
 std::span<const LinearKernel> Int8LinearsAvx2() { return kAvx2; }
-std::span<const LinearKernel> BF16LinearsAmx() { return kAmx; }
+std::span<const LinearKernel> Int8LinearsAmx() { return kAmx; }
 #elif defined(STRATA_KERNELS_NEON)
 std::span<const LinearKernel> Int8LinearsNeonDot() { return kNeonDot; }
 #endif

@@ -285,7 +285,7 @@ TEST(TileLinearTest, AnyNumberOfRowsGivesEachTheSameBits) {
   constexpr std::int64_t kN = 40;  // an odd number of panels, the last cut
   constexpr std::int64_t kK = 448;
   constexpr std::int64_t kRows = 600;
-  for (const DType type : {DType::kQ4_1, DType::kQ8_0, DType::kW8A8_32}) {
+  for (const DType type : {DType::kQ4_1, DType::kQ8_0, DType::kW8A8_32, DType::kF32, DType::kBF16}) {
     const Stored stored(type, kN, kK, 3);
     const std::vector<float> x = Normal(static_cast<std::size_t>(kRows * kK), 4);
     for (const LinearKernel* kernel : Able(type, kN, kK)) {
@@ -656,8 +656,17 @@ TEST(SelectPrefillLinearTest, TakesWhatReadsThePackedWeightsOfTheOther) {
     EXPECT_TRUE(log[1].taken);
     EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), problem, Ref(), amx), nullptr) << "ref packs in a way of its own";
   }
-  const LinearProblem floats{DType::kBF16, 64, 64};
+  LinearProblem floats{DType::kBF16, 64, 64};
+  const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), floats, *SelectLinear(floats, amx), amx);
+  ASSERT_NE(prefill, nullptr);
+  EXPECT_EQ(prefill->name, "linear_bf16_bf16_amx");
+  floats.activations = Activations::kExact;
   EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), floats, *SelectLinear(floats, amx), amx), nullptr);
+  const LinearProblem odd{DType::kF32, 64, 48};
+  std::vector<Choice> log;
+  EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), odd, *SelectLinear(odd, amx), amx, &log), nullptr);
+  ASSERT_EQ(log.size(), 1U);
+  EXPECT_EQ(log[0].reason, "for prompts: k = 48 is not a multiple of 32");
 }
 #elif defined(__aarch64__)
 TEST(SelectLinearTest, RefusalsSayWhy) {

@@ -66,7 +66,12 @@ const LinearKernel* SelectLinear(const LinearProblem& problem, const CpuFeatures
 
 std::span<const LinearKernel> PrefillLinears() {
 #if defined(STRATA_KERNELS_X86)
-  return BF16LinearsAmx();
+  static const std::vector<LinearKernel> list = [] {
+    std::vector<LinearKernel> all(Int8LinearsAmx().begin(), Int8LinearsAmx().end());
+    all.insert(all.end(), FloatLinearsAmx().begin(), FloatLinearsAmx().end());
+    return all;
+  }();
+  return list;
 #else
   return {};
 #endif
