@@ -84,7 +84,7 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
       "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is faster "
       "where many tokens are computed at once; int8-columns is faster still there, rounds weights of any type to int8 "
       "with one scale for 192 of a column and reads 8 bits of each; prompts have bf16 where the processor has AMX (not "
-      "with int8-columns), and W8A8 checkpoints int8 with one scale a token");
+      "with int8-columns; over float weights with int8 alone), and W8A8 checkpoints int8 with one scale a token");
   app.add_flag("--no-prefix-cache", options.no_prefix_cache,
                "Compute every prompt from its beginning, whatever was computed before");
   app.add_option(

@@ -19,7 +19,7 @@ namespace strata {
 
 /// What the tiny model computes with.
 enum class Linears : std::uint8_t {
-  kFloat,      ///< f32 weights, one set of linears
+  kFloat,      ///< f32 weights
   kLatent,     ///< f32 weights and latent attention, whose form changes within prompts and behind them
   kTwoPhases,  ///< q4_1 weights; prompts with int8 activations, the rest with int16: rows of the wrong phase differ
   kColumns     ///< q4_1 weights rounded to int8 columns
@@ -35,7 +35,6 @@ inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int6
                         .max_step_tokens = 32};
   if (linears == Linears::kColumns) options.activations = kernels::Activations::kInt8Columns;
   if (two) options.prefill_linears = PrefillLinearsOf(kernels::Activations::kInt8);
-  if (linears == Linears::kFloat) options.prefill_linears = {};
   std::shared_ptr<const ModelFile> model;
   if (linears == Linears::kLatent) {
     // Its rows are as large as those of the others' keys and values, and prompts of more than 7 tokens have both

@@ -80,8 +80,9 @@ struct PackSource {
 /// logits by some tenths. kInt8Columns has a scale for each 64, and rounds the weights as well, of any type, to int8
 /// with a scale for each 192 of a column: little but products is left. Else linears over float weights take activations
 /// as they are, and with kExact so do all (a router's: a choice between two experts that are nearly equal must not hang
-/// on rounding). Rows of prompts may have bf16, over weights of any type (PrefillLinears). Weights of kW8A8_32 have
-/// theirs by definition, whichever is asked for but kExact: int8, one scale a token.
+/// on rounding). Rows of prompts may have bf16 (PrefillLinears): over float weights where kInt8 is asked for, over
+/// others with kInt16 too. Weights of kW8A8_32 have theirs by definition, whichever is asked for but kExact: int8, one
+/// scale a token.
 enum class Activations : std::uint8_t { kInt16, kInt8, kInt8Columns, kExact };
 
 struct LinearProblem {
@@ -142,8 +143,7 @@ const LinearKernel* SelectLinear(const LinearProblem&, const CpuFeatures&, std::
 
 /// Linears for the rows of prompts: they read what an integer or float linear packs, but make weights and activations
 /// bf16 (relative error about 2e-3 each, so that answers lie between those of kInt16 and kInt8), which matrix units
-/// multiply several times as fast where rows are many. For few rows they are slow. Of LinearProblem::activations they
-/// refuse kExact alone.
+/// multiply several times as fast where rows are many. For few rows they are slow.
 std::span<const LinearKernel> PrefillLinears();
 /// The first of `candidates` that does the problem and reads what `kernel` packs; nullptr when there is none.
 const LinearKernel* SelectPrefillLinear(std::span<const LinearKernel> candidates, const LinearProblem&,

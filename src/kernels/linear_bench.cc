@@ -100,14 +100,14 @@ const bool kRegistered = [] {
         };
         const LinearProblem exact{type, shape.n, shape.k};
         const LinearKernel& kernel = *SelectLinear(exact, Cpu());
-        const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), exact, kernel, Cpu());
-        if (prefill != nullptr) add("/bf16", exact, *prefill);
+        const LinearProblem coarse{type, shape.n, shape.k, Activations::kInt8};
+        const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), coarse, kernel, Cpu());
+        if (prefill != nullptr) add("/bf16", coarse, *prefill);
         if (!Info(type).quantized() || type == DType::kW8A8_32) {
           add("", exact, kernel);
           continue;
         }
         add("/int16", exact, kernel);
-        const LinearProblem coarse{type, shape.n, shape.k, Activations::kInt8};
         add("/int8", coarse, *SelectLinear(coarse, Cpu()));
         const LinearProblem columns{type, shape.n, shape.k, Activations::kInt8Columns};
         add("/int8-columns", columns, *SelectLinear(columns, Cpu()));

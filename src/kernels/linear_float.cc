@@ -54,7 +54,7 @@ std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
 template <PanelFloat kType>
 std::string RefusesAmx(const LinearProblem& problem, const CpuFeatures& cpu) {
   if (!cpu.amx) return "needs amx";
-  if (problem.activations == Activations::kExact) return "rounds activations";
+  if (problem.activations != Activations::kInt8) return "rounds, which over float weights int8 allows alone";
   if (problem.k % kGroup != 0) return fmt::format("k = {} is not a multiple of {}", problem.k, kGroup);
   return RefusesType<kType>(problem);
 }

@@ -656,13 +656,13 @@ TEST(SelectPrefillLinearTest, TakesWhatReadsThePackedWeightsOfTheOther) {
     EXPECT_TRUE(log[1].taken);
     EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), problem, Ref(), amx), nullptr) << "ref packs in a way of its own";
   }
-  LinearProblem floats{DType::kBF16, 64, 64};
+  LinearProblem floats{DType::kBF16, 64, 64, Activations::kInt8};
   const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), floats, *SelectLinear(floats, amx), amx);
   ASSERT_NE(prefill, nullptr);
   EXPECT_EQ(prefill->name, "linear_bf16_bf16_amx");
-  floats.activations = Activations::kExact;
+  floats.activations = Activations::kInt16;
   EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), floats, *SelectLinear(floats, amx), amx), nullptr);
-  const LinearProblem odd{DType::kF32, 64, 48};
+  const LinearProblem odd{DType::kF32, 64, 48, Activations::kInt8};
   std::vector<Choice> log;
   EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), odd, *SelectLinear(odd, amx), amx, &log), nullptr);
   ASSERT_EQ(log.size(), 1U);

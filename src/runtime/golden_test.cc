@@ -230,7 +230,7 @@ TEST_P(Checkpoint, GivesTheReferencesLogits) {
   for (const Text& text : texts_) ExpectTheReferences(Whole(text), text);
 }
 
-/// On AMX weights and what they are multiplied by become bf16, which rounds each by up to 2^-9.
+/// On AMX weights that are quantised and what they are multiplied by become bf16, which rounds each by up to 2^-9.
 TEST_P(Checkpoint, GivesTheReferencesLogitsAsAPrompt) {
   const double rounding = Cpu().amx ? 3e-2 : 0;
   for (const Text& text : texts_) {

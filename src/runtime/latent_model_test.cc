@@ -15,14 +15,10 @@ namespace {
 
 using Tokens = std::vector<std::int32_t>;
 
-/// With one set of linears: what differs between prompts and outputs is the form of attention alone.
 std::unique_ptr<ModelRunner> Load(const TinyDeepseek::Shape& shape, DType kv_dtype = DType::kF32, int threads = 2) {
-  auto runner = ModelRunner::Load(std::make_shared<TinyDeepseek>(shape), {.threads = threads,
-                                                                          .kv_dtype = kv_dtype,
-                                                                          .max_sequences = 8,
-                                                                          .max_step_tokens = 640,
-                                                                          .max_logit_rows = 640,
-                                                                          .prefill_linears = {}});
+  auto runner = ModelRunner::Load(
+      std::make_shared<TinyDeepseek>(shape),
+      {.threads = threads, .kv_dtype = kv_dtype, .max_sequences = 8, .max_step_tokens = 640, .max_logit_rows = 640});
   EXPECT_TRUE(runner) << (runner ? "" : runner.error().ToString());
   return runner ? std::move(*runner) : nullptr;
 }
