@@ -140,11 +140,15 @@ Status ForEachEntry(std::string_view archive, std::string_view name, ParseBudget
 }
 
 Result<std::map<std::string, std::string, std::less<>>> ReadPackage(std::string_view archive, std::string_view name,
-                                                                    ParseBudget& budget) {
+                                                                    ParseBudget& budget,
+                                                                    bool (*also_kept)(std::string_view path)) {
   std::map<std::string, std::string, std::less<>> parts;
   STRATA_CHECK(ForEachEntry(
       archive, name, budget,
-      [](const ArchiveEntry& entry) { return entry.problem.empty() && IsMarkupPart(entry.path); },
+      [&](const ArchiveEntry& entry) {
+        const bool kept = IsMarkupPart(entry.path) || (also_kept != nullptr && also_kept(entry.path));
+        return entry.problem.empty() && kept;
+      },
       [&](const ArchiveEntry& entry, std::string&& content) -> Status {
         parts.try_emplace(entry.path, std::move(content));
         return {};

@@ -24,8 +24,9 @@ Status ForEachEntry(std::string_view archive, std::string_view name, ParseBudget
                     const std::function<Status(const ArchiveEntry&, std::string content)>& visit);
 
 /// The parts of a zip file that is one document (OOXML, EPUB), by path; of several with one path the first. Only parts
-/// whose names end as markup does are kept.
+/// whose names end as markup does are kept, and those that `also_kept` wants.
 Result<std::map<std::string, std::string, std::less<>>> ReadPackage(std::string_view archive, std::string_view name,
-                                                                    ParseBudget& budget);
+                                                                    ParseBudget& budget,
+                                                                    bool (*also_kept)(std::string_view path) = nullptr);
 
 }  // namespace strata::knowledge

@@ -1,9 +1,12 @@
 // WordprocessingML (ECMA-376 part 1, 17).
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "knowledge/document/archive.h"
 #include "knowledge/document/docx_styles.h"
+#include "knowledge/document/embedded_pictures.h"
 #include "knowledge/document/number.h"
 #include "knowledge/document/parsers.h"
 #include "knowledge/document/xml.h"
@@ -33,15 +36,14 @@ bool IsHiddenRun(const pugi::xml_node& properties) {
 
 class DocxReader {
  public:
-  DocxReader(const PackageParts& parts, std::string_view main, DocumentBuilder& builder)
-      : parts_(parts), main_(main), builder_(builder) {}
+  DocxReader(const PackageParts& parts, std::string_view main, DocumentBuilder& builder, EmbeddedPictures& pictures)
+      : parts_(parts), main_(main), builder_(builder), pictures_(pictures), related_(RelationshipsOf(parts, main)) {}
 
   Status Read() {
-    const Relationships related = RelationshipsOf(parts_, main_);
-    Load(related, "styles", [this](const pugi::xml_node& root) { styles_.Load(root); });
-    Load(related, "numbering", [this](const pugi::xml_node& root) { numbering_.Load(root); });
-    LoadNotes(related, "footnotes");
-    LoadNotes(related, "endnotes");
+    Load("styles", [this](const pugi::xml_node& root) { styles_.Load(root); });
+    Load("numbering", [this](const pugi::xml_node& root) { numbering_.Load(root); });
+    LoadNotes("footnotes");
+    LoadNotes("endnotes");
     pugi::xml_document xml;
     STRATA_CHECK(LoadXml(parts_.find(main_)->second, main_, xml));
     const pugi::xml_node body = ChildOf(xml.document_element(), "body");
@@ -52,9 +54,9 @@ class DocxReader {
 
  private:
   template <class Use>
-  void Load(const Relationships& related, const char* type, Use&& use) {
-    const auto target = related.by_type.find(type);
-    if (target == related.by_type.end()) return;
+  void Load(const char* type, Use&& use) {
+    const auto target = related_.by_type.find(type);
+    if (target == related_.by_type.end()) return;
     const auto part = parts_.find(target->second);
     if (part == parts_.end()) return;
     pugi::xml_document xml;
@@ -64,8 +66,8 @@ class DocxReader {
     use(xml.document_element());
   }
 
-  void LoadNotes(const Relationships& related, const char* type) {
-    Load(related, type, [&](const pugi::xml_node& root) {
+  void LoadNotes(const char* type) {
+    Load(type, [&](const pugi::xml_node& root) {
       for (const pugi::xml_node note : root.children()) {
         const std::string_view kind = AttributeOf(note, "type");
         if (kind == "separator" || kind == "continuationSeparator") continue;
@@ -97,8 +99,9 @@ class DocxReader {
 
   struct Text {
     std::string visible, hidden;
-    std::vector<pugi::xml_node> boxes;  // text boxes, which stand on their own
-    std::vector<std::string> notes;     // keys of notes_
+    std::vector<pugi::xml_node> boxes;       // text boxes, which stand on their own
+    std::vector<std::string> notes;          // keys of notes_
+    std::vector<std::string_view> pictures;  // ids of relationships
   };
 
   void ReadParagraph(const pugi::xml_node& paragraph, int depth) {
@@ -113,7 +116,16 @@ class DocxReader {
         builder_.Add(BlockKind::kParagraph, fmt::format("[{}] {}", note_numbers_[key], note->second));
       }
     }
+    AddPictures(text.pictures);
     for (const pugi::xml_node& box : text.boxes) ReadBlocks(box, depth + 1);
+  }
+
+  void AddPictures(const std::vector<std::string_view>& ids) {
+    for (const std::string_view id : ids) {
+      const auto target = related_.by_id.find(id);
+      const auto part = target == related_.by_id.end() ? parts_.end() : parts_.find(target->second);
+      if (part != parts_.end()) pictures_.Add(part->first, part->second, {});
+    }
   }
 
   void AddParagraph(const std::string& text, std::string_view style, const pugi::xml_node& properties) {
@@ -177,17 +189,19 @@ class DocxReader {
         out += fmt::format("[{}]", number);
         text.notes.push_back(key);
       } else if (name == "drawing" || name == "pict" || name == "AlternateContent" || name == "object") {
-        ReadDrawing(name == "AlternateContent" ? ChildOf(node, "Choice") : node, text);
+        ReadDrawing(name == "AlternateContent" ? ChildOf(node, "Choice") : node, text, &out == &text.visible);
       }
     }
   }
 
-  static void ReadDrawing(const pugi::xml_node& drawing, Text& text) {
+  static void ReadDrawing(const pugi::xml_node& drawing, Text& text, bool visible) {
     ForEachBelow(drawing, [&](const pugi::xml_node& node) {
       if (LocalName(node) == "docPr") {
         const std::string_view description = AttributeOf(node, "descr");
         if (!description.empty()) text.visible += fmt::format(" [{}] ", description);
       }
+      if (visible && LocalName(node) == "blip") text.pictures.push_back(AttributeOf(node, "embed"));
+      if (visible && LocalName(node) == "imagedata") text.pictures.push_back(AttributeOf(node, "id"));  // of VML
       if (LocalName(node) != "txbxContent") return true;
       text.boxes.push_back(node);
       return false;
@@ -200,6 +214,7 @@ class DocxReader {
     bool header = false;
     std::vector<std::string> above;  // for cells that are merged downwards
     std::vector<pugi::xml_node> nested;
+    std::vector<std::string_view> pictures;
     for (const pugi::xml_node row : table.children()) {
       if (LocalName(row) != "tr" || ChildOf(ChildOf(row, "trPr"), "del")) continue;
       if (rows.empty()) header = IsOn(ChildOf(ChildOf(row, "trPr"), "tblHeader"));
@@ -215,6 +230,7 @@ class DocxReader {
           Text text;
           ReadInline(cell, text, 0);
           builder_.Add(BlockKind::kParagraph, text.hidden, {.hidden = true});
+          std::ranges::move(text.pictures, std::back_inserter(pictures));
           cells.push_back(std::move(text.visible));
         }
         const int span = std::min(NumberOr(AttributeOf(ChildOf(properties, "gridSpan"), "val"), 1), kMaxSpan);
@@ -234,12 +250,15 @@ class DocxReader {
       header = header || AttributeOf(look, "firstRow") == "1";
       builder_.AddTable(rows, header && rows.size() > 1);
     }
+    AddPictures(pictures);
     for (const pugi::xml_node& inner : nested) ReadTable(inner, depth + 1);
   }
 
   const PackageParts& parts_;
   std::string_view main_;
   DocumentBuilder& builder_;
+  EmbeddedPictures& pictures_;
+  Relationships related_;
   DocxStyles styles_;
   DocxNumbering numbering_;
   std::map<std::string, std::string, std::less<>> notes_;
@@ -249,14 +268,16 @@ class DocxReader {
 }  // namespace
 
 Status ParseDocx(const FileInput& input, ParseBudget& budget, Documents& documents) {
-  STRATA_TRY(const PackageParts parts, ReadPackage(input.bytes, input.name, budget));
+  STRATA_TRY(const PackageParts parts, ReadPackage(input.bytes, input.name, budget, IsPicturePart));
   const Relationships package = RelationshipsOf(parts, "");
   const auto target = package.by_type.find("officeDocument");
   const std::string main = target == package.by_type.end() ? "word/document.xml" : target->second;
   if (!parts.contains(main)) return Fail(ErrorCode::kCorrupt, "a DOCX file without its part {}", main);
   DocumentBuilder builder(budget, "application/vnd.openxmlformats-officedocument.wordprocessingml.document");
   ReadCoreProperties(parts, builder);
-  STRATA_CHECK(DocxReader(parts, main, builder).Read());
+  EmbeddedPictures pictures(input.bytes, builder);
+  STRATA_CHECK(DocxReader(parts, main, builder, pictures).Read());
+  STRATA_CHECK(pictures.Finish());
   STRATA_TRY(ParsedDocument document, std::move(builder).Finish());
   documents.push_back(std::move(document));
   return {};

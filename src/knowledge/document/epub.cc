@@ -2,6 +2,7 @@
 #include <map>
 
 #include "knowledge/document/archive.h"
+#include "knowledge/document/embedded_pictures.h"
 #include "knowledge/document/encoding.h"
 #include "knowledge/document/html.h"
 #include "knowledge/document/parsers.h"
@@ -57,7 +58,7 @@ std::string DecodePath(std::string_view href) {
 }  // namespace
 
 Status ParseEpub(const FileInput& input, ParseBudget& budget, Documents& documents) {
-  STRATA_TRY(const PackageParts parts, ReadPackage(input.bytes, input.name, budget));
+  STRATA_TRY(const PackageParts parts, ReadPackage(input.bytes, input.name, budget, IsPicturePart));
   const std::string path = PackagePath(parts);
   const auto package = parts.find(path);
   if (package == parts.end()) return Fail(ErrorCode::kCorrupt, "an EPUB without its package document \"{}\"", path);
@@ -69,6 +70,7 @@ Status ParseEpub(const FileInput& input, ParseBudget& budget, Documents& documen
   const pugi::xml_node root = xml.document_element();
   DocumentBuilder builder(budget, "application/epub+zip");
   ReadMetadata(root, builder);
+  EmbeddedPictures pictures(input.bytes, builder);
   std::map<std::string_view, std::string_view> manifest;
   for (const pugi::xml_node item : ChildOf(root, "manifest").children()) {
     // The table of contents is the book's, but not its text.
@@ -86,11 +88,15 @@ Status ParseEpub(const FileInput& input, ParseBudget& budget, Documents& documen
       continue;
     }
     if (const Result<DecodedText> text = DecodeText(part->second)) {
-      AppendHtml(text->text, builder);
+      AppendHtml(text->text, builder, [&](std::string_view source) {
+        const auto picture = parts.find(ResolvePath(chapter, DecodePath(source)));
+        if (picture != parts.end()) pictures.Add(picture->first, picture->second, {});
+      });
     } else {
       builder.Warn(fmt::format("{}: {}", chapter, text.error().ToString()));
     }
   }
+  STRATA_CHECK(pictures.Finish());
   STRATA_TRY(ParsedDocument document, std::move(builder).Finish());
   documents.push_back(std::move(document));
   return {};

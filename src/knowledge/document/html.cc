@@ -7,8 +7,10 @@
 
 #include <gumbo.h>
 
+#include "knowledge/document/embedded_pictures.h"
 #include "knowledge/document/encoding.h"
 #include "knowledge/document/html_visibility.h"
+#include "knowledge/document/mime.h"
 #include "knowledge/document/number.h"
 #include "knowledge/document/parsers.h"
 
@@ -161,8 +163,9 @@ int ListNumber(const GumboElement& element, const char* name, int otherwise) {
 
 class HtmlReader {
  public:
-  HtmlReader(DocumentBuilder& builder, const HtmlVisibility& visibility, bool keep_boilerplate)
-      : builder_(builder), visibility_(visibility), keep_boilerplate_(keep_boilerplate) {}
+  HtmlReader(DocumentBuilder& builder, const HtmlVisibility& visibility, bool keep_boilerplate,
+             const OnPicture& on_picture)
+      : builder_(builder), visibility_(visibility), keep_boilerplate_(keep_boilerplate), on_picture_(on_picture) {}
 
   void Read(const GumboNode* root) {
     Visit(root, {});
@@ -195,6 +198,11 @@ class HtmlReader {
     if (!hidden_text_.empty()) {
       builder_.Add(BlockKind::kParagraph, std::exchange(hidden_text_, {}), {.hidden = true});
     }
+    if (cell_ == nullptr) FlushPictures();
+  }
+
+  void FlushPictures() {
+    for (const std::string_view source : std::exchange(pictures_, {})) on_picture_(source);
   }
 
   void AppendText(std::string_view text, const Context& context) {
@@ -270,6 +278,7 @@ class HtmlReader {
         (context.hidden ? hidden_text_ : text_) += '\n';
         return;
       case GUMBO_TAG_IMG:
+        if (on_picture_ && !context.hidden) pictures_.push_back(Attribute(element, "src"));
         return AppendText(Attribute(element, "alt"), context);
       default:
         break;
@@ -353,6 +362,7 @@ class HtmlReader {
       return false;
     });
     builder_.AddTable(rows, header, {.hidden = context.hidden});
+    FlushPictures();
   }
 
   /// True for the first row where all its cells are headers.
@@ -397,10 +407,12 @@ class HtmlReader {
   DocumentBuilder& builder_;
   const HtmlVisibility& visibility_;
   bool keep_boilerplate_;
+  const OnPicture& on_picture_;
   Kind kind_;
   std::string text_, hidden_text_;
-  std::string prefix_;           // an item's number, for its first text
-  std::string* cell_ = nullptr;  // where a table's cell goes
+  std::string prefix_;                      // an item's number, for its first text
+  std::string* cell_ = nullptr;             // where a table's cell goes
+  std::vector<std::string_view> pictures_;  // of the block that is being read
 };
 
 void ReadHead(const GumboNode* root, DocumentBuilder& builder, HtmlVisibility& visibility) {
@@ -432,6 +444,14 @@ void ReadHead(const GumboNode* root, DocumentBuilder& builder, HtmlVisibility& v
         return true;
     }
   });
+}
+
+/// What a picture's source holds itself, in base64 (RFC 2397); empty where it leads elsewhere.
+std::string_view DataOf(std::string_view source) {
+  const std::size_t comma = source.find(',');
+  const std::string_view head = source.substr(0, comma);
+  return comma != source.npos && head.starts_with("data:image/") && head.ends_with(";base64") ? source.substr(comma + 1)
+                                                                                              : std::string_view();
 }
 
 /// The page's own content where it is marked, else all of it.
@@ -475,21 +495,32 @@ std::string DecodeEntity(std::string_view reference) {
   return text.empty() ? std::string(reference) : text;
 }
 
-void AppendHtml(std::string_view html, DocumentBuilder& builder) {
+void AppendHtml(std::string_view html, DocumentBuilder& builder, const OnPicture& on_picture) {
   const ParsedHtml parsed(html);
   HtmlVisibility visibility;
   ReadHead(parsed.root(), builder, visibility);
   const GumboNode* const content = ContentRoot(parsed.root());
   const std::size_t size = TextLength(content, /*boilerplate=*/false);
   const bool keep_all = size < kLeastText && size * kLeastPart < TextLength(parsed.root());
-  HtmlReader(builder, visibility, keep_all).Read(keep_all ? parsed.root() : content);
+  HtmlReader(builder, visibility, keep_all, on_picture).Read(keep_all ? parsed.root() : content);
 }
 
 Status ParseHtml(const FileInput& input, ParseBudget& budget, Documents& documents) {
   const std::string_view declared = input.charset.empty() ? DeclaredCharset(input.bytes) : input.charset;
   STRATA_TRY(const DecodedText decoded, DecodeText(input.bytes, declared));
   DocumentBuilder builder(budget, "text/html");
-  AppendHtml(decoded.text, builder);
+  EmbeddedPictures pictures(input.bytes, builder);
+  Status inflated;
+  int count = 0;
+  AppendHtml(decoded.text, builder, [&](std::string_view source) {
+    const std::string_view data = DataOf(source);
+    if (data.empty() || !inflated) return;
+    const std::string picture = DecodeBase64(data);
+    inflated = budget.TakeInflated(picture.size(), "pictures in the page");
+    if (inflated) pictures.Add(fmt::format("picture {}", ++count), picture, {});
+  });
+  STRATA_CHECK(std::move(inflated));
+  STRATA_CHECK(pictures.Finish());
   builder.SetMetadata("charset", decoded.charset);
   STRATA_TRY(ParsedDocument document, std::move(builder).Finish());
   documents.push_back(std::move(document));

@@ -16,31 +16,6 @@ int HexDigit(char c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/// What is no letter of the alphabet is skipped, as mails in the wild need.
-std::string DecodeBase64(std::string_view text) {
-  std::string out;
-  unsigned bits = 0;
-  int have = 0;
-  for (const char c : text) {
-    const int value = c >= 'A' && c <= 'Z'   ? c - 'A'
-                      : c >= 'a' && c <= 'z' ? c - 'a' + 26
-                      : c >= '0' && c <= '9' ? c - '0' + 52
-                      : c == '+'             ? 62
-                      : c == '/'             ? 63
-                                             : -1;
-    if (value < 0) continue;
-    bits = bits << 6 | static_cast<unsigned>(value);
-    if (++have == 4) {
-      for (int shift = 16; shift >= 0; shift -= 8) out += static_cast<char>(bits >> shift & 0xFF);
-      have = 0;
-      bits = 0;
-    }
-  }
-  if (have >= 2) out += static_cast<char>(bits << (24 - 6 * have) >> 16 & 0xFF);
-  if (have == 3) out += static_cast<char>(bits << 6 >> 8 & 0xFF);
-  return out;
-}
-
 /// `underscore`: "_" is a space, as in headers.
 std::string DecodeQuotedPrintable(std::string_view text, bool underscore) {
   std::string out;
@@ -142,6 +117,30 @@ std::string DecodeWords(std::string_view text) {
 }
 
 }  // namespace
+
+std::string DecodeBase64(std::string_view text) {
+  std::string out;
+  unsigned bits = 0;
+  int have = 0;
+  for (const char c : text) {
+    const int value = c >= 'A' && c <= 'Z'   ? c - 'A'
+                      : c >= 'a' && c <= 'z' ? c - 'a' + 26
+                      : c >= '0' && c <= '9' ? c - '0' + 52
+                      : c == '+'             ? 62
+                      : c == '/'             ? 63
+                                             : -1;
+    if (value < 0) continue;
+    bits = bits << 6 | static_cast<unsigned>(value);
+    if (++have == 4) {
+      for (int shift = 16; shift >= 0; shift -= 8) out += static_cast<char>(bits >> shift & 0xFF);
+      have = 0;
+      bits = 0;
+    }
+  }
+  if (have >= 2) out += static_cast<char>(bits << (24 - 6 * have) >> 16 & 0xFF);
+  if (have == 3) out += static_cast<char>(bits << 6 >> 8 & 0xFF);
+  return out;
+}
 
 std::string MimePart::Header(std::string_view name) const {
   const auto found = std::ranges::find_if(headers, [&](const auto& header) { return header.first == name; });

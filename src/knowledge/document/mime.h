@@ -22,6 +22,9 @@ struct MimePart {
 
 MimePart ReadMimePart(std::string_view mail);
 
+/// What is no letter of the alphabet is skipped, as mails in the wild need.
+std::string DecodeBase64(std::string_view text);
+
 /// The parts between the boundaries, at most `limit`.
 std::vector<MimePart> SplitParts(const MimePart& multipart, std::size_t limit);
 

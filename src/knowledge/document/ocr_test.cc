@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -161,6 +162,131 @@ TEST(Ocr, ReadsPicturesInArchives) {
   EXPECT_EQ((*documents)[1].name, "b.png");
   EXPECT_EQ((*documents)[1].text, "The river is long and cold.");
   EXPECT_THAT((*documents)[2].warnings, Contains(HasSubstr("damaged picture")));
+}
+
+constexpr std::string_view kRiver = "The river is long and cold.";
+
+std::string RelationshipTo(std::string_view type, std::string_view target) {
+  return fmt::format(R"(<Relationships><Relationship Id="rId1" Type="x/{}" Target="{}"/></Relationships>)", type,
+                     target);
+}
+
+/// A letter of the given body, whose relationship rId1 is a picture of kRiver.
+std::string LetterWithPicture(std::string_view body, std::string_view picture) {
+  return MakeArchive(TestArchive::kZip,
+                     {{"[Content_Types].xml", "<Types/>"},
+                      {"_rels/.rels", RelationshipTo("officeDocument", "word/document.xml")},
+                      {"word/_rels/document.xml.rels", RelationshipTo("image", "media/image1.png")},
+                      {"word/document.xml", fmt::format("<w:document><w:body>{}</w:body></w:document>", body)},
+                      {"word/media/image1.png", std::string(picture)}});
+}
+
+TEST(Ocr, ReadsPicturesInLetters) {
+  constexpr std::string_view kDrawing = R"(<w:r><w:drawing><a:blip r:embed="rId1"/></w:drawing></w:r>)";
+  const std::string body =
+      fmt::format("<w:p><w:r><w:t>Before.</w:t></w:r>{0}</w:p><w:p><w:r><w:t>After.</w:t></w:r>{0}</w:p>", kDrawing);
+  const ParsedDocument document =
+      ReadOne(LetterWithPicture(body, MakePicture(PictureFormat::kPng, kRiver)), "letter.docx");
+  EXPECT_EQ(document.text, fmt::format("Before.\n\n{}\n\nAfter.", kRiver)) << "once, though it stands there twice";
+  EXPECT_EQ(document.metadata.at("ocr"), "true");
+  EXPECT_EQ(document.metadata.at("ocr_pictures"), "1");
+  EXPECT_THAT(document.warnings, IsEmpty());
+
+  const std::string hidden = "<w:p><w:r><w:rPr><w:vanish/></w:rPr>" + std::string(kDrawing.substr(5)) + "</w:p>";
+  EXPECT_EQ(ReadOne(LetterWithPicture("<w:p><w:r><w:t>Seen.</w:t></w:r></w:p>" + hidden,
+                                      MakePicture(PictureFormat::kPng, kRiver)),
+                    "letter.docx")
+                .text,
+            "Seen.");
+  const std::string in_a_table = fmt::format(
+      "<w:tbl><w:tr><w:tc><w:p>{}</w:p></w:tc><w:tc><w:p><w:r><w:t>cell</w:t></w:r></w:p></w:tc></w:tr></w:tbl>",
+      kDrawing);
+  EXPECT_THAT(ReadOne(LetterWithPicture(in_a_table, MakePicture(PictureFormat::kPng, kRiver)), "letter.docx").text,
+              AllOf(HasSubstr("cell"), HasSubstr(kRiver)));
+}
+
+TEST(Ocr, APictureThatCannotBeReadLeavesTheLetterWhole) {
+  const std::string body =
+      R"(<w:p><w:r><w:t>Before.</w:t></w:r><w:r><w:pict><v:imagedata r:id="rId1"/></w:pict></w:r></w:p>)";
+  const ParsedDocument broken = ReadOne(LetterWithPicture(body, "\x89PNG\r\n\x1A\nbroken"), "letter.docx");
+  EXPECT_EQ(broken.text, "Before.");
+  EXPECT_THAT(broken.warnings, Contains(AllOf(HasSubstr("image1.png"), HasSubstr("damaged picture"))));
+  const ParsedDocument noise = ReadOne(LetterWithPicture(body, MakeNoise()), "letter.docx");
+  EXPECT_EQ(noise.text, "Before.");
+  EXPECT_THAT(noise.warnings, IsEmpty()) << "a photograph is nothing to be told";
+  const ParsedDocument late = ReadOne(LetterWithPicture(body, MakePicture(PictureFormat::kPng, kRiver)), "letter.docx",
+                                      {.recognition_time = std::chrono::seconds(0)});
+  EXPECT_EQ(late.text, "Before.");
+  EXPECT_THAT(late.warnings, Contains(AllOf(HasSubstr("picture 1"), HasSubstr("recognition_time"))));
+  const Environment nowhere("TESSDATA_PREFIX", "/nowhere");
+  const ParsedDocument without =
+      ReadOne(LetterWithPicture(body, MakePicture(PictureFormat::kPng, kRiver)), "letter.docx");
+  EXPECT_EQ(without.text, "Before.");
+  EXPECT_THAT(without.warnings, Contains(AllOf(HasSubstr("picture 1"), HasSubstr(".traineddata"))));
+}
+
+TEST(Ocr, ReadsPicturesOnSlides) {
+  const std::string slide =
+      R"(<p:sld><p:cSld><p:spTree><p:pic><p:nvPicPr><p:cNvPr descr="A sign."/></p:nvPicPr><p:blipFill><a:blip r:embed="rId1"/></p:blipFill>)"
+      R"(<p:spPr><a:xfrm><a:off x="127000" y="0"/><a:ext cx="1270000" cy="254000"/></a:xfrm></p:spPr></p:pic></p:spTree></p:cSld></p:sld>)";
+  const ParsedDocument document =
+      ReadOne(MakeArchive(TestArchive::kZip,
+                          {{"[Content_Types].xml", "<Types/>"},
+                           {"_rels/.rels", RelationshipTo("officeDocument", "ppt/presentation.xml")},
+                           {"ppt/_rels/presentation.xml.rels", RelationshipTo("slide", "slides/slide1.xml")},
+                           {"ppt/presentation.xml",
+                            R"(<p:presentation><p:sldIdLst><p:sldId r:id="rId1"/></p:sldIdLst></p:presentation>)"},
+                           {"ppt/slides/_rels/slide1.xml.rels", RelationshipTo("image", "../media/sign.jpeg")},
+                           {"ppt/slides/slide1.xml", slide},
+                           {"ppt/media/sign.jpeg", MakePicture(PictureFormat::kJpeg, kRiver)}}),
+              "talk.pptx");
+  ASSERT_THAT(document.blocks, SizeIs(2)) << document.text;
+  EXPECT_EQ(document.text, fmt::format("A sign.\n\n{}", kRiver));
+  EXPECT_EQ(document.blocks[1].place.page, 1);
+  EXPECT_NEAR(document.blocks[1].place.box.right, 110, 0.1);
+}
+
+TEST(Ocr, ReadsPicturesInBooks) {
+  const ParsedDocument document = ReadOne(
+      MakeArchive(
+          TestArchive::kZip,
+          {{"META-INF/container.xml",
+            R"(<container><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>)"},
+           {"OPS/book.opf",
+            R"(<package><manifest><item id="c" href="text/one.xhtml"/></manifest><spine><itemref idref="c"/></spine></package>)"},
+           {"OPS/text/one.xhtml",
+            R"(<html><body><p>Before <img src="../a%20sign.png" alt="a sign"/>.</p><p>After.</p></body></html>)"},
+           {"OPS/a sign.png", MakePicture(PictureFormat::kPng, kRiver)}}),
+      "book.epub");
+  EXPECT_EQ(document.text, fmt::format("Before a sign.\n\n{}\n\nAfter.", kRiver));
+}
+
+std::string Base64(std::string_view bytes) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    unsigned bits = 0;
+    for (std::size_t j = i; j < i + 3; ++j)
+      bits = bits << 8 | (j < bytes.size() ? static_cast<unsigned char>(bytes[j]) : 0U);
+    for (int shift = 18; shift >= 0; shift -= 6) out += kAlphabet[bits >> shift & 63];
+  }
+  for (std::size_t i = 0; i < (3 - bytes.size() % 3) % 3; ++i) out[out.size() - 1 - i] = '=';
+  return out;
+}
+
+TEST(Ocr, ReadsPicturesThatPagesHold) {
+  const std::string picture = Base64(MakePicture(PictureFormat::kPng, kRiver));
+  const std::string page = fmt::format(
+      R"(<html><body><p>Before.</p><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td><img src="data:image/png;base64,{}"></td></tr></table>)"
+      R"(<p>After. <img src="elsewhere.png"><img src="data:image/png;base64,AAAA" hidden></p></body></html>)",
+      picture);
+  const ParsedDocument document = ReadOne(page, "page.html");
+  EXPECT_THAT(document.text, AllOf(HasSubstr("Before."), HasSubstr(kRiver), HasSubstr("After.")));
+  EXPECT_LT(document.text.find(kRiver), document.text.find("After."));
+  EXPECT_THAT(document.warnings, IsEmpty());
+  const auto large = Read(page, "page.html", {.inflated_bytes = 100});
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().code(), ErrorCode::kResourceExhausted);
 }
 
 TEST(Ocr, SaysWhichDataIsMissing) {

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "knowledge/document/embedded_pictures.h"
 #include "knowledge/document/formats.h"
 #include "knowledge/document/ocr.h"
 #include "knowledge/document/pdfium.h"
@@ -43,12 +44,14 @@ bool WriteAll(std::string_view bytes) {
 
 /// What files of the format need that must be opened before the sandbox is entered. Where it is not there, ParseFile
 /// says so.
-void LoadWhatMayBeNeeded(FileFormat format) {
+void LoadWhatMayBeNeeded(FileFormat format, std::string_view file) {
   const bool holds_any = format == FileFormat::kArchive || format == FileFormat::kEml;
   const bool pages = holds_any || format == FileFormat::kPdf;
   if (pages) [[maybe_unused]]
     const auto pdfium = LoadPdfium();
-  if (pages || format == FileFormat::kPicture) [[maybe_unused]]
+  const bool pictures = format == FileFormat::kDocx || format == FileFormat::kPptx || format == FileFormat::kEpub ||
+                        format == FileFormat::kHtml;
+  if (pages || format == FileFormat::kPicture || (pictures && MayHoldPictures(file))) [[maybe_unused]]
     const auto ocr = LoadOcr();
 }
 
@@ -71,7 +74,7 @@ int Run(std::span<char*> arguments) {
   void* map = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, STDIN_FILENO, 0);
   if (map == MAP_FAILED) return kBadUse;
   const std::string_view bytes(static_cast<const char*>(map), size);
-  LoadWhatMayBeNeeded(DetectFormat(bytes, name).format);
+  LoadWhatMayBeNeeded(DetectFormat(bytes, name).format, bytes);
   if (!LimitResources(limits)) return kBadUse;
   if (sandbox == "filter" && !EnterSandbox()) return kNoFilter;
   const std::span<const std::byte> file(static_cast<const std::byte*>(map), size);

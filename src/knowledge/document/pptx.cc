@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "knowledge/document/archive.h"
+#include "knowledge/document/embedded_pictures.h"
 #include "knowledge/document/number.h"
 #include "knowledge/document/parsers.h"
 #include "knowledge/document/xml.h"
@@ -16,8 +17,8 @@ constexpr float kEmuPerPoint = 12700;
 
 class PptxReader {
  public:
-  PptxReader(const PackageParts& parts, std::string main, DocumentBuilder& builder)
-      : parts_(parts), main_(std::move(main)), builder_(builder) {}
+  PptxReader(const PackageParts& parts, std::string main, DocumentBuilder& builder, EmbeddedPictures& pictures)
+      : parts_(parts), main_(std::move(main)), builder_(builder), pictures_(pictures) {}
 
   Status Read() {
     pugi::xml_document presentation;
@@ -51,11 +52,12 @@ class PptxReader {
     hidden_ = shown == "0" || shown == "false";
     if (hidden_) builder_.Warn(fmt::format("slide {} is hidden", page_));
     const pugi::xml_node tree = ChildOf(ChildOf(slide, "cSld"), "spTree");
+    related_ = RelationshipsOf(parts_, path);
     // Titles are often drawn last but read first.
     ReadShapes(tree, 0, /*titles=*/true);
     ReadShapes(tree, 0, /*titles=*/false);
-    const Relationships related = RelationshipsOf(parts_, path);
-    if (const auto notes = related.by_type.find("notesSlide"); notes != related.by_type.end()) ReadNotes(notes->second);
+    if (const auto notes = related_.by_type.find("notesSlide"); notes != related_.by_type.end())
+      ReadNotes(notes->second);
   }
 
   static std::string_view PlaceholderOf(const pugi::xml_node& shape) {
@@ -81,10 +83,17 @@ class PptxReader {
       } else if (name == "graphicFrame" && !titles) {
         ReadFrame(shape);
       } else if (name == "pic" && !titles) {
-        const std::string_view description = AttributeOf(ChildOf(ChildOf(shape, "nvPicPr"), "cNvPr"), "descr");
-        builder_.Add(BlockKind::kCaption, description, Details(shape, 0));
+        ReadPicture(shape);
       }
     }
+  }
+
+  void ReadPicture(const pugi::xml_node& shape) {
+    const DocumentBuilder::Details details = Details(shape, 0);
+    builder_.Add(BlockKind::kCaption, AttributeOf(ChildOf(ChildOf(shape, "nvPicPr"), "cNvPr"), "descr"), details);
+    const auto target = related_.by_id.find(AttributeOf(ChildOf(ChildOf(shape, "blipFill"), "blip"), "embed"));
+    const auto part = target == related_.by_id.end() ? parts_.end() : parts_.find(target->second);
+    if (part != parts_.end()) pictures_.Add(part->first, part->second, details);
   }
 
   DocumentBuilder::Details Details(const pugi::xml_node& shape, int level) const {
@@ -176,6 +185,8 @@ class PptxReader {
   const PackageParts& parts_;
   std::string main_;
   DocumentBuilder& builder_;
+  EmbeddedPictures& pictures_;
+  Relationships related_;  ///< of the slide
   std::int32_t page_ = 0;
   bool hidden_ = false;
 };
@@ -183,14 +194,16 @@ class PptxReader {
 }  // namespace
 
 Status ParsePptx(const FileInput& input, ParseBudget& budget, Documents& documents) {
-  STRATA_TRY(const PackageParts parts, ReadPackage(input.bytes, input.name, budget));
+  STRATA_TRY(const PackageParts parts, ReadPackage(input.bytes, input.name, budget, IsPicturePart));
   const Relationships package = RelationshipsOf(parts, "");
   const auto target = package.by_type.find("officeDocument");
   std::string main = target == package.by_type.end() ? "ppt/presentation.xml" : target->second;
   if (!parts.contains(main)) return Fail(ErrorCode::kCorrupt, "a PPTX file without its part {}", main);
   DocumentBuilder builder(budget, "application/vnd.openxmlformats-officedocument.presentationml.presentation");
   ReadCoreProperties(parts, builder);
-  STRATA_CHECK(PptxReader(parts, std::move(main), builder).Read());
+  EmbeddedPictures pictures(input.bytes, builder);
+  STRATA_CHECK(PptxReader(parts, std::move(main), builder, pictures).Read());
+  STRATA_CHECK(pictures.Finish());
   STRATA_TRY(ParsedDocument document, std::move(builder).Finish());
   documents.push_back(std::move(document));
   return {};

@@ -64,17 +64,26 @@ std::vector<PdfWord> RecognizedPages::Recognize(int page, const GrayImage& image
 
 Status RecognizedPages::Finish(bool has_other_text) {
   if (error_ && read_.empty() && !has_other_text) return std::unexpected(*error_);
-  const auto warn = [this](const std::vector<int>& pages, std::string_view what) {
-    if (!pages.empty()) builder_.Warn(fmt::format("page{} {}: {}", pages.size() == 1 ? "" : "s", Ranges(pages), what));
+  const bool pages = of_ == Of::kPages;
+  const auto warn = [&](const std::vector<int>& which, std::string_view what) {
+    if (which.empty()) return;
+    builder_.Warn(
+        fmt::format("{}{} {}: {}", pages ? "page" : "picture", which.size() == 1 ? "" : "s", Ranges(which), what));
   };
-  warn(empty_, "a picture in which no text was found");
-  warn(uncertain_, "a picture whose text could not be recognised with any confidence, left out");
+  if (pages) {
+    warn(empty_, "a picture in which no text was found");
+    warn(uncertain_, "a picture whose text could not be recognised with any confidence, left out");
+  }
   warn(slow_, "a picture that took too long to be recognised or too much memory, left out");
   warn(late_, "left out, no time was left to recognise them (limit recognition_time)");
   if (error_) warn(failed_, fmt::format("a picture that was not read: {}", error_->ToString()));
   if (read_.empty()) return {};
   builder_.SetMetadata("ocr", "true");
-  builder_.SetMetadata("ocr_pages", Ranges(read_));
+  if (pages) {
+    builder_.SetMetadata("ocr_pages", Ranges(read_));
+  } else {
+    builder_.SetMetadata("ocr_pictures", fmt::format("{}", read_.size()));
+  }
   builder_.SetMetadata("ocr_confidence",
                        fmt::format("{}", std::lround(confidence_ / static_cast<double>(read_.size()))));
   return {};

@@ -1,6 +1,7 @@
-// The pages of one document that are pictures: their text, and what the user is told about them.
+// The pages of one document that are pictures, or its pictures: their text, and what the user is told about them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +13,12 @@ namespace strata::knowledge {
 
 class RecognizedPages {
  public:
-  explicit RecognizedPages(DocumentBuilder& builder) : builder_(builder) {}
+  enum class Of : std::uint8_t {
+    kPages,
+    kPictures  ///< inside text: that one has none of its own is as it should be, and nothing to be told
+  };
+
+  explicit RecognizedPages(DocumentBuilder& builder, Of of = Of::kPages) : builder_(builder), of_(of) {}
 
   /// Whether a page need be drawn or decoded: what recognises is there, and time for it (limit recognition_time).
   /// Where not, the page is noted.
@@ -20,12 +26,13 @@ class RecognizedPages {
   /// The words of a page, from 1. Empty where there are none or too uncertain ones, which is noted.
   std::vector<PdfWord> Recognize(int page, const GrayImage& image);
 
-  /// Metadata of the document ("ocr", "ocr_pages", "ocr_confidence") and warnings. Errors: what kept all pages from
-  /// being recognised, where the document has no other text.
+  /// Metadata of the document ("ocr", "ocr_pages" or "ocr_pictures", how many, and "ocr_confidence") and warnings.
+  /// Errors: what kept all pages from being recognised, where the document has no other text.
   Status Finish(bool has_other_text);
 
  private:
   DocumentBuilder& builder_;
+  Of of_;
   std::vector<int> read_, empty_, uncertain_, slow_, late_, failed_;
   double confidence_ = 0;  // summed over read_
   std::optional<Error> error_;
