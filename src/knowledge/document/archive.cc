@@ -128,7 +128,7 @@ Status ForEachEntry(std::string_view archive, std::string_view name, ParseBudget
     STRATA_CHECK(budget.TakeEntry(name));
     if (archive_entry_filetype(header) == AE_IFDIR) continue;
     const std::string path = PathOf(header, name);
-    ArchiveEntry entry{.path = path, .problem = ProblemOf(header, path)};
+    ArchiveEntry entry{.path = path, .problem = ProblemOf(header, path), .size = archive_entry_size(header)};
     if (!seen.insert(entry.path).second && entry.problem.empty()) entry.problem = "another entry has the same path";
     if (!wants(entry)) continue;
     std::string content;
@@ -143,11 +143,16 @@ Result<std::map<std::string, std::string, std::less<>>> ReadPackage(std::string_
                                                                     ParseBudget& budget,
                                                                     bool (*also_kept)(std::string_view path)) {
   std::map<std::string, std::string, std::less<>> parts;
+  std::int64_t kept = 0;
   STRATA_CHECK(ForEachEntry(
       archive, name, budget,
       [&](const ArchiveEntry& entry) {
-        const bool kept = IsMarkupPart(entry.path) || (also_kept != nullptr && also_kept(entry.path));
-        return entry.problem.empty() && kept;
+        if (!entry.problem.empty() || IsMarkupPart(entry.path)) return entry.problem.empty();
+        if (also_kept == nullptr || !also_kept(entry.path)) return false;
+        const bool fits = entry.size <= kMostKeptBytes - kept;
+        if (!fits) parts.try_emplace(entry.path);
+        kept += fits ? entry.size : 0;
+        return fits;
       },
       [&](const ArchiveEntry& entry, std::string&& content) -> Status {
         parts.try_emplace(entry.path, std::move(content));

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "knowledge/document/archive.h"
 #include "knowledge/document/pdf_layout.h"
 
 namespace strata::knowledge {
@@ -30,6 +31,10 @@ bool MayHoldPictures(std::string_view file) {
 
 void EmbeddedPictures::Add(std::string_view name, std::string_view bytes, const DocumentBuilder::Details& details) {
   if (!wanted_ || !seen_.emplace(name).second) return;
+  if (bytes.empty()) {
+    return builder_.Warn(
+        fmt::format("{}: left out, the file's pictures have more than {} MB together", name, kMostKeptBytes >> 20));
+  }
   const auto number = static_cast<int>(seen_.size());
   if (!recognized_.Want(number)) return;
   const Result<GrayImage> image = LoadOcr().value()->Decode(bytes, 0, builder_.budget().limits().image_bytes);

@@ -23,7 +23,8 @@ class EmbeddedPictures {
       : wanted_(MayHoldPictures(file)), builder_(builder), recognized_(builder, RecognizedPages::Of::kPictures) {}
 
   /// Adds the text of the picture `bytes` as blocks at `details`. A name is read once: logos stand on every slide.
-  /// Pictures too small for text, and those in which there is none, add nothing.
+  /// Pictures too small for text, and those in which there is none, add nothing; one without bytes was too large to be
+  /// kept (ReadPackage).
   void Add(std::string_view name, std::string_view bytes, const DocumentBuilder::Details& details);
   /// Metadata ("ocr", "ocr_pictures", "ocr_confidence") and warnings. Errors: as RecognizedPages.
   Status Finish() { return recognized_.Finish(!builder_.empty()); }

@@ -225,6 +225,14 @@ TEST(Ocr, APictureThatCannotBeReadLeavesTheLetterWhole) {
   EXPECT_THAT(without.warnings, Contains(AllOf(HasSubstr("picture 1"), HasSubstr(".traineddata"))));
 }
 
+TEST(Ocr, PicturesBeyondWhatIsKeptLeaveTheLetterWhole) {
+  const std::string body =
+      R"(<w:p><w:r><w:t>Before.</w:t></w:r><w:r><w:drawing><a:blip r:embed="rId1"/></w:drawing></w:r></w:p>)";
+  const ParsedDocument document = ReadOne(LetterWithPicture(body, std::string(129 << 20, ' ')), "letter.docx");
+  EXPECT_EQ(document.text, "Before.");
+  EXPECT_THAT(document.warnings, Contains(AllOf(HasSubstr("image1.png"), HasSubstr("128 MB"))));
+}
+
 TEST(Ocr, ReadsPicturesOnSlides) {
   const std::string slide =
       R"(<p:sld><p:cSld><p:spTree><p:pic><p:nvPicPr><p:cNvPr descr="A sign."/></p:nvPicPr><p:blipFill><a:blip r:embed="rId1"/></p:blipFill>)"
