@@ -246,8 +246,8 @@ std::optional<Result<Rest>> Compiler::BeforeGuardedRun(const PatternNode& node, 
 
 }  // namespace
 
-Result<RegexId> ParsePattern(RegexStore& store, std::string_view pattern, Anchoring anchoring) {
-  STRATA_TRY(const PatternNode tree, ParsePatternSyntax(pattern));
+Result<RegexId> ParsePattern(RegexStore& store, std::string_view pattern, Anchoring anchoring, PatternReading reading) {
+  STRATA_TRY(const PatternNode tree, ParsePatternSyntax(pattern, reading));
   const bool search = anchoring == Anchoring::kSearch;
   const RegexId tail = search ? kAnything : kEmpty;
   STRATA_TRY(const Rest match, Compiler(store).Before(tree, {tail, tail}));

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "grammar/pattern_reading.h"
 #include "grammar/regex.h"
 
 namespace strata::grammar {
@@ -15,14 +16,15 @@ enum class Anchoring : std::uint8_t {
 };
 
 /// The language of texts that `pattern` (UTF-8) accepts. ^ and $ may stand anywhere, and look-ahead of either sign, as
-/// an intersection with what follows. \d and \w are ASCII, \s and . as in ECMA-262; \p{…} takes General_Category and a
-/// few binary properties, [[:alpha:]] and its like are POSIX's; lone brackets and braces are themselves (annex B).
-/// Groups may be named as in Python, and (?i), (?s) and (?m) stand for themselves or for a group. Lazy marks change
-/// nothing.
+/// an intersection with what follows. \d and \w are ASCII, \s and . as in ECMA-262, or as `reading` says; \p{…} takes
+/// General_Category and a few binary properties, [[:alpha:]] and its like are POSIX's; lone brackets and braces are
+/// themselves (annex B). Groups may be named as in Python, and (?i), (?s) and (?m) stand for themselves or for a group.
+/// Lazy marks change nothing.
 ///
 /// Errors, with the offset in the pattern: kInvalidArgument (not a regular expression) and kUnsupported
 /// (back-references, look-behind, \b, \B, atomic groups and possessive marks, ^ and $ of lines, other properties,
 /// look-ahead in an unbounded repetition except (?:(?!x)y)*$, and what is too large).
-Result<RegexId> ParsePattern(RegexStore& store, std::string_view pattern, Anchoring anchoring);
+Result<RegexId> ParsePattern(RegexStore& store, std::string_view pattern, Anchoring anchoring,
+                             PatternReading reading = PatternReading::kEcma);
 
 }  // namespace strata::grammar

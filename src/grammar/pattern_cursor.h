@@ -7,14 +7,16 @@
 
 #include "base/result.h"
 #include "base/unicode.h"
+#include "grammar/pattern_reading.h"
 
 namespace strata::grammar {
 
 /// What inline flags change.
 struct PatternFlags {
-  bool ignore_case = false;  ///< (?i)
-  bool dot_all = false;      ///< (?s): . matches line terminators too
-  bool multi_line = false;   ///< (?m): ^ and $ match at lines, which is refused where one occurs
+  bool ignore_case = false;                        ///< (?i)
+  bool dot_all = false;                            ///< (?s): . matches line terminators too
+  bool multi_line = false;                         ///< (?m): ^ and $ match at lines, which is refused where one occurs
+  PatternReading reading = PatternReading::kEcma;  ///< not one of them, but goes the same way
 };
 
 class PatternCursor {

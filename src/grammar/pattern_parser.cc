@@ -49,8 +49,8 @@ class Parser {
  public:
   explicit Parser(std::string_view pattern) : cursor_(pattern) {}
 
-  Result<PatternNode> Parse() {
-    STRATA_TRY(PatternNode node, Alternatives({}));
+  Result<PatternNode> Parse(PatternReading reading) {
+    STRATA_TRY(PatternNode node, Alternatives({.reading = reading}));
     if (!cursor_.AtEnd()) return cursor_.Invalid("a ) that closes nothing");
     return node;
   }
@@ -103,7 +103,11 @@ Result<PatternNode> Parser::Atom(PatternFlags& flags) {
     STRATA_TRY(CharSet set, ParseClass(cursor_, flags));
     return SetNode(std::move(set), at);
   }
-  if (cursor_.Take(".")) return SetNode(flags.dot_all ? CharSet::All() : LineTerminators().Complement(), at);
+  if (cursor_.Take(".")) {
+    if (flags.dot_all) return SetNode(CharSet::All(), at);
+    const bool wide = flags.reading == PatternReading::kWide;  // Python's stops at line feeds alone
+    return SetNode((wide ? CharSet::Of('\n') : LineTerminators()).Complement(), at);
+  }
   if (cursor_.Take("^")) return Anchor(Kind::kTextStart, flags, at);
   if (cursor_.Take("$")) return Anchor(Kind::kTextEnd, flags, at);
   if (cursor_.Take("\\")) {
@@ -177,6 +181,7 @@ Result<PatternNode> Parser::FlagGroup(PatternFlags& flags, std::size_t at) {
 }
 
 Result<PatternNode> Parser::LookAhead(bool negative, PatternFlags flags, std::size_t at) {
+  if (negative) flags.reading = OfComplement(flags.reading);
   STRATA_TRY(PatternNode body, Enclosed(flags, at));
   PatternNode node = Leaf(Kind::kLookAhead, at);
   node.negative = negative;
@@ -248,9 +253,9 @@ Result<std::optional<Bounds>> Parser::Braces() {
 
 }  // namespace
 
-Result<PatternNode> ParsePatternSyntax(std::string_view pattern) {
+Result<PatternNode> ParsePatternSyntax(std::string_view pattern, PatternReading reading) {
   if (!IsValidUtf8(pattern)) return Fail(ErrorCode::kInvalidArgument, "not a regular expression: not UTF-8");
-  return Parser(pattern).Parse();
+  return Parser(pattern).Parse(reading);
 }
 
 }  // namespace strata::grammar

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "grammar/char_set.h"
+#include "grammar/pattern_reading.h"
 
 namespace strata::grammar {
 
@@ -31,6 +32,6 @@ struct PatternNode {
   std::vector<PatternNode> children;
 };
 
-Result<PatternNode> ParsePatternSyntax(std::string_view pattern);
+Result<PatternNode> ParsePatternSyntax(std::string_view pattern, PatternReading reading);
 
 }  // namespace strata::grammar

@@ -1,6 +1,7 @@
 #include "grammar/pattern_set.h"
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,12 @@
 
 namespace strata::grammar {
 namespace {
+
+CharSet Union(std::initializer_list<CharSet> sets) {
+  std::vector<CharRange> ranges;
+  for (const CharSet& set : sets) ranges.insert(ranges.end(), set.ranges().begin(), set.ranges().end());
+  return CharSet(std::move(ranges));
+}
 
 bool IsAsciiLetter(char32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsAsciiDigit(char32_t c) { return c >= '0' && c <= '9'; }
@@ -28,6 +35,23 @@ std::optional<std::uint32_t> HexValue(std::string_view digits) {
 EscapedSet Character(char32_t c, PatternFlags flags) {
   const CharSet set = CharSet::Of(c);
   return {flags.ignore_case ? CloseUnderCase(set) : set, c};
+}
+
+/// What \d, \w (ASCII or Unicode's) and \s are. ECMA-262's white space has U+FEFF, Python's the separators of
+/// information (U+001C to U+001F) and U+0085.
+const CharSet& NamedChars(char32_t name, PatternReading reading) {
+  const bool wide = reading == PatternReading::kWide;
+  if (name == 'd') {
+    static const CharSet digits = *UnicodeProperty("Nd");
+    return wide ? digits : DigitChars();
+  }
+  if (name == 'w') {
+    static const CharSet letters = Union({*UnicodeProperty("L"), *UnicodeProperty("N"), CharSet::Of('_')});
+    return wide ? letters : WordChars();
+  }
+  static const CharSet all = Union({SpaceChars(), CharSet({{0x1C, 0x1F}, {0x85, 0x85}})});
+  static const CharSet common = Union({SpaceChars().Complement(), CharSet::Of(0xFEFF)}).Complement();
+  return wide ? all : reading == PatternReading::kNarrow ? common : SpaceChars();
 }
 
 EscapedSet Class(const CharSet& set, bool complement, PatternFlags flags) {
@@ -76,13 +100,13 @@ Result<EscapedSet> Property(PatternCursor& cursor, bool complement, PatternFlags
 }
 
 /// A member of a class: an escape, a POSIX class or a character as it stands.
-Result<EscapedSet> ClassMember(PatternCursor& cursor) {
-  constexpr PatternFlags kAsWritten;  // the class as a whole is closed under case
+Result<EscapedSet> ClassMember(PatternCursor& cursor, PatternReading reading) {
+  const PatternFlags as_written{.reading = reading};  // the class as a whole is closed under case
   const std::size_t at = cursor.offset();
   if (cursor.Take("\\")) {
-    if (cursor.Take("b")) return Character('\b', kAsWritten);
-    if (cursor.Take("-")) return Character('-', kAsWritten);
-    return ParseEscape(cursor, kAsWritten);
+    if (cursor.Take("b")) return Character('\b', as_written);
+    if (cursor.Take("-")) return Character('-', as_written);
+    return ParseEscape(cursor, as_written);
   }
   // Without a ] behind it, [[:alpha:] is JavaScript's: a class of these characters.
   const std::size_t end = cursor.Looks("[:") ? cursor.rest().find(":]") : std::string_view::npos;
@@ -91,7 +115,7 @@ Result<EscapedSet> ClassMember(PatternCursor& cursor) {
     const std::size_t begin = complement ? 3 : 2;
     if (const auto set = PosixClass(cursor.rest().substr(begin, end - begin))) {
       cursor.Skip(end + 2);
-      return Class(*set, complement, kAsWritten);
+      return Class(*set, complement, as_written);
     }
   }
   if (cursor.Looks("[=") || cursor.Looks("[.")) {
@@ -100,7 +124,7 @@ Result<EscapedSet> ClassMember(PatternCursor& cursor) {
       return PatternCursor::UnsupportedAt(at, "a collating element");
     }
   }
-  return Character(cursor.TakeCodePoint(), kAsWritten);
+  return Character(cursor.TakeCodePoint(), as_written);
 }
 
 }  // namespace
@@ -111,14 +135,13 @@ Result<EscapedSet> ParseEscape(PatternCursor& cursor, PatternFlags flags) {
   const char32_t c = cursor.TakeCodePoint();
   switch (c) {
     case 'd':
-    case 'D':
-      return Class(DigitChars(), c == 'D', flags);
     case 'w':
-    case 'W':
-      return Class(WordChars(), c == 'W', flags);
     case 's':
+      return Class(NamedChars(c, flags.reading), false, flags);
+    case 'D':
+    case 'W':
     case 'S':
-      return Class(SpaceChars(), c == 'S', flags);
+      return Class(NamedChars(c - 'A' + 'a', OfComplement(flags.reading)), true, flags);
     case 'p':
     case 'P':
       return Property(cursor, c == 'P', flags);
@@ -160,6 +183,7 @@ Result<EscapedSet> ParseEscape(PatternCursor& cursor, PatternFlags flags) {
 Result<CharSet> ParseClass(PatternCursor& cursor, PatternFlags flags) {
   const std::size_t at = cursor.offset() - 1;
   const bool complement = cursor.Take("^");
+  const PatternReading reading = complement ? OfComplement(flags.reading) : flags.reading;
   std::vector<CharRange> ranges;
   const auto add = [&ranges](const CharSet& set) {
     ranges.insert(ranges.end(), set.ranges().begin(), set.ranges().end());
@@ -167,14 +191,14 @@ Result<CharSet> ParseClass(PatternCursor& cursor, PatternFlags flags) {
   while (!cursor.Take("]")) {
     if (cursor.AtEnd()) return PatternCursor::InvalidAt(at, "a class without ]");
     const std::size_t member_at = cursor.offset();
-    STRATA_TRY(const EscapedSet first, ClassMember(cursor));
+    STRATA_TRY(const EscapedSet first, ClassMember(cursor, reading));
     const bool range = cursor.Looks("-") && !cursor.Looks("-]") && cursor.rest().size() > 1;
     if (!range) {
       add(first.set);
       continue;
     }
     cursor.Skip(1);
-    STRATA_TRY(const EscapedSet last, ClassMember(cursor));
+    STRATA_TRY(const EscapedSet last, ClassMember(cursor, reading));
     if (first.character && last.character) {
       if (*first.character > *last.character) return PatternCursor::InvalidAt(member_at, "a range that runs backwards");
       ranges.push_back({*first.character, *last.character});

@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -72,6 +73,35 @@ struct Refusal {
   ErrorCode code;
   const char* words;
 };
+
+TEST(Pattern, NarrowIsWhatBothReadingsAcceptAndWideWhatOneDoes) {
+  struct Case {
+    const char* pattern;
+    const char* text;
+    bool ecma, narrow, wide;
+  };
+  const std::vector<Case> cases = {
+      {R"(\d)", "٣", false, false, true},      {R"(\D)", "٣", true, false, true},
+      {R"(\D)", "a", true, true, true},        {R"(\w)", "é", false, false, true},
+      {R"(\W)", "é", true, false, true},       {R"(\W)", "-", true, true, true},
+      {R"(\s)", "\uFEFF", true, false, true},  {R"(\s)", "\x1D", false, false, true},
+      {R"(\S)", "\x1D", true, false, true},    {R"(\S)", "\uFEFF", false, false, true},
+      {R"([^\s])", "\x1D", true, false, true}, {R"([^\W])", "é", false, false, true},
+      {R"([\d-])", "-", true, true, true},     {R"((?!\d).)", "٣", true, false, true},
+      {R"((?=\D).)", "٣", true, false, true},  {".", "\u2028", false, false, true},
+      {"(?s).", "\u2028", true, true, true},
+  };
+  for (const Case& test : cases) {
+    for (const auto& [reading, want] : {std::pair(PatternReading::kEcma, test.ecma),
+                                        {PatternReading::kNarrow, test.narrow},
+                                        {PatternReading::kWide, test.wide}}) {
+      RegexStore store;
+      const auto regex = ParsePattern(store, test.pattern, Anchoring::kWhole, reading);
+      ASSERT_TRUE(regex) << test.pattern;
+      EXPECT_EQ(store.Matches(*regex, test.text), want) << test.pattern << " " << static_cast<int>(reading);
+    }
+  }
+}
 
 TEST(Pattern, RefusalsNameThePlace) {
   const auto invalid = ErrorCode::kInvalidArgument, unsupported = ErrorCode::kUnsupported;

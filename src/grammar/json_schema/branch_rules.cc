@@ -128,13 +128,17 @@ Result<bool> BranchSplitter::AddObjectRule(Branch& branch, const Task& task) {
             [properties](Collector& collector) { collector.names.properties.push_back(properties); });
   } else if (const auto* pattern = std::get_if<PatternPropertyRule>(&task.rule->value)) {
     STRATA_TRY(const Schema* schema, expander_.document().Get(task.literal.schema));
-    STRATA_TRY(const RegexId regex,
-               expander_.scalars().Pattern(pattern->pattern, schema->pointer + "/patternProperties"));
+    const auto read = [&](PatternReading reading) {
+      return expander_.scalars().Pattern(pattern->pattern, schema->pointer + "/patternProperties", reading);
+    };
+    // A name that one reading alone accepts satisfies this schema and that of other names.
+    STRATA_TRY(const RegexId wide, read(PatternReading::kWide));
+    STRATA_TRY(const RegexId narrow, read(PatternReading::kNarrow));
     facts.named.push_back(
-        {.names = {.lists = {}, .properties = {}, .patterns = {regex}}, .literal = {pattern->schema, true}});
-    Collect(branch, task.collector, [regex](Collector& collector) { collector.names.patterns.push_back(regex); });
+        {.names = {.lists = {}, .properties = {}, .patterns = {wide}}, .literal = {pattern->schema, true}});
+    Collect(branch, task.collector, [narrow](Collector& collector) { collector.names.patterns.push_back(narrow); });
   } else if (const auto* additional = std::get_if<AdditionalPropertiesRule>(&task.rule->value)) {
-    STRATA_TRY(NameSet names, NamesOf(*additional, task.literal.schema));
+    STRATA_TRY(NameSet names, NamesOf(*additional, task.literal.schema, PatternReading::kNarrow));
     facts.named.push_back({.names = std::move(names), .literal = {additional->schema, true}});
     Collect(branch, task.collector, [](Collector& collector) { collector.everything = true; });
   } else if (const auto* names = std::get_if<PropertyNamesRule>(&task.rule->value)) {
@@ -149,12 +153,12 @@ Result<bool> BranchSplitter::AddObjectRule(Branch& branch, const Task& task) {
   return true;
 }
 
-Result<NameSet> BranchSplitter::NamesOf(const AdditionalPropertiesRule& rule, SchemaId owner) {
+Result<NameSet> BranchSplitter::NamesOf(const AdditionalPropertiesRule& rule, SchemaId owner, PatternReading reading) {
   NameSet names{.lists = {&rule.names}, .properties = {}, .patterns = {}, .complement = true};
   STRATA_TRY(const Schema* schema, expander_.document().Get(owner));
   for (const std::string& pattern : rule.patterns) {
     STRATA_TRY(names.patterns.emplace_back(),
-               expander_.scalars().Pattern(pattern, schema->pointer + "/patternProperties"));
+               expander_.scalars().Pattern(pattern, schema->pointer + "/patternProperties", reading));
   }
   return names;
 }
@@ -195,13 +199,14 @@ Result<bool> BranchSplitter::SettleNegated(Branch& branch, const Task& task) {
           [&](const PatternPropertyRule& pattern) -> Alive {
             STRATA_TRY(const Schema* schema, expander_.document().Get(task.literal.schema));
             STRATA_TRY(const RegexId regex,
-                       expander_.scalars().Pattern(pattern.pattern, schema->pointer + "/patternProperties"));
+                       expander_.scalars().Pattern(pattern.pattern, schema->pointer + "/patternProperties",
+                                                   PatternReading::kNarrow));
             object.witnesses.push_back(
                 {.names = {.lists = {}, .properties = {}, .patterns = {regex}}, .literal = {pattern.schema, false}});
             return true;
           },
           [&](const AdditionalPropertiesRule& additional) -> Alive {
-            STRATA_TRY(NameSet names, NamesOf(additional, task.literal.schema));
+            STRATA_TRY(NameSet names, NamesOf(additional, task.literal.schema, PatternReading::kWide));
             object.witnesses.push_back({.names = std::move(names), .literal = {additional.schema, false}});
             return true;
           },

@@ -57,7 +57,8 @@ class BranchSplitter {
   Result<bool> SettleSchema(Branch& branch, const Task& task);
   Result<bool> SettleRule(Branch& branch, const Task& task);
   Result<bool> SettleNegated(Branch& branch, const Task& task);
-  Result<NameSet> NamesOf(const AdditionalPropertiesRule& rule, SchemaId owner);
+  /// `reading`: of the patterns whose names are not among them.
+  Result<NameSet> NamesOf(const AdditionalPropertiesRule& rule, SchemaId owner, PatternReading reading);
   Result<bool> AddArrayRule(Branch& branch, const Task& task);
   Result<bool> AddObjectRule(Branch& branch, const Task& task);
   /// The rules of a schema that can refuse a value of this kind.

@@ -118,6 +118,19 @@ TEST(JsonSchemaTest, StringsAreOneLanguage) {
         {"\"ab\"", "\"b\"", "\"\""}}});
 }
 
+/// Of texts that ECMA-262 and Python's validators read differently none is given, whichever way the schema asks.
+TEST(JsonSchemaTest, PatternsHoldByEveryReading) {
+  Check({{R"({"type": "string", "pattern": "^\\S+ \\S+$"})", {R"("a b")"}, {R"("a\u001d b")", R"("a\uFEFF b")"}},
+         {R"({"type": "string", "not": {"pattern": "\\d"}})", {R"("a")"}, {R"("1")", R"("٣")"}},
+         {R"({"type": "string", "not": {"not": {"pattern": "\\W"}}})", {R"("-")"}, {R"("é")", R"("a")"}},
+         {R"({"type": "object", "patternProperties": {"^\\d$": {"type": "null"}}, "additionalProperties": false})",
+          {R"({"1": null})"},
+          {R"({"٣": null})", R"({"1": 1})"}},
+         {R"({"type": "object", "patternProperties": {"^\\d$": {"type": "null"}}, "additionalProperties": true})",
+          {R"({"٣": null})", R"({"a": 1})"},
+          {R"({"٣": 1})", R"({"1": 1})"}}});
+}
+
 TEST(JsonSchemaTest, NumbersAreExact) {
   Check({{R"({"type":"integer","minimum":-3,"maximum":12})", {"-3", "0", "12"}, {"-4", "13", "1.5"}},
          {R"({"type":"number","exclusiveMinimum":0.5,"maximum":2})", {"0.51", "2", "2.0"}, {"0.5", "2.01", "-1"}},

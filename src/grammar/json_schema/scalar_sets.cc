@@ -131,15 +131,16 @@ Result<Verdict> ScalarSets::Judge(std::span<const Literal> literals) {
   return verdict;
 }
 
-Result<RegexId> ScalarSets::Pattern(const std::string& pattern, const std::string& pointer) {
-  if (const auto it = patterns_.find(pattern); it != patterns_.end()) return it->second;
-  auto regex = ParsePattern(store_, pattern, Anchoring::kSearch);
+Result<RegexId> ScalarSets::Pattern(const std::string& pattern, const std::string& pointer, PatternReading reading) {
+  if (const auto it = patterns_.find({pattern, reading}); it != patterns_.end()) return it->second;
+  auto regex = ParsePattern(store_, pattern, Anchoring::kSearch, reading);
   if (!regex) return SchemaFail(regex.error().code(), pointer, "{}", regex.error().message());
-  patterns_.emplace(pattern, *regex);
+  patterns_.emplace(std::pair(pattern, reading), *regex);
   return *regex;
 }
 
-Result<RegexId> ScalarSets::StringLeaf(const Schema& schema, const Rule& rule) {
+Result<RegexId> ScalarSets::StringLeaf(const Schema& schema, const Rule& rule, Domain domain) {
+  const PatternReading reading = domain == Domain::kWideStrings ? PatternReading::kWide : PatternReading::kNarrow;
   const auto here = [&] { return schema.pointer + PointerToken(rule.keyword); };
   return std::visit(Overloaded{
                         [](const TypeRule& type) -> Result<RegexId> {
@@ -148,7 +149,7 @@ Result<RegexId> ScalarSets::StringLeaf(const Schema& schema, const Rule& rule) {
                         [&](const EnumRule& values) -> Result<RegexId> {
                           return values.strings.empty() ? RegexStore::kNothing : Words(values.strings);
                         },
-                        [&](const PatternRule& pattern) { return Pattern(pattern.pattern, here()); },
+                        [&](const PatternRule& pattern) { return Pattern(pattern.pattern, here(), reading); },
                         [&](const LengthRule& length) -> Result<RegexId> {
                           if (length.min > length.max) return RegexStore::kNothing;
                           return store_.Repeat(store_.Set(CharSet::All()), length.min, length.max);
@@ -192,7 +193,7 @@ Result<RegexId> ScalarSets::ExactlyOne(std::span<const SchemaId> schemas, Domain
 }
 
 Result<RegexId> ScalarSets::SetOf(const Schema& schema, const Rule& rule, Domain domain, bool holds) {
-  const bool strings = domain == Domain::kStrings;
+  const bool strings = IsOfStrings(domain);
   if ((KindsOf(rule) & (strings ? kStringKind : kNumberKind)) == 0) {
     return holds ? RegexStore::kAnything : RegexStore::kNothing;
   }
@@ -204,35 +205,37 @@ Result<RegexId> ScalarSets::SetOf(const Schema& schema, const Rule& rule, Domain
     }
     return every ? store_.And(sets) : store_.Or(sets);
   };
-  return std::visit(
-      Overloaded{
-          [&](const AllOfRule& all) { return combine(all.schemas, holds); },
-          [&](const AnyOfRule& any) { return combine(any.schemas, !holds); },
-          [&](const OneOfRule& one) { return ExactlyOne(one.schemas, domain, holds); },
-          [&](const NotRule& negation) -> Result<RegexId> {
-            STRATA_CHECK(CheckComplement(negation.schema));
-            return SetOf(negation.schema, domain, !holds);
-          },
-          [&](const ConditionalRule& conditional) -> Result<RegexId> {
-            STRATA_CHECK(CheckComplement(conditional.condition));
-            STRATA_TRY(const RegexId condition, SetOf(conditional.condition, domain, true));
-            STRATA_TRY(const RegexId no_condition, SetOf(conditional.condition, domain, false));
-            STRATA_TRY(const RegexId then, SetOf(conditional.then, domain, holds));
-            STRATA_TRY(const RegexId otherwise, SetOf(conditional.otherwise, domain, holds));
-            return store_.Or({store_.And({condition, then}), store_.And({no_condition, otherwise})});
-          },
-          [&](const auto&) { return strings ? StringLeaf(schema, rule) : NumberLeaf(schema, rule, domain, holds); },
-      },
-      rule.value);
+  return std::visit(Overloaded{
+                        [&](const AllOfRule& all) { return combine(all.schemas, holds); },
+                        [&](const AnyOfRule& any) { return combine(any.schemas, !holds); },
+                        [&](const OneOfRule& one) { return ExactlyOne(one.schemas, domain, holds); },
+                        [&](const NotRule& negation) -> Result<RegexId> {
+                          STRATA_CHECK(CheckComplement(negation.schema));
+                          return SetOf(negation.schema, domain, !holds);
+                        },
+                        [&](const ConditionalRule& conditional) -> Result<RegexId> {
+                          STRATA_CHECK(CheckComplement(conditional.condition));
+                          STRATA_TRY(const RegexId condition, SetOf(conditional.condition, domain, true));
+                          STRATA_TRY(const RegexId no_condition, SetOf(conditional.condition, domain, false));
+                          STRATA_TRY(const RegexId then, SetOf(conditional.then, domain, holds));
+                          STRATA_TRY(const RegexId otherwise, SetOf(conditional.otherwise, domain, holds));
+                          return store_.Or({store_.And({condition, then}), store_.And({no_condition, otherwise})});
+                        },
+                        [&](const auto&) {
+                          return strings ? StringLeaf(schema, rule, domain) : NumberLeaf(schema, rule, domain, holds);
+                        },
+                    },
+                    rule.value);
 }
 
 Result<RegexId> ScalarSets::SetOf(SchemaId id, Domain domain, bool holds) {
-  if (domain == Domain::kStrings && !holds) {  // strings are read in one way
-    STRATA_TRY(const RegexId set, SetOf(id, domain, true));
+  if (IsOfStrings(domain) && !holds) {
+    STRATA_TRY(const RegexId set,
+               SetOf(id, domain == Domain::kStrings ? Domain::kWideStrings : Domain::kStrings, true));
     return store_.Not(set);
   }
   // A kind that is decided needs no look at the rules, some of which may not be regular.
-  const Kinds kind = domain == Domain::kStrings ? kStringKind : kNumberKind;
+  const Kinds kind = IsOfStrings(domain) ? kStringKind : kNumberKind;
   STRATA_TRY(const Verdict verdict, Judge(Literal{id, holds}));
   if ((verdict.none & kind) != 0) return RegexStore::kNothing;
   if ((verdict.all & kind) != 0) return RegexStore::kAnything;

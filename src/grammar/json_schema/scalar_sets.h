@@ -8,11 +8,13 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "grammar/json_schema/json_schema.h"
 #include "grammar/json_schema/schema_document.h"
+#include "grammar/pattern_reading.h"
 #include "grammar/regex.h"
 
 namespace strata::grammar {
@@ -42,7 +44,7 @@ class ScalarSets {
   /// where it matters how a number is written.
   Result<std::optional<EnumRule>> Filter(std::span<const Literal> literals);
   /// A `pattern`, as `patternProperties` has them too. `pointer` is for messages.
-  Result<RegexId> Pattern(const std::string& pattern, const std::string& pointer);
+  Result<RegexId> Pattern(const std::string& pattern, const std::string& pointer, PatternReading reading);
 
  private:
   template <class T>
@@ -51,17 +53,19 @@ class ScalarSets {
   };
   enum class Domain : std::uint8_t {
     kStrings,
+    kWideStrings,   ///< also those that one reading of a `pattern` alone accepts, so that the rest satisfies no reading
     kNumbers,       ///< however written, so that verdicts must hold by both readings of a text (double_reading.h)
     kExactNumbers,  ///< written so that both readings agree: integers, and the shortest decimals of doubles
   };
+  static bool IsOfStrings(Domain domain) { return domain == Domain::kStrings || domain == Domain::kWideStrings; }
 
   template <class T, class Compute>
   Result<T> Remember(Memo<T>& memo, SchemaId id, Compute compute);
-  /// The texts of the domain that satisfy the schema or, unless `holds`, those that do not. Of numbers, texts whose
-  /// readings differ in this are in neither.
+  /// The texts of the domain that satisfy the schema or, unless `holds`, those that do not. Texts whose readings differ
+  /// in this are in neither (of kWideStrings, in both).
   Result<RegexId> SetOf(SchemaId id, Domain domain, bool holds);
   Result<RegexId> SetOf(const Schema& schema, const Rule& rule, Domain domain, bool holds);
-  Result<RegexId> StringLeaf(const Schema& schema, const Rule& rule);
+  Result<RegexId> StringLeaf(const Schema& schema, const Rule& rule, Domain domain);
   Result<RegexId> NumberLeaf(const Schema& schema, const Rule& rule, Domain domain, bool holds);
   Result<RegexId> ExactlyOne(std::span<const SchemaId> schemas, Domain domain, bool holds);
   Result<bool> AsksForInteger(SchemaId id);
@@ -74,10 +78,10 @@ class ScalarSets {
   RegexStore& store_;
   std::uint32_t depth_ = 0;
   Memo<Verdict> verdicts_;
-  std::array<std::array<Memo<RegexId>, 2>, 3> sets_;  ///< by domain and `holds`
+  std::array<std::array<Memo<RegexId>, 2>, 4> sets_;  ///< by domain and `holds`
   Memo<bool> integers_;
   Memo<bool> narrowed_;
-  std::unordered_map<std::string, RegexId> patterns_;
+  std::map<std::pair<std::string, PatternReading>, RegexId> patterns_;
   std::map<std::vector<std::string>, RegexId> words_;
 };
 
