@@ -77,7 +77,8 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
   app.add_option_function<std::string>(
          "--kv-dtype", [&options](const std::string& name) { options.kv_dtype = kv_dtypes.at(name); },
          "What the KV cache holds; integers with a scale for each token and head (default: bf16 where the processor is "
-         "fast at it, int16 where it has AVX-512 VNNI, else f16; f32 for a model of f32 weights)")
+         "fast at it, int16 where it has AVX-512 VNNI, else f16; f32 for a model of f32 weights with --activations "
+         "int16)")
       ->check(CLI::IsMember(kv_dtypes));
   AddNamed(
       app, "--activations", options.activations, ActivationNames(),

@@ -196,9 +196,9 @@ class CpuModelRunner : public ModelRunner {
   }
 
   DType BestKvDType() const {
-    const bool exact = std::ranges::all_of(model_->tensors(),
-                                           [](const ModelTensor& tensor) { return tensor.view.dtype == DType::kF32; });
-    if (exact) return DType::kF32;
+    const bool all_f32 = std::ranges::all_of(
+        model_->tensors(), [](const ModelTensor& tensor) { return tensor.view.dtype == DType::kF32; });
+    if (all_f32 && options_.activations == kernels::Activations::kInt16) return DType::kF32;  // the rest is exact
     // Keys and values are multiplied in pairs as they lie there. Latent rows are widened first.
     if (config().latent || config().head_dim % 2 != 0) return DType::kF16;
     const auto* attention = kernels::SelectAttention(config().heads, config().kv_heads, config().head_dim, Cpu());

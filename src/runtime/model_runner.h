@@ -28,7 +28,7 @@ struct RunnerOptions {
   std::int64_t max_context = 0;  ///< tokens of one sequence; 0 = the model's
   /// kF32, kF16, kBF16, kI8, or kI16 where there are keys and values; empty = kBF16 where the processor multiplies
   /// pairs of it at twice the speed of f32, else kI16 where it does so with integers, else kF16; but kF32 for a model
-  /// whose weights all are.
+  /// whose weights all are, unless `activations` are coarser than kInt16.
   std::optional<DType> kv_dtype = {};
   std::uint64_t kv_bytes = 0;  ///< 0 = from the memory limit, at most enough for max_sequences * max_context
   std::int64_t max_sequences = 64;
