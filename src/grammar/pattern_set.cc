@@ -1,7 +1,6 @@
 #include "grammar/pattern_set.h"
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,12 +10,6 @@
 
 namespace strata::grammar {
 namespace {
-
-CharSet Union(std::initializer_list<CharSet> sets) {
-  std::vector<CharRange> ranges;
-  for (const CharSet& set : sets) ranges.insert(ranges.end(), set.ranges().begin(), set.ranges().end());
-  return CharSet(std::move(ranges));
-}
 
 bool IsAsciiLetter(char32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsAsciiDigit(char32_t c) { return c >= '0' && c <= '9'; }
@@ -46,11 +39,11 @@ const CharSet& NamedChars(char32_t name, PatternReading reading) {
     return wide ? digits : DigitChars();
   }
   if (name == 'w') {
-    static const CharSet letters = Union({*UnicodeProperty("L"), *UnicodeProperty("N"), CharSet::Of('_')});
+    static const CharSet letters = UnicodeProperty("L")->Union(*UnicodeProperty("N")).Union(CharSet::Of('_'));
     return wide ? letters : WordChars();
   }
-  static const CharSet all = Union({SpaceChars(), CharSet({{0x1C, 0x1F}, {0x85, 0x85}})});
-  static const CharSet common = Union({SpaceChars().Complement(), CharSet::Of(0xFEFF)}).Complement();
+  static const CharSet all = SpaceChars().Union(CharSet({{0x1C, 0x1F}, {0x85, 0x85}}));
+  static const CharSet common = SpaceChars().Complement().Union(CharSet::Of(0xFEFF)).Complement();
   return wide ? all : reading == PatternReading::kNarrow ? common : SpaceChars();
 }
 

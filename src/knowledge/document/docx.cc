@@ -122,9 +122,7 @@ class DocxReader {
 
   void AddPictures(const std::vector<std::string_view>& ids) {
     for (const std::string_view id : ids) {
-      const auto target = related_.by_id.find(id);
-      const auto part = target == related_.by_id.end() ? parts_.end() : parts_.find(target->second);
-      if (part != parts_.end()) pictures_.Add(part->first, part->second, {});
+      if (const auto* part = TargetOf(parts_, related_, id)) pictures_.Add(part->first, part->second, {});
     }
   }
 
@@ -275,7 +273,7 @@ Status ParseDocx(const FileInput& input, ParseBudget& budget, Documents& documen
   if (!parts.contains(main)) return Fail(ErrorCode::kCorrupt, "a DOCX file without its part {}", main);
   DocumentBuilder builder(budget, "application/vnd.openxmlformats-officedocument.wordprocessingml.document");
   ReadCoreProperties(parts, builder);
-  EmbeddedPictures pictures(input.bytes, builder);
+  EmbeddedPictures pictures(FileFormat::kDocx, input.bytes, builder);
   STRATA_CHECK(DocxReader(parts, main, builder, pictures).Read());
   STRATA_CHECK(pictures.Finish());
   STRATA_TRY(ParsedDocument document, std::move(builder).Finish());

@@ -23,10 +23,17 @@ bool IsPicturePart(std::string_view path) {
   return std::ranges::any_of(kEndings, [&](std::string_view ending) { return path.ends_with(ending); });
 }
 
-bool MayHoldPictures(std::string_view file) {
-  // The names in a zip file's directory are not compressed.
-  return file.contains(kDataUri) ||
-         std::ranges::any_of(kEndings, [&](std::string_view ending) { return file.contains(ending); });
+bool MayHoldPictures(FileFormat format, std::string_view file) {
+  switch (format) {
+    case FileFormat::kHtml:  // what it names is elsewhere
+      return file.contains(kDataUri);
+    case FileFormat::kDocx:
+    case FileFormat::kPptx:
+    case FileFormat::kEpub:  // the names in a zip file's directory are not compressed
+      return std::ranges::any_of(kEndings, [&](std::string_view ending) { return file.contains(ending); });
+    default:
+      return false;
+  }
 }
 
 void EmbeddedPictures::Add(std::string_view name, std::string_view bytes, const DocumentBuilder::Details& details) {

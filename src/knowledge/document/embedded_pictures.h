@@ -6,21 +6,24 @@
 #include <string_view>
 
 #include "knowledge/document/builder.h"
+#include "knowledge/document/formats.h"
 #include "knowledge/document/recognized_pages.h"
 
 namespace strata::knowledge {
 
 /// Whether a part of a package is a picture that can be read, by its name.
 bool IsPicturePart(std::string_view path);
-/// Whether a file of a format that holds pictures may hold one, told without reading it: as the module that recognises
-/// them must be loaded before the sandbox is entered (ocr.h), nothing else may ask for it.
-bool MayHoldPictures(std::string_view file);
+/// Whether a document may hold a picture, told without reading it: as the module that recognises them must be loaded
+/// before the sandbox is entered (ocr.h), nothing else may ask for it.
+bool MayHoldPictures(FileFormat format, std::string_view file);
 
 class EmbeddedPictures {
  public:
   /// `file`: the whole document.
-  EmbeddedPictures(std::string_view file, DocumentBuilder& builder)
-      : wanted_(MayHoldPictures(file)), builder_(builder), recognized_(builder, RecognizedPages::Of::kPictures) {}
+  EmbeddedPictures(FileFormat format, std::string_view file, DocumentBuilder& builder)
+      : wanted_(MayHoldPictures(format, file)),
+        builder_(builder),
+        recognized_(builder, RecognizedPages::Of::kPictures) {}
 
   /// Adds the text of the picture `bytes` as blocks at `details`. A name is read once: logos stand on every slide.
   /// Pictures too small for text, and those in which there is none, add nothing; one without bytes was too large to be

@@ -70,7 +70,7 @@ Status ParseEpub(const FileInput& input, ParseBudget& budget, Documents& documen
   const pugi::xml_node root = xml.document_element();
   DocumentBuilder builder(budget, "application/epub+zip");
   ReadMetadata(root, builder);
-  EmbeddedPictures pictures(input.bytes, builder);
+  EmbeddedPictures pictures(FileFormat::kEpub, input.bytes, builder);
   std::map<std::string_view, std::string_view> manifest;
   for (const pugi::xml_node item : ChildOf(root, "manifest").children()) {
     // The table of contents is the book's, but not its text.

@@ -509,7 +509,7 @@ Status ParseHtml(const FileInput& input, ParseBudget& budget, Documents& documen
   const std::string_view declared = input.charset.empty() ? DeclaredCharset(input.bytes) : input.charset;
   STRATA_TRY(const DecodedText decoded, DecodeText(input.bytes, declared));
   DocumentBuilder builder(budget, "text/html");
-  EmbeddedPictures pictures(input.bytes, builder);
+  EmbeddedPictures pictures(FileFormat::kHtml, input.bytes, builder);
   Status inflated;
   int count = 0;
   AppendHtml(decoded.text, builder, [&](std::string_view source) {

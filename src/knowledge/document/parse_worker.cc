@@ -49,9 +49,7 @@ void LoadWhatMayBeNeeded(FileFormat format, std::string_view file) {
   const bool pages = holds_any || format == FileFormat::kPdf;
   if (pages) [[maybe_unused]]
     const auto pdfium = LoadPdfium();
-  const bool pictures = format == FileFormat::kDocx || format == FileFormat::kPptx || format == FileFormat::kEpub ||
-                        format == FileFormat::kHtml;
-  if (pages || format == FileFormat::kPicture || (pictures && MayHoldPictures(file))) [[maybe_unused]]
+  if (pages || format == FileFormat::kPicture || MayHoldPictures(format, file)) [[maybe_unused]]
     const auto ocr = LoadOcr();
 }
 

@@ -32,12 +32,10 @@ class PptxReader {
       for (const pugi::xml_attribute& attribute : slide.attributes()) {
         if (std::string_view(attribute.name()).ends_with(":id")) id = attribute.value();
       }
-      const auto target = related.by_id.find(id);
-      const auto part = target == related.by_id.end() ? parts_.end() : parts_.find(target->second);
-      if (part == parts_.end()) {
-        builder_.Warn(fmt::format("slide {} has no part in the file", page_));
-      } else {
+      if (const auto* part = TargetOf(parts_, related, id)) {
         ReadSlide(part->first, part->second);
+      } else {
+        builder_.Warn(fmt::format("slide {} has no part in the file", page_));
       }
     }
     return {};
@@ -91,9 +89,8 @@ class PptxReader {
   void ReadPicture(const pugi::xml_node& shape) {
     const DocumentBuilder::Details details = Details(shape, 0);
     builder_.Add(BlockKind::kCaption, AttributeOf(ChildOf(ChildOf(shape, "nvPicPr"), "cNvPr"), "descr"), details);
-    const auto target = related_.by_id.find(AttributeOf(ChildOf(ChildOf(shape, "blipFill"), "blip"), "embed"));
-    const auto part = target == related_.by_id.end() ? parts_.end() : parts_.find(target->second);
-    if (part != parts_.end()) pictures_.Add(part->first, part->second, details);
+    const std::string_view id = AttributeOf(ChildOf(ChildOf(shape, "blipFill"), "blip"), "embed");
+    if (const auto* part = TargetOf(parts_, related_, id)) pictures_.Add(part->first, part->second, details);
   }
 
   DocumentBuilder::Details Details(const pugi::xml_node& shape, int level) const {
@@ -201,7 +198,7 @@ Status ParsePptx(const FileInput& input, ParseBudget& budget, Documents& documen
   if (!parts.contains(main)) return Fail(ErrorCode::kCorrupt, "a PPTX file without its part {}", main);
   DocumentBuilder builder(budget, "application/vnd.openxmlformats-officedocument.presentationml.presentation");
   ReadCoreProperties(parts, builder);
-  EmbeddedPictures pictures(input.bytes, builder);
+  EmbeddedPictures pictures(FileFormat::kPptx, input.bytes, builder);
   STRATA_CHECK(PptxReader(parts, std::move(main), builder, pictures).Read());
   STRATA_CHECK(pictures.Finish());
   STRATA_TRY(ParsedDocument document, std::move(builder).Finish());

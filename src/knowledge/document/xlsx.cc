@@ -120,9 +120,8 @@ class XlsxReader {
       // r:id; sheetId is another thing.
       if (std::string_view(attribute.name()).ends_with(":id")) id = attribute.value();
     }
-    const auto target = related_.by_id.find(id);
-    const auto part = target == related_.by_id.end() ? parts_.end() : parts_.find(target->second);
-    if (part == parts_.end()) return builder_.Warn(fmt::format("the sheet \"{}\" has no part in the file", name));
+    const auto* part = TargetOf(parts_, related_, id);
+    if (part == nullptr) return builder_.Warn(fmt::format("the sheet \"{}\" has no part in the file", name));
     pugi::xml_document xml;
     if (const Status loaded = LoadXml(part->second, part->first, xml); !loaded) {
       return builder_.Warn(loaded.error().ToString());

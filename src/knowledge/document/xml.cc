@@ -65,6 +65,12 @@ std::string TextBelow(const pugi::xml_node& node) {
   return text;
 }
 
+const PackageParts::value_type* TargetOf(const PackageParts& parts, const Relationships& related, std::string_view id) {
+  const auto target = related.by_id.find(id);
+  const auto part = target == related.by_id.end() ? parts.end() : parts.find(target->second);
+  return part == parts.end() ? nullptr : &*part;
+}
+
 std::string ResolvePath(std::string_view base_part, std::string_view target) {
   std::vector<std::string_view> folders;
   const auto add = [&](std::string_view path) {

@@ -36,6 +36,8 @@ struct Relationships {
   std::map<std::string, std::string, std::less<>> by_type;
 };
 Relationships RelationshipsOf(const PackageParts& parts, std::string_view part);
+/// The part, path and content, that a relationship leads to; nullptr where the package has none.
+const PackageParts::value_type* TargetOf(const PackageParts& parts, const Relationships& related, std::string_view id);
 
 /// "ppt/slides/a.xml" and "../media/b.xml" -> "ppt/media/b.xml"; empty where that leads out of the package.
 std::string ResolvePath(std::string_view base_part, std::string_view target);
