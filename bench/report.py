@@ -12,7 +12,7 @@ LABELS = {"http 64": "64 streams over HTTP", "first_token_s": "load to first tok
 AGAINST = {"decode 1, text that repeats": "decode 1"}
 # The limit of a rate that has none of its own: what the engine could do at best without drafts and without HTTP.
 LIMIT_OF = {"decode 1, text that repeats": "decode 1", "http 64": "decode 64"}
-OURS = {"strata": ["strata-int16", "strata-copy-int16", "strata-start-int16", "strata-server-int16"],
+OURS = {"strata": ["strata-default", "strata-copy-default", "strata-start-default", "strata-server-default"],
         "strata, int8": ["strata-int8", "strata-copy-int8", "strata-start-int8", "strata-server-int8"],
         "strata, int8-columns": ["strata-int8-columns", "strata-copy-int8-columns", "strata-start-int8-columns",
                                  "strata-server-int8-columns"]}
@@ -135,7 +135,8 @@ def write(results, docs):
     text = ["# Performance", "",
             f"Written by `bench/compare` from {rounds} interleaved rounds; do not edit. SmolLM2-135M-Instruct, Q4_1 as "
             f"shipped, {machine.get('threads')} threads; median (least–greatest). int8 and int8-columns are values of "
-            "`--activations`; the latter rounds weights as well, when it loads them. A ratio is taken within each round to the best peer of the row, and is above "
+            "`--activations`; the latter rounds weights as well, when it loads them. Rows of one stream are of an engine for one "
+            "sequence, the others of one for 64. A ratio is taken within each round to the best peer of the row, and is above "
             "1 where strata is better; its median is shown.", "",
             f"{machine.get('cpu')}, {machine.get('cores')} CPUs, Linux {machine.get('kernel')}; {machine.get('date')}; "
             f"strata {machine.get('strata')}, llama.cpp 0c1e57098, OpenVINO GenAI 2026.4.1.", ""]
@@ -145,7 +146,7 @@ def write(results, docs):
     once = results.get("once", {})
     if once:
         text += ["Perplexity, first 20,000 bytes of the GPL-3, windows of 512 tokens:", "", "| | perplexity |", "|---|---|"]
-        names = {"int16": "strata, Q4_1 as shipped", "int8": "strata, int8 activations",
+        names = {"default": "strata, Q4_1 as shipped", "int8": "strata, int8 activations",
                  "int8-columns": "strata, int8 columns",
                  "q4_1": "llama.cpp Q4_1", "q4_0": "llama.cpp Q4_0", "q8_0": "llama.cpp Q8_0"}
         text += [f"| {label} | {once['perplexity-' + who]['perplexity']:.2f} |" for who, label in names.items()

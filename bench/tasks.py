@@ -14,8 +14,10 @@ import http_load
 SENTENCE = "The quick brown fox jumps over the lazy dog and runs away from the angry bear in the deep forest. "
 
 
-# What strata may round activations to; each is measured in every row.
-ACTIVATIONS = ("int16", "int8", "int8-columns")
+# What strata may round activations to, as it chooses itself or as it is told; each is measured in every row.
+ACTIVATIONS = ("default", "int8", "int8-columns")
+# A row of one stream is of an engine for one sequence, as a peer's is.
+ALONE = ("--max-sequences", "1", "--streams", "1")
 
 
 class Tasks:
@@ -32,8 +34,12 @@ class Tasks:
         return result
 
     # ---- strata
+    @staticmethod
+    def option(activations):
+        return () if activations == "default" else ("--activations", activations)
+
     def bench(self, activations, *arguments):
-        out = self.output(self.strata, "bench", self.model, "--threads", self.threads, "--activations", activations, "--json",
+        out = self.output(self.strata, "bench", self.model, "--threads", self.threads, *self.option(activations), "--json",
                           *arguments).stdout
         rows, limits = {}, {}
         for row in json.loads(out)["results"]:
@@ -43,13 +49,16 @@ class Tasks:
         return rows, limits
 
     def strata_engine(self, activations):
-        rows, limits = self.bench(activations, "--prompt", "64", "--tokens", self.tokens, "--repetitions", "1")
+        common = ("--prompt", "64", "--tokens", self.tokens, "--repetitions", "1")
+        rows, limits = self.bench(activations, "--prefill", "1", *ALONE, *common)
+        others, their_limits = self.bench(activations, "--streams", "8,32,64", *common)
+        rows, limits = rows | others, limits | their_limits
         found = {re.sub(r"^decode (\d+) streams$", r"decode \1", name): v for name, v in rows.items()}
         found["limits"] = {re.sub(r"^decode (\d+) streams$", r"decode \1", n): v for n, v in limits.items()}
         return found
 
     def strata_copy(self, activations):
-        rows, _ = self.bench(activations, "--prefill", "1", "--streams", "1", "--tokens", "1", "--repetitions", "1", "--copy")
+        rows, _ = self.bench(activations, "--prefill", "1", *ALONE, "--tokens", "1", "--repetitions", "1", "--copy")
         return {"decode 1, text that repeats": rows["copy, 1 stream, drafts"]}
 
     def start(self, command, until_first_byte):
@@ -67,7 +76,7 @@ class Tasks:
 
     def strata_start(self, activations):
         return self.start([self.strata, "run", self.model, "Why is the sky blue?", "--temperature", "0", "--max-tokens",
-                           "8", "--threads", self.threads, "--activations", activations], True)
+                           "8", "--threads", self.threads, *self.option(activations)], True)
 
     # ---- servers: 64 streams, and 32 requests that share a prefix
     def served(self, command, model):
@@ -103,7 +112,7 @@ class Tasks:
 
     def strata_server(self, activations):
         return self.served([self.strata, "serve", self.model, "--model-name", "bench", "--threads", self.threads,
-                            "--activations", activations], "bench")
+                            *self.option(activations)], "bench")
 
     def llamacpp_server(self, kind):
         return self.served([self.peers / "bin/llama-server", "-m", self.peers / f"models/{kind}.gguf", "-t",
@@ -146,14 +155,14 @@ class Tasks:
 
 
 # (name, method, argument): run in this order in every round, so that all see the same weather.
-ROUND = [("strata-int16", "strata_engine", "int16"), ("llamacpp-q4_0", "llamacpp_engine", "q4_0"),
+ROUND = [("strata-default", "strata_engine", "default"), ("llamacpp-q4_0", "llamacpp_engine", "q4_0"),
          ("strata-int8", "strata_engine", "int8"), ("strata-int8-columns", "strata_engine", "int8-columns"),
          ("openvino-q4_1", "openvino_engine", "q4_1"),
-         ("strata-copy-int16", "strata_copy", "int16"), ("strata-copy-int8", "strata_copy", "int8"),
+         ("strata-copy-default", "strata_copy", "default"), ("strata-copy-int8", "strata_copy", "int8"),
          ("strata-copy-int8-columns", "strata_copy", "int8-columns"),
-         ("strata-start-int16", "strata_start", "int16"), ("strata-start-int8", "strata_start", "int8"),
+         ("strata-start-default", "strata_start", "default"), ("strata-start-int8", "strata_start", "int8"),
          ("strata-start-int8-columns", "strata_start", "int8-columns"),
-         ("strata-server-int16", "strata_server", "int16"), ("llamacpp-server-q4_0", "llamacpp_server", "q4_0"),
+         ("strata-server-default", "strata_server", "default"), ("llamacpp-server-q4_0", "llamacpp_server", "q4_0"),
          ("strata-server-int8", "strata_server", "int8"), ("strata-server-int8-columns", "strata_server", "int8-columns"),
          ("llamacpp-q8_0", "llamacpp_engine", "q8_0")]
 ONCE = [(f"perplexity-{who}", "perplexity", who) for who in (*ACTIVATIONS, "q4_1", "q4_0", "q8_0")]

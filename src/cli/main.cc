@@ -25,10 +25,14 @@ CLI::Option* AddNamed(CLI::App& app, const std::string& option, Value& value, co
 }
 
 const std::map<std::string, kernels::Activations>& ActivationNames() {
-  static const std::map<std::string, kernels::Activations> names = {
-      {"int16", kernels::Activations::kInt16},
-      {"int8", kernels::Activations::kInt8},
-      {"int8-columns", kernels::Activations::kInt8Columns}};
+  static const std::map<std::string, kernels::Activations> names = [] {
+    std::map<std::string, kernels::Activations> all;
+    using enum kernels::Activations;
+    for (const auto activations : {kBF16, kInt16, kInt8, kInt8Columns}) {
+      all.emplace(kernels::NameOf(activations), activations);
+    }
+    return all;
+  }();
   return names;
 }
 
@@ -80,12 +84,15 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
          "fast at it, int16 where it has AVX-512 VNNI, else f16; f32 for a model of f32 weights with --activations "
          "int16)")
       ->check(CLI::IsMember(kv_dtypes));
-  AddNamed(
-      app, "--activations", options.activations, ActivationNames(),
-      "What linears over quantised weights round activations to: int16 answers as exact ones do, int8 is faster "
-      "where many tokens are computed at once; int8-columns is faster still there, rounds weights of any type to int8 "
-      "with one scale for 192 of a column and reads 8 bits of each; prompts have bf16 where the processor has AMX (not "
-      "with int8-columns; over float weights with int8 alone), and W8A8 checkpoints int8 with one scale a token");
+  app.add_option_function<std::string>(
+         "--activations", [&options](const std::string& name) { options.activations = ActivationNames().at(name); },
+         "What linears round activations to: int16 answers as exact ones do and is the fastest for few sequences; bf16 "
+         "rounds weights of any type, too, needs AMX and is the fastest there for many; int8 is coarser and, without "
+         "AMX, faster; int8-columns rounds weights of any type to int8 with one scale for 192 of a column and is the "
+         "fastest for many sequences elsewhere. With int16 and int8 float weights have activations as they are, and "
+         "prompts over others bf16 where the processor has AMX. (default: over quantised weights bf16 where the "
+         "processor has AMX and --max-sequences is above 4, else int16; W8A8 checkpoints have int8, one scale a token)")
+      ->check(CLI::IsMember(ActivationNames()));
   app.add_flag("--no-prefix-cache", options.no_prefix_cache,
                "Compute every prompt from its beginning, whatever was computed before");
   app.add_option(

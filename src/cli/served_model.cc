@@ -48,7 +48,8 @@ Status AddPooling(const std::string& given, ModelTask task, LoadOptions load, Po
                 task == ModelTask::kEmbed ? "makes embeddings" : "ranks (a classifier with one label)");
   }
   load.max_context = 0;  // the first model's
-  if (task == ModelTask::kEmbed) load.activations = load.embedding_activations.value_or(load.activations);
+  if (task == ModelTask::kEmbed)
+    load.activations = load.embedding_activations ? load.embedding_activations : load.activations;
   STRATA_TRY(auto model, MakePooling(session, {id}, load));
   models.push_back(std::move(model));
   return {};

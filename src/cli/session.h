@@ -31,7 +31,7 @@ struct LoadOptions {
   double kv_gib = 0;
   std::int64_t max_sequences = 64;
   std::int64_t max_step_tokens = 512;
-  kernels::Activations activations = kernels::Activations::kInt16;
+  std::optional<kernels::Activations> activations = {};
   /// Of models that make embeddings; none: as the command thinks best.
   std::optional<kernels::Activations> embedding_activations = {};
   std::optional<DType> kv_dtype = {};

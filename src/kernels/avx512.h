@@ -98,6 +98,33 @@ void RunByBlocks(const LinearArgs& args, std::int64_t panel_bytes, std::int64_t 
   }
 }
 
+// Of 16 by 16 32-bit values, one row a vector.
+[[maybe_unused]] inline void Transpose16(__m512i (&rows)[16]) {
+  __m512i pairs[16];  // within lanes of 128 bits: first 2 by 2 values, then 4 by 4
+  for (int i = 0; i < 16; i += 2) {
+    pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    rows[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+    rows[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+    rows[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+    rows[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+  }
+  // rows[4 q + c] has in lane l column 4 l + c of rows 4 q to 4 q + 3: now the lanes.
+  for (int c = 0; c < 4; ++c) {
+    const __m512i even01 = _mm512_shuffle_i32x4(rows[c], rows[4 + c], 0x88);
+    const __m512i odd01 = _mm512_shuffle_i32x4(rows[c], rows[4 + c], 0xdd);
+    const __m512i even23 = _mm512_shuffle_i32x4(rows[8 + c], rows[12 + c], 0x88);
+    const __m512i odd23 = _mm512_shuffle_i32x4(rows[8 + c], rows[12 + c], 0xdd);
+    pairs[c] = _mm512_shuffle_i32x4(even01, even23, 0x88);
+    pairs[8 + c] = _mm512_shuffle_i32x4(even01, even23, 0xdd);
+    pairs[4 + c] = _mm512_shuffle_i32x4(odd01, odd23, 0x88);
+    pairs[12 + c] = _mm512_shuffle_i32x4(odd01, odd23, 0xdd);
+  }
+  for (int i = 0; i < 16; ++i) rows[i] = pairs[i];
+}
+
 // 1 / sqrt(mean(x^2) + eps), in an order that depends on k alone.
 [[maybe_unused]] float RmsFactor(const float* x, std::int64_t k, float eps) {
   __m512 even = _mm512_setzero_ps();

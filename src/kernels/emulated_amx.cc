@@ -35,7 +35,10 @@ std::string Refuses(const LinearProblem& problem, const CpuFeatures& cpu) {
 
 #define STRATA_NAME(type, lower, ...) #lower,
 constexpr std::size_t kCount =
-    std::to_array<std::string_view>({STRATA_INT8_TYPES(STRATA_NAME) STRATA_PANEL_FLOATS(STRATA_NAME)}).size() + 2;
+    std::to_array<std::string_view>(
+        {STRATA_INT8_TYPES(STRATA_NAME) STRATA_INT8_TYPES(STRATA_NAME) STRATA_PANEL_FLOATS(STRATA_NAME)})
+        .size() +
+    2;
 #undef STRATA_NAME
 template <std::size_t... kIndices>
 constexpr auto RefusesOf(std::index_sequence<kIndices...>) {
@@ -53,11 +56,14 @@ std::span<const LinearKernel> EmulatedAmxLinears() {
   }();
   static const std::vector<LinearKernel> kernels = [] {
     std::vector<LinearKernel> list = Originals();
-    const std::size_t prefill = EmulatedBF16Runs().size();
+    std::vector<decltype(LinearKernel::run)> runs;
+    for (const auto& some : {EmulatedPrefillRuns(), EmulatedW8A8Runs(), EmulatedBF16Runs()}) {
+      runs.insert(runs.end(), some.begin(), some.end());
+    }
     for (std::size_t i = 0; i < list.size(); ++i) {
       list[i].name = names[i];
       list[i].refuses = kRefuses.at(i);
-      list[i].run = i < prefill ? EmulatedBF16Runs()[i] : EmulatedW8A8Runs()[i - prefill];
+      list[i].run = runs.at(i);
     }
     return list;
   }();

@@ -15,7 +15,8 @@ std::span<const LinearKernel> EmulatedAmxLinears();
 extern const AttentionKernel kEmulatedAttentionAmx;
 
 /// Inside the emulation only: the loops, in that order.
-std::span<decltype(LinearKernel::run) const> EmulatedBF16Runs();
+std::span<decltype(LinearKernel::run) const> EmulatedPrefillRuns();
 std::span<decltype(LinearKernel::run) const> EmulatedW8A8Runs();
+std::span<decltype(LinearKernel::run) const> EmulatedBF16Runs();
 
 }  // namespace strata::kernels

@@ -8,7 +8,7 @@ namespace strata::kernels {
 namespace {
 
 #define STRATA_RUN(type, lower, format) RunBF16<EmulatedTiles, Int8Weights<kFormat##format>>,
-#define STRATA_FLOAT_RUN(name, lower) RunBF16<EmulatedTiles, FloatWeights<PanelFloat::k##name>>,
+#define STRATA_FLOAT_RUN(name, lower) RunBF16<EmulatedTiles, FloatWeights<kTileFloat<PanelFloat::k##name>>>,
 constexpr auto kRuns =
     std::to_array<decltype(LinearKernel::run)>({STRATA_INT8_TYPES(STRATA_RUN) STRATA_PANEL_FLOATS(STRATA_FLOAT_RUN)});
 #undef STRATA_FLOAT_RUN

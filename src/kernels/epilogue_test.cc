@@ -102,7 +102,7 @@ TEST_P(EpilogueTest, LinearsKeepTheArgmaxOfWhatTheyWouldWrite) {
       std::byte* packed = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
       std::byte* activations = packed + kernel->packed_bytes(problem);
       kernel->pack(problem, {{&view, 1}, false}, 0, Panels(columns_), packed);
-      kernel->prepare({x, 1, kRows, 1, nullptr, 0, kRows, activations});
+      kernel->prepare({.x = x, .x_stride = 1, .rows = kRows, .k = 1, .run_rows = kRows, .out = activations});
       std::vector<float> out(static_cast<std::size_t>(kRows * columns_));
       Epilogue epilogue{.out = out.data(), .out_stride = columns_, .out_cols = columns_};
       const LinearArgs args{activations, packed, kRows, columns_, 1, &epilogue};

@@ -12,6 +12,16 @@
 namespace strata::kernels {
 namespace {
 
+// Sixteen float8 (e4m3), then sixteen more, each times 1 / kFloat8Rebias.
+inline void WidenFloat8(__m256i codes, __m512& first, __m512& second) {
+  const __m512i words = _mm512_cvtepu8_epi16(codes);
+  const __m512i magnitude = _mm512_and_si512(_mm512_slli_epi16(words, 7), _mm512_set1_epi16(0x3f80));
+  const __m512i sign = _mm512_and_si512(_mm512_slli_epi16(words, 8), _mm512_set1_epi16(static_cast<short>(0x8000)));
+  const __m512i halves = _mm512_or_si512(magnitude, sign);
+  first = _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
+  second = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
+}
+
 // The weights at k (even) and k + 1.
 template <PanelFloat kType>
 inline void LoadPair(const std::byte* panel, std::int64_t k, __m512& even, __m512& odd) {
@@ -25,12 +35,7 @@ inline void LoadPair(const std::byte* panel, std::int64_t k, __m512& even, __m51
       even = _mm512_permutexvar_ps(both, levels);  // by the low four bits
       odd = _mm512_permutexvar_ps(_mm512_srli_epi32(both, 4), levels);
     } else {
-      const __m512i words = _mm512_cvtepu8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes)));
-      const __m512i magnitude = _mm512_and_si512(_mm512_slli_epi16(words, 7), _mm512_set1_epi16(0x3f80));
-      const __m512i sign = _mm512_and_si512(_mm512_slli_epi16(words, 8), _mm512_set1_epi16(static_cast<short>(0x8000)));
-      const __m512i halves = _mm512_or_si512(magnitude, sign);
-      even = _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
-      odd = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
+      WidenFloat8(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes)), even, odd);
     }
     even = _mm512_mul_ps(even, scale);
     odd = _mm512_mul_ps(odd, scale);

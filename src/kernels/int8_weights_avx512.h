@@ -18,7 +18,7 @@ struct WeightGroup {
   __m512 min[kHalves];
 
   inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g) {
-    const std::byte* quants = panel + g * layout.quant_bytes;
+    const std::byte* quants = panel + g * QuantBytes(kFormat);
     if constexpr (kFormat.nibbles) {
       const __m512i low = _mm512_set1_epi8(15);
       for (int j = 0; j < 4; ++j) {
@@ -35,7 +35,7 @@ struct WeightGroup {
       for (int j = 0; j < 8; ++j) quads[j] = _mm512_load_si512(quants + 64 * j);
     }
     for (int h = 0; h < kHalves; ++h) {
-      const std::int64_t at = g / kFormat.span * layout.scale_bytes + h * layout.scale_bytes / kHalves;
+      const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat) + h * ScaleBytes(kFormat) / kHalves;
       scale[h] = Widen(panel + layout.scales + at);
       if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at);
     }
@@ -52,11 +52,11 @@ struct WeightGroup {
 // Asks for the quants and scales of a group that will be unpacked soon.
 template <Int8Format kFormat>
 inline void PrefetchGroup(const std::byte* panel, const Int8Panel& layout, std::int64_t g) {
-  for (std::int64_t line = 0; line < layout.quant_bytes; line += 64) {
-    _mm_prefetch(panel + g * layout.quant_bytes + line, _MM_HINT_T1);
+  for (std::int64_t line = 0; line < QuantBytes(kFormat); line += 64) {
+    _mm_prefetch(panel + g * QuantBytes(kFormat) + line, _MM_HINT_T1);
   }
-  const std::int64_t at = g / kFormat.span * layout.scale_bytes;
-  for (std::int64_t line = 0; line < layout.scale_bytes; line += 64) {
+  const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat);
+  for (std::int64_t line = 0; line < ScaleBytes(kFormat); line += 64) {
     _mm_prefetch(panel + layout.scales + at + line, _MM_HINT_T1);
     if constexpr (kFormat.stored_min) _mm_prefetch(panel + layout.mins + at + line, _MM_HINT_T1);
   }

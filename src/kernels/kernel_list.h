@@ -12,9 +12,9 @@ std::span<const LinearKernel> W8A8Linears();
 std::span<const LinearKernel> Int8LinearsAvx512Vnni();
 std::span<const LinearKernel> Int8LinearsAvx2();
 std::span<const LinearKernel> FloatLinears();
-// With activations of bf16.
-std::span<const LinearKernel> Int8LinearsAmx();
-std::span<const LinearKernel> FloatLinearsAmx();
+std::span<const LinearKernel> PrefillLinearsAmx();
+std::span<const LinearKernel> Int8LinearsBF16();
+std::span<const LinearKernel> FloatLinearsBF16();
 extern const AttentionKernel kAttentionAmx;
 extern const AttentionKernel kAttentionAvx512Bf16;
 extern const AttentionKernel kAttentionAvx512Vnni;

@@ -75,15 +75,21 @@ struct PackSource {
   bool interleaved = false;
 };
 
-/// What a linear over quantised weights rounds its activations to, a scale for each 32 of them. kInt16 (relative error
-/// 2e-5) gives the answers of exact ones; kInt8 (1e-2 where a group has an outlier) takes half the products and moves
-/// logits by some tenths. kInt8Columns has a scale for each 64, and rounds the weights as well, of any type, to int8
-/// with a scale for each 192 of a column: little but products is left. Else linears over float weights take activations
-/// as they are, and with kExact so do all (a router's: a choice between two experts that are nearly equal must not hang
-/// on rounding). Rows of prompts may have bf16 (PrefillLinears): over float weights where kInt8 is asked for, over
-/// others with kInt16 too. Weights of kW8A8_32 have theirs by definition, whichever is asked for but kExact: int8, one
-/// scale a token.
-enum class Activations : std::uint8_t { kInt16, kInt8, kInt8Columns, kExact };
+/// What a linear over quantised weights rounds its activations to. kInt16, with a scale for each 32 of them (relative
+/// error 2e-5), gives the answers of exact ones; kInt8 (1e-2 where a group has an outlier) takes half the products and
+/// moves logits by some tenths. kInt8Columns has a scale for each 64, and rounds the weights as well, of any type, to
+/// int8 with a scale for each 192 of a column: little but products is left. kBF16 rounds both, of any type, to bf16
+/// (2e-3 each; answers lie between those of kInt16 and kInt8), which matrix units multiply many times as fast where
+/// there are many rows; only AMX has kernels of it. Else linears over float weights take activations as they are, and
+/// with kExact so do all (a router's: a choice between two experts that are nearly equal must not hang on rounding).
+/// Rows of prompts may have bf16 over quantised weights with kInt16 and kInt8, too (PrefillLinears).
+/// Weights of kW8A8_32 have theirs by definition, whichever is asked for but kExact: int8, one scale a token.
+enum class Activations : std::uint8_t { kInt16, kInt8, kInt8Columns, kBF16, kExact };
+std::string_view NameOf(Activations);  ///< "int8-columns"
+
+/// Where nobody asks, for up to so many sequences at once: over quantised weights kBF16 where the processor has AMX and
+/// they are many enough to gain by it, else kInt16.
+Activations BestActivations(DType weights, std::int64_t sequences, const CpuFeatures&);
 
 struct LinearProblem {
   DType weight_dtype;
@@ -106,7 +112,8 @@ struct PrepareArgs {
   /// Of the `run` that will read them, of which these are a share: decides the layout, which is one for all counts up
   /// to kFewRows.
   std::int64_t run_rows = 0;
-  std::byte* out = nullptr;  ///< rows prepared_row_bytes(k) apart
+  std::int64_t run_row = 0;  ///< of these the first of x
+  std::byte* out = nullptr;  ///< run_row rows of prepared_row_bytes(k) behind the run's first
 };
 
 struct LinearArgs {
@@ -141,9 +148,8 @@ struct LinearKernel {
 std::span<const LinearKernel* const> LinearKernels();
 const LinearKernel* SelectLinear(const LinearProblem&, const CpuFeatures&, std::vector<Choice>* log = nullptr);
 
-/// Linears for the rows of prompts: they read what an integer or float linear packs, but make weights and activations
-/// bf16 (relative error about 2e-3 each, so that answers lie between those of kInt16 and kInt8), which matrix units
-/// multiply several times as fast where rows are many. For few rows they are slow.
+/// Linears for the rows of prompts: they read what an integer linear packs, but make weights and activations bf16, as
+/// kBF16 does, which matrix units multiply several times as fast where rows are many. For few rows they are slow.
 std::span<const LinearKernel> PrefillLinears();
 /// The first of `candidates` that does the problem and reads what `kernel` packs; nullptr when there is none.
 const LinearKernel* SelectPrefillLinear(std::span<const LinearKernel> candidates, const LinearProblem&,

@@ -92,25 +92,20 @@ const bool kRegistered = [] {
       for (const std::int64_t rows : {1, 8, 32, 64, 512}) {
         if (shape.n * rows > 49152 * 64 || shape.k % static_cast<std::int64_t>(Info(type).block_elements) != 0)
           continue;
-        const auto add = [&](std::string_view activations, const LinearProblem& problem, const LinearKernel& kernel) {
-          const std::string name =
-              fmt::format("{}{}/n{}/k{}/rows{}", Info(type).name, activations, shape.n, shape.k, rows);
-          benchmark::RegisterBenchmark(name.c_str(),
-                                       [=, &kernel](benchmark::State& state) { Linear(state, kernel, problem, rows); });
-        };
-        const LinearProblem exact{type, shape.n, shape.k};
-        const LinearKernel& kernel = *SelectLinear(exact, Cpu());
-        const LinearProblem coarse{type, shape.n, shape.k, Activations::kInt8};
-        const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), coarse, kernel, Cpu());
-        if (prefill != nullptr) add("/bf16", coarse, *prefill);
-        if (!Info(type).quantized() || type == DType::kW8A8_32) {
-          add("", exact, kernel);
-          continue;
+        using enum Activations;
+        for (const Activations activations : {kBF16, kInt16, kInt8, kInt8Columns}) {
+          if (activations == kBF16 && !Cpu().amx) continue;
+          const LinearProblem problem{type, shape.n, shape.k, activations};
+          const auto add = [&](std::string_view by, const LinearKernel& kernel) {
+            const std::string name = fmt::format("{}/{}/n{}/k{}/rows{}", Info(type).name, by, shape.n, shape.k, rows);
+            const auto run = [=, &kernel](benchmark::State& state) { Linear(state, kernel, problem, rows); };
+            benchmark::RegisterBenchmark(name.c_str(), run);
+          };
+          const LinearKernel& kernel = *SelectLinear(problem, Cpu());
+          add(NameOf(activations), kernel);
+          const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), problem, kernel, Cpu());
+          if (activations == kInt16 && prefill != nullptr) add("prefill", *prefill);
         }
-        add("/int16", exact, kernel);
-        add("/int8", coarse, *SelectLinear(coarse, Cpu()));
-        const LinearProblem columns{type, shape.n, shape.k, Activations::kInt8Columns};
-        add("/int8-columns", columns, *SelectLinear(columns, Cpu()));
       }
     }
   }

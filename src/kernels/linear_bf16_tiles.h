@@ -1,183 +1,223 @@
-// Inside the linears over packed weights with activations of bf16, for many rows on tiles: some groups of two panels
-// become bf16 in scratch that stays in L1 (those that are bf16 already stay where they are) and are multiplied by all
-// rows, 32 rows by 32 columns at a time with their sums in four tiles. A tile adds in an order of its own, which does
-// not depend on the other rows.
+// Inside the linears over packed weights with activations of bf16, on tiles: weights are the left operand, 16 columns
+// by a group of k, as they are packed (tile_weights_avx512.h); 16 rows of activations are the right one, as they are
+// prepared (linear_bf16.h); sums are [column][row], and are transposed when they are complete. A tile adds in an order
+// of its own, which does not depend on the other rows.
+//
+// Up to 32 rows take the weights as they stream by, a panel at a time: a group is unpacked while the one before it is
+// multiplied. More rows pass over two panels at a time, some groups of which stay in L1 when the first rows have
+// unpacked them.
 //
 // The tiles themselves are a parameter: those of the processor (amx_tiles.h), or what the tests have in their place
 // where it has none (emulated_tiles.h).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 #include <immintrin.h>
 
-#include "kernels/float_weights_avx512.h"
-#include "kernels/int8_weights_avx512.h"
-#include "kernels/tile_config.h"
+#include "kernels/avx512.h"
+#include "kernels/linear_bf16.h"
+#include "kernels/tile_weights_avx512.h"
 
 namespace strata::kernels {
 namespace {
 
-constexpr std::int64_t kPairBytes = kTileBytes;  // two successive k of a panel
-constexpr std::int64_t kGroupBytes = kGroup / 2 * kPairBytes;
+constexpr std::int64_t kFewRowsOfTiles = 2 * kTileRows;
+constexpr std::int64_t kFewPanels = 8;     // of few rows, whose sums wait for one epilogue
 constexpr std::int64_t kBlockGroups = 12;  // of two panels stay in L1 while all rows pass, which come from L2
 constexpr std::int64_t kBlockPanels = 4;
 constexpr std::int64_t kBlockRows = 512;
 
-// Some groups of a panel: [group][16 pairs of k][16 columns][2].
-struct alignas(64) UnpackedPanel {
-  std::byte weights[kBlockGroups * kGroupBytes];
-};
-
-// [a0, b0, a1, b1, ...] of the words a and, behind them, b.
-inline __m512i Interleaved(__m512i words) {
-  alignas(64) static constexpr std::uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
-                                                           21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
-                                                           11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  return _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), words);
+// Sums of the first panel in tiles 0 and 1, of the second in 2 and 3; panels in 4 and 5; rows in 6 and 7.
+inline TileConfig ConfigOfLeft(const RowPair& rows) {
+  TileConfig config;
+  for (int tile = 0; tile < kTiles; ++tile) {
+    const bool panel = tile == 4 || tile == 5;
+    const std::int64_t of_rows = tile % 2 == 1 && rows.second > 0 ? rows.second : rows.first;
+    config.rows[tile] = static_cast<std::uint8_t>(kTileRows);
+    config.row_bytes[tile] = static_cast<std::uint16_t>(panel ? kTileBytes : 4 * of_rows);
+  }
+  return config;
 }
 
-// Two successive k of a panel.
-inline void StorePair(__m512 even, __m512 odd, std::byte* out) {
-  _mm512_store_si512(out, Interleaved(reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even))));
+// Groups of panels, those of a stretch of k.
+struct alignas(64) UnpackedPanels {
+  std::byte tiles[2][kBlockGroups * kWeightTileBytes];
+};
+
+// Up to 32 rows of a run, prepared.
+struct Rows {
+  RowPair count;
+  const std::byte* first;
+  const std::byte* second;
+
+  Rows(const LinearArgs& args, std::int64_t row)
+      : count(RowPair::Of(std::min(args.rows - row, 2 * kTileRows))),
+        first(args.activations + row * BF16RowBytes(args.k)),
+        second(first + kTileRows * BF16RowBytes(args.k)) {}
+};
+
+// Where the sums of two tiles of rows by some panels are, and how far they got.
+struct Sums {
+  float* at;
+  std::int64_t stride;  // floats
+  bool begin, end;      // of k: there they begin at zero, or are transposed
+};
+
+// The 16 by 16 floats there, in place; only `rows` rows of the result are wanted.
+inline void Transpose(float* at, std::int64_t stride, std::int64_t rows) {
+  __m512i row[16];
+  for (int i = 0; i < 16; ++i) row[i] = _mm512_loadu_si512(at + i * stride);
+  Transpose16(row);
+  for (std::int64_t i = 0; i < rows; ++i) _mm512_storeu_si512(at + i * stride, row[i]);
 }
 
-// What RunBF16 reads, by how it is packed: the bytes of a panel, and `groups` groups of one from group0 on as bf16,
-// [group][16 pairs of k][16 columns][2], either in `scratch` or where they are.
-template <Int8Format kFormat>
-struct Int8Weights {
-  static std::int64_t PanelBytes(std::int64_t k) { return PanelLayout(kFormat, k).bytes; }
-
-  static const std::byte* BF16(const std::byte* panel, std::int64_t k, std::int64_t group0, std::int64_t groups,
-                               UnpackedPanel& scratch) {
-    const Int8Panel layout = PanelLayout(kFormat, k);
-    const __m512i byte = _mm512_set1_epi32(255);
-    for (std::int64_t g = 0; g < groups; ++g) {
-      PrefetchGroup<kFormat>(panel + layout.bytes, layout, group0 + g);  // of the panel after this one
-      WeightGroup<kFormat> group;
-      group.Load(panel, layout, group0 + g);
-      std::byte* out = scratch.weights + g * kGroupBytes;
-      for (int j = 0; j < 8; ++j) {
-        const int h = j * kFormat.halves / 8;
-        const __m512 scale = group.scale[h];
-        __m512 least = _mm512_mul_ps(scale, _mm512_set1_ps(-static_cast<float>(kFormat.zero)));
-        if constexpr (kFormat.stored_min) least = _mm512_add_ps(least, group.min[h]);
-        __m512 values[4];
-        for (int i = 0; i < 4; ++i) {
-          const __m512i quants =
-              _mm512_and_si512(_mm512_srli_epi32(group.quads[j], static_cast<unsigned>(8 * i)), byte);
-          values[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(quants), scale, least);
-        }
-        for (int i = 0; i < 4; i += 2, out += kPairBytes) StorePair(values[i], values[i + 1], out);
-      }
-    }
-    return scratch.weights;
-  }
+// What becomes of the unpacked weights of a stretch of k.
+enum class Unpacked : std::uint8_t {
+  kUsed,  // they are multiplied at once, and their place taken by others
+  kKept,  // other rows follow
+  kThere  // kept from other rows
 };
 
-template <PanelFloat kType>
-struct FloatWeights {
-  static std::int64_t PanelBytes(std::int64_t k) { return FloatPanelBytes(kType, k); }
-
-  static const std::byte* BF16(const std::byte* panel, std::int64_t k, std::int64_t group0, std::int64_t groups,
-                               UnpackedPanel& scratch) {
-    if constexpr (kType == PanelFloat::kBF16) return panel + FloatStepOffset(kType, group0 * kGroup);
-    const std::byte* next = panel + PanelBytes(k);  // which is asked for while this one becomes bf16
-    std::byte* out = scratch.weights;
-    for (std::int64_t at = group0 * kGroup; at < (group0 + groups) * kGroup; at += 2, out += kPairBytes) {
-      for (std::int64_t line = 0; line < FloatPairBytes(kType); line += 64) {
-        _mm_prefetch(next + FloatStepOffset(kType, at) + line, _MM_HINT_T1);
-      }
-      __m512 even;
-      __m512 odd;
-      LoadPair<kType>(panel, at, even, odd);
-      StorePair(even, odd, out);
-    }
-    return scratch.weights;
-  }
-};
-
-// `groups` groups of up to 32 rows times two panels, added to acc or beginning it.
-template <class Tiles, bool kSecond>
-void Multiply(const std::byte* activations, std::int64_t row_bytes, const std::byte* left, const std::byte* right,
-              std::int64_t groups, bool begin, float* acc, std::int64_t acc_stride) {
-  const std::byte* second = activations + kTileRows * row_bytes;
-  float* second_acc = acc + kTileRows * acc_stride;
-  const std::int64_t acc_bytes = acc_stride * static_cast<std::int64_t>(sizeof(float));
-  if (begin) {
+// Groups [group0, group0 + groups) of kPanels panels by the rows.
+template <class Tiles, class Weights, int kPanels, bool kSecond, Unpacked kUnpacked>
+void Multiply(const Weights* weights, std::int64_t panels_ahead, const Rows& rows, std::int64_t group0,
+              std::int64_t groups, UnpackedPanels& unpacked, const Sums& sums) {
+  const std::int64_t sums_bytes = sums.stride * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t first_bytes = 4 * rows.count.first, second_bytes = 4 * rows.count.second;
+  float* const second_sums = sums.at + kTileRows * sums.stride;
+  if (sums.begin) {
     Tiles::template Zero<0>();
-    Tiles::template Zero<1>();
-    Tiles::template Zero<2>();
-    Tiles::template Zero<3>();
+    if constexpr (kSecond) Tiles::template Zero<1>();
+    if constexpr (kPanels == 2) Tiles::template Zero<2>();
+    if constexpr (kPanels == 2 && kSecond) Tiles::template Zero<3>();
   } else {
-    Tiles::template Load<0>(acc, acc_bytes);
-    Tiles::template Load<1>(acc + kPanel, acc_bytes);
-    if constexpr (kSecond) {
-      Tiles::template Load<2>(second_acc, acc_bytes);
-      Tiles::template Load<3>(second_acc + kPanel, acc_bytes);
-    }
+    Tiles::template Load<0>(sums.at, sums_bytes);
+    if constexpr (kSecond) Tiles::template Load<1>(second_sums, sums_bytes);
+    if constexpr (kPanels == 2) Tiles::template Load<2>(sums.at + kPanel, sums_bytes);
+    if constexpr (kPanels == 2 && kSecond) Tiles::template Load<3>(second_sums + kPanel, sums_bytes);
   }
-  for (std::int64_t g = 0; g < groups; ++g) {
-    Tiles::template Load<6>(left + g * kGroupBytes, kPairBytes);
-    Tiles::template Load<4>(activations + g * kGroup * 2, row_bytes);
+  const auto place = [&](int p, std::int64_t g) {
+    constexpr std::int64_t kPlaces = 8;
+    return unpacked.tiles[p] + (kUnpacked == Unpacked::kUsed ? g % kPlaces : g) * kWeightTileBytes;
+  };
+  const auto unpack = [&](std::int64_t g) __attribute__((always_inline)) {
+    for (int p = 0; p < kPanels; ++p) {
+      weights[p].Prefetch(group0 + g, panels_ahead);
+      weights[p].Unpack(group0 + g, place(p, g));
+    }
+  };
+  const auto tile = [&](int p, std::int64_t g) {
+    if constexpr (Weights::kInPlace) {
+      return weights[p].Group(group0 + g);
+    } else {
+      return place(p, g);
+    }
+  };
+  const auto multiply = [&](std::int64_t g) __attribute__((always_inline)) {
+    const std::int64_t pair = (group0 + g) * kGroup / 2;
+    Tiles::template Load<6>(rows.first + pair * first_bytes, first_bytes);
+    Tiles::template Load<4>(tile(0, g), kTileBytes);
     Tiles::template AddDots<0, 4, 6>();
-    Tiles::template Load<7>(right + g * kGroupBytes, kPairBytes);
-    Tiles::template AddDots<1, 4, 7>();
-    if constexpr (kSecond) {
-      Tiles::template Load<5>(second + g * kGroup * 2, row_bytes);
+    if constexpr (kPanels == 2) {
+      Tiles::template Load<5>(tile(1, g), kTileBytes);
       Tiles::template AddDots<2, 5, 6>();
-      Tiles::template AddDots<3, 5, 7>();
     }
+    if constexpr (kSecond) {
+      Tiles::template Load<7>(rows.second + pair * second_bytes, second_bytes);
+      Tiles::template AddDots<1, 4, 7>();
+      if constexpr (kPanels == 2) Tiles::template AddDots<3, 5, 7>();
+    }
+  };
+  constexpr std::int64_t kLag = kUnpacked == Unpacked::kThere ? 0 : 1;
+  for (std::int64_t g = 0; g < groups + kLag; ++g) {
+    if (kLag > 0 && g < groups) unpack(g);
+    if (g >= kLag) multiply(g - kLag);
   }
-  Tiles::template Store<0>(acc, acc_bytes);
-  Tiles::template Store<1>(acc + kPanel, acc_bytes);
-  if constexpr (kSecond) {
-    Tiles::template Store<2>(second_acc, acc_bytes);
-    Tiles::template Store<3>(second_acc + kPanel, acc_bytes);
+  if (sums.end && rows.count.first == 1) {  // which is a row already
+    Tiles::template Store<0>(sums.at, sizeof(float));
+    if constexpr (kPanels == 2) Tiles::template Store<2>(sums.at + kPanel, sizeof(float));
+    return;
+  }
+  Tiles::template Store<0>(sums.at, sums_bytes);
+  if constexpr (kPanels == 2) Tiles::template Store<2>(sums.at + kPanel, sums_bytes);
+  if constexpr (kSecond) Tiles::template Store<1>(second_sums, sums_bytes);
+  if constexpr (kPanels == 2 && kSecond) Tiles::template Store<3>(second_sums + kPanel, sums_bytes);
+  if (!sums.end) return;
+  for (int p = 0; p < kPanels; ++p) {
+    Transpose(sums.at + p * kPanel, sums.stride, rows.count.first);
+    if constexpr (kSecond) Transpose(second_sums + p * kPanel, sums.stride, rows.count.second);
   }
 }
 
-// Rows [row0, row0 + rows) of panels [0, panels) of `weights` into acc, [rows][kBlockPanels * kPanel].
+// of_groups(first group, groups, begin, end) for stretches that are as even as can be.
+template <class OfGroups>
+void ForStretches(std::int64_t k, const OfGroups& of_groups) {
+  const std::int64_t all = k / kGroup;
+  const std::int64_t stretches = (all + kBlockGroups - 1) / kBlockGroups;
+  for (std::int64_t s = 0; s < stretches; ++s) {
+    const std::int64_t group0 = all * s / stretches;
+    of_groups(group0, all * (s + 1) / stretches - group0, s == 0, s + 1 == stretches);
+  }
+}
+
 template <class Tiles, class Weights>
-void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights,
-              std::int64_t panels, float* acc, RowPair& configured) {
+void RunFewRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
+  alignas(64) float acc[kFewRowsOfTiles * kFewPanels * kPanel];
+  UnpackedPanels unpacked;
+  const Rows rows(args, 0);
+  const auto multiply = rows.count.second > 0 ? Multiply<Tiles, Weights, 1, true, Unpacked::kUsed>
+                                              : Multiply<Tiles, Weights, 1, false, Unpacked::kUsed>;
+  const std::int64_t step = kFewPanels / args.epilogue->parts * args.epilogue->parts;
+  Tiles::Configure(ConfigOfLeft(rows.count));
+  for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
+    const std::int64_t panels = std::min(panel_end - panel0, step);
+    const std::int64_t stride = panels * kPanel;
+    for (std::int64_t p = 0; p < panels; ++p) {
+      const Weights weights(args.weights + (panel0 + p) * Weights::PanelBytes(args.k), args.k);
+      multiply(&weights, 1, rows, 0, args.k / kGroup, unpacked, {acc + p * kPanel, stride, true, true});
+    }
+    Finish(*args.epilogue, acc, stride, 0, args.rows, panel0, panels);
+  }
+  Tiles::Release();
+}
+
+template <class Tiles, class Weights>
+void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   constexpr std::int64_t kStride = kBlockPanels * kPanel;
   const std::int64_t panel_bytes = Weights::PanelBytes(args.k);
-  const std::int64_t row_bytes = BF16RowBytes(args.k);
-  const std::int64_t all = args.k / kGroup;
-  const std::int64_t blocks = (all + kBlockGroups - 1) / kBlockGroups;
-  UnpackedPanel scratch[2];
-  for (std::int64_t p = 0; p < panels; p += 2) {
-    // The neighbour of a last odd panel is itself: acc has the room, nobody reads it.
-    const std::int64_t next = p + 1 < panels ? p + 1 : p;
-    for (std::int64_t block = 0; block < blocks; ++block) {  // of sizes as even as can be
-      const std::int64_t group0 = all * block / blocks;
-      const std::int64_t groups = all * (block + 1) / blocks - group0;
-      const std::byte* left = Weights::BF16(weights + p * panel_bytes, args.k, group0, groups, scratch[0]);
-      const std::byte* right = Weights::BF16(weights + next * panel_bytes, args.k, group0, groups, scratch[1]);
-      for (std::int64_t r = 0; r < rows; r += 2 * kTileRows) {
-        const RowPair pair = RowPair::Of(rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows);
-        if (pair != configured) Tiles::Configure(ConfigOf(configured = pair));
-        const std::byte* row = args.activations + (row0 + r) * row_bytes + group0 * kGroup * 2;
-        (pair.second > 0 ? Multiply<Tiles, true> : Multiply<Tiles, false>)(row, row_bytes, left, right, groups,
-                                                                           block == 0, acc + r * kStride + p * kPanel,
-                                                                           kStride);
-      }
+  UnpackedPanels unpacked;
+  RowPair configured = {0, 0};
+  const auto of_block = [&](std::int64_t row0, std::int64_t count, const std::byte* panel, std::int64_t panels,
+                            float* acc) {
+    for (std::int64_t p = 0; p < panels; p += 2) {
+      // The neighbour of a last odd panel is itself: acc has the room, nobody reads it.
+      const std::int64_t next = p + 1 < panels ? p + 1 : p;
+      const Weights weights[2] = {{panel + p * panel_bytes, args.k}, {panel + next * panel_bytes, args.k}};
+      ForStretches(args.k, [&](std::int64_t group0, std::int64_t groups, bool begin, bool end) {
+        for (std::int64_t r = 0; r < count; r += 2 * kTileRows) {
+          const Rows rows(args, row0 + r);
+          if (rows.count != configured) Tiles::Configure(ConfigOfLeft(configured = rows.count));
+          const auto multiply = r == 0 ? (rows.count.second > 0 ? Multiply<Tiles, Weights, 2, true, Unpacked::kKept>
+                                                                : Multiply<Tiles, Weights, 2, false, Unpacked::kKept>)
+                                       : (rows.count.second > 0 ? Multiply<Tiles, Weights, 2, true, Unpacked::kThere>
+                                                                : Multiply<Tiles, Weights, 2, false, Unpacked::kThere>);
+          multiply(weights, 2, rows, group0, groups, unpacked, {acc + r * kStride + p * kPanel, kStride, begin, end});
+        }
+      });
     }
-  }
+  };
+  RunByBlocks<kBlockRows, kBlockPanels>(args, panel_bytes, panel_begin, panel_end, of_block);
+  Tiles::Release();
 }
 
 template <class Tiles, class Weights>
 void RunBF16(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   if (args.rows == 0) return;
-  RowPair configured = {0, 0};
-  RunByBlocks<kBlockRows, kBlockPanels>(
-      args, Weights::PanelBytes(args.k), panel_begin, panel_end,
-      [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
-        RunBlock<Tiles, Weights>(args, row0, rows, weights, panels, acc, configured);
-      });
-  Tiles::Release();
+  args.rows <= kFewRowsOfTiles ? RunFewRows<Tiles, Weights>(args, panel_begin, panel_end)
+                               : RunManyRows<Tiles, Weights>(args, panel_begin, panel_end);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "kernels/kernel_list.h"
-#include "kernels/linear_int8.h"
+#include "kernels/linear_bf16.h"
 #include "kernels/pack_source.h"
 #include "tensor/convert.h"
 
@@ -52,9 +52,9 @@ std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
 }
 
 template <PanelFloat kType>
-std::string RefusesAmx(const LinearProblem& problem, const CpuFeatures& cpu) {
+std::string RefusesBF16(const LinearProblem& problem, const CpuFeatures& cpu) {
   if (!cpu.amx) return "needs amx";
-  if (problem.activations != Activations::kInt8) return "rounds, which over float weights int8 allows alone";
+  if (problem.activations != Activations::kBF16) return "rounds activations to bf16";
   if (problem.k % kGroup != 0) return fmt::format("k = {} is not a multiple of {}", problem.k, kGroup);
   return RefusesType<kType>(problem);
 }
@@ -79,10 +79,26 @@ void Scatter(const T* values, std::int64_t count, std::int64_t k0, std::int64_t 
   }
 }
 
-// The blocks of a stored row (scaled_blocks.h) into column `column`. A float8 NaN makes its whole block NaN, for the
-// loops take its bits for a number.
-template <PanelFloat kType>
-void ScatterBlocks(std::span<const std::byte> row, std::int64_t column, std::byte* panel) {
+// of_values(some of a stored row as f32, the first one's k), in order.
+template <class OfValues>
+void ForFloats(DType dtype, std::int64_t k, std::span<const std::byte> row, const OfValues& of_values) {
+  constexpr std::int64_t kChunk = 256;  // a multiple of every format's block
+  std::array<float, kChunk> values;
+  for (std::int64_t k0 = 0; k0 < k; k0 += kChunk) {
+    const auto count = static_cast<std::size_t>(std::min(kChunk, k - k0));
+    const std::size_t offset = BytesOf(dtype, static_cast<std::size_t>(k0));
+    const std::span<float> some(values.data(), count);
+    const Status status = Dequantize(dtype, row.subspan(offset, BytesOf(dtype, count)), some);
+    assert(status.has_value() && "the graph admits only float weights");
+    static_cast<void>(status);
+    of_values(some, k0);
+  }
+}
+
+// The blocks of a stored row (scaled_blocks.h) into column `column`, their codes by put_codes(codes, where a block's
+// begin). A float8 NaN makes its whole block NaN, for the loops take its bits for a number.
+template <PanelFloat kType, class PutCodes>
+void PutBlocks(std::span<const std::byte> row, std::int64_t column, std::byte* panel, const PutCodes& put_codes) {
   constexpr std::int64_t kHead = sizeof(float);
   constexpr std::int64_t kCodes = FloatBlockCodes(kType);
   for (std::size_t at = 0; at < row.size(); at += kHead + kCodes, panel += FloatBlockBytes(kType)) {
@@ -95,28 +111,37 @@ void ScatterBlocks(std::span<const std::byte> row, std::int64_t column, std::byt
         scale = std::numeric_limits<float>::quiet_NaN();
     }
     std::memcpy(panel + column * kHead, &scale, sizeof scale);
-    for (std::int64_t i = 0; i < kCodes; ++i) panel[kFloatBlockHead + i * kPanel + column] = codes[i];
+    put_codes(codes, panel + kFloatBlockHead);
   }
 }
 
 template <PanelFloat kType>
 void PackColumn(DType dtype, std::int64_t k, std::span<const std::byte> row, std::int64_t column, std::byte* panel) {
   if constexpr (FloatBlockCodes(kType) != 0) {
-    ScatterBlocks<kType>(row, column, panel);
+    PutBlocks<kType>(row, column, panel, [&](const std::byte* codes, std::byte* out) {
+      for (std::int64_t i = 0; i < FloatBlockCodes(kType); ++i) out[i * kPanel + column] = codes[i];
+    });
   } else if constexpr (kType != PanelFloat::kF32) {
     constexpr int kTogether = kType == PanelFloat::kBF16 ? 2 : 1;
     Scatter<kTogether>(reinterpret_cast<const std::uint16_t*>(row.data()), k, 0, column, panel);
   } else {
-    constexpr std::int64_t kChunk = 256;  // a multiple of every format's block
-    std::array<float, kChunk> values;
-    for (std::int64_t k0 = 0; k0 < k; k0 += kChunk) {
-      const auto count = static_cast<std::size_t>(std::min(kChunk, k - k0));
-      const std::size_t offset = BytesOf(dtype, static_cast<std::size_t>(k0));
-      const Status status =
-          Dequantize(dtype, row.subspan(offset, BytesOf(dtype, count)), std::span(values.data(), count));
-      assert(status.has_value() && "the graph admits only float weights");
-      static_cast<void>(status);
-      Scatter<1>(values.data(), static_cast<std::int64_t>(count), k0, column, panel);
+    ForFloats(dtype, k, row, [&](std::span<const float> values, std::int64_t k0) {
+      Scatter<1>(values.data(), static_cast<std::int64_t>(values.size()), k0, column, panel);
+    });
+  }
+}
+
+// pack_column(dtype, k, stored row, column, panel) for all that are there.
+template <class PackOne>
+void PackPanels(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin,
+                std::int64_t panel_end, std::int64_t panel_bytes, std::byte* packed, const PackOne& pack_column) {
+  StoredRows rows(source);
+  for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
+    std::byte* out = packed + panel * panel_bytes;
+    std::memset(out, 0, static_cast<std::size_t>(panel_bytes));
+    for (std::int64_t column = 0; column < kPanel; ++column) {
+      const auto row = rows.Row(panel, column);
+      if (row) pack_column(problem.weight_dtype, problem.k, *row, column, out);
     }
   }
 }
@@ -124,17 +149,48 @@ void PackColumn(DType dtype, std::int64_t k, std::span<const std::byte> row, std
 template <PanelFloat kType>
 void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin, std::int64_t panel_end,
           std::byte* packed) {
-  const std::int64_t bytes = FloatPanelBytes(kType, problem.k);
-  StoredRows rows(source);
-  for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
-    std::byte* out = packed + panel * bytes;
-    std::memset(out, 0, static_cast<std::size_t>(bytes));
-    for (std::int64_t column = 0; column < kPanel; ++column) {
-      const auto row = rows.Row(panel, column);
-      if (row) PackColumn<kType>(problem.weight_dtype, problem.k, *row, column, out);
-    }
+  PackPanels(problem, source, panel_begin, panel_end, FloatPanelBytes(kType, problem.k), packed, PackColumn<kType>);
+}
+
+#if defined(STRATA_KERNELS_X86)
+template <PanelFloat kType>
+void PackTileColumn(DType dtype, std::int64_t k, std::span<const std::byte> row, std::int64_t column,
+                    std::byte* panel) {
+  if constexpr (FloatBlockCodes(kType) != 0) {
+    PutBlocks<kType>(row, column, panel, [&](const std::byte* codes, std::byte* out) {
+      for (std::int64_t g = 0; g < FloatBlockSpan(kType) / kGroup; ++g, out += FloatTileGroupBytes(kType)) {
+        if constexpr (kType == PanelFloat::kNF4_64) {
+          const auto nibble = [&](std::int64_t i) { return codes[(g * kGroup + i) / 2] >> i % 2 * 4 & std::byte{15}; };
+          constexpr std::int64_t kHalf = kGroup / 2;
+          for (std::int64_t i = 0; i < kHalf; ++i) out[column * kHalf + i] = nibble(i) | nibble(kHalf + i) << 4;
+        } else {
+          std::memcpy(out + column * kGroup, codes + g * kGroup, kGroup);
+        }
+      }
+    });
+  } else {
+    ForFloats(dtype, k, row, [&](std::span<const float> values, std::int64_t k0) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const std::int64_t at = k0 + static_cast<std::int64_t>(i);
+        const std::uint16_t bits = F32ToBF16(values[i]);
+        std::memcpy(panel + FloatTileGroupOffset(kType, at / kGroup) + column * 64 + at % kGroup * 2, &bits, 2);
+      }
+    });
   }
 }
+
+template <PanelFloat kType>
+std::size_t TilePackedBytes(const LinearProblem& problem) {
+  return static_cast<std::size_t>(Panels(problem.n) * FloatTilePanelBytes(kType, problem.k));
+}
+
+template <PanelFloat kType>
+void PackTiles(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin, std::int64_t panel_end,
+               std::byte* packed) {
+  PackPanels(problem, source, panel_begin, panel_end, FloatTilePanelBytes(kType, problem.k), packed,
+             PackTileColumn<kType>);
+}
+#endif
 
 std::size_t PreparedRowBytes(std::int64_t k) { return static_cast<std::size_t>(FloatRowBytes(k)); }
 
@@ -146,14 +202,14 @@ constexpr LinearKernel Kernel(std::string_view name, decltype(LinearKernel::refu
 
 #if defined(STRATA_KERNELS_X86)
 template <PanelFloat kType>
-constexpr LinearKernel Amx(std::string_view name) {
+constexpr LinearKernel BF16(std::string_view name) {
   return {name,
-          RefusesAmx<kType>,
-          PackedBytes<kType>,
-          Pack<kType>,
+          RefusesBF16<kType>,
+          TilePackedBytes<kType>,
+          PackTiles<kType>,
           [](std::int64_t k) { return static_cast<std::size_t>(BF16RowBytes(k)); },
           PrepareBF16Amx,
-          RunFloatBF16Amx<kType>};
+          RunFloatBF16Amx<kTileFloat<kType>>};
 }
 #endif
 
@@ -179,9 +235,9 @@ std::span<const LinearKernel> FloatLinears() {
 }
 
 #if defined(STRATA_KERNELS_X86)
-std::span<const LinearKernel> FloatLinearsAmx() {
-#define STRATA_AMX(name, lower) Amx<PanelFloat::k##name>("linear_" #lower "_bf16_amx"),
-  static constexpr auto kList = std::to_array<LinearKernel>({STRATA_PANEL_FLOATS(STRATA_AMX)});
+std::span<const LinearKernel> FloatLinearsBF16() {
+#define STRATA_BF16(name, lower) BF16<PanelFloat::k##name>("linear_" #lower "_bf16_amx"),
+  static constexpr auto kList = std::to_array<LinearKernel>({STRATA_PANEL_FLOATS(STRATA_BF16)});
   return kList;
 }
 #endif

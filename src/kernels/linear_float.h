@@ -5,9 +5,9 @@
 // Panels of scaled_blocks.h's float8 and NF4 blocks are block after block: 16 f32 scales, then [k of a block][16] bytes
 // (NF4: two successive k a byte). They widen to exactly the f32 that the block means.
 //
-// The same panels times activations of bf16 are linear_bf16_amx.cc. Here bf16 is not multiplied by vdpbf16ps: it would
-// round activations to 8 bits (or take two products for 16), and Intel's cores do half as much with it as with f32 FMA
-// (123 against 247 GFLOPS a core of model 167, measured).
+// With activations of bf16 and panels in another order: linear_bf16.h. Here bf16 is not multiplied by vdpbf16ps: it
+// would round activations to 8 bits (or take two products for 16), and Intel's cores do half as much with it as with
+// f32 FMA (123 against 247 GFLOPS a core of model 167, measured).
 #pragma once
 
 #include <cstddef>
@@ -66,6 +66,26 @@ inline constexpr float kFloat8Rebias = 256;
   const std::int64_t span = FloatBlockSpan(type);
   return span == 0 ? (k + 1) / 2 * FloatPairBytes(type) : k / span * FloatBlockBytes(type);
 }
+
+// On tiles (linear_bf16.h) f32, f16 and bf16 are bf16 [k / 32][16][32], and a block's codes [k / 32][16][32] bytes; of
+// NF4 [k / 32][16][16], the second sixteen of k above the first.
+[[maybe_unused]] constexpr std::int64_t FloatTileGroupBytes(PanelFloat type) {
+  return FloatBlockSpan(type) == 0 ? 64 * kPanel : FloatBlockCodes(type) * 32 / FloatBlockSpan(type) * kPanel;
+}
+// Where the 32 steps of group g lie.
+[[maybe_unused]] constexpr std::int64_t FloatTileGroupOffset(PanelFloat type, std::int64_t g) {
+  const std::int64_t span = FloatBlockSpan(type);
+  if (span == 0) return g * FloatTileGroupBytes(type);
+  const std::int64_t in_block = span / 32;
+  return g / in_block * FloatBlockBytes(type) + kFloatBlockHead + g % in_block * FloatTileGroupBytes(type);
+}
+/// Which of these a type is there.
+template <PanelFloat kType>
+inline constexpr PanelFloat kTileFloat = FloatBlockSpan(kType) == 0 ? PanelFloat::kBF16 : kType;
+[[maybe_unused]] constexpr std::int64_t FloatTilePanelBytes(PanelFloat type, std::int64_t k) {
+  return FloatBlockSpan(type) == 0 ? k / 32 * FloatTileGroupBytes(type) : FloatPanelBytes(type, k);
+}
+
 [[maybe_unused]] constexpr std::int64_t FloatRowBytes(std::int64_t k) { return (k * 4 + 63) / 64 * 64; }
 
 /// norm(in, row): the row of a norm's weight, where there is one.
@@ -93,10 +113,6 @@ void RunFloatAvx512(const LinearArgs& args, std::int64_t panel_begin, std::int64
 void PrepareFloatAvx2(const PrepareArgs& args);
 template <PanelFloat kType>
 void RunFloatAvx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
-
-// Defined in linear_bf16_amx.cc, for every PanelFloat; its prepared row is that of RunBF16Amx (linear_int8.h).
-template <PanelFloat kType>
-void RunFloatBF16Amx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 void PrepareFloatNeon(const PrepareArgs& args);
 template <PanelFloat kType>

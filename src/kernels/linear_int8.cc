@@ -3,12 +3,12 @@
 
 #include <array>
 #include <cstring>
-#include <optional>
 
 #include <fmt/format.h>
 
 #include "kernels/group_unpack.h"
 #include "kernels/kernel_list.h"
+#include "kernels/linear_bf16.h"
 #include "kernels/pack_source.h"
 #include "tensor/convert.h"
 #include "tensor/levels.h"
@@ -16,12 +16,10 @@
 namespace strata::kernels {
 namespace {
 
-std::string RefusesProblem(DType type, std::optional<Activations> activations, const LinearProblem& problem) {
+std::string RefusesProblem(DType type, Activations activations, const LinearProblem& problem) {
   if (problem.weight_dtype != type) return fmt::format("packs {} only", Info(type).name);
   if (problem.activations == Activations::kExact) return "rounds activations";
-  if (activations && problem.activations != *activations) {
-    return fmt::format("rounds activations to {}", *activations == Activations::kInt8 ? "int8" : "int16");
-  }
+  if (problem.activations != activations) return fmt::format("rounds activations to {}", NameOf(activations));
   if (problem.k % kGroup != 0) return fmt::format("k = {} is not a multiple of {}", problem.k, kGroup);
   return "";
 }
@@ -41,9 +39,15 @@ std::string RefusesAvx2(const LinearProblem& problem, const CpuFeatures& cpu) {
 }
 
 template <DType kType>
-std::string RefusesAmx(const LinearProblem& problem, const CpuFeatures& cpu) {
+std::string RefusesBF16(const LinearProblem& problem, const CpuFeatures& cpu) {
   if (!cpu.amx) return "needs amx";
-  return RefusesProblem(kType, std::nullopt, problem);
+  return RefusesProblem(kType, Activations::kBF16, problem);
+}
+
+template <DType kType>
+std::string RefusesPrefill(const LinearProblem& problem, const CpuFeatures& cpu) {
+  if (!cpu.amx) return "needs amx";
+  return RefusesProblem(kType, problem.activations, problem);
 }
 #elif defined(STRATA_KERNELS_NEON)
 template <DType kType, Activations kActivations>
@@ -60,11 +64,23 @@ std::size_t PackedBytes(const LinearProblem& problem) {
   return static_cast<std::size_t>(Panels(problem.n) * PanelLayout(kFormat, problem.k).bytes);
 }
 
-void PutQuants(bool nibbles, const std::uint8_t* quants, std::int64_t column, std::uint8_t* group) {
-  if (nibbles) {
+template <QuantOrder kOrder>
+void PutQuants(bool nibbles, const std::uint8_t* quants, std::int64_t column, std::byte* group) {
+  if constexpr (kOrder == QuantOrder::kTiles) {
+    if (!nibbles) {
+      std::memcpy(group + kGroup * column, quants, kGroup);
+      return;
+    }
+    std::uint16_t words[kGroup];  // which hold other columns' nibbles, or zeros
+    std::memcpy(words, group + column / 4 * 64, sizeof words);
+    for (std::int64_t i = 0; i < kGroup; ++i) {
+      words[i] = static_cast<std::uint16_t>(words[i] | quants[i] << (column % 4 * 4));
+    }
+    std::memcpy(group + column / 4 * 64, words, sizeof words);
+  } else if (nibbles) {
     for (int j = 0; j < 4; ++j) {
       for (int i = 0; i < 4; ++i) {
-        group[64 * j + 4 * column + i] = static_cast<std::uint8_t>(quants[4 * j + i] | quants[4 * j + 16 + i] << 4);
+        group[64 * j + 4 * column + i] = static_cast<std::byte>(quants[4 * j + i] | quants[4 * j + 16 + i] << 4);
       }
     }
   } else {
@@ -83,7 +99,7 @@ void PutScale(float scale, std::int64_t index, std::byte* scales) {
   }
 }
 
-template <Int8Format kFormat>
+template <Int8Format kFormat, QuantOrder kOrder>
 void PackPanel(const LinearProblem& problem, StoredRows& rows, std::int64_t panel, std::byte* out) {
   const Int8Panel layout = PanelLayout(kFormat, problem.k);
   std::memset(out, 0, static_cast<std::size_t>(layout.bytes));
@@ -98,9 +114,9 @@ void PackPanel(const LinearProblem& problem, StoredRows& rows, std::int64_t pane
     for (std::int64_t g = 0; g < problem.k / kGroup; ++g) {
       UnpackedGroup group{};
       UnpackGroup(problem.weight_dtype, row->data(), g, group);
-      PutQuants(kFormat.nibbles, group.quants, column, reinterpret_cast<std::uint8_t*>(out) + g * layout.quant_bytes);
+      PutQuants<kOrder>(kFormat.nibbles, group.quants, column, out + g * QuantBytes(kFormat));
       for (int half = 0; half < kFormat.halves; ++half) {
-        const std::int64_t at = g / kFormat.span * layout.scale_bytes;
+        const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat);
         PutScale<kFormat.scales>(group.scale[half], half * kPanel + column, out + layout.scales + at);
         if constexpr (kFormat.stored_min)
           PutScale<kFormat.scales>(group.min[half], half * kPanel + column, out + layout.mins + at);
@@ -109,12 +125,12 @@ void PackPanel(const LinearProblem& problem, StoredRows& rows, std::int64_t pane
   }
 }
 
-template <Int8Format kFormat>
+template <Int8Format kFormat, QuantOrder kOrder>
 void Pack(const LinearProblem& problem, const PackSource& source, std::int64_t panel_begin, std::int64_t panel_end,
           std::byte* packed) {
   StoredRows rows(source);
   for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
-    PackPanel<kFormat>(problem, rows, panel, packed + panel * PanelLayout(kFormat, problem.k).bytes);
+    PackPanel<kFormat, kOrder>(problem, rows, panel, packed + panel * PanelLayout(kFormat, problem.k).bytes);
   }
 }
 
@@ -124,12 +140,14 @@ std::size_t PreparedRowBytes(std::int64_t k) {
 }
 
 using enum DType;
-using enum Activations;
+using Activations::kInt16;
+using Activations::kInt8;
 
 template <Int8Format kFormat, int kPlanes>
 constexpr LinearKernel Kernel(std::string_view name, decltype(LinearKernel::refuses) refuses,
                               decltype(LinearKernel::prepare) prepare, decltype(LinearKernel::run) run) {
-  return {name, refuses, PackedBytes<kFormat>, Pack<kFormat>, PreparedRowBytes<kPlanes>, prepare, run};
+  return {name,    refuses, PackedBytes<kFormat>, Pack<kFormat, QuantOrder::kQuads>, PreparedRowBytes<kPlanes>,
+          prepare, run};
 }
 
 #if defined(STRATA_KERNELS_X86)
@@ -149,14 +167,25 @@ constexpr LinearKernel Avx2(std::string_view name) {
 }
 
 template <DType kType, Int8Format kFormat>
-constexpr LinearKernel Amx(std::string_view name) {
+constexpr LinearKernel Prefill(std::string_view name) {
   return {name,
-          RefusesAmx<kType>,
+          RefusesPrefill<kType>,
           PackedBytes<kFormat>,
-          Pack<kFormat>,
+          Pack<kFormat, QuantOrder::kQuads>,
+          [](std::int64_t k) { return static_cast<std::size_t>(PrefillRowBytes(k)); },
+          PreparePrefillAmx,
+          RunPrefillAmx<kFormat>};
+}
+
+template <DType kType, Int8Format kFormat>
+constexpr LinearKernel BF16(std::string_view name) {
+  return {name,
+          RefusesBF16<kType>,
+          PackedBytes<kFormat>,
+          Pack<kFormat, QuantOrder::kTiles>,
           [](std::int64_t k) { return static_cast<std::size_t>(BF16RowBytes(k)); },
           PrepareBF16Amx,
-          RunBF16Amx<kFormat>};
+          RunInt8BF16Amx<kFormat>};
 }
 
 using enum ManyRowsBy;
@@ -172,14 +201,16 @@ using enum ManyRowsBy;
   Avx512Vnni<k##type, kFormat##format, kInt8, kTiles>("linear_" #lower "_int8_avx512vnni"),
 #define STRATA_AVX2_INT16(type, lower, format) Avx2<k##type, kFormat##format, kInt16>("linear_" #lower "_int16_avx2"),
 #define STRATA_AVX2_INT8(type, lower, format) Avx2<k##type, kFormat##format, kInt8>("linear_" #lower "_int8_avx2"),
-#define STRATA_AMX(type, lower, format) Amx<k##type, kFormat##format>("linear_" #lower "_bf16_amx"),
+#define STRATA_PREFILL(type, lower, format) Prefill<k##type, kFormat##format>("linear_" #lower "_prefill_amx"),
+#define STRATA_BF16(type, lower, format) BF16<k##type, kFormat##format>("linear_" #lower "_bf16_amx"),
 
 constinit const auto kAvx512Vnni =
     std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_STRIPS_INT16) STRATA_INT8_TYPES(STRATA_STRIPS_INT8)
                                      STRATA_INT8_TYPES(STRATA_TILES_INT16) STRATA_INT8_TYPES(STRATA_TILES_INT8)});
 constinit const auto kAvx2 =
     std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_AVX2_INT16) STRATA_INT8_TYPES(STRATA_AVX2_INT8)});
-constinit const auto kAmx = std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_AMX)});
+constinit const auto kPrefill = std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_PREFILL)});
+constinit const auto kOfBF16 = std::to_array<LinearKernel>({STRATA_INT8_TYPES(STRATA_BF16)});
 #elif defined(STRATA_KERNELS_NEON)
 template <DType kType, Int8Format kFormat, Activations kActivations>
 constexpr LinearKernel NeonDot(std::string_view name) {
@@ -202,7 +233,8 @@ constinit const auto kNeonDot =
 #if defined(STRATA_KERNELS_X86)
 std::span<const LinearKernel> Int8LinearsAvx512Vnni() { return kAvx512Vnni; }
 std::span<const LinearKernel> Int8LinearsAvx2() { return kAvx2; }
-std::span<const LinearKernel> Int8LinearsAmx() { return kAmx; }
+std::span<const LinearKernel> PrefillLinearsAmx() { return kPrefill; }
+std::span<const LinearKernel> Int8LinearsBF16() { return kOfBF16; }
 #elif defined(STRATA_KERNELS_NEON)
 std::span<const LinearKernel> Int8LinearsNeonDot() { return kNeonDot; }
 #endif

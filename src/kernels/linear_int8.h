@@ -1,6 +1,7 @@
 // Inside the kernels only: linears over group-32 integer weights times activations in one or two planes of int8. One
 // packed layout and one prepared row serve every instruction set; a format differs in how wide its integers are and
-// where its zero lies. The same packed weights times activations of bf16 are linear_bf16_amx.cc.
+// where its zero lies. With activations of bf16 the same packed weights are linear_prefill_amx.cc, for rows of prompts,
+// and those with their quants in another order linear_bf16.h.
 //
 // A panel of 16 columns over k = 32 G is up to four arrays in a row, padded to 64 bytes:
 //   quants  G x [4][16][4] bytes of two nibbles (quad j in the low ones, quad j+4 in the high ones; a quad is four
@@ -29,6 +30,10 @@ namespace strata::kernels {
 inline constexpr std::int64_t kGroup = 32;
 inline constexpr int kHighShift = 8;
 inline constexpr int kMaxQuant[] = {0, 127, 127 << kHighShift};  ///< by the number of planes
+
+/// Of a panel's quants: quads, as above; or, for tiles (linear_bf16.h), the 32 of a column together: [4][32] words of
+/// four columns' nibbles, or [16][32] bytes.
+enum class QuantOrder : std::uint8_t { kQuads, kTiles };
 
 enum class ScaleType : std::uint8_t { kF16, kBF16, kF32 };
 
@@ -82,19 +87,22 @@ inline constexpr Int8Format kFormatU8_128 = {false, true, ScaleType::kF32, 128, 
 namespace {
 
 struct Int8Panel {
-  std::int64_t quant_bytes;                  // of a group
-  std::int64_t scale_bytes;                  // of groups that share them
   std::int64_t scales, mins, levels, bytes;  // offsets; of the panel
 };
+
+// Of a group's quants.
+[[maybe_unused]] constexpr std::int64_t QuantBytes(const Int8Format& format) { return format.nibbles ? 256 : 512; }
+// Of its scales; as many more are mins.
+[[maybe_unused]] constexpr std::int64_t ScaleBytes(const Int8Format& format) {
+  return format.halves * kPanel * (format.scales == ScaleType::kF32 ? 4 : 2);
+}
 
 [[maybe_unused]] constexpr Int8Panel PanelLayout(const Int8Format& format, std::int64_t k) {
   const std::int64_t groups = k / kGroup;
   Int8Panel panel{};
-  panel.quant_bytes = format.nibbles ? 256 : 512;
-  panel.scale_bytes = format.halves * kPanel * (format.scales == ScaleType::kF32 ? 4 : 2);
-  panel.scales = groups * panel.quant_bytes;
-  panel.mins = panel.scales + groups / format.span * panel.scale_bytes;
-  panel.levels = panel.mins + (format.stored_min ? groups / format.span * panel.scale_bytes : 0);
+  panel.scales = groups * QuantBytes(format);
+  panel.mins = panel.scales + groups / format.span * ScaleBytes(format);
+  panel.levels = panel.mins + (format.stored_min ? groups / format.span * ScaleBytes(format) : 0);
   panel.bytes = panel.levels + (format.levels ? 16 : 0);
   panel.bytes = (panel.bytes + 63) / 64 * 64;
   return panel;
@@ -107,7 +115,7 @@ struct Int8Panel {
 }
 
 // An odd number of cache lines: rows that a tile loads at once fall into different sets.
-[[maybe_unused]] constexpr std::int64_t BF16RowBytes(std::int64_t k) { return ((2 * k + 63) / 64 | 1) * 64; }
+[[maybe_unused]] constexpr std::int64_t PrefillRowBytes(std::int64_t k) { return ((2 * k + 63) / 64 | 1) * 64; }
 
 struct Int8GroupTail {
   float scale;
@@ -153,14 +161,14 @@ void PrepareInt8Avx2(const PrepareArgs& args);
 template <Int8Format kFormat, int kPlanes>
 void RunInt8Avx2(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
+// Defined in linear_prefill_amx.cc, for every format above. A prepared row is k bf16, padded to PrefillRowBytes.
+void PreparePrefillAmx(const PrepareArgs& args);
+template <Int8Format kFormat>
+void RunPrefillAmx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
+
 template <int kPlanes>
 void PrepareInt8NeonDot(const PrepareArgs& args);
 template <Int8Format kFormat, int kPlanes>
 void RunInt8NeonDot(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
-
-// Defined in linear_bf16_amx.cc, for every format above. A prepared row is k bf16, padded to BF16RowBytes.
-void PrepareBF16Amx(const PrepareArgs& args);
-template <Int8Format kFormat>
-void RunBF16Amx(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end);
 
 }  // namespace strata::kernels

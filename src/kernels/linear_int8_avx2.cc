@@ -29,7 +29,7 @@ struct HalfGroup {
   __m256 min[kHalves];
 
   inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
-    const std::byte* quants = panel + g * layout.quant_bytes + 32 * half;
+    const std::byte* quants = panel + g * QuantBytes(kFormat) + 32 * half;
     if constexpr (kFormat.nibbles) {
       const __m256i low = _mm256_set1_epi8(15);
       for (int j = 0; j < 4; ++j) {
@@ -49,7 +49,7 @@ struct HalfGroup {
       }
     }
     for (int h = 0; h < kHalves; ++h) {
-      const std::int64_t at = g / kFormat.span * layout.scale_bytes + h * layout.scale_bytes / kHalves;
+      const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat) + h * ScaleBytes(kFormat) / kHalves;
       scale[h] = Widen(panel + layout.scales + at, half);
       if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at, half);
     }

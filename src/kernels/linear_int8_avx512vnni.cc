@@ -58,7 +58,7 @@ template <Int8Format kFormat, int kPlanes, int kRows>
 void FewRows(const LinearArgs& args, std::int64_t row0, const std::byte* panel, float* acc, std::int64_t acc_stride) {
   const Int8Panel layout = PanelLayout(kFormat, args.k);
   const std::int64_t group_bytes =
-      layout.quant_bytes + layout.scale_bytes * (kFormat.stored_min ? 2 : 1) / kFormat.span;
+      QuantBytes(kFormat) + ScaleBytes(kFormat) * (kFormat.stored_min ? 2 : 1) / kFormat.span;
   const std::int64_t row_bytes = Int8RowBytes(kPlanes, args.k);
   const std::byte* row = args.activations + row0 * row_bytes;
   __m512 sums[kRows];

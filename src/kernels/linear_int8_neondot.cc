@@ -30,7 +30,7 @@ struct HalfGroup {
   inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
     for (int c = 0; c < 2; ++c) {
       const int four = 2 * half + c;  // columns [4 four, 4 four + 4)
-      const auto* quants = reinterpret_cast<const std::uint8_t*>(panel + g * layout.quant_bytes) + 16 * four;
+      const auto* quants = reinterpret_cast<const std::uint8_t*>(panel + g * QuantBytes(kFormat)) + 16 * four;
       if constexpr (kFormat.nibbles) {
         for (int j = 0; j < 4; ++j) {
           const uint8x16_t packed = vld1q_u8(quants + 64 * j);
@@ -41,7 +41,7 @@ struct HalfGroup {
         for (int j = 0; j < 8; ++j) quads[c][j] = WithoutZero(vld1q_u8(quants + 64 * j));
       }
       for (int h = 0; h < kHalves; ++h) {
-        const std::int64_t at = g / kFormat.span * layout.scale_bytes + h * layout.scale_bytes / kHalves;
+        const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat) + h * ScaleBytes(kFormat) / kHalves;
         scale[c][h] = Widen(panel + layout.scales + at, four);
         if constexpr (kFormat.stored_min) min[c][h] = Widen(panel + layout.mins + at, four);
       }

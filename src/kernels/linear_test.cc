@@ -56,7 +56,19 @@ class Packed {
                          Epilogue epilogue = {}, std::int64_t panels_a_call = 1 << 30) {
     const std::int64_t k = problem_.k;
     AlignedBytes activations(kernel_.prepared_row_bytes(k) * static_cast<std::size_t>(rows));
-    kernel_.prepare({x.data(), k, rows, k, norm, 1e-5f, rows, activations.get()});
+    // In shares, as ranks do it, of any size: 0, 1, 2, ... rows.
+    for (std::int64_t begin = 0, share = 0; begin < rows; begin += share++) {
+      const std::int64_t count = std::min(share, rows - begin);
+      kernel_.prepare({.x = x.data() + begin * k,
+                       .x_stride = k,
+                       .rows = count,
+                       .k = k,
+                       .norm_weight = norm,
+                       .norm_eps = 1e-5f,
+                       .run_rows = rows,
+                       .run_row = begin,
+                       .out = activations.get() + begin * static_cast<std::int64_t>(kernel_.prepared_row_bytes(k))});
+    }
     const std::int64_t columns = problem_.n / parts_;
     std::vector<float> out(static_cast<std::size_t>(rows * columns + 16), kCanary);
     epilogue.parts = parts_;
@@ -128,7 +140,7 @@ CpuFeatures AnyAvx512() {
 /// type but for its conversion to f32: it comes with some.
 std::vector<const LinearKernel*> Able(DType type, std::int64_t n, std::int64_t k) {
   std::vector<const LinearKernel*> able;
-  std::vector<Activations> wanted = {Activations::kInt16, Activations::kInt8};
+  std::vector<Activations> wanted = {Activations::kInt16, Activations::kInt8, Activations::kBF16};
   if (type == DType::kF32 || type == DType::kQ4_1 || type == DType::kQ6_K) wanted.push_back(Activations::kInt8Columns);
   const auto add = [&](const LinearKernel& kernel) {
     const auto takes = [&](Activations activations) {
@@ -192,7 +204,9 @@ bool RoundsColumns(const LinearKernel& kernel) { return kernel.name.starts_with(
 bool HasInt8(const LinearKernel& kernel) {
   return kernel.name.find("_int8_") != kernel.name.npos && !RoundsColumns(kernel);
 }
-bool IsPrefill(const LinearKernel& kernel) { return kernel.name.find("_bf16_amx") != kernel.name.npos; }
+bool HasBF16(const LinearKernel& kernel) {
+  return kernel.name.find("_bf16_amx") != kernel.name.npos || kernel.name.find("_prefill_") != kernel.name.npos;
+}
 
 std::vector<float> NearOne(std::int64_t k) {
   std::vector<float> values = Normal(static_cast<std::size_t>(k), 3, 0.2f);
@@ -212,11 +226,11 @@ class LinearTest : public testing::TestWithParam<KernelCase> {
   const double rounded_tolerance_ = IsW8A8(kernel_) ? 1.5e-2
                                     : RoundsColumns(kernel_)
                                         ? (IsKQuant(shape_.type) ? 5e-2 : 1.7e-2)
-                                        : (IsKQuant(shape_.type) ? 3e-2 : 1e-2) / (HasInt16(kernel_)    ? 256
-                                                                                   : IsPrefill(kernel_) ? 3
-                                                                                                        : 1);
+                                        : (IsKQuant(shape_.type) ? 3e-2 : 1e-2) / (HasInt16(kernel_)  ? 256
+                                                                                   : HasBF16(kernel_) ? 3
+                                                                                                      : 1);
   const bool rounds_ =
-      HasInt16(kernel_) || HasInt8(kernel_) || IsPrefill(kernel_) || IsW8A8(kernel_) || RoundsColumns(kernel_);
+      HasInt16(kernel_) || HasInt8(kernel_) || HasBF16(kernel_) || IsW8A8(kernel_) || RoundsColumns(kernel_);
   const double tolerance_ = rounds_ ? rounded_tolerance_ : 1e-5;
   const std::vector<float> norm_ = NearOne(shape_.k);
 };
@@ -634,6 +648,19 @@ TEST(SelectLinearTest, RefusalsSayWhy) {
   EXPECT_EQ(SelectLinear(columns, amx)->name, "linear_int8_columns_amx");
   EXPECT_EQ(SelectLinear({DType::kW8A8_32, 64, 64}, amx)->name, "linear_w8a8_amx");
   EXPECT_EQ(SelectLinear({DType::kW8A8_32, 64, 96}, amx)->name, "linear_w8a8_avx512vnni");
+  EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64, Activations::kBF16}, amx)->name, "linear_q4_1_bf16_amx");
+  EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64}, amx)->name, "linear_q4_1_int16_avx512vnni");
+  EXPECT_EQ(SelectLinear({DType::kQ4_1, 64, 64, Activations::kExact}, amx)->name, "linear_f32_avx512");
+  EXPECT_EQ(SelectLinear({DType::kBF16, 64, 64, Activations::kBF16}, amx)->name, "linear_bf16_bf16_amx");
+  EXPECT_EQ(SelectLinear({DType::kBF16, 64, 64}, amx)->name, "linear_bf16_avx512");
+  EXPECT_EQ(ReasonOf("linear_q4_1_bf16_amx", {DType::kQ4_1, 64, 64, Activations::kBF16}, vnni), "needs amx");
+  EXPECT_EQ(ReasonOf("linear_q4_1_bf16_amx", {DType::kQ4_1, 64, 64}, amx), "rounds activations to bf16");
+  EXPECT_EQ(ReasonOf("linear_f32_bf16_amx", {DType::kF32, 64, 48, Activations::kBF16}, amx),
+            "k = 48 is not a multiple of 32");
+  EXPECT_EQ(BestActivations(DType::kQ4_1, 64, amx), Activations::kBF16);
+  EXPECT_EQ(BestActivations(DType::kQ4_1, 1, amx), Activations::kInt16);
+  EXPECT_EQ(BestActivations(DType::kF32, 64, amx), Activations::kInt16);
+  EXPECT_EQ(BestActivations(DType::kQ4_1, 64, vnni), Activations::kInt16);
 }
 
 TEST(SelectPrefillLinearTest, TakesWhatReadsThePackedWeightsOfTheOther) {
@@ -647,7 +674,7 @@ TEST(SelectPrefillLinearTest, TakesWhatReadsThePackedWeightsOfTheOther) {
     EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), problem, kernel, vnni, &log), nullptr);
     const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), problem, kernel, amx, &log);
     ASSERT_NE(prefill, nullptr);
-    EXPECT_EQ(prefill->name, "linear_q4_1_bf16_amx");
+    EXPECT_EQ(prefill->name, "linear_q4_1_prefill_amx");
     EXPECT_EQ(prefill->pack, kernel.pack);
     ASSERT_EQ(log.size(), 2U);
     EXPECT_EQ(log[0].reason, "for prompts: needs amx");
@@ -656,17 +683,10 @@ TEST(SelectPrefillLinearTest, TakesWhatReadsThePackedWeightsOfTheOther) {
     EXPECT_TRUE(log[1].taken);
     EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), problem, Ref(), amx), nullptr) << "ref packs in a way of its own";
   }
-  LinearProblem floats{DType::kBF16, 64, 64, Activations::kInt8};
-  const LinearKernel* prefill = SelectPrefillLinear(PrefillLinears(), floats, *SelectLinear(floats, amx), amx);
-  ASSERT_NE(prefill, nullptr);
-  EXPECT_EQ(prefill->name, "linear_bf16_bf16_amx");
-  floats.activations = Activations::kInt16;
+  const LinearProblem floats{DType::kBF16, 64, 64, Activations::kInt8};
   EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), floats, *SelectLinear(floats, amx), amx), nullptr);
-  const LinearProblem odd{DType::kF32, 64, 48, Activations::kInt8};
-  std::vector<Choice> log;
-  EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), odd, *SelectLinear(odd, amx), amx, &log), nullptr);
-  ASSERT_EQ(log.size(), 1U);
-  EXPECT_EQ(log[0].reason, "for prompts: k = 48 is not a multiple of 32");
+  const LinearProblem both{DType::kQ4_1, 64, 64, Activations::kBF16};
+  EXPECT_EQ(SelectPrefillLinear(PrefillLinears(), both, *SelectLinear(both, amx), amx), nullptr);
 }
 #elif defined(__aarch64__)
 TEST(SelectLinearTest, RefusalsSayWhy) {

@@ -41,11 +41,23 @@ const Kernels& SelectFirstAble(std::span<const Candidate<Kernels>> candidates, s
 
 }  // namespace
 
+std::string_view NameOf(Activations activations) {
+  constexpr std::string_view kNames[] = {"int16", "int8", "int8-columns", "bf16", "exact"};
+  return kNames[static_cast<std::size_t>(activations)];
+}
+
+Activations BestActivations(DType weights, std::int64_t sequences, const CpuFeatures& cpu) {
+  constexpr std::int64_t kFew = 4;  // whose weights stream by faster as integers
+  return Info(weights).quantized() && cpu.amx && sequences > kFew ? Activations::kBF16 : Activations::kInt16;
+}
+
 std::span<const LinearKernel* const> LinearKernels() {
   static const std::vector<const LinearKernel*> list = [] {
     std::vector<const LinearKernel*> kernels;
     for (const LinearKernel& kernel : W8A8Linears()) kernels.push_back(&kernel);
 #if defined(STRATA_KERNELS_X86)
+    for (const LinearKernel& kernel : Int8LinearsBF16()) kernels.push_back(&kernel);
+    for (const LinearKernel& kernel : FloatLinearsBF16()) kernels.push_back(&kernel);
     for (const LinearKernel& kernel : Int8LinearsAvx512Vnni()) kernels.push_back(&kernel);
     for (const LinearKernel& kernel : Int8LinearsAvx2()) kernels.push_back(&kernel);
     for (const LinearKernel& kernel : FloatLinears()) kernels.push_back(&kernel);
@@ -66,12 +78,7 @@ const LinearKernel* SelectLinear(const LinearProblem& problem, const CpuFeatures
 
 std::span<const LinearKernel> PrefillLinears() {
 #if defined(STRATA_KERNELS_X86)
-  static const std::vector<LinearKernel> list = [] {
-    std::vector<LinearKernel> all(Int8LinearsAmx().begin(), Int8LinearsAmx().end());
-    all.insert(all.end(), FloatLinearsAmx().begin(), FloatLinearsAmx().end());
-    return all;
-  }();
-  return list;
+  return PrefillLinearsAmx();
 #else
   return {};
 #endif

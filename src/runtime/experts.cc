@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -81,18 +80,23 @@ std::int64_t ExpertLinear::row_bytes() const {
   return static_cast<std::int64_t>(bytes);
 }
 
+// Each kernel wants its rows densely one after another: those of a phase begin at their first slot's place.
 std::byte* ExpertLinear::Prepared(const ExpertOrder::Group& group, std::int64_t slot, std::byte* area) const {
-  // Each kernel wants its rows densely one after another: those of a phase begin at their first slot's place.
   const std::int64_t first = slot < group.prefill ? group.begin : group.prefill;
   const auto bytes = static_cast<std::int64_t>(Of(group, slot).prepared_row_bytes(problem.k));
   return area + first * row_bytes() + (slot - first) * bytes;
 }
 
 void ExpertLinear::Prepare(const float* x, const ExpertOrder::Group& group, std::int64_t slot, std::byte* area) const {
-  const std::int64_t together = slot < group.prefill ? group.prefill - group.begin : group.end - group.prefill;
+  const bool decode = slot < group.prefill;
   Of(group, slot)
-      .prepare(
-          {.x = x, .x_stride = 0, .rows = 1, .k = problem.k, .run_rows = together, .out = Prepared(group, slot, area)});
+      .prepare({.x = x,
+                .x_stride = 0,
+                .rows = 1,
+                .k = problem.k,
+                .run_rows = decode ? group.prefill - group.begin : group.end - group.prefill,
+                .run_row = slot - (decode ? group.begin : group.prefill),
+                .out = Prepared(group, slot, area)});
 }
 
 void ExpertLinear::Run(const ExpertOrder::Group& group, std::byte* area, float* out, std::int64_t out_stride,
@@ -116,9 +120,6 @@ void ExpertsOperation::PrepareInputs(int rank, const Step& step, const ExpertOrd
   ExpertScratch::Own& own = scratch->own[static_cast<std::size_t>(rank)];
   const bool owns = order.slots() <= kOwnSlots;
   std::byte* const area = owns ? own.inputs : scratch->inputs;
-  // Of few rows one preparation serves all experts: the layout is one up to kFewRows.
-  static_assert(kOwnSlots / 2 <= kernels::kFewRows, "a row with several slots is one of so many rows");
-  const std::byte* known[kOwnSlots] = {};
   const RowRange share = owns ? RowRange{0, order.slots()} : Share(order.slots(), rank, step.team->size());
   ForSlots(order, share, [&](const ExpertOrder::Group& group, std::int64_t slot) {
     const std::int64_t row = order.row(slot);
@@ -126,11 +127,8 @@ void ExpertsOperation::PrepareInputs(int rank, const Step& step, const ExpertOrd
     if (weigh_input) {
       for (std::int64_t i = 0; i < gate_up.problem.k; ++i) own.row[i] = order.weight(slot) * x[i];
       gate_up.Prepare(own.row, group, slot, area);
-    } else if (owns && known[row] != nullptr) {
-      std::memcpy(gate_up.Prepared(group, slot, area), known[row], static_cast<std::size_t>(gate_up.row_bytes()));
     } else {
       gate_up.Prepare(x, group, slot, area);
-      if (owns) known[row] = gate_up.Prepared(group, slot, area);
     }
   });
   if (!owns) step.team->Barrier(rank);

@@ -115,11 +115,14 @@ struct Loaded {
   std::shared_ptr<TinyModel> model;
   std::unique_ptr<ModelRunner> runner;
 };
-Loaded Load(const TinyModel::Options& options) {
+Loaded Load(const TinyModel::Options& options, std::optional<kernels::Activations> activations = {}) {
   auto model = std::make_shared<TinyModel>(options);
-  auto runner = ModelRunner::Load(
-      model,
-      {.threads = 2, .kv_dtype = DType::kF32, .max_sequences = 8, .max_step_tokens = 300, .max_logit_rows = 300});
+  auto runner = ModelRunner::Load(model, {.threads = 2,
+                                          .kv_dtype = DType::kF32,
+                                          .max_sequences = 8,
+                                          .max_step_tokens = 300,
+                                          .max_logit_rows = 300,
+                                          .activations = activations});
   EXPECT_TRUE(runner) << (runner ? "" : runner.error().ToString());
   return {std::move(model), runner ? std::move(*runner) : nullptr};
 }
@@ -157,8 +160,9 @@ class ManyRows : public testing::TestWithParam<DType> {};
 TEST_P(ManyRows, EqualTheOracleAndEachAlone) {
   ExpertsConfig config = kMany;
   if (!Info(GetParam()).quantized()) config.ffn = 40;  // no whole panels
-  const Loaded loaded = Load({.dtype = GetParam(), .experts = config});
-  ASSERT_NE(loaded.runner, nullptr);
+  const Loaded loaded = Load({.dtype = GetParam(), .experts = config}, kernels::Activations::kInt16);
+  const Loaded by_default = Load({.dtype = GetParam(), .experts = config});
+  ASSERT_TRUE(loaded.runner && by_default.runner);
   const double tolerance = Info(GetParam()).quantized() ? 3e-4 : 1e-4;
   for (const std::vector<std::int64_t>& lengths :
        {std::vector<std::int64_t>{1}, {2}, {7}, {1, 1, 1, 1, 1}, {64}, {100, 100, 100}}) {
@@ -166,9 +170,10 @@ TEST_P(ManyRows, EqualTheOracleAndEachAlone) {
     tokens.reserve(lengths.size());
     for (const std::int64_t length : lengths)
       tokens.push_back(SomeTokens(length, static_cast<std::int64_t>(tokens.size())));
-    const auto together = Together(*loaded.runner, tokens);
+    const auto together = Together(*loaded.runner, tokens), others = Together(*by_default.runner, tokens);
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       EXPECT_EQ(together[i], Together(*loaded.runner, {tokens[i]})[0]) << lengths.size() << " of " << lengths[0];
+      EXPECT_EQ(others[i], Together(*by_default.runner, {tokens[i]})[0]) << lengths.size() << " of " << lengths[0];
       const auto want = Oracle(*loaded.model).Run(tokens[i]);
       double error = 0, norm = 0;
       for (std::size_t j = 0; j < want.size(); ++j) {

@@ -92,7 +92,7 @@ Status Lowering::LowerExpertLinear(std::span<const ValueId> weights, std::span<c
       .weight_dtype = first.type.dtype,
       .n = linear.parts == 1 ? linear.cols : linear.parts * kernels::Panels(linear.cols) * kernels::kPanel,
       .k = first.type.dims[2].value,
-      .activations = options_.activations};
+      .activations = ActivationsOver(first.type.dtype)};
   SelectKernels(linear.problem, rows, linear.kernel, linear.prefill);
   linear.weights.resize(static_cast<std::size_t>(experts));
   for (std::int64_t e = 0; e < experts; ++e) {

@@ -82,11 +82,12 @@ Status Lowering::SelectHeadLinears(const Node& node, LatentAttentionOperation& o
     for (std::int64_t h = 0; h < heads; ++h) packing.heads.push_back(tensor.Slice(h * stride + begin, rows));
     const std::int64_t cols = tensor.shape.cols();
     const bool widened = transposed && Info(tensor.dtype).quantized();
-    linears.problem = {.weight_dtype = widened ? DType::kF32 : tensor.dtype,
+    const DType dtype = widened ? DType::kF32 : tensor.dtype;
+    linears.problem = {.weight_dtype = dtype,
                        .n = transposed ? cols : rows,
                        .k = transposed ? rows : cols,
-                       .activations = options_.activations};
-    const bool seen = !logged_.emplace(linears.problem.weight_dtype, linears.problem.k, options_.activations).second;
+                       .activations = ActivationsOver(dtype)};
+    const bool seen = !logged_.emplace(dtype, linears.problem.k, linears.problem.activations).second;
     linears.kernel = kernels::SelectLinear(linears.problem, Cpu(), seen ? nullptr : &plan_.choices);
     packed_bytes_ += linears.head_bytes() * static_cast<std::size_t>(heads);
     head_packings_.push_back(std::move(packing));

@@ -44,7 +44,8 @@ Status Lowering::LowerLinear(ValueId id) {
     operation->problem.k = tensor->shape[1];
     operation->problem.weight_dtype = tensor->dtype;
   }
-  operation->problem.activations = FeedsRoute(id) ? kernels::Activations::kExact : options_.activations;
+  operation->problem.activations =
+      FeedsRoute(id) ? kernels::Activations::kExact : ActivationsOver(operation->problem.weight_dtype);
   SelectKernels(operation->problem, operation->rows, operation->kernel, operation->prefill);
   const bool interleaved = packing.interleaved;
   packing.kernel = operation->kernel;
@@ -125,6 +126,10 @@ Status Lowering::LowerLinear(ValueId id) {
 bool Lowering::FeedsRoute(ValueId id) const {
   return std::ranges::any_of(graph_.nodes,
                              [&](const Node& node) { return node.op == Op::kRoute && node.inputs[0] == id; });
+}
+
+kernels::Activations Lowering::ActivationsOver(DType weights) const {
+  return options_.activations.value_or(kernels::BestActivations(weights, options_.max_sequences, Cpu()));
 }
 
 void Lowering::SelectKernels(const kernels::LinearProblem& problem, Rows rows, const kernels::LinearKernel*& kernel,

@@ -123,6 +123,8 @@ class Lowering {
   Status LowerLinear(ValueId id);
   bool FeedsRoute(ValueId id) const;
 
+  kernels::Activations ActivationsOver(DType weights) const;
+
   /// A kernel, and another for the rows of prompts where there is one. A choice is logged once for each kind
   /// of weight.
   void SelectKernels(const kernels::LinearProblem& problem, Rows rows, const kernels::LinearKernel*& kernel,

@@ -191,6 +191,9 @@ class CpuModelRunner : public ModelRunner {
       options_.max_logit_rows = every_row ? options_.max_step_tokens : options_.max_sequences + 64;
     }
     options_.max_logit_rows = std::clamp(options_.max_logit_rows, options_.max_sequences, options_.max_step_tokens);
+    if (options_.activations == kernels::Activations::kBF16 && !Cpu().amx) {
+      return Fail(ErrorCode::kUnsupported, "linears with activations of bf16 need AMX, which this processor lacks");
+    }
     options_.kv_dtype = options_.kv_dtype.value_or(BestKvDType());
     return CheckKvDType(*options_.kv_dtype);
   }
@@ -198,7 +201,10 @@ class CpuModelRunner : public ModelRunner {
   DType BestKvDType() const {
     const bool all_f32 = std::ranges::all_of(
         model_->tensors(), [](const ModelTensor& tensor) { return tensor.view.dtype == DType::kF32; });
-    if (all_f32 && options_.activations == kernels::Activations::kInt16) return DType::kF32;  // the rest is exact
+    using kernels::Activations;
+    if (all_f32 && options_.activations.value_or(Activations::kInt16) == Activations::kInt16) {
+      return DType::kF32;  // the rest is exact
+    }
     // Keys and values are multiplied in pairs as they lie there. Latent rows are widened first.
     if (config().latent || config().head_dim % 2 != 0) return DType::kF16;
     const auto* attention = kernels::SelectAttention(config().heads, config().kv_heads, config().head_dim, Cpu());

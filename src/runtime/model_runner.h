@@ -35,7 +35,7 @@ struct RunnerOptions {
   /// T of the largest step: sizes the arena. At least max_context for a model that takes a text at once.
   std::int64_t max_step_tokens = 512;
   std::int64_t max_logit_rows = 0;  ///< rows of one step with logits, >= max_sequences; 0 = 64 more than that
-  kernels::Activations activations = kernels::Activations::kInt16;
+  std::optional<kernels::Activations> activations = {};  ///< none: kernels::BestActivations of max_sequences
   /// What may compute rows of Phase::kPrefill in the place of the linears that `activations` chooses, where it reads
   /// the weights that these pack. Tests have others.
   std::span<const kernels::LinearKernel> prefill_linears = kernels::PrefillLinears();

@@ -113,8 +113,15 @@ void LinearOperation::Prepare(const Part& part, RowRange share) const {
   const std::int64_t begin = std::max(share.begin, part.rows.begin), end = std::min(share.end, part.rows.end);
   if (begin >= end) return;
   const std::int64_t first = begin - part.rows.begin;
-  part.kernel->prepare({Row(in, begin), in.stride, end - begin, problem.k, norm_weight, norm_eps,
-                        part.rows.end - part.rows.begin, part.prepared + first * RowBytes(*part.kernel)});
+  part.kernel->prepare({.x = Row(in, begin),
+                        .x_stride = in.stride,
+                        .rows = end - begin,
+                        .k = problem.k,
+                        .norm_weight = norm_weight,
+                        .norm_eps = norm_eps,
+                        .run_rows = part.rows.end - part.rows.begin,
+                        .run_row = first,
+                        .out = part.prepared + first * RowBytes(*part.kernel)});
 }
 
 void LinearOperation::Run(int rank, const Step& step) {
