@@ -135,8 +135,8 @@ def write(results, docs):
     text = ["# Performance", "",
             f"Written by `bench/compare` from {rounds} interleaved rounds; do not edit. SmolLM2-135M-Instruct, Q4_1 as "
             f"shipped, {machine.get('threads')} threads; median (least–greatest). int8 and int8-columns are values of "
-            "`--activations`; the latter rounds weights as well, when it loads them. Rows of one stream are of an engine for one "
-            "sequence, the others of one for 64. A ratio is taken within each round to the best peer of the row, and is above "
+            "`--activations`; the latter rounds weights as well, when it loads them. Decoding rows are of an engine for as many "
+            "sequences, prefill and HTTP of one for 64. A ratio is taken within each round to the best peer of the row, and is above "
             "1 where strata is better; its median is shown.", "",
             f"{machine.get('cpu')}, {machine.get('cores')} CPUs, Linux {machine.get('kernel')}; {machine.get('date')}; "
             f"strata {machine.get('strata')}, llama.cpp 0c1e57098, OpenVINO GenAI 2026.4.1.", ""]

@@ -16,8 +16,6 @@ SENTENCE = "The quick brown fox jumps over the lazy dog and runs away from the a
 
 # What strata may round activations to, as it chooses itself or as it is told; each is measured in every row.
 ACTIVATIONS = ("default", "int8", "int8-columns")
-# A row of one stream is of an engine for one sequence, as a peer's is.
-ALONE = ("--max-sequences", "1", "--streams", "1")
 
 
 class Tasks:
@@ -49,16 +47,13 @@ class Tasks:
         return rows, limits
 
     def strata_engine(self, activations):
-        common = ("--prompt", "64", "--tokens", self.tokens, "--repetitions", "1")
-        rows, limits = self.bench(activations, "--prefill", "1", *ALONE, *common)
-        others, their_limits = self.bench(activations, "--streams", "8,32,64", *common)
-        rows, limits = rows | others, limits | their_limits
+        rows, limits = self.bench(activations, "--prompt", "64", "--tokens", self.tokens, "--repetitions", "1")
         found = {re.sub(r"^decode (\d+) streams$", r"decode \1", name): v for name, v in rows.items()}
         found["limits"] = {re.sub(r"^decode (\d+) streams$", r"decode \1", n): v for n, v in limits.items()}
         return found
 
     def strata_copy(self, activations):
-        rows, _ = self.bench(activations, "--prefill", "1", *ALONE, "--tokens", "1", "--repetitions", "1", "--copy")
+        rows, _ = self.bench(activations, "--prefill", "1", "--streams", "1", "--tokens", "1", "--repetitions", "1", "--copy")
         return {"decode 1, text that repeats": rows["copy, 1 stream, drafts"]}
 
     def start(self, command, until_first_byte):

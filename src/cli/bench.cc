@@ -38,7 +38,16 @@ struct BenchOptions {
   bool constrained = false;
   int repetitions = 3;
   bool json = false;
+  bool sized = false;  ///< whether --max-sequences is given
   LoadOptions load;
+
+  /// Of an engine for so many streams: unless it was said how many sequences are to run at once, which decides how
+  /// linears round (kernels::BestActivations), these are.
+  LoadOptions LoadFor(std::int64_t count) const {
+    LoadOptions sized_load = load;
+    sized_load.max_sequences = sized ? std::max(load.max_sequences, count) : count;
+    return sized_load;
+  }
 };
 
 void PrintTable(const std::vector<Measurement>& rows) {
@@ -193,19 +202,28 @@ Status Bench(const BenchOptions& options) {
   std::vector<Measurement> rows;
   LoadOptions load = options.load;
   for (const std::int64_t streams : options.streams) load.max_sequences = std::max(load.max_sequences, streams);
-  STRATA_TRY(std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
+  std::unique_ptr<ModelRunner> runner;
+  const auto use = [&](const LoadOptions& wanted) -> Status {
+    if (runner != nullptr && runner->options().max_sequences == wanted.max_sequences) return {};
+    runner.reset();  // there may be no room for two
+    STRATA_TRY(runner, LoadRunner(session, wanted));
+    return {};
+  };
+  STRATA_CHECK(use(load));
   const std::int64_t threads = runner->options().threads;
-  StepLimits limits(*runner);
   for (const std::int64_t tokens : options.prefill) {
-    STRATA_TRY(const Limit limit, limits.Prefill(tokens));
+    STRATA_TRY(const Limit limit, StepLimits(*runner).Prefill(tokens));
     STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), limit,
                         [&] { return MeasurePrefill(*runner, tokens); }));
   }
   for (const std::int64_t streams : options.streams) {
-    STRATA_TRY(const Limit limit, limits.Decode(streams, options.prompt, options.tokens));
+    STRATA_CHECK(use(options.LoadFor(streams)));
+    STRATA_TRY(const Limit limit, StepLimits(*runner).Decode(streams, options.prompt, options.tokens));
     STRATA_CHECK(Repeat(options, rows, fmt::format("decode {} streams", streams), limit,
                         [&] { return MeasureDecode(*runner, streams, options.prompt, options.tokens); }));
   }
+  STRATA_CHECK(use(load));
+  StepLimits limits(*runner);
   if (!options.perplexity_file.empty()) {
     STRATA_TRY(const std::string text, ReadFile(options.perplexity_file));
     Measurement row{fmt::format("perplexity {}", options.perplexity_context), "ppl", {}};
@@ -223,7 +241,7 @@ Status Bench(const BenchOptions& options) {
     http_limits.push_back(limit);
   }
   runner.reset();  // what follows loads its own
-  if (options.copy) STRATA_CHECK(BenchCopy(options, session, load, copy_limit, rows));
+  if (options.copy) STRATA_CHECK(BenchCopy(options, session, options.LoadFor(1), copy_limit, rows));
   if (options.constrained) STRATA_CHECK(BenchConstrained(options, session, load, rows));
   if (options.mixed > 0) STRATA_CHECK(BenchMixed(options, session, load, rows));
   if (!options.http.empty()) {
@@ -244,7 +262,10 @@ void AddBench(CLI::App& app, Action& action) {
   command->add_option("--prefill", options->prefill, "Prompt lengths, comma separated")
       ->delimiter(',')
       ->capture_default_str();
-  command->add_option("--streams", options->streams, "Numbers of streams that decode together")
+  command
+      ->add_option("--streams", options->streams,
+                   "Numbers of streams that decode together, each in an engine for so many unless --max-sequences says "
+                   "otherwise")
       ->delimiter(',')
       ->capture_default_str();
   command->add_option("--prompt", options->prompt, "Prompt tokens before decoding")->capture_default_str();
@@ -272,6 +293,7 @@ void AddBench(CLI::App& app, Action& action) {
   command->callback([command, options, &action] {
     if (!command->get_subcommands().empty()) return;
     if (options->model.empty()) throw CLI::RequiredError("model");
+    options->sized = command->count("--max-sequences") > 0;
     action = [options] { return Bench(*options); };
   });
 }

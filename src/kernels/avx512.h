@@ -98,31 +98,31 @@ void RunByBlocks(const LinearArgs& args, std::int64_t panel_bytes, std::int64_t 
   }
 }
 
-// Of 16 by 16 32-bit values, one row a vector.
-[[maybe_unused]] inline void Transpose16(__m512i (&rows)[16]) {
-  __m512i pairs[16];  // within lanes of 128 bits: first 2 by 2 values, then 4 by 4
-  for (int i = 0; i < 16; i += 2) {
-    pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-    pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+// The columns of 16 rows of 16 32-bit values, which lie `stride` bytes apart. Half of the shuffles are inserts from
+// memory: they share two ports, where the others have one.
+[[maybe_unused]] inline void Transpose16(const void* rows, std::int64_t stride, __m512i (&columns)[16]) {
+  const auto quarter = [&](int row, int q) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(static_cast<const std::byte*>(rows) + row * stride) + q);
+  };
+  __m512i fours[4][4];  // [q][i]: columns 4 q to 4 q + 3 of row i, then of rows 4 + i, 8 + i and 12 + i
+  for (int q = 0; q < 4; ++q) {
+    for (int i = 0; i < 4; ++i) {
+      __m512i four = _mm512_castsi128_si512(quarter(i, q));
+      four = _mm512_inserti32x4(four, quarter(4 + i, q), 1);
+      four = _mm512_inserti32x4(four, quarter(8 + i, q), 2);
+      fours[q][i] = _mm512_inserti32x4(four, quarter(12 + i, q), 3);
+    }
   }
-  for (int i = 0; i < 16; i += 4) {
-    rows[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
-    rows[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
-    rows[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-    rows[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+  for (int q = 0; q < 4; ++q) {
+    const __m512i low01 = _mm512_unpacklo_epi32(fours[q][0], fours[q][1]);
+    const __m512i high01 = _mm512_unpackhi_epi32(fours[q][0], fours[q][1]);
+    const __m512i low23 = _mm512_unpacklo_epi32(fours[q][2], fours[q][3]);
+    const __m512i high23 = _mm512_unpackhi_epi32(fours[q][2], fours[q][3]);
+    columns[4 * q] = _mm512_unpacklo_epi64(low01, low23);
+    columns[4 * q + 1] = _mm512_unpackhi_epi64(low01, low23);
+    columns[4 * q + 2] = _mm512_unpacklo_epi64(high01, high23);
+    columns[4 * q + 3] = _mm512_unpackhi_epi64(high01, high23);
   }
-  // rows[4 q + c] has in lane l column 4 l + c of rows 4 q to 4 q + 3: now the lanes.
-  for (int c = 0; c < 4; ++c) {
-    const __m512i even01 = _mm512_shuffle_i32x4(rows[c], rows[4 + c], 0x88);
-    const __m512i odd01 = _mm512_shuffle_i32x4(rows[c], rows[4 + c], 0xdd);
-    const __m512i even23 = _mm512_shuffle_i32x4(rows[8 + c], rows[12 + c], 0x88);
-    const __m512i odd23 = _mm512_shuffle_i32x4(rows[8 + c], rows[12 + c], 0xdd);
-    pairs[c] = _mm512_shuffle_i32x4(even01, even23, 0x88);
-    pairs[8 + c] = _mm512_shuffle_i32x4(even01, even23, 0xdd);
-    pairs[4 + c] = _mm512_shuffle_i32x4(odd01, odd23, 0x88);
-    pairs[12 + c] = _mm512_shuffle_i32x4(odd01, odd23, 0xdd);
-  }
-  for (int i = 0; i < 16; ++i) rows[i] = pairs[i];
 }
 
 // 1 / sqrt(mean(x^2) + eps), in an order that depends on k alone.

@@ -22,6 +22,14 @@ inline void WidenFloat8(__m256i codes, __m512& first, __m512& second) {
   second = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
 }
 
+// Sixteen NF4 of the low four bits, then sixteen of the high ones.
+inline void WidenNF4(__m128i codes, __m512& low, __m512& high) {
+  const __m512 levels = _mm512_loadu_ps(kNF4);
+  const __m512i both = _mm512_cvtepu8_epi32(codes);
+  low = _mm512_permutexvar_ps(both, levels);  // which looks at four bits
+  high = _mm512_permutexvar_ps(_mm512_srli_epi32(both, 4), levels);
+}
+
 // The weights at k (even) and k + 1.
 template <PanelFloat kType>
 inline void LoadPair(const std::byte* panel, std::int64_t k, __m512& even, __m512& odd) {
@@ -30,10 +38,7 @@ inline void LoadPair(const std::byte* panel, std::int64_t k, __m512& even, __m51
     const __m512 scale = _mm512_load_ps(panel + k / kSpan * FloatBlockBytes(kType));
     const std::byte* codes = panel + FloatStepOffset(kType, k);
     if constexpr (kType == PanelFloat::kNF4_64) {
-      const __m512 levels = _mm512_loadu_ps(kNF4);
-      const __m512i both = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(codes)));
-      even = _mm512_permutexvar_ps(both, levels);  // by the low four bits
-      odd = _mm512_permutexvar_ps(_mm512_srli_epi32(both, 4), levels);
+      WidenNF4(_mm_load_si128(reinterpret_cast<const __m128i*>(codes)), even, odd);
     } else {
       WidenFloat8(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes)), even, odd);
     }

@@ -20,8 +20,8 @@ void PrepareBF16Amx(const PrepareArgs& args) {
     for (std::int64_t i = 0; i < count; ++i) {
       factors[i] = _mm512_set1_ps(args.norm_weight != nullptr ? RmsFactor(row(r + i), args.k, args.norm_eps) : 1.0f);
     }
+    __m512i pairs[kTileRows] = {};  // [row][pair of k]
     for (std::int64_t k = 0; k < args.k; k += kGroup) {
-      __m512i pairs[kTileRows];  // [row][pair of k], then [pair of k][row]
       for (std::int64_t i = 0; i < count; ++i) {
         __m512 first = _mm512_loadu_ps(row(r + i) + k);
         __m512 second = _mm512_loadu_ps(row(r + i) + k + 16);
@@ -39,11 +39,11 @@ void PrepareBF16Amx(const PrepareArgs& args) {
         _mm512_i32scatter_epi32(out, _mm512_mullo_epi32(lanes, _mm512_set1_epi32(static_cast<int>(in_block))), pairs[0],
                                 4);
       } else {
-        for (std::int64_t i = count; i < kTileRows; ++i) pairs[i] = _mm512_setzero_si512();
-        Transpose16(pairs);
+        __m512i of_pairs[kTileRows];
+        Transpose16(pairs, kTileBytes, of_pairs);
         // The block's other rows may be somebody else's.
         for (int pair = 0; pair < kTileRows; ++pair) {
-          _mm512_mask_storeu_epi32(out + pair * 4 * in_block, Lanes(count), pairs[pair]);
+          _mm512_mask_storeu_epi32(out + pair * 4 * in_block, Lanes(count), of_pairs[pair]);
         }
       }
     }

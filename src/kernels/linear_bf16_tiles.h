@@ -63,15 +63,21 @@ struct Rows {
 struct Sums {
   float* at;
   std::int64_t stride;  // floats
-  bool begin, end;      // of k: there they begin at zero, or are transposed
+  bool begin, end;      // of k: there they begin at zero, or are complete
 };
 
-// The 16 by 16 floats there, in place; only `rows` rows of the result are wanted.
-inline void Transpose(float* at, std::int64_t stride, std::int64_t rows) {
-  __m512i row[16];
-  for (int i = 0; i < 16; ++i) row[i] = _mm512_loadu_si512(at + i * stride);
-  Transpose16(row);
-  for (std::int64_t i = 0; i < rows; ++i) _mm512_storeu_si512(at + i * stride, row[i]);
+// Complete sums of up to 32 rows by some panels, [column][row] by sixteens, to rows, in place.
+inline void Transpose(const RowPair& rows, std::int64_t panels, float* at, std::int64_t stride) {
+  if (rows.first == 1) return;  // Multiply stores one row as it is
+  for (const std::int64_t count : {rows.first, rows.second}) {
+    if (count == 0) break;
+    for (std::int64_t p = 0; p < panels; ++p) {
+      __m512i row[kTileRows];
+      Transpose16(at + p * kPanel, stride * static_cast<std::int64_t>(sizeof(float)), row);
+      for (std::int64_t i = 0; i < count; ++i) _mm512_storeu_si512(at + i * stride + p * kPanel, row[i]);
+    }
+    at += kTileRows * stride;
+  }
 }
 
 // What becomes of the unpacked weights of a stretch of k.
@@ -145,11 +151,6 @@ void Multiply(const Weights* weights, std::int64_t panels_ahead, const Rows& row
   if constexpr (kPanels == 2) Tiles::template Store<2>(sums.at + kPanel, sums_bytes);
   if constexpr (kSecond) Tiles::template Store<1>(second_sums, sums_bytes);
   if constexpr (kPanels == 2 && kSecond) Tiles::template Store<3>(second_sums + kPanel, sums_bytes);
-  if (!sums.end) return;
-  for (int p = 0; p < kPanels; ++p) {
-    Transpose(sums.at + p * kPanel, sums.stride, rows.count.first);
-    if constexpr (kSecond) Transpose(second_sums + p * kPanel, sums.stride, rows.count.second);
-  }
 }
 
 // of_groups(first group, groups, begin, end) for stretches that are as even as can be.
@@ -179,6 +180,7 @@ void RunFewRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t p
       const Weights weights(args.weights + (panel0 + p) * Weights::PanelBytes(args.k), args.k);
       multiply(&weights, 1, rows, 0, args.k / kGroup, unpacked, {acc + p * kPanel, stride, true, true});
     }
+    Transpose(rows.count, panels, acc, stride);
     Finish(*args.epilogue, acc, stride, 0, args.rows, panel0, panels);
   }
   Tiles::Release();
@@ -204,7 +206,9 @@ void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
                                                                 : Multiply<Tiles, Weights, 2, false, Unpacked::kKept>)
                                        : (rows.count.second > 0 ? Multiply<Tiles, Weights, 2, true, Unpacked::kThere>
                                                                 : Multiply<Tiles, Weights, 2, false, Unpacked::kThere>);
-          multiply(weights, 2, rows, group0, groups, unpacked, {acc + r * kStride + p * kPanel, kStride, begin, end});
+          float* const sums = acc + r * kStride + p * kPanel;
+          multiply(weights, 2, rows, group0, groups, unpacked, {sums, kStride, begin, end});
+          if (end) Transpose(rows.count, 2, sums, kStride);
         }
       });
     }

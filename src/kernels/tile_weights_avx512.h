@@ -187,10 +187,7 @@ class FloatWeights {
         __m512 first;
         __m512 second;
         if constexpr (kType == PanelFloat::kNF4_64) {
-          const __m512 levels = _mm512_loadu_ps(kNF4);
-          const __m512i both = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(codes)));
-          first = _mm512_permutexvar_ps(both, levels);  // by the low four bits
-          second = _mm512_permutexvar_ps(_mm512_srli_epi32(both, 4), levels);
+          WidenNF4(_mm_load_si128(reinterpret_cast<const __m128i*>(codes)), first, second);
         } else {
           WidenFloat8(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes)), first, second);
         }
