@@ -22,7 +22,8 @@ enum class Linears : std::uint8_t {
   kFloat,      ///< f32 weights
   kLatent,     ///< f32 weights and latent attention, whose form changes within prompts and behind them
   kTwoPhases,  ///< q4_1 weights; prompts with int8 activations, the rest with int16: rows of the wrong phase differ
-  kColumns     ///< q4_1 weights rounded to int8 columns
+  kColumns,    ///< q4_1 weights rounded to int8 columns
+  kChosen      ///< q4_1 weights, as the processor is served best: on AMX all in bf16
 };
 
 inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int64_t max_sequences = 8,
@@ -34,7 +35,10 @@ inline std::unique_ptr<ModelRunner> Runner(std::uint64_t kv_bytes = 0, std::int6
                         .max_sequences = max_sequences,
                         .max_step_tokens = 32};
   if (linears == Linears::kColumns) options.activations = kernels::Activations::kInt8Columns;
-  if (two) options.prefill_linears = PrefillLinearsOf(kernels::Activations::kInt8);
+  if (two) {
+    options.activations = kernels::Activations::kInt16;
+    options.prefill_linears = PrefillLinearsOf(kernels::Activations::kInt8);
+  }
   std::shared_ptr<const ModelFile> model;
   if (linears == Linears::kLatent) {
     // Its rows are as large as those of the others' keys and values, and prompts of more than 7 tokens have both
@@ -61,7 +65,7 @@ inline bool SharesExactly(Linears linears) { return linears != Linears::kLatent;
 /// For what must hold with any linears: INSTANTIATE_TEST_SUITE_P(All, Suite, kAllLinears).
 class WithLinears : public testing::TestWithParam<Linears> {};
 inline const auto kAllLinears =
-    testing::Values(Linears::kFloat, Linears::kLatent, Linears::kTwoPhases, Linears::kColumns);
+    testing::Values(Linears::kFloat, Linears::kLatent, Linears::kTwoPhases, Linears::kColumns, Linears::kChosen);
 
 /// No cache, no drafts: with one request at a time, every token is computed as plainly as can be.
 constexpr EngineOptions kPlain = {.prefix_cache = false, .max_draft_tokens = 0};
