@@ -35,10 +35,9 @@ Status Tokenize(const std::string& model, std::string text, bool ids_only, bool 
   return {};
 }
 
-Status ShowGraph(const std::string& model, const std::string& stage, bool explain, LoadOptions load) {
+Status ShowGraph(const std::string& model, const std::string& stage, bool explain, const LoadOptions& load) {
   STRATA_TRY(const std::string path, ResolveModel(model));
   STRATA_TRY(const Session session, OpenSession(path));
-  if (!explain) load.max_sequences = 1;
   STRATA_TRY(const std::unique_ptr<ModelRunner> runner, LoadRunner(session, load));
   STRATA_TRY(const std::string text, runner->Describe(stage));
   fmt::print("{}", text);
