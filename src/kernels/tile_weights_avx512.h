@@ -148,6 +148,7 @@ class Int8Weights {
   }
 
   static inline void UnpackBytes(const std::byte* quants, const Scales& of, std::byte* out) {
+#pragma clang loop unroll(full)
     for (int column = 0; column < kPanel; ++column) {
       const auto* bytes = reinterpret_cast<const __m128i*>(quants + kGroup * column);
       const __m512 first = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_load_si128(bytes)));
