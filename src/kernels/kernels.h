@@ -109,8 +109,8 @@ struct PrepareArgs {
   std::int64_t k;
   const float* norm_weight = nullptr;  ///< [k]: an RMS norm comes first
   float norm_eps = 0;
-  /// Of the `run` that will read them, of which these are a share: decides the layout, which is one for all counts up
-  /// to kFewRows.
+  /// Of the `run` that will read them, of which these are a share. The layout, and with run_row a row's place in it,
+  /// may follow from it.
   std::int64_t run_rows = 0;
   std::int64_t run_row = 0;  ///< of these the first of x
   std::byte* out = nullptr;  ///< run_row rows of prepared_row_bytes(k) behind the run's first

@@ -31,7 +31,7 @@ constexpr std::int64_t kBlockPanels = 4;
 constexpr std::int64_t kBlockRows = 512;
 
 // Sums of the first panel in tiles 0 and 1, of the second in 2 and 3; panels in 4 and 5; rows in 6 and 7.
-inline TileConfig ConfigOfLeft(const RowPair& rows) {
+inline TileConfig ConfigOfRows(const RowPair& rows) {
   TileConfig config;
   for (int tile = 0; tile < kTiles; ++tile) {
     const bool panel = tile == 4 || tile == 5;
@@ -172,7 +172,7 @@ void RunFewRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t p
   const auto multiply = rows.count.second > 0 ? Multiply<Tiles, Weights, 1, true, Unpacked::kUsed>
                                               : Multiply<Tiles, Weights, 1, false, Unpacked::kUsed>;
   const std::int64_t step = kFewPanels / args.epilogue->parts * args.epilogue->parts;
-  Tiles::Configure(ConfigOfLeft(rows.count));
+  Tiles::Configure(ConfigOfRows(rows.count));
   for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
     const std::int64_t panels = std::min(panel_end - panel0, step);
     const std::int64_t stride = panels * kPanel;
@@ -201,7 +201,7 @@ void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
       ForStretches(args.k, [&](std::int64_t group0, std::int64_t groups, bool begin, bool end) {
         for (std::int64_t r = 0; r < count; r += 2 * kTileRows) {
           const Rows rows(args, row0 + r);
-          if (rows.count != configured) Tiles::Configure(ConfigOfLeft(configured = rows.count));
+          if (rows.count != configured) Tiles::Configure(ConfigOfRows(configured = rows.count));
           const auto multiply = r == 0 ? (rows.count.second > 0 ? Multiply<Tiles, Weights, 2, true, Unpacked::kKept>
                                                                 : Multiply<Tiles, Weights, 2, false, Unpacked::kKept>)
                                        : (rows.count.second > 0 ? Multiply<Tiles, Weights, 2, true, Unpacked::kThere>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -120,15 +121,21 @@ void ExpertsOperation::PrepareInputs(int rank, const Step& step, const ExpertOrd
   ExpertScratch::Own& own = scratch->own[static_cast<std::size_t>(rank)];
   const bool owns = order.slots() <= kOwnSlots;
   std::byte* const area = owns ? own.inputs : scratch->inputs;
+  // A row that is alone at several experts is prepared once: where it lies in its run is the same.
+  const std::byte* known[kOwnSlots] = {};
   const RowRange share = owns ? RowRange{0, order.slots()} : Share(order.slots(), rank, step.team->size());
   ForSlots(order, share, [&](const ExpertOrder::Group& group, std::int64_t slot) {
     const std::int64_t row = order.row(slot);
     const float* x = Row(in, row);
+    const bool alone = owns && group.end - group.begin == 1;
     if (weigh_input) {
       for (std::int64_t i = 0; i < gate_up.problem.k; ++i) own.row[i] = order.weight(slot) * x[i];
       gate_up.Prepare(own.row, group, slot, area);
+    } else if (alone && known[row] != nullptr) {
+      std::memcpy(gate_up.Prepared(group, slot, area), known[row], static_cast<std::size_t>(gate_up.row_bytes()));
     } else {
       gate_up.Prepare(x, group, slot, area);
+      if (alone) known[row] = gate_up.Prepared(group, slot, area);
     }
   });
   if (!owns) step.team->Barrier(rank);

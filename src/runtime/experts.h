@@ -73,12 +73,12 @@ struct ExpertLinear {
   std::int64_t row_bytes() const;
   /// Puts x into the slot's place in `area`, which has row_bytes() for every slot of the step.
   void Prepare(const float* x, const ExpertOrder::Group& group, std::int64_t slot, std::byte* area) const;
+  std::byte* Prepared(const ExpertOrder::Group& group, std::int64_t slot, std::byte* area) const;
   /// Panels [begin, end) for all slots of the group. Slot s's column c goes to out[(s - group.begin) * stride + c].
   void Run(const ExpertOrder::Group& group, std::byte* area, float* out, std::int64_t out_stride, std::int64_t begin,
            std::int64_t end) const;
 
  private:
-  std::byte* Prepared(const ExpertOrder::Group& group, std::int64_t slot, std::byte* area) const;
   const kernels::LinearKernel& Of(const ExpertOrder::Group& group, std::int64_t slot) const {
     return slot < group.prefill || prefill == nullptr ? *kernel : *prefill;
   }
