@@ -37,6 +37,14 @@ async def exchange(data, slow=0.0):
         writer.close()
 
 
+async def read_some(reader, size):
+    """The first `size` bytes of a stream, or the whole of it: text that is easily guessed takes few events, of many tokens each."""
+    try:
+        await reader.readexactly(size)
+    except asyncio.IncompleteReadError as error:
+        text_of(error.partial)
+
+
 def text_of(answer):
     assert answer.startswith(b"HTTP/1.1 200"), answer[:300]
     lines = [line[6:].strip() for line in answer.decode().split("\n") if line.startswith("data: ")]
@@ -81,7 +89,7 @@ def test_1000_aborted_streams_leave_nothing():
             if when == "soon":
                 await asyncio.sleep(chance.random() * 0.2)
             elif when != "at once":
-                await asyncio.wait_for(reader.readexactly(1 if when == "first byte" else chance.randrange(500, 6000)), 120)
+                await asyncio.wait_for(read_some(reader, 1 if when == "first byte" else chance.randrange(500, 6000)), 120)
             writer.transport.abort() if chance.random() < 0.5 else writer.close()
 
     async def everything():
