@@ -125,17 +125,13 @@ void Multiply(const Weights* weights, std::int64_t panels_ahead, const Rows& row
   const auto multiply = [&](std::int64_t g) __attribute__((always_inline)) {
     const std::int64_t pair = (group0 + g) * kGroup / 2;
     Tiles::template Load<6>(rows.first + pair * first_bytes, first_bytes);
+    if constexpr (kSecond) Tiles::template Load<7>(rows.second + pair * second_bytes, second_bytes);
     Tiles::template Load<4>(tile(0, g), kTileBytes);
+    if constexpr (kPanels == 2) Tiles::template Load<5>(tile(1, g), kTileBytes);
     Tiles::template AddDots<0, 4, 6>();
-    if constexpr (kPanels == 2) {
-      Tiles::template Load<5>(tile(1, g), kTileBytes);
-      Tiles::template AddDots<2, 5, 6>();
-    }
-    if constexpr (kSecond) {
-      Tiles::template Load<7>(rows.second + pair * second_bytes, second_bytes);
-      Tiles::template AddDots<1, 4, 7>();
-      if constexpr (kPanels == 2) Tiles::template AddDots<3, 5, 7>();
-    }
+    if constexpr (kSecond) Tiles::template AddDots<1, 4, 7>();
+    if constexpr (kPanels == 2) Tiles::template AddDots<2, 5, 6>();
+    if constexpr (kPanels == 2 && kSecond) Tiles::template AddDots<3, 5, 7>();
   };
   constexpr std::int64_t kLag = kUnpacked == Unpacked::kThere ? 0 : 1;
   for (std::int64_t g = 0; g < groups + kLag; ++g) {
