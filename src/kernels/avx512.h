@@ -81,18 +81,36 @@ inline void KeepMax(RowMax& row_max, const float* values, std::int64_t column, s
   }
 }
 
-// Panels [panel_begin, panel_end) by all rows, in blocks whose sums stay close. of_block(first row, rows, weights of
-// the first panel, panels, acc) leaves them in acc, [rows][kBlockPanels * kPanel]; the epilogue follows.
+// Asks for what Finish will write, and for what it reads beside the sums. Without it stores wait for their lines, one
+// after the other, and what follows them, too.
+[[maybe_unused]] inline void FetchForFinish(const Epilogue& epilogue, std::int64_t row0, std::int64_t rows,
+                                            std::int64_t panel0, std::int64_t panels) {
+  const std::int64_t begin = panel0 / epilogue.parts * kPanel;
+  const std::int64_t end = std::min((panel0 + panels) / epilogue.parts * kPanel, epilogue.out_cols);
+  rows = std::min(rows, epilogue.out_rows - row0);
+  for (std::int64_t r = row0; r < row0 + rows; ++r) {
+    for (std::int64_t c = begin; c < end; c += kPanel)
+      __builtin_prefetch(epilogue.out + r * epilogue.out_stride + c, 1);
+    for (int i = 0; i < epilogue.extras; ++i) {
+      if (epilogue.extra_stride[i] == 0) continue;
+      for (std::int64_t c = begin; c < end; c += kPanel) {
+        __builtin_prefetch(epilogue.extra[i] + r * epilogue.extra_stride[i] + c);
+      }
+    }
+  }
+}
+
+// Panels [panel_begin, panel_end) by all rows, in blocks whose sums stay close. of_block(first row, rows, first panel,
+// panels, acc) leaves them in acc, [rows][kBlockPanels * kPanel], and asks for what the epilogue needs, which follows.
 template <std::int64_t kBlockRows, std::int64_t kBlockPanels, class OfBlock>
-void RunByBlocks(const LinearArgs& args, std::int64_t panel_bytes, std::int64_t panel_begin, std::int64_t panel_end,
-                 const OfBlock& of_block) {
+void RunByBlocks(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end, const OfBlock& of_block) {
   alignas(64) float acc[kBlockRows * kBlockPanels * kPanel];
   const std::int64_t step = kBlockPanels / args.epilogue->parts * args.epilogue->parts;
   for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
     const std::int64_t panels = panel_end - panel0 < step ? panel_end - panel0 : step;
     for (std::int64_t row0 = 0; row0 < args.rows; row0 += kBlockRows) {
       const std::int64_t rows = args.rows - row0 < kBlockRows ? args.rows - row0 : kBlockRows;
-      of_block(row0, rows, args.weights + panel0 * panel_bytes, panels, acc);
+      of_block(row0, rows, panel0, panels, acc);
       Finish(*args.epilogue, acc, kBlockPanels * kPanel, row0, rows, panel0, panels);
     }
   }

@@ -131,13 +131,14 @@ constexpr decltype(&Tile<kPlanes, kHalves, kMin, kZero, 1>) kTiles[kTileRows] = 
     Tile<kPlanes, kHalves, kMin, kZero, 3>, Tile<kPlanes, kHalves, kMin, kZero, 4>,
     Tile<kPlanes, kHalves, kMin, kZero, 5>, Tile<kPlanes, kHalves, kMin, kZero, 6>};
 
-// Rows [row0, row0 + rows) of panels [0, panels) of `weights` into acc, whose rows are kBlockPanels panels wide.
+// Rows [row0, row0 + rows) of panels [panel0, panel0 + panels) into acc, whose rows are kBlockPanels panels wide.
 template <Int8Format kFormat, int kPlanes>
-void ManyRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights,
-              std::int64_t panels, float* acc) {
+void ManyRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, std::int64_t panel0, std::int64_t panels,
+              float* acc) {
   constexpr std::int64_t kStride = kBlockPanels * kPanel;
   constexpr int kZero = kPlanes == 2 ? 0 : kFormat.zero;
   const Int8Panel layout = PanelLayout(kFormat, args.k);
+  const std::byte* const weights = args.weights + panel0 * layout.bytes;
   const std::int64_t row_bytes = Int8RowBytes(kPlanes, args.k);
   const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   const std::int64_t all = args.k / kGroup;
@@ -152,6 +153,7 @@ void ManyRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
       for (std::int64_t t = 0; t < tiles; ++t) {  // of sizes as even as can be
         const std::int64_t r = rows * t / tiles;
         const std::int64_t count = rows * (t + 1) / tiles - r;
+        if (p == 0 && group0 + groups == all) FetchForFinish(*args.epilogue, row0 + r, count, panel0, panels);
         const std::byte* row = args.activations + (row0 + r) * row_bytes + group0 * Int8GroupBytes(kPlanes);
         kTiles<kPlanes, kFormat.halves, kFormat.stored_min, kZero>[count - 1](row, row_bytes, pair, groups, group0 == 0,
                                                                               acc + r * kStride + p * kPanel, kStride);

@@ -174,6 +174,7 @@ void RunFewRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t p
     const std::int64_t stride = panels * kPanel;
     for (std::int64_t p = 0; p < panels; ++p) {
       const Weights weights(args.weights + (panel0 + p) * Weights::PanelBytes(args.k), args.k);
+      if (p % args.epilogue->parts == 0) FetchForFinish(*args.epilogue, 0, args.rows, panel0 + p, args.epilogue->parts);
       multiply(&weights, 1, rows, 0, args.k / kGroup, unpacked, {acc + p * kPanel, stride, true, true});
     }
     Transpose(rows.count, panels, acc, stride);
@@ -188,8 +189,9 @@ void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
   const std::int64_t panel_bytes = Weights::PanelBytes(args.k);
   UnpackedPanels unpacked;
   RowPair configured = {0, 0};
-  const auto of_block = [&](std::int64_t row0, std::int64_t count, const std::byte* panel, std::int64_t panels,
+  const auto of_block = [&](std::int64_t row0, std::int64_t count, std::int64_t panel0, std::int64_t panels,
                             float* acc) {
+    const std::byte* const panel = args.weights + panel0 * panel_bytes;
     for (std::int64_t p = 0; p < panels; p += 2) {
       // The neighbour of a last odd panel is itself: acc has the room, nobody reads it.
       const std::int64_t next = p + 1 < panels ? p + 1 : p;
@@ -202,6 +204,8 @@ void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
                                                                 : Multiply<Tiles, Weights, 2, false, Unpacked::kKept>)
                                        : (rows.count.second > 0 ? Multiply<Tiles, Weights, 2, true, Unpacked::kThere>
                                                                 : Multiply<Tiles, Weights, 2, false, Unpacked::kThere>);
+          if (end && p + 2 >= panels)
+            FetchForFinish(*args.epilogue, row0 + r, std::min(count - r, 2 * kTileRows), panel0, panels);
           float* const sums = acc + r * kStride + p * kPanel;
           multiply(weights, 2, rows, group0, groups, unpacked, {sums, kStride, begin, end});
           if (end) Transpose(rows.count, 2, sums, kStride);
@@ -209,7 +213,7 @@ void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
       });
     }
   };
-  RunByBlocks<kBlockRows, kBlockPanels>(args, panel_bytes, panel_begin, panel_end, of_block);
+  RunByBlocks<kBlockRows, kBlockPanels>(args, panel_begin, panel_end, of_block);
   Tiles::Release();
 }
 

@@ -114,6 +114,7 @@ void RunStrips(const LinearArgs& args, std::int64_t panel_begin, std::int64_t pa
     for (std::int64_t s = 0; s < strips; ++s) {
       const std::int64_t row0 = args.rows * s / strips;
       const std::int64_t rows = args.rows * (s + 1) / strips - row0;
+      FetchForFinish(*args.epilogue, row0, rows, panel0, panels);
       for (std::int64_t p = 0; p < panels; ++p) {
         FewRows<kFormat, kPlanes>(args, row0, rows, args.weights + (panel0 + p) * panel_bytes, acc + p * kPanel,
                                   stride);
@@ -126,9 +127,9 @@ void RunStrips(const LinearArgs& args, std::int64_t panel_begin, std::int64_t pa
 template <Int8Format kFormat, int kPlanes>
 void RunTiles(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   RunByBlocks<kBlockRows, kBlockPanels>(
-      args, PanelLayout(kFormat, args.k).bytes, panel_begin, panel_end,
-      [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
-        ManyRows<kFormat, kPlanes>(args, row0, rows, weights, panels, acc);
+      args, panel_begin, panel_end,
+      [&](std::int64_t row0, std::int64_t rows, std::int64_t panel0, std::int64_t panels, float* acc) {
+        ManyRows<kFormat, kPlanes>(args, row0, rows, panel0, panels, acc);
       });
 }
 

@@ -106,12 +106,13 @@ void Multiply(const std::byte* activations, std::int64_t row_bytes, const std::b
   }
 }
 
-// Rows [row0, row0 + rows) of panels [0, panels) of `weights` into acc, [rows][kBlockPanels * kPanel].
+// Rows [row0, row0 + rows) of panels [panel0, panel0 + panels) into acc, [rows][kBlockPanels * kPanel].
 template <class Tiles, Int8Format kFormat>
-void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights,
-              std::int64_t panels, float* acc, RowPair& configured) {
+void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, std::int64_t panel0, std::int64_t panels,
+              float* acc, RowPair& configured) {
   constexpr std::int64_t kStride = kBlockPanels * kPanel;
   const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
+  const std::byte* const weights = args.weights + panel0 * panel_bytes;
   const std::int64_t row_bytes = PrefillRowBytes(args.k);
   const std::int64_t all = args.k / kGroup;
   const std::int64_t blocks = (all + kBlockGroups - 1) / kBlockGroups;
@@ -125,7 +126,9 @@ void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
       Unpack<kFormat>(weights + p * panel_bytes, args.k, group0, groups, left);
       Unpack<kFormat>(weights + next * panel_bytes, args.k, group0, groups, right);
       for (std::int64_t r = 0; r < rows; r += 2 * kTileRows) {
-        const RowPair pair = RowPair::Of(rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows);
+        const std::int64_t count = rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows;
+        if (block + 1 == blocks && p + 2 >= panels) FetchForFinish(*args.epilogue, row0 + r, count, panel0, panels);
+        const RowPair pair = RowPair::Of(count);
         if (pair != configured) Tiles::Configure(ConfigOf(configured = pair));
         const std::byte* row = args.activations + (row0 + r) * row_bytes + group0 * kGroup * 2;
         (pair.second > 0 ? Multiply<Tiles, true> : Multiply<Tiles, false>)(row, row_bytes, left.weights, right.weights,
@@ -141,9 +144,9 @@ void RunPrefill(const LinearArgs& args, std::int64_t panel_begin, std::int64_t p
   if (args.rows == 0) return;
   RowPair configured = {0, 0};
   RunByBlocks<kBlockRows, kBlockPanels>(
-      args, PanelLayout(kFormat, args.k).bytes, panel_begin, panel_end,
-      [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
-        RunBlock<Tiles, kFormat>(args, row0, rows, weights, panels, acc, configured);
+      args, panel_begin, panel_end,
+      [&](std::int64_t row0, std::int64_t rows, std::int64_t panel0, std::int64_t panels, float* acc) {
+        RunBlock<Tiles, kFormat>(args, row0, rows, panel0, panels, acc, configured);
       });
   Tiles::Release();
 }

@@ -101,18 +101,20 @@ constexpr decltype(&Tile<kGroup, 1, kPanels>) kTiles[kTileRows] = {
 // In a stream of weights from memory; measured.
 constexpr std::int64_t kStreamAhead = 2048;
 
-// Rows [row0, row0 + rows) by panels [0, panels) of `weights` into acc, in tiles of sizes as even as can be.
+// Rows [row0, row0 + rows) by panels [panel0, panel0 + panels) into acc, in tiles of sizes as even as can be.
 template <std::int64_t kGroup>
-void Block(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels,
+void Block(const LinearArgs& args, std::int64_t row0, std::int64_t rows, std::int64_t panel0, std::int64_t panels,
            float* acc) {
   constexpr std::int64_t kStride = kBlockPanels * kPanel;
   const std::int64_t panel_bytes = W8A8PanelLayout<kGroup>(args.k).bytes, row_bytes = W8A8RowBytes<kGroup, 1>(args.k);
+  const std::byte* const weights = args.weights + panel0 * panel_bytes;
   const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   for (std::int64_t p = 0; p < panels; p += 2) {
     const bool pair = p + 1 < panels;
     for (std::int64_t t = 0; t < tiles; ++t) {
       const std::int64_t r = rows * t / tiles;
       const std::int64_t count = rows * (t + 1) / tiles - r;
+      if (p + 2 >= panels) FetchForFinish(*args.epilogue, row0 + r, count, panel0, panels);
       // The first tile of a pair asks for the next pair while it computes, or where it is alone for what is near.
       const std::int64_t ahead = t > 0 || row0 > 0 ? 0 : tiles == 1 ? kStreamAhead : 2 * panel_bytes;
       (pair ? kTiles<kGroup, 2> : kTiles<kGroup, 1>)[count - 1](args.activations + (row0 + r) * row_bytes,
@@ -213,9 +215,9 @@ void PrepareW8A8Avx512(const PrepareArgs& args) {
 template <std::int64_t kGroup>
 void RunW8A8Avx512Vnni(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   RunByBlocks<kBlockRows, kBlockPanels>(
-      args, W8A8PanelLayout<kGroup>(args.k).bytes, panel_begin, panel_end,
-      [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
-        Block<kGroup>(args, row0, rows, weights, panels, acc);
+      args, panel_begin, panel_end,
+      [&](std::int64_t row0, std::int64_t rows, std::int64_t panel0, std::int64_t panels, float* acc) {
+        Block<kGroup>(args, row0, rows, panel0, panels, acc);
       });
 }
 

@@ -103,12 +103,13 @@ void AddGroups(const GroupSums& sums, std::int64_t row, std::int64_t groups, con
 constexpr decltype(&AddGroups<1>) kAddGroups[kRowsAtOnce] = {AddGroups<1>, AddGroups<2>, AddGroups<3>, AddGroups<4>,
                                                              AddGroups<5>, AddGroups<6>, AddGroups<7>, AddGroups<8>};
 
-// Rows [row0, row0 + rows) by panels [0, panels) of `weights` into acc, [rows][kBlockPanels * kPanel].
+// Rows [row0, row0 + rows) by panels [panel0, panel0 + panels) into acc, [rows][kBlockPanels * kPanel].
 template <class Tiles, std::int64_t kGroup>
-void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* weights,
-              std::int64_t panels, float* acc, RowPair& configured) {
+void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, std::int64_t panel0, std::int64_t panels,
+              float* acc, RowPair& configured) {
   constexpr std::int64_t kStride = kBlockPanels * kPanel;
   const W8A8Panel layout = W8A8PanelLayout<kGroup>(args.k);
+  const std::byte* const weights = args.weights + panel0 * layout.bytes;
   const std::int64_t row_bytes = W8A8RowBytes<kGroup, 1>(args.k);
   const std::int64_t steps = GroupSize<kGroup>(args.k) / kStep, all = args.k / GroupSize<kGroup>(args.k);
   GroupSums sums;
@@ -118,6 +119,7 @@ void RunBlock(const LinearArgs& args, std::int64_t row0, std::int64_t rows, cons
     const std::int64_t next = p + 1 < panels ? layout.bytes : 0;
     for (std::int64_t r = 0; r < rows; r += 2 * kTileRows) {
       const std::int64_t count = rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows;
+      if (p + 2 >= panels) FetchForFinish(*args.epilogue, row0 + r, count, panel0, panels);
       const RowPair pair = RowPair::Of(count);
       if (pair != configured) Tiles::Configure(ConfigOf(configured = pair));
       const std::byte* row = args.activations + (row0 + r) * row_bytes;
@@ -146,9 +148,9 @@ void RunW8A8(const LinearArgs& args, std::int64_t panel_begin, std::int64_t pane
   if (args.rows == 0) return;
   RowPair configured = {0, 0};
   RunByBlocks<kBlockRows, kBlockPanels>(
-      args, W8A8PanelLayout<kGroup>(args.k).bytes, panel_begin, panel_end,
-      [&](std::int64_t row0, std::int64_t rows, const std::byte* weights, std::int64_t panels, float* acc) {
-        RunBlock<Tiles, kGroup>(args, row0, rows, weights, panels, acc, configured);
+      args, panel_begin, panel_end,
+      [&](std::int64_t row0, std::int64_t rows, std::int64_t panel0, std::int64_t panels, float* acc) {
+        RunBlock<Tiles, kGroup>(args, row0, rows, panel0, panels, acc, configured);
       });
   Tiles::Release();
 }
