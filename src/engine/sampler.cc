@@ -69,6 +69,30 @@ class Descending {
   float floor_ = 2;  ///< all of at least this weight are sorted
 };
 
+/// The token at which the weights, added in the order of the tokens, come to more than `left`. Rounding may have it
+/// that they never do: then the last that has any. Some weight is above 0.
+TokenId Reach(std::span<const float> weights, double left) {
+  constexpr std::size_t kBlock = 512, kLanes = 8;
+  std::size_t last = weights.size() - 1;
+  while (weights[last] == 0) --last;
+  for (std::size_t begin = 0; begin < last; begin += kBlock) {
+    const std::size_t end = std::min(begin + kBlock, weights.size());
+    double lanes[kLanes] = {};  // an order of additions that a compiler may take at once
+    for (std::size_t i = begin; i < end; ++i) lanes[i % kLanes] += static_cast<double>(weights[i]);
+    double sum = 0;
+    for (const double lane : lanes) sum += lane;
+    if (left >= sum) {
+      left -= sum;
+      continue;
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      left -= static_cast<double>(weights[i]);
+      if (left < 0 && weights[i] > 0) return static_cast<TokenId>(i);
+    }
+  }
+  return static_cast<TokenId>(last);
+}
+
 /// All tokens whose bit is not set. A head may have more columns than the tokenizer has tokens.
 void Forbid(std::span<float> logits, std::span<const std::uint32_t> allowed) {
   for (std::size_t begin = 0; begin < logits.size(); begin += 32) {
@@ -119,13 +143,14 @@ bool Sampler::ChangesLogits() const {
 TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> forbidden,
                         std::span<const std::uint32_t> allowed) {
   if (TakesArgmax() && forbidden.empty()) return Take(Argmax(logits, allowed));
+  if (!ChangesLogits() && forbidden.empty() && allowed.empty()) return Take(Draw(logits));
   adjusted_.assign(logits.begin(), logits.end());
   Adjust(forbidden, allowed);
   if (!allowed.empty() && !forbidden.empty() && std::ranges::max(adjusted_) == kNever) {
     adjusted_.assign(logits.begin(), logits.end());
     Adjust({}, allowed);
   }
-  return Take(params_.temperature == 0 ? Argmax(adjusted_) : Draw());
+  return Take(params_.temperature == 0 ? Argmax(adjusted_) : Draw(adjusted_));
 }
 
 TokenId Sampler::Take(TokenId token) {
@@ -154,12 +179,14 @@ void Sampler::Adjust(std::span<const TokenId> forbidden, std::span<const std::ui
   if (!allowed.empty()) Forbid(adjusted_, allowed);
 }
 
-TokenId Sampler::Draw() {
+TokenId Sampler::Draw(std::span<const float> logits) {
   // A scale of infinity would make a NaN of the highest logit.
   const auto scale = static_cast<float>(std::min(1 / params_.temperature, 1e30));
-  weights_.resize(adjusted_.size());
-  const double all = Rows().softmax(adjusted_.data(), scale, std::ssize(adjusted_), weights_.data());
-  if (all == 0) return Argmax(adjusted_);  // nothing but NaN and infinities: the model's fault, not the draw's
+  weights_.resize(logits.size());
+  const double all = Rows().softmax(logits.data(), scale, std::ssize(logits), weights_.data());
+  if (all == 0) return Argmax(logits);  // nothing but NaN and infinities: the model's fault, not the draw's
+  const double draw = static_cast<double>(random_() >> 11) * 0x1p-53;  // not std::uniform_real: the same everywhere
+  if (params_.top_k <= 0 && params_.top_p >= 1 && params_.min_p <= 0) return Reach(weights_, all * draw);
   Descending order(weights_, candidates_);
   const std::size_t most = params_.top_k > 0 ? static_cast<std::size_t>(params_.top_k) : weights_.size();
   double total = all;
@@ -176,7 +203,7 @@ TokenId Sampler::Draw() {
     }
     total = sum;
   }
-  double left = total * (static_cast<double>(random_() >> 11) * 0x1p-53);  // not std::uniform_real: the same everywhere
+  double left = total * draw;
   std::size_t chosen = 0;
   for (std::size_t i = 0; i < count && order.Has(i); ++i) {
     chosen = i;

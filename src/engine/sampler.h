@@ -33,7 +33,7 @@ class Sampler {
 
  private:
   void Adjust(std::span<const TokenId> forbidden, std::span<const std::uint32_t> allowed);
-  TokenId Draw();
+  TokenId Draw(std::span<const float> logits);
   bool ChangesLogits() const;
 
   SamplingParams params_;
