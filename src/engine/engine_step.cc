@@ -126,7 +126,8 @@ void Engine::State::Propose() {
   const double seconds = view.cost.known ? view.cost.Seconds(work) : 1;
   const double row = view.cost.known ? view.cost.Seconds(longer) - seconds : 0.3 / static_cast<double>(tokens);
   const std::int64_t room = options.scheduler.max_step_tokens - tokens;
-  const std::vector<std::int64_t> counts = ChooseDrafts(chances, {static_cast<double>(tokens), seconds, row}, room);
+  const std::vector<std::int64_t> counts =
+      ChooseDrafts(chances, {static_cast<double>(tokens), seconds, row, work.rows, runner->rows_at_once()}, room);
   for (std::size_t i = 0; i < decoding.size(); ++i) {
     const std::vector<TokenId>& draft = proposed[i]->tokens;
     decoding[i]->drafts.assign(draft.begin(), draft.begin() + counts[i]);

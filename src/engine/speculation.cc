@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <queue>
+#include <vector>
 
 namespace strata {
 namespace {
@@ -40,16 +41,27 @@ std::vector<std::int64_t> ChooseDrafts(std::span<const std::span<const float>> c
   for (std::size_t s = 0; s < chances.size(); ++s) {
     if (!chances[s].empty()) likeliest.push(s);
   }
+  std::vector<std::size_t> taken;  // which sequence's next one, in this order
+  std::size_t best = 0;
+  double most = cost.tokens / cost.seconds;
   for (; rows > 0 && !likeliest.empty(); --rows) {
     const std::size_t s = likeliest.top();
     const auto chance = static_cast<double>(next(s));
-    // (tokens + chance) / (seconds + row_seconds) > tokens / seconds
-    if (!(chance * cost.seconds > cost.row_seconds * cost.tokens)) break;
+    if (cost.rows++ % cost.rows_at_once == 0) {
+      // A mean of what there is, at most `most`, and of chance / row_seconds, which only falls: it will not be more.
+      if (!(chance > cost.row_seconds * most)) break;
+      cost.seconds += static_cast<double>(cost.rows_at_once) * cost.row_seconds;
+    }
     cost.tokens += chance;
-    cost.seconds += cost.row_seconds;
     likeliest.pop();
+    taken.push_back(s);
     if (++counts[s] < static_cast<std::int64_t>(chances[s].size())) likeliest.push(s);
+    if (cost.tokens / cost.seconds > most) {
+      most = cost.tokens / cost.seconds;
+      best = taken.size();
+    }
   }
+  for (const std::size_t s : std::span(taken).subspan(best)) --counts[s];
   return counts;
 }
 

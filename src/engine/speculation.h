@@ -23,14 +23,16 @@ const Draft& Surer(const Draft& forced, const Draft& repeated);
 
 /// What a step costs before any proposal, and what each row more adds.
 struct SpeculationCost {
-  double tokens = 0;       ///< tokens that the step gives without proposals: its decoding sequences
-  double seconds = 0;      ///< of the step without proposals
-  double row_seconds = 0;  ///< of one row more
+  double tokens = 0;              ///< tokens that the step gives without proposals: its decoding sequences
+  double seconds = 0;             ///< of the step without proposals
+  double row_seconds = 0;         ///< of one row more, on average
+  std::int64_t rows = 0;          ///< of the step
+  std::int64_t rows_at_once = 1;  ///< rows come by so many: one more costs nothing, or as much as all of these
 };
 
 /// `chances[s][i]`: how likely the first i + 1 proposals of sequence s all come (not increasing). Returns how many to
-/// verify of each: the likeliest ones first, as long as each raises the tokens a second of the whole step, at most
-/// `rows` in all.
+/// verify of each: the likeliest ones, so many that the tokens a second of the whole step are the most, at most `rows`
+/// in all.
 std::vector<std::int64_t> ChooseDrafts(std::span<const std::span<const float>> chances, SpeculationCost cost,
                                        std::int64_t rows);
 

@@ -142,6 +142,8 @@ struct LinearKernel {
   /// Computes panels [begin, end) of packed order for all rows and calls the epilogue. begin and end are multiples of
   /// epilogue->parts.
   void (*run)(const LinearArgs&, std::int64_t panel_begin, std::int64_t panel_end);
+  /// Rows that are multiplied together, a tile of them: fewer take as long.
+  std::int64_t rows_at_once = 1;
 };
 
 /// In order of preference; the last accepts everything.

@@ -14,6 +14,7 @@
 namespace strata::kernels {
 namespace {
 
+constexpr std::int64_t kBF16Block = 16;
 [[maybe_unused]] constexpr std::int64_t BF16RowBytes(std::int64_t k) { return 2 * k; }
 
 }  // namespace

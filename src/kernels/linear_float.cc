@@ -209,7 +209,8 @@ constexpr LinearKernel BF16(std::string_view name) {
           PackTiles<kType>,
           [](std::int64_t k) { return static_cast<std::size_t>(BF16RowBytes(k)); },
           PrepareBF16Amx,
-          RunFloatBF16Amx<kTileFloat<kType>>};
+          RunFloatBF16Amx<kTileFloat<kType>>,
+          kBF16Block};
 }
 #endif
 

@@ -185,7 +185,8 @@ constexpr LinearKernel BF16(std::string_view name) {
           Pack<kFormat, QuantOrder::kTiles>,
           [](std::int64_t k) { return static_cast<std::size_t>(BF16RowBytes(k)); },
           PrepareBF16Amx,
-          RunInt8BF16Amx<kFormat>};
+          RunInt8BF16Amx<kFormat>,
+          kBF16Block};
 }
 
 using enum ManyRowsBy;

@@ -145,7 +145,8 @@ std::string RefusesNeonDot(const LinearProblem& problem, const CpuFeatures& cpu)
 
 constinit const auto kLinears = std::to_array<LinearKernel>({
 #if defined(STRATA_KERNELS_X86)
-    {"linear_w8a8_amx", RefusesAmx<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 1>, PrepareW8A8Avx512<0>, RunW8A8Amx<0>},
+    {"linear_w8a8_amx", RefusesAmx<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 1>, PrepareW8A8Avx512<0>, RunW8A8Amx<0>,
+     kTileRows},
     {"linear_w8a8_avx512vnni", RefusesAvx512Vnni<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 1>, PrepareW8A8Avx512<0>,
      RunW8A8Avx512Vnni<0>},
     {"linear_w8a8_avx2", RefusesAvx2<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 2>, PrepareW8A8Avx2<0>, RunW8A8Avx2<0>},
@@ -156,7 +157,7 @@ constinit const auto kLinears = std::to_array<LinearKernel>({
     {"linear_w8a8_ref", RefusesRef<0>, PackedBytes<0>, Pack<0>, RowBytes<0, 4>, PrepareW8A8Ref<0>, RunW8A8Ref<0>},
 #if defined(STRATA_KERNELS_X86)
     {"linear_int8_columns_amx", RefusesAmx<kInputGroup>, PackedBytes<kInputGroup>, Pack<kInputGroup>,
-     RowBytes<kInputGroup, 1>, PrepareW8A8Avx512<kInputGroup>, RunW8A8Amx<kInputGroup>},
+     RowBytes<kInputGroup, 1>, PrepareW8A8Avx512<kInputGroup>, RunW8A8Amx<kInputGroup>, kTileRows},
     {"linear_int8_columns_avx512vnni", RefusesAvx512Vnni<kInputGroup>, PackedBytes<kInputGroup>, Pack<kInputGroup>,
      RowBytes<kInputGroup, 1>, PrepareW8A8Avx512<kInputGroup>, RunW8A8Avx512Vnni<kInputGroup>},
     {"linear_int8_columns_avx2", RefusesAvx2<kInputGroup>, PackedBytes<kInputGroup>, Pack<kInputGroup>,

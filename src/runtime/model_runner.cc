@@ -64,6 +64,14 @@ class CpuModelRunner : public ModelRunner {
     }
     return use;
   }
+  std::int64_t rows_at_once() const override {
+    std::int64_t rows = 1;
+    for (const auto& operation : plan_.operations) {
+      const auto* linear = dynamic_cast<const LinearOperation*>(operation.get());
+      if (linear != nullptr) rows = std::max(rows, linear->kernel->rows_at_once);
+    }
+    return rows;
+  }
   std::vector<ExpertUse> expert_use() const override {
     std::vector<ExpertUse> all;
     for (const auto& operation : plan_.operations) {

@@ -121,6 +121,8 @@ class ModelRunner {
   virtual const ModelConfig& config() const = 0;
   virtual const RunnerOptions& options() const = 0;  ///< with every 0 replaced by what was chosen
   virtual KvPool& kv() = 0;
+  /// Rows that its linears multiply together: fewer take as long.
+  virtual std::int64_t rows_at_once() const = 0;
 
   /// One step. sum of tokens <= max_step_tokens, rows with RowResult::kLogits <= max_logit_rows (assert). Errors: none
   /// today on CPU; a device may fail.
