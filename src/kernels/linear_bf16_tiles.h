@@ -24,6 +24,7 @@
 namespace strata::kernels {
 namespace {
 
+static_assert(kBF16Block == kTileRows);
 constexpr std::int64_t kFewRowsOfTiles = 2 * kTileRows;
 constexpr std::int64_t kFewPanels = 8;     // of few rows, whose sums wait for one epilogue
 constexpr std::int64_t kBlockGroups = 12;  // of two panels stay in L1 while all rows pass, which come from L2

@@ -38,6 +38,10 @@ class CpuModelRunner : public ModelRunner {
     team_ = std::make_unique<ThreadTeam>(options_.threads);
     STRATA_TRY(compiler_, compiler::MapCompiler::Create(options_.cache_directory));
     STRATA_TRY(plan_, Lower(graph_, *model_, options_, *team_, *compiler_));
+    for (const auto& operation : plan_.operations) {
+      const auto* linear = dynamic_cast<const LinearOperation*>(operation.get());
+      if (linear != nullptr) rows_at_once_ = std::max(rows_at_once_, linear->kernel->rows_at_once);
+    }
     if (draft) STRATA_CHECK(LoadDraft(*draft));
     notes_.insert(notes_.end(), plan_.notes.begin(), plan_.notes.end());
     STRATA_TRY(kv_, KvPool::Create(ShapeOfKv(), KvBlocks()));
@@ -64,14 +68,7 @@ class CpuModelRunner : public ModelRunner {
     }
     return use;
   }
-  std::int64_t rows_at_once() const override {
-    std::int64_t rows = 1;
-    for (const auto& operation : plan_.operations) {
-      const auto* linear = dynamic_cast<const LinearOperation*>(operation.get());
-      if (linear != nullptr) rows = std::max(rows, linear->kernel->rows_at_once);
-    }
-    return rows;
-  }
+  std::int64_t rows_at_once() const override { return rows_at_once_; }
   std::vector<ExpertUse> expert_use() const override {
     std::vector<ExpertUse> all;
     for (const auto& operation : plan_.operations) {
@@ -426,7 +423,8 @@ class CpuModelRunner : public ModelRunner {
   std::unique_ptr<ThreadTeam> team_;
   std::unique_ptr<compiler::MapCompiler> compiler_;
   Plan plan_;
-  std::optional<Plan> draft_;  ///< of the module that predicts the token after the next
+  std::int64_t rows_at_once_ = 1;  ///< of its linears
+  std::optional<Plan> draft_;      ///< of the module that predicts the token after the next
   Plan* running_ = nullptr;
   std::unique_ptr<KvPool> kv_;
   MappedMemory partials_;  ///< of attention's splits
