@@ -132,7 +132,8 @@ TEST(ChooseDrafts, TakesWhatMakesTokensCheaper) {
   EXPECT_EQ(Choose({{0.5F, 0.4F}, {}, {0.9F, 0.8F, 0.1F}}, {3, 3, 0.01}, 3), (Counts{1, 0, 2}));
   EXPECT_EQ(Choose({{0.9F}}, {1, 1, 0.1}, 0), Counts{0});
   // Rows that come by sixteen: those that fill what is begun cost nothing; beyond it, all or none are worth it.
-  EXPECT_EQ(Choose({{0.2F, 0.1F}, {0.01F}}, {14, 14, 1, 14, 16}), (Counts{1, 0}));
+  EXPECT_EQ(Choose({{0.2F, 0.1F}, {0.01F}}, {15, 15, 1, 15, 16}), (Counts{1, 0}));
+  EXPECT_EQ(Choose({{0.2F, 0.1F}, {0.01F}}, {14, 14, 1, 14, 16}), (Counts{2, 0}));
   EXPECT_EQ(Choose({{0.2F, 0.1F}, {0.01F}}, {13, 14, 1, 13, 16}), (Counts{2, 1}));
   EXPECT_EQ(Choose({std::vector<float>(40, 0.9F)}, {16, 16, 0.8, 16, 16}), Counts{32});
   EXPECT_EQ(Choose({std::vector<float>(12, 1.0F)}, {16, 16, 0.8, 16, 16}), Counts{0});
