@@ -15,6 +15,32 @@ bool IsEnd(const Sequence& sequence, TokenId token) {
          (sequence.matcher && sequence.matcher->vocabulary().is_end(token));
 }
 
+void AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows) {
+  for (std::int64_t r = 0; r < rows && sequence.computed + r + 1 < sequence.prompt; ++r) {
+    const TokenId next = sequence.tokens[static_cast<std::size_t>(sequence.computed + r + 1)];
+    sequence.prompt_logprobs.push_back(
+        ComputeLogprobs(logits.row(first_row + r), next, *sequence.request.sampling.prompt_logprobs));
+  }
+}
+
+/// What is due, or what the model says.
+TokenId Choose(Sequence& sequence, const LogitsView& logits, std::int64_t row) {
+  if (sequence.thought) {
+    const auto due = sequence.thought->Due(sequence.matcher_or_null());
+    if (!due.empty()) return sequence.sampler->Take(due.front());
+  }
+  if (sequence.TakesArgmax()) return sequence.sampler->Take(logits.argmax[static_cast<std::size_t>(row)]);
+  const bool too_early = sequence.outputs() < sequence.request.sampling.min_tokens;
+  const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
+  if (!sequence.matcher) return sequence.sampler->Sample(logits.row(row), forbidden);
+  if (sequence.sampler->TakesArgmax() && forbidden.empty()) {  // mostly allowed, and then no mask is needed
+    const TokenId likeliest = logits.argmax[static_cast<std::size_t>(row)];
+    if (sequence.matcher->Allows(likeliest)) return sequence.sampler->Take(likeliest);
+  }
+  if (!sequence.mask_filled) sequence.FillMask();
+  return sequence.sampler->Sample(logits.row(row), forbidden, sequence.mask);
+}
+
 }  // namespace
 
 void Sequence::FillMask() {
@@ -36,36 +62,9 @@ std::int64_t Engine::State::TokensLeft(const Sequence& sequence) const {
                   runner->options().max_context - sequence.length());
 }
 
-void Engine::State::AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row,
-                                      std::int64_t rows) {
-  for (std::int64_t r = 0; r < rows && sequence.computed + r + 1 < sequence.prompt; ++r) {
-    const TokenId next = sequence.tokens[static_cast<std::size_t>(sequence.computed + r + 1)];
-    sequence.prompt_logprobs.push_back(
-        ComputeLogprobs(logits.row(first_row + r), next, *sequence.request.sampling.prompt_logprobs));
-  }
-}
-
-/// What is due, or what the model says.
-TokenId Engine::State::Choose(Sequence& sequence, const LogitsView& logits, std::int64_t row) {
-  if (sequence.thought) {
-    const auto due = sequence.thought->Due(sequence.matcher_or_null());
-    if (!due.empty()) return sequence.sampler->Take(due.front());
-  }
-  if (sequence.TakesArgmax()) return sequence.sampler->Take(logits.argmax[static_cast<std::size_t>(row)]);
-  const bool too_early = sequence.outputs() < sequence.request.sampling.min_tokens;
-  const std::span<const TokenId> forbidden = too_early ? sequence.ends : std::span<const TokenId>();
-  if (!sequence.matcher) return sequence.sampler->Sample(logits.row(row), forbidden);
-  if (sequence.sampler->TakesArgmax() && forbidden.empty()) {  // mostly allowed, and then no mask is needed
-    const TokenId likeliest = logits.argmax[static_cast<std::size_t>(row)];
-    if (sequence.matcher->Allows(likeliest)) return sequence.sampler->Take(likeliest);
-  }
-  if (!sequence.mask_filled) sequence.FillMask();
-  return sequence.sampler->Sample(logits.row(row), forbidden, sequence.mask);
-}
-
 /// The next token from a row of logits, into the sequence and the event. Errors: the grammar's.
-Result<TokenId> Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row,
-                                      EngineEvent& event) {
+Result<TokenId> Engine::State::SampleRow(Sequence& sequence, const LogitsView& logits, std::int64_t row,
+                                         EngineEvent& event) const {
   const SamplingParams& sampling = sequence.request.sampling;
   TokenId token = 0;
   if (sequence.completion.begun()) {
@@ -88,29 +87,36 @@ Result<TokenId> Engine::State::Sample(Sequence& sequence, const LogitsView& logi
 
 /// `count` tokens were computed, the drafts among them; the last `rows` of these have logits. Each draft's row is
 /// sampled as if the draft were the sequence's token, for which the row before must have given it: so the tokens are
-/// those that would have come without drafts.
-void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
-                           std::int64_t count, Accepted& total) {
+/// those that would have come without drafts. Nothing but what is the sequence's own is touched.
+Engine::State::Sampled Engine::State::Sample(Sequence& sequence, const LogitsView& logits, std::int64_t first_row,
+                                             std::int64_t rows, std::int64_t count) const {
   const auto drafts = static_cast<std::int64_t>(sequence.drafts.size());
-  EngineEvent event;
+  Sampled sampled;
   if (sequence.WantsPromptLogprobs()) AddPromptLogprobs(sequence, logits, first_row, rows);
   sequence.computed += count - drafts;
-  const bool answers = sequence.computed == sequence.length();
-  const std::int64_t right_before = total.drafts_right;
-  std::optional<FinishReason> finish;
-  if (answers && sequence.request.sampling.max_tokens == 0) finish = FinishReason::kLength;
-  for (std::int64_t r = 0; answers && !finish; ++r) {
-    const Result<TokenId> sampled = Sample(sequence, logits, first_row + rows - 1 - drafts + r, event);
-    if (!sampled) return Fail(sequence, sampled.error());
-    const TokenId token = *sampled;
-    finish = EndOf(sequence, token);
-    if (finish && IsEnd(sequence, token)) event.stop_token = token;
-    if (r == drafts || token != sequence.drafts[static_cast<std::size_t>(r)]) break;
+  if (sequence.computed != sequence.length()) return sampled;  // more of the prompt is to come
+  if (sequence.request.sampling.max_tokens == 0) sampled.finish = FinishReason::kLength;
+  for (std::int64_t r = 0; !sampled.finish; ++r) {
+    const Result<TokenId> token = SampleRow(sequence, logits, first_row + rows - 1 - drafts + r, sampled.event);
+    if (!token) {
+      sampled.status = std::unexpected(token.error());
+      break;
+    }
+    sampled.finish = EndOf(sequence, *token);
+    if (sampled.finish && IsEnd(sequence, *token)) sampled.event.stop_token = *token;
+    if (r == drafts || *token != sequence.drafts[static_cast<std::size_t>(r)]) break;
     ++sequence.computed;
-    ++total.drafts_right;
+    ++sampled.drafts_right;
   }
-  if (draft_model && drafts > 0 && !sequence.modelled.tokens.empty())
-    draft_model->Count(total.drafts_right - right_before, drafts);
+  return sampled;
+}
+
+void Engine::State::Accept(Sequence& sequence, Sampled sampled, Accepted& total) {
+  if (!sampled.status) return Fail(sequence, sampled.status.error());
+  EngineEvent& event = sampled.event;
+  const auto drafts = static_cast<std::int64_t>(sequence.drafts.size());
+  if (draft_model && drafts > 0 && !sequence.modelled.tokens.empty()) draft_model->Count(sampled.drafts_right, drafts);
+  total.drafts_right += sampled.drafts_right;
   total.drafts += drafts;
   total.tokens += static_cast<std::int64_t>(event.tokens.size());
   sequence.drafts.clear();
@@ -120,14 +126,14 @@ void Engine::State::Accept(Sequence& sequence, const LogitsView& logits, std::in
     ledger.Serve(sequence.request.tenant, sequence.computed - sequence.charged);
     sequence.charged = sequence.computed;
   }
-  if (!answers) return;  // more of the prompt is to come
+  if (event.tokens.empty() && !sampled.finish) return;
   event.prompt_logprobs = std::move(sequence.prompt_logprobs);
   sequence.prompt_logprobs.clear();
   event.prompt_tokens = sequence.prompt;
   event.cached_tokens = sequence.cached;
   if (sequence.times.first_token == 0 && !event.tokens.empty()) sequence.times.first_token = MonotonicSeconds();
-  if (finish) {
-    Finish(sequence, std::move(event), *finish);
+  if (sampled.finish) {
+    Finish(sequence, std::move(event), *sampled.finish);
   } else {
     sequence.request.on_event(std::move(event));
   }

@@ -82,15 +82,20 @@ struct Engine::State {
   void AcceptBatch(const Batch& batch, const LogitsView& logits, StepWork& work);
   void Reuse(Sequence& sequence);
 
-  // accept.cc: what a sequence makes of its logits.
+  // accept.cc: what a sequence makes of its logits: first each its tokens, on any thread, then all the rest.
+  struct Sampled {
+    EngineEvent event;
+    std::optional<FinishReason> finish;
+    std::int64_t drafts_right = 0;
+    Status status;  ///< the grammar's
+  };
   struct Accepted {
     std::int64_t tokens = 0, drafts = 0, drafts_right = 0;
   };
-  void Accept(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
-              std::int64_t count, Accepted& total);
-  void AddPromptLogprobs(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows);
-  TokenId Choose(Sequence& sequence, const LogitsView& logits, std::int64_t row);
-  Result<TokenId> Sample(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event);
+  Sampled Sample(Sequence& sequence, const LogitsView& logits, std::int64_t first_row, std::int64_t rows,
+                 std::int64_t count) const;
+  void Accept(Sequence& sequence, Sampled sampled, Accepted& total);
+  Result<TokenId> SampleRow(Sequence& sequence, const LogitsView& logits, std::int64_t row, EngineEvent& event) const;
   std::int64_t TokensLeft(const Sequence& sequence) const;
   std::optional<FinishReason> EndOf(const Sequence& sequence, TokenId token) const;
 };

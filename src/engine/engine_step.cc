@@ -287,16 +287,25 @@ void Engine::State::Step() {
 
 /// Puts the rows of logits that there were into `work`: prompt log-probabilities want more than the scheduler knows.
 void Engine::State::AcceptBatch(const Batch& batch, const LogitsView& logits, StepWork& work) {
+  struct Rows {
+    std::int64_t first, wanted, count;
+  };
+  std::vector<Rows> rows;
   std::int64_t row = 0, prompt = 0;
-  Accepted accepted;
   for (std::size_t i = 0; i < batch.slices.size(); ++i) {
-    Sequence& sequence = *batch.members[i];
     const auto count = static_cast<std::int64_t>(batch.slices[i].tokens.size());
-    prompt += sequence.outputs() == 0 ? count : 0;
-    Accept(sequence, logits, row, batch.slices[i].rows(), count, accepted);
-    row += batch.slices[i].rows();
+    prompt += batch.members[i]->outputs() == 0 ? count : 0;
+    rows.push_back({row, batch.slices[i].rows(), count});
+    row += rows.back().wanted;
   }
   work.logit_rows = row;
+  std::vector<Sampled> sampled(rows.size());
+  runner->ForEach(std::ssize(rows), [&](std::int64_t member) {
+    const auto i = static_cast<std::size_t>(member);
+    sampled[i] = Sample(*batch.members[i], logits, rows[i].first, rows[i].wanted, rows[i].count);
+  });
+  Accepted accepted;
+  for (std::size_t i = 0; i < rows.size(); ++i) Accept(*batch.members[i], std::move(sampled[i]), accepted);
   const std::lock_guard lock(mutex);
   ++stats.steps;
   stats.generated_tokens += accepted.tokens;

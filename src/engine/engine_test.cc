@@ -270,6 +270,31 @@ std::map<TokenId, int> Draw(const SamplingParams& params, const std::vector<floa
   return counts;
 }
 
+TEST(Sampler, TakesOnlyWhatIsAllowed) {
+  std::mt19937 random(3);
+  std::vector<float> logits(100);
+  for (float& logit : logits) logit = static_cast<float>(random() % 1000) / 200;
+  const std::vector<std::uint32_t> allowed = {0x00f00ff0, 0, 0x80000001};  // and of the last word none
+  std::vector<float> only = logits;
+  for (std::size_t i = 0; i < only.size(); ++i) {
+    if (i >= 96 || (allowed[i / 32] >> (i % 32) & 1) == 0) only[i] = -std::numeric_limits<float>::infinity();
+  }
+  for (const double temperature : {0.0, 1.0}) {
+    for (const double penalty : {0.0, 0.5}) {
+      SamplingParams params = Greedy(1);
+      params.seed = 5;
+      params.temperature = temperature;
+      params.presence_penalty = penalty;
+      Sampler masked(params, {}, 1), plain(params, {}, 1);
+      for (int i = 0; i < 100; ++i) ASSERT_EQ(masked.Sample(logits, {}, allowed), plain.Sample(only, {}));
+    }
+  }
+  // What ends an answer may come too early where nothing else is allowed.
+  const std::vector<std::uint32_t> one = {0, 1U << 3};
+  EXPECT_EQ(Sampler(Greedy(1), {}, 1).Sample(logits, std::vector<TokenId>{35}, one), 35);
+  EXPECT_EQ(Sampler(Greedy(1), {}, 1).Sample(logits, std::vector<TokenId>{35}, std::vector<std::uint32_t>{8, 8}), 3);
+}
+
 TEST(Sampler, FollowsTheDistribution) {
   const auto counts = Draw({}, {std::log(0.5F), std::log(0.3F), std::log(0.2F)});
   EXPECT_NEAR(counts.at(0) / 20'000.0, 0.5, 0.02);

@@ -17,12 +17,15 @@ const kernels::RowKernels& Rows() {
   return rows;
 }
 
-/// Of the tokens whose bit is set in `allowed`; empty = of all. A head may have more columns than the tokenizer has
-/// tokens.
-TokenId Argmax(std::span<const float> logits, std::span<const std::uint32_t> allowed = {}) {
-  const std::int64_t columns =
-      allowed.empty() ? std::ssize(logits) : std::min(std::ssize(logits), 32 * std::ssize(allowed));
-  return static_cast<TokenId>(Rows().argmax(logits.data(), allowed.empty() ? nullptr : allowed.data(), columns));
+TokenId Argmax(const Choices& of) {
+  return static_cast<TokenId>(Rows().argmax(of.logits.data(), of.mask(), of.columns()));
+}
+
+/// Whether there is one above -infinity.
+bool AnyLeft(const Choices& of) {
+  const auto best = static_cast<std::size_t>(Argmax(of));
+  const bool allowed = of.allowed.empty() || (of.allowed[best / 32] >> (best % 32) & 1) != 0;
+  return allowed && of.logits[best] > kNever;
 }
 
 /// Higher values first, then lower ids: every platform gives the same order.
@@ -93,24 +96,12 @@ TokenId Reach(std::span<const float> weights, double left) {
   return static_cast<TokenId>(last);
 }
 
-/// All tokens whose bit is not set. A head may have more columns than the tokenizer has tokens.
-void Forbid(std::span<float> logits, std::span<const std::uint32_t> allowed) {
-  for (std::size_t begin = 0; begin < logits.size(); begin += 32) {
-    const std::uint32_t word = begin / 32 < allowed.size() ? allowed[begin / 32] : 0;
-    if (word == ~0U) continue;
-    const std::span<float> block = logits.subspan(begin, std::min<std::size_t>(32, logits.size() - begin));
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      if ((word >> i & 1) == 0) block[i] = kNever;
-    }
-  }
-}
-
 }  // namespace
 
 TokenLogprobs ComputeLogprobs(std::span<const float> logits, TokenId chosen, int top) {
   std::vector<float> weights(logits.size());
-  const double sum = Rows().softmax(logits.data(), 1, std::ssize(logits), weights.data());
-  const double normalizer = logits[static_cast<std::size_t>(Argmax(logits))] + std::log(sum);
+  const double sum = Rows().softmax(logits.data(), nullptr, 1, std::ssize(logits), weights.data());
+  const double normalizer = logits[static_cast<std::size_t>(Argmax({logits}))] + std::log(sum);
   const auto logprob = [&](float value) { return static_cast<float>(value - normalizer); };
   TokenLogprobs result;
   const float chosen_logit = logits[static_cast<std::size_t>(chosen)];
@@ -142,15 +133,17 @@ bool Sampler::ChangesLogits() const {
 
 TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> forbidden,
                         std::span<const std::uint32_t> allowed) {
-  if (TakesArgmax() && forbidden.empty()) return Take(Argmax(logits, allowed));
-  if (!ChangesLogits() && forbidden.empty() && allowed.empty()) return Take(Draw(logits));
-  adjusted_.assign(logits.begin(), logits.end());
-  Adjust(forbidden, allowed);
-  if (!allowed.empty() && !forbidden.empty() && std::ranges::max(adjusted_) == kNever) {
+  const auto choose = [&](std::span<const float> from) {
+    return params_.temperature == 0 ? Argmax({from, allowed}) : Draw({from, allowed});
+  };
+  if (!ChangesLogits() && forbidden.empty()) return Take(choose(logits));
+  const auto adjust = [&](std::span<const TokenId> never) {
     adjusted_.assign(logits.begin(), logits.end());
-    Adjust({}, allowed);
-  }
-  return Take(params_.temperature == 0 ? Argmax(adjusted_) : Draw(adjusted_));
+    Adjust(never);
+    return allowed.empty() || AnyLeft({adjusted_, allowed});
+  };
+  if (!adjust(forbidden) && !adjust({})) allowed = {};
+  return Take(choose(adjusted_));
 }
 
 TokenId Sampler::Take(TokenId token) {
@@ -159,7 +152,7 @@ TokenId Sampler::Take(TokenId token) {
   return token;
 }
 
-void Sampler::Adjust(std::span<const TokenId> forbidden, std::span<const std::uint32_t> allowed) {
+void Sampler::Adjust(std::span<const TokenId> forbidden) {
   const auto at = [&](TokenId token) -> float& { return adjusted_[static_cast<std::size_t>(token)]; };
   if (!params_.allowed_token_ids.empty()) {
     std::vector<float> only(adjusted_.size(), kNever);
@@ -176,15 +169,14 @@ void Sampler::Adjust(std::span<const TokenId> forbidden, std::span<const std::ui
     }
   }
   for (const TokenId token : forbidden) at(token) = kNever;
-  if (!allowed.empty()) Forbid(adjusted_, allowed);
 }
 
-TokenId Sampler::Draw(std::span<const float> logits) {
+TokenId Sampler::Draw(const Choices& of) {
   // A scale of infinity would make a NaN of the highest logit.
   const auto scale = static_cast<float>(std::min(1 / params_.temperature, 1e30));
-  weights_.resize(logits.size());
-  const double all = Rows().softmax(logits.data(), scale, std::ssize(logits), weights_.data());
-  if (all == 0) return Argmax(logits);  // nothing but NaN and infinities: the model's fault, not the draw's
+  weights_.resize(static_cast<std::size_t>(of.columns()));
+  const double all = Rows().softmax(of.logits.data(), of.mask(), scale, of.columns(), weights_.data());
+  if (all == 0) return Argmax(of);  // nothing but NaN and infinities: the model's fault, not the draw's
   const double draw = static_cast<double>(random_() >> 11) * 0x1p-53;  // not std::uniform_real: the same everywhere
   if (params_.top_k <= 0 && params_.top_p >= 1 && params_.min_p <= 0) return Reach(weights_, all * draw);
   Descending order(weights_, candidates_);

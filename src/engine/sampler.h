@@ -2,6 +2,7 @@
 // min-p, draw.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <span>
@@ -14,6 +15,18 @@ namespace strata {
 
 /// The log-probabilities of one row: the chosen token's and those of the `top` most likely.
 TokenLogprobs ComputeLogprobs(std::span<const float> logits, TokenId chosen, int top);
+
+/// A row's logits, of which those tokens may come whose bit is set in `allowed`; empty = all.
+struct Choices {
+  std::span<const float> logits;
+  std::span<const std::uint32_t> allowed = {};
+
+  /// A head may have more columns than the tokenizer has tokens.
+  std::int64_t columns() const {
+    return allowed.empty() ? std::ssize(logits) : std::min(std::ssize(logits), 32 * std::ssize(allowed));
+  }
+  const std::uint32_t* mask() const { return allowed.empty() ? nullptr : allowed.data(); }
+};
 
 /// One sequence's sampling state. Not thread-safe.
 class Sampler {
@@ -32,8 +45,8 @@ class Sampler {
                  std::span<const std::uint32_t> allowed = {});
 
  private:
-  void Adjust(std::span<const TokenId> forbidden, std::span<const std::uint32_t> allowed);
-  TokenId Draw(std::span<const float> logits);
+  void Adjust(std::span<const TokenId> forbidden);
+  TokenId Draw(const Choices& of);
   bool ChangesLogits() const;
 
   SamplingParams params_;

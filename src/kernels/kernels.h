@@ -349,9 +349,10 @@ struct RowKernels {
   /// Index of the greatest value (the first of equals; NaN is never the greatest; 0 when there is nothing else) among
   /// those whose bit is set in `allowed` (the lowest of word 0 first); nullptr: among all.
   std::int64_t (*argmax)(const float* x, const std::uint32_t* allowed, std::int64_t n);
-  /// out = exp(scale * (x - max(x))), 0 where x is NaN or the value under 2^-126; returns their sum. scale >= 0. All
-  /// are 0 when no x is above -infinity.
-  double (*softmax)(const float* x, float scale, std::int64_t n, float* out);
+  /// out = exp(scale * (x - max(x))), 0 where x is NaN, the value under 2^-126 or the bit in `allowed` not set, whose x
+  /// does not count for the maximum either (as argmax has it); returns their sum. scale >= 0. All are 0 when no x is
+  /// above -infinity.
+  double (*softmax)(const float* x, const std::uint32_t* allowed, float scale, std::int64_t n, float* out);
   /// out += scale * x.
   void (*add_scaled)(const float* x, float scale, std::int64_t n, float* out);
 };

@@ -51,7 +51,11 @@ float Greatest(const float* x, std::int64_t n) {
   return greatest;
 }
 
-double Softmax(const float* x, float scale, std::int64_t n, float* out) {
+double Softmax(const float* x, const std::uint32_t* allowed, float scale, std::int64_t n, float* out) {
+  if (allowed != nullptr) {
+    Restrict(x, allowed, n, out);
+    x = out;
+  }
   const float greatest = Greatest(x, n);
   const float factor = scale * kLog2E;
   __m256d low = _mm256_setzero_pd();

@@ -69,18 +69,24 @@ std::int64_t ArgMax(const float* x, const std::uint32_t* allowed, std::int64_t n
   return 0;
 }
 
-double Softmax(const float* x, float scale, std::int64_t n, float* out) {
-  const __m512 greatest = _mm512_set1_ps(Greatest(x, nullptr, n));
+double Softmax(const float* x, const std::uint32_t* allowed, float scale, std::int64_t n, float* out) {
+  const __m512 greatest = _mm512_set1_ps(Greatest(x, allowed, n));
   const __m512 factor = _mm512_set1_ps(scale * kLog2E);
   __m512d low = _mm512_setzero_pd();
   __m512d high = _mm512_setzero_pd();
   for (std::int64_t i = 0; i < n; i += 16) {
-    const __mmask16 lanes = Lanes(n - i);
+    const __mmask16 row = Lanes(n - i);
+    const std::uint32_t bits = allowed == nullptr ? ~0U : allowed[i / 32] >> (i % 32);
+    const auto lanes = static_cast<__mmask16>(row & bits);
+    if (lanes == 0) {
+      _mm512_mask_storeu_ps(out + i, row, _mm512_setzero_ps());
+      continue;
+    }
     const __m512 power = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), greatest), factor);
     // Also where both are -infinity, whose difference is NaN.
     const __mmask16 counts = _mm512_mask_cmp_ps_mask(lanes, power, _mm512_set1_ps(kLeastPower), _CMP_GE_OQ);
     const __m512 weight = _mm512_maskz_mov_ps(counts, Exp2(power));
-    _mm512_mask_storeu_ps(out + i, lanes, weight);
+    _mm512_mask_storeu_ps(out + i, row, weight);
     low = _mm512_add_pd(low, _mm512_cvtps_pd(_mm512_castps512_ps256(weight)));
     high = _mm512_add_pd(high, _mm512_cvtps_pd(_mm512_extractf32x8_ps(weight, 1)));
   }

@@ -37,21 +37,26 @@ void LayerNorm(const float* x, const float* weight, const float* bias, float eps
     out[i] = (x[i] - middle) * factor * weight[i] + (bias != nullptr ? bias[i] : 0.0F);
 }
 
+bool Allows(const std::uint32_t* allowed, std::int64_t i) {
+  return allowed == nullptr || (allowed[i / 32] >> (i % 32) & 1) != 0;
+}
+
 std::int64_t ArgMax(const float* x, const std::uint32_t* allowed, std::int64_t n) {
   RowMax best;
   for (std::int64_t i = 0; i < n; ++i) {
-    if (allowed == nullptr || (allowed[i / 32] >> (i % 32) & 1) != 0) best.Take({x[i], static_cast<std::int32_t>(i)});
+    if (Allows(allowed, i)) best.Take({x[i], static_cast<std::int32_t>(i)});
   }
   return best.column < n ? best.column : 0;
 }
 
-double Softmax(const float* x, float scale, std::int64_t n, float* out) {
+double Softmax(const float* x, const std::uint32_t* allowed, float scale, std::int64_t n, float* out) {
   float greatest = -std::numeric_limits<float>::infinity();
-  for (std::int64_t i = 0; i < n; ++i) greatest = x[i] > greatest ? x[i] : greatest;
+  for (std::int64_t i = 0; i < n; ++i) greatest = Allows(allowed, i) && x[i] > greatest ? x[i] : greatest;
   double sum = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     const float power = (x[i] - greatest) * (scale * kLog2E);
-    out[i] = power >= kLeastPower ? std::exp2(power) : 0;  // also where both are -infinity
+    const bool counts = Allows(allowed, i) && power >= kLeastPower;  // not where both are -infinity
+    out[i] = counts ? std::exp2(power) : 0;
     sum += static_cast<double>(out[i]);
   }
   return sum;

@@ -126,16 +126,22 @@ TEST_P(RowsTest, ArgMaxFindsTheFirstOfEquals) {
   }
 }
 
+// None, some, all of n.
+std::vector<std::uint32_t> RandomMask(std::int64_t n, int round, std::minstd_rand& random) {
+  std::vector<std::uint32_t> allowed(static_cast<std::size_t>((n + 31) / 32));
+  for (std::uint32_t& word : allowed) {
+    word = round % 3 == 0 ? 0U : static_cast<std::uint32_t>(random() * 2654435761U);
+    if (random() % 4 == 0) word = random() % 2 == 0 ? ~0U : 0U;
+  }
+  return allowed;
+}
+
 TEST_P(RowsTest, ArgMaxOfWhatIsAllowed) {
   const std::int64_t n = GetParam();
   const std::vector<float> x = Normal(static_cast<std::size_t>(n), 1);
   std::minstd_rand random(static_cast<unsigned>(n));
   for (int round = 0; round < 20; ++round) {
-    std::vector<std::uint32_t> allowed(static_cast<std::size_t>((n + 31) / 32));
-    for (std::uint32_t& word : allowed) {  // none, some, all
-      word = round % 3 == 0 ? 0U : static_cast<std::uint32_t>(random() * 2654435761U);
-      if (random() % 4 == 0) word = random() % 2 == 0 ? ~0U : 0U;
-    }
+    const std::vector<std::uint32_t> allowed = RandomMask(n, round, random);
     std::int64_t want = 0;
     float greatest = -std::numeric_limits<float>::infinity();
     for (std::int64_t i = 0; i < n; ++i) {
@@ -157,7 +163,7 @@ TEST_P(RowsTest, SoftmaxMatchesDouble) {
     const auto greatest = static_cast<double>(*std::ranges::max_element(x));
     for (const RowKernels* kernels : Kernels()) {
       std::vector<float> out(size + 1, -1);
-      const double sum = kernels->softmax(x.data(), scale, n, out.data());
+      const double sum = kernels->softmax(x.data(), nullptr, scale, n, out.data());
       double want_sum = 0;
       for (std::size_t i = 0; i < size; ++i) {
         const double want = std::exp((static_cast<double>(x[i]) - greatest) * static_cast<double>(scale));
@@ -170,16 +176,38 @@ TEST_P(RowsTest, SoftmaxMatchesDouble) {
   }
 }
 
+// The others might as well be -infinity: the same bits.
+TEST_P(RowsTest, SoftmaxOfWhatIsAllowed) {
+  const std::int64_t n = GetParam();
+  const std::vector<float> x = Normal(static_cast<std::size_t>(n), 4);
+  std::minstd_rand random(static_cast<unsigned>(n));
+  for (int round = 0; round < 20; ++round) {
+    const std::vector<std::uint32_t> allowed = RandomMask(n, round, random);
+    std::vector<float> only = x;
+    for (std::size_t i = 0; i < only.size(); ++i) {
+      if ((allowed[i / 32] >> (i % 32) & 1) == 0) only[i] = -std::numeric_limits<float>::infinity();
+    }
+    for (const RowKernels* kernels : Kernels()) {
+      std::vector<float> want(x.size()), out(x.size() + 1, -1);
+      const double want_sum = kernels->softmax(only.data(), nullptr, 0.7F, n, want.data());
+      EXPECT_EQ(kernels->softmax(x.data(), allowed.data(), 0.7F, n, out.data()), want_sum) << kernels->name;
+      EXPECT_EQ(out.back(), -1) << kernels->name;
+      out.pop_back();
+      EXPECT_EQ(out, want) << kernels->name;
+    }
+  }
+}
+
 TEST_P(RowsTest, SoftmaxGivesNothingToWhatIsNoNumber) {
   const auto size = static_cast<std::size_t>(GetParam());
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   for (const RowKernels* kernels : Kernels()) {
     for (const float nothing : {-kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
       std::vector<float> x(size, nothing), out(size, -1);
-      EXPECT_EQ(kernels->softmax(x.data(), 1, GetParam(), out.data()), 0) << kernels->name;
+      EXPECT_EQ(kernels->softmax(x.data(), nullptr, 1, GetParam(), out.data()), 0) << kernels->name;
       EXPECT_EQ(out, std::vector<float>(size, 0)) << kernels->name;
       x.back() = -3;
-      EXPECT_EQ(kernels->softmax(x.data(), 1, GetParam(), out.data()), 1) << kernels->name;
+      EXPECT_EQ(kernels->softmax(x.data(), nullptr, 1, GetParam(), out.data()), 1) << kernels->name;
       EXPECT_EQ(out.back(), 1) << kernels->name;
       EXPECT_EQ(std::ranges::count(out, 0.0F), GetParam() - 1) << kernels->name;
     }

@@ -31,6 +31,11 @@ inline std::int64_t ArgMaxOfAllowed(const float* x, const std::uint32_t* allowed
   return best.column < n ? best.column : 0;
 }
 
+/// out = x where the bit is set, else -infinity.
+inline void Restrict(const float* x, const std::uint32_t* allowed, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = (allowed[i / 32] >> (i % 32) & 1) != 0 ? x[i] : -__builtin_inff();
+}
+
 /// The greatest value first (kGreatest), then where it stands: two loads an element, but no index vectors to carry.
 template <float (*kGreatest)(const float*, std::int64_t)>
 std::int64_t ArgMax(const float* x, const std::uint32_t* allowed, std::int64_t n) {

@@ -1,6 +1,7 @@
 #include "runtime/model_runner.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 
 #include "base/clock.h"
@@ -83,6 +84,15 @@ class CpuModelRunner : public ModelRunner {
     last_.clear();
     for (std::size_t i = 0; i < slices.size(); ++i) last_.emplace_back(slices[i], step_.sequences[i].row_begin);
     return RunStep(plan_);
+  }
+
+  void ForEach(std::int64_t count, const std::function<void(std::int64_t)>& work) override {
+    std::atomic<std::int64_t> next{0};
+    const auto take = [&] {
+      for (std::int64_t i = next++; i < count; i = next++) work(i);
+    };
+    if (count <= 1) return take();
+    team_->Run([&take](int) { take(); });
   }
 
   bool has_draft_module() const override { return draft_.has_value(); }

@@ -128,6 +128,10 @@ class ModelRunner {
   /// today on CPU; a device may fail.
   virtual Result<LogitsView> Run(std::span<const SequenceSlice> slices) = 0;
 
+  /// Calls work(i) for each i in [0, count) on the threads that compute steps, in any order, and returns when all are
+  /// done: for what the caller does for many sequences between two steps. work must not throw.
+  virtual void ForEach(std::int64_t count, const std::function<void(std::int64_t)>& work) = 0;
+
   /// Whether the model has a module that predicts the token after the next (multi-token prediction).
   virtual bool has_draft_module() const = 0;
   /// After Run: the module goes over the same rows, each with the token that follows it. It has a layer of its own in

@@ -14,7 +14,7 @@ constexpr float kTaken = std::numeric_limits<float>::quiet_NaN();  ///< argmax n
 void Score(const RouteRule& rule, const kernels::RowKernels& kernels, const float* logits, float* scores) {
   switch (rule.scoring) {
     case RouteRule::Scoring::kSoftmax: {
-      const auto sum = static_cast<float>(kernels.softmax(logits, 1, rule.experts, scores));
+      const auto sum = static_cast<float>(kernels.softmax(logits, nullptr, 1, rule.experts, scores));
       for (std::int64_t e = 0; e < rule.experts; ++e) scores[e] /= sum;
       break;
     }
@@ -75,7 +75,7 @@ void Route(const RouteRule& rule, const kernels::RowKernels& kernels, const floa
   }
   float factor = rule.scale;
   if (rule.scoring == RouteRule::Scoring::kSoftmaxOfChosen) {
-    factor /= static_cast<float>(kernels.softmax(weights, 1, rule.used, weights));
+    factor /= static_cast<float>(kernels.softmax(weights, nullptr, 1, rule.used, weights));
   } else if (rule.normalize) {
     float sum = 0;
     for (std::int64_t i = 0; i < rule.used; ++i) sum += weights[i];
