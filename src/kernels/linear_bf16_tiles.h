@@ -3,7 +3,7 @@
 // prepared (linear_bf16.h); sums are [column][row], and are transposed when they are complete. A tile adds in an order
 // of its own, which does not depend on the other rows.
 //
-// Up to 32 rows take the weights as they stream by, a panel at a time: a group is unpacked while the one before it is
+// Up to 64 rows take the weights as they stream by, a panel at a time: a group is unpacked while the one before it is
 // multiplied. More rows pass over two panels at a time, some groups of which stay in L1 when the first rows have
 // unpacked them.
 //
@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <immintrin.h>
 
@@ -25,8 +26,9 @@ namespace strata::kernels {
 namespace {
 
 static_assert(kBF16Block == kTileRows);
-constexpr std::int64_t kFewRowsOfTiles = 2 * kTileRows;
-constexpr std::int64_t kFewPanels = 8;     // of few rows, whose sums wait for one epilogue
+constexpr int kFewTiles = 4;  // of rows
+constexpr std::int64_t kFewRowsOfTiles = kFewTiles * kTileRows;
+constexpr std::int64_t kFewSums = 4096;    // that wait for one epilogue
 constexpr std::int64_t kBlockGroups = 12;  // of two panels stay in L1 while all rows pass, which come from L2
 constexpr std::int64_t kBlockPanels = 4;
 constexpr std::int64_t kBlockRows = 512;
@@ -67,60 +69,45 @@ struct Sums {
   bool begin, end;      // of k: there they begin at zero, or are complete
 };
 
-// Complete sums of up to 32 rows by some panels, [column][row] by sixteens, to rows, in place.
-inline void Transpose(const RowPair& rows, std::int64_t panels, float* at, std::int64_t stride) {
-  if (rows.first == 1) return;  // Multiply stores one row as it is
-  for (const std::int64_t count : {rows.first, rows.second}) {
-    if (count == 0) break;
-    for (std::int64_t p = 0; p < panels; ++p) {
-      __m512i row[kTileRows];
-      Transpose16(at + p * kPanel, stride * static_cast<std::int64_t>(sizeof(float)), row);
-      for (std::int64_t i = 0; i < count; ++i) _mm512_storeu_si512(at + i * stride + p * kPanel, row[i]);
-    }
-    at += kTileRows * stride;
+// Complete sums of up to 16 rows by some panels, [column][row], to rows, in place.
+inline void Transpose(std::int64_t rows, std::int64_t panels, float* at, std::int64_t stride) {
+  for (std::int64_t p = 0; p < panels; ++p) {
+    __m512i row[kTileRows];
+    Transpose16(at + p * kPanel, stride * static_cast<std::int64_t>(sizeof(float)), row);
+    for (std::int64_t i = 0; i < rows; ++i) _mm512_storeu_si512(at + i * stride + p * kPanel, row[i]);
   }
 }
 
-// What becomes of the unpacked weights of a stretch of k.
-enum class Unpacked : std::uint8_t {
-  kUsed,  // they are multiplied at once, and their place taken by others
-  kKept,  // other rows follow
-  kThere  // kept from other rows
-};
-
-// Groups [group0, group0 + groups) of kPanels panels by the rows.
-template <class Tiles, class Weights, int kPanels, bool kSecond, Unpacked kUnpacked>
-void Multiply(const Weights* weights, std::int64_t panels_ahead, const Rows& rows, std::int64_t group0,
-              std::int64_t groups, UnpackedPanels& unpacked, const Sums& sums) {
+// Groups [group0, group0 + groups) of two panels by the rows. kFirst: nobody has unpacked them yet; they stay for other
+// rows.
+template <class Tiles, class Weights, bool kSecond, bool kFirst>
+void Multiply(const Weights (&weights)[2], const Rows& rows, std::int64_t group0, std::int64_t groups,
+              UnpackedPanels& unpacked, const Sums& sums) {
   const std::int64_t sums_bytes = sums.stride * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t first_bytes = 4 * rows.count.first, second_bytes = 4 * rows.count.second;
   float* const second_sums = sums.at + kTileRows * sums.stride;
   if (sums.begin) {
     Tiles::template Zero<0>();
+    Tiles::template Zero<2>();
     if constexpr (kSecond) Tiles::template Zero<1>();
-    if constexpr (kPanels == 2) Tiles::template Zero<2>();
-    if constexpr (kPanels == 2 && kSecond) Tiles::template Zero<3>();
+    if constexpr (kSecond) Tiles::template Zero<3>();
   } else {
     Tiles::template Load<0>(sums.at, sums_bytes);
+    Tiles::template Load<2>(sums.at + kPanel, sums_bytes);
     if constexpr (kSecond) Tiles::template Load<1>(second_sums, sums_bytes);
-    if constexpr (kPanels == 2) Tiles::template Load<2>(sums.at + kPanel, sums_bytes);
-    if constexpr (kPanels == 2 && kSecond) Tiles::template Load<3>(second_sums + kPanel, sums_bytes);
+    if constexpr (kSecond) Tiles::template Load<3>(second_sums + kPanel, sums_bytes);
   }
-  const auto place = [&](int p, std::int64_t g) {
-    constexpr std::int64_t kPlaces = 8;
-    return unpacked.tiles[p] + (kUnpacked == Unpacked::kUsed ? g % kPlaces : g) * kWeightTileBytes;
-  };
   const auto unpack = [&](std::int64_t g) __attribute__((always_inline)) {
-    for (int p = 0; p < kPanels; ++p) {
-      weights[p].Prefetch(group0 + g, panels_ahead);
-      weights[p].Unpack(group0 + g, place(p, g));
+    for (int p = 0; p < 2; ++p) {
+      weights[p].Prefetch(group0 + g, 2);
+      weights[p].Unpack(group0 + g, unpacked.tiles[p] + g * kWeightTileBytes);
     }
   };
   const auto tile = [&](int p, std::int64_t g) {
     if constexpr (Weights::kInPlace) {
       return weights[p].Group(group0 + g);
     } else {
-      return place(p, g);
+      return unpacked.tiles[p] + g * kWeightTileBytes;
     }
   };
   const auto multiply = [&](std::int64_t g) __attribute__((always_inline)) {
@@ -128,26 +115,21 @@ void Multiply(const Weights* weights, std::int64_t panels_ahead, const Rows& row
     Tiles::template Load<6>(rows.first + pair * first_bytes, first_bytes);
     if constexpr (kSecond) Tiles::template Load<7>(rows.second + pair * second_bytes, second_bytes);
     Tiles::template Load<4>(tile(0, g), kTileBytes);
-    if constexpr (kPanels == 2) Tiles::template Load<5>(tile(1, g), kTileBytes);
+    Tiles::template Load<5>(tile(1, g), kTileBytes);
     Tiles::template AddDots<0, 4, 6>();
     if constexpr (kSecond) Tiles::template AddDots<1, 4, 7>();
-    if constexpr (kPanels == 2) Tiles::template AddDots<2, 5, 6>();
-    if constexpr (kPanels == 2 && kSecond) Tiles::template AddDots<3, 5, 7>();
+    Tiles::template AddDots<2, 5, 6>();
+    if constexpr (kSecond) Tiles::template AddDots<3, 5, 7>();
   };
-  constexpr std::int64_t kLag = kUnpacked == Unpacked::kThere ? 0 : 1;
+  constexpr std::int64_t kLag = kFirst ? 1 : 0;
   for (std::int64_t g = 0; g < groups + kLag; ++g) {
-    if (kLag > 0 && g < groups) unpack(g);
+    if (kFirst && g < groups) unpack(g);
     if (g >= kLag) multiply(g - kLag);
   }
-  if (sums.end && rows.count.first == 1) {  // which is a row already
-    Tiles::template Store<0>(sums.at, sizeof(float));
-    if constexpr (kPanels == 2) Tiles::template Store<2>(sums.at + kPanel, sizeof(float));
-    return;
-  }
   Tiles::template Store<0>(sums.at, sums_bytes);
-  if constexpr (kPanels == 2) Tiles::template Store<2>(sums.at + kPanel, sums_bytes);
+  Tiles::template Store<2>(sums.at + kPanel, sums_bytes);
   if constexpr (kSecond) Tiles::template Store<1>(second_sums, sums_bytes);
-  if constexpr (kPanels == 2 && kSecond) Tiles::template Store<3>(second_sums + kPanel, sums_bytes);
+  if constexpr (kSecond) Tiles::template Store<3>(second_sums + kPanel, sums_bytes);
 }
 
 // of_groups(first group, groups, begin, end) for stretches that are as even as can be.
@@ -161,24 +143,97 @@ void ForStretches(std::int64_t k, const OfGroups& of_groups) {
   }
 }
 
-template <class Tiles, class Weights>
+template <int kCount, class Work>
+void ForTiles(const Work& work) {
+  [&]<int... kTile>(std::integer_sequence<int, kTile...>) {
+    (work.template operator()<kTile>(), ...);
+  }(std::make_integer_sequence<int, kCount>{});
+}
+
+// kCount tiles of rows by a panel: their sums in tiles 0 to 3, the panel in 4, rows in 5 and 6 by turns, the last,
+// which alone may have less than sixteen, in 7.
+template <int kCount>
+struct FewTiles {
+  static constexpr int Of(int tile) { return tile + 1 == kCount ? 7 : 5 + tile % 2; }
+
+  static TileConfig Config(std::int64_t last_rows) {
+    TileConfig config;
+    for (int tile = 0; tile < kTiles; ++tile) {
+      const bool last = tile + 1 == kCount || tile == Of(kCount - 1);
+      config.rows[tile] = static_cast<std::uint8_t>(kTileRows);
+      config.row_bytes[tile] = static_cast<std::uint16_t>(last ? 4 * last_rows : kTileBytes);
+    }
+    return config;
+  }
+};
+
+// All of a panel by all rows; into sums, [column][row] by sixteens.
+template <class Tiles, class Weights, int kCount>
+void MultiplyFew(const LinearArgs& args, std::int64_t panel, float* sums, std::int64_t stride) {
+  using Of = FewTiles<kCount>;
+  constexpr std::int64_t kPlaces = 8;
+  alignas(64) std::byte unpacked[kPlaces * kWeightTileBytes];
+  const Weights weights(args.weights + panel * Weights::PanelBytes(args.k), args.k);
+  const std::int64_t last_bytes = 4 * (args.rows - (kCount - 1) * kTileRows);
+  ForTiles<kCount>([]<int kTile>() { Tiles::template Zero<kTile>(); });
+  const auto multiply = [&](std::int64_t g) __attribute__((always_inline)) {
+    const auto load = [&]<int kTile>() __attribute__((always_inline)) {
+      const std::int64_t bytes = kTile + 1 == kCount ? last_bytes : kTileBytes;
+      const std::byte* rows = args.activations + kTile * kTileRows * BF16RowBytes(args.k);
+      Tiles::template Load<Of::Of(kTile)>(rows + g * kGroup / 2 * bytes, bytes);
+    };
+    const auto add = [&]<int kTile>()
+                         __attribute__((always_inline)) { Tiles::template AddDots<kTile, 4, Of::Of(kTile)>(); };
+    // Of four tiles the third is loaded where the first was.
+    if constexpr (Weights::kInPlace) {
+      Tiles::template Load<4>(weights.Group(g), kTileBytes);
+    } else {
+      Tiles::template Load<4>(unpacked + g % kPlaces * kWeightTileBytes, kTileBytes);
+    }
+    load.template operator()<0>();
+    if constexpr (kCount > 1) load.template operator()<1>();
+    if constexpr (kCount > 2) load.template operator()<kCount - 1>();
+    add.template operator()<0>();
+    if constexpr (kCount > 3) load.template operator()<2>();
+    if constexpr (kCount > 1) add.template operator()<1>();
+    if constexpr (kCount > 2) add.template operator()<kCount - 1>();
+    if constexpr (kCount > 3) add.template operator()<2>();
+  };
+  const std::int64_t groups = args.k / kGroup;
+  for (std::int64_t g = 0; g <= groups; ++g) {
+    if (g < groups) {
+      weights.Prefetch(g, 1);
+      weights.Unpack(g, unpacked + g % kPlaces * kWeightTileBytes);
+    }
+    if (g > 0) multiply(g - 1);
+  }
+  if (args.rows == 1) {  // which is a row already
+    Tiles::template Store<0>(sums, sizeof(float));
+    return;
+  }
+  ForTiles<kCount>([&]<int kTile>() {
+    Tiles::template Store<kTile>(sums + kTile * kTileRows * stride, stride * static_cast<std::int64_t>(sizeof(float)));
+  });
+}
+
+template <class Tiles, class Weights, int kCount>
 void RunFewRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
-  alignas(64) float acc[kFewRowsOfTiles * kFewPanels * kPanel];
-  UnpackedPanels unpacked;
-  const Rows rows(args, 0);
-  const auto multiply = rows.count.second > 0 ? Multiply<Tiles, Weights, 1, true, Unpacked::kUsed>
-                                              : Multiply<Tiles, Weights, 1, false, Unpacked::kUsed>;
-  const std::int64_t step = kFewPanels / args.epilogue->parts * args.epilogue->parts;
-  Tiles::Configure(ConfigOfRows(rows.count));
+  constexpr std::int64_t kPanels = kFewSums / (std::max(kCount, 2) * kTileRows * kPanel);
+  alignas(64) float acc[kFewSums];
+  const std::int64_t step = kPanels / args.epilogue->parts * args.epilogue->parts;
+  const std::int64_t last_rows = args.rows - (kCount - 1) * kTileRows;
+  Tiles::Configure(FewTiles<kCount>::Config(last_rows));
   for (std::int64_t panel0 = panel_begin; panel0 < panel_end; panel0 += step) {
     const std::int64_t panels = std::min(panel_end - panel0, step);
     const std::int64_t stride = panels * kPanel;
     for (std::int64_t p = 0; p < panels; ++p) {
-      const Weights weights(args.weights + (panel0 + p) * Weights::PanelBytes(args.k), args.k);
       if (p % args.epilogue->parts == 0) FetchForFinish(*args.epilogue, 0, args.rows, panel0 + p, args.epilogue->parts);
-      multiply(&weights, 1, rows, 0, args.k / kGroup, unpacked, {acc + p * kPanel, stride, true, true});
+      MultiplyFew<Tiles, Weights, kCount>(args, panel0 + p, acc + p * kPanel, stride);
     }
-    Transpose(rows.count, panels, acc, stride);
+    if (args.rows > 1) {
+      for (std::int64_t r = 0; r < args.rows; r += kTileRows)
+        Transpose(std::min(args.rows - r, kTileRows), panels, acc + r * stride, stride);
+    }
     Finish(*args.epilogue, acc, stride, 0, args.rows, panel0, panels);
   }
   Tiles::Release();
@@ -201,15 +256,17 @@ void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
         for (std::int64_t r = 0; r < count; r += 2 * kTileRows) {
           const Rows rows(args, row0 + r);
           if (rows.count != configured) Tiles::Configure(ConfigOfRows(configured = rows.count));
-          const auto multiply = r == 0 ? (rows.count.second > 0 ? Multiply<Tiles, Weights, 2, true, Unpacked::kKept>
-                                                                : Multiply<Tiles, Weights, 2, false, Unpacked::kKept>)
-                                       : (rows.count.second > 0 ? Multiply<Tiles, Weights, 2, true, Unpacked::kThere>
-                                                                : Multiply<Tiles, Weights, 2, false, Unpacked::kThere>);
+          const bool second = rows.count.second > 0;
+          const auto multiply =
+              r == 0 ? (second ? Multiply<Tiles, Weights, true, true> : Multiply<Tiles, Weights, false, true>)
+                     : (second ? Multiply<Tiles, Weights, true, false> : Multiply<Tiles, Weights, false, false>);
           if (end && p + 2 >= panels)
             FetchForFinish(*args.epilogue, row0 + r, std::min(count - r, 2 * kTileRows), panel0, panels);
           float* const sums = acc + r * kStride + p * kPanel;
-          multiply(weights, 2, rows, group0, groups, unpacked, {sums, kStride, begin, end});
-          if (end) Transpose(rows.count, 2, sums, kStride);
+          multiply(weights, rows, group0, groups, unpacked, {sums, kStride, begin, end});
+          if (!end) continue;
+          Transpose(rows.count.first, 2, sums, kStride);
+          if (second) Transpose(rows.count.second, 2, sums + kTileRows * kStride, kStride);
         }
       });
     }
@@ -221,8 +278,11 @@ void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
 template <class Tiles, class Weights>
 void RunBF16(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   if (args.rows == 0) return;
-  args.rows <= kFewRowsOfTiles ? RunFewRows<Tiles, Weights>(args, panel_begin, panel_end)
-                               : RunManyRows<Tiles, Weights>(args, panel_begin, panel_end);
+  if (args.rows > kFewRowsOfTiles) return RunManyRows<Tiles, Weights>(args, panel_begin, panel_end);
+  constexpr decltype(&RunManyRows<Tiles, Weights>) kRun[kFewTiles] = {
+      RunFewRows<Tiles, Weights, 1>, RunFewRows<Tiles, Weights, 2>, RunFewRows<Tiles, Weights, 3>,
+      RunFewRows<Tiles, Weights, 4>};
+  kRun[(args.rows - 1) / kTileRows](args, panel_begin, panel_end);
 }
 
 }  // namespace
