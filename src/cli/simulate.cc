@@ -81,7 +81,7 @@ Result<MachineCost> Measure(const Session& session, LoadOptions load) {
   for (const std::vector<TraceRequest>& trace : FittingTraces(load.max_sequences, engine->max_context())) {
     STRATA_CHECK(Replay(*engine, trace));
   }
-  StepCostFit fit(0);  // every request has ended: the engine thread records no more
+  StepCostFit fit(0, engine->runner().rows_at_once());  // every request has ended: the engine thread records no more
   for (const auto& [work, seconds] : recorder->steps) fit.Observe(work, seconds);
   return MachineCost{fit.cost(), NoiseOf(recorder->steps, fit.cost())};
 }

@@ -25,7 +25,8 @@ StepWork With(StepWork work, std::int64_t rows) {
 
 }  // namespace
 
-DraftModel::DraftModel(std::unique_ptr<ModelRunner> runner) : runner_(std::move(runner)), cache_(runner_->kv()) {}
+DraftModel::DraftModel(std::unique_ptr<ModelRunner> runner)
+    : runner_(std::move(runner)), cache_(runner_->kv()), cost_(StepCostFit::kMemory, runner_->rows_at_once()) {}
 
 void DraftModel::Reader::Release() {
   kv_.Release();

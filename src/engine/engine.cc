@@ -33,7 +33,8 @@ Engine::State::State(std::unique_ptr<ModelRunner> runner_in, std::shared_ptr<con
       observer(std::move(observer_in)),
       kv_blocks(runner->kv().blocks()),
       cache(runner->kv(), options.prefix_cache),
-      ledger(options.scheduler.tenant_weights) {
+      ledger(options.scheduler.tenant_weights),
+      cost(StepCostFit::kMemory, runner->rows_at_once()) {
   SchedulerOptions& scheduler = options.scheduler;
   scheduler.max_step_tokens = std::min(scheduler.max_step_tokens, runner->options().max_step_tokens);
   scheduler.max_sequences =

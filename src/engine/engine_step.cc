@@ -120,14 +120,16 @@ void Engine::State::Propose() {
   chances.reserve(proposed.size());
   for (const Draft* draft : proposed) chances.emplace_back(draft->chances);
   const auto tokens = static_cast<std::int64_t>(decoding.size());
+  const std::int64_t at_once = view.cost.rows_at_once;
   StepWork longer = work;
-  longer.AddDecode(decoding.front()->computed, 1);
+  for (std::int64_t row = 0; row < at_once; ++row) longer.AddDecode(decoding.front()->computed, 1);
   // Until steps were measured: rows of a small step cost a good part of reading the weights.
   const double seconds = view.cost.known ? view.cost.Seconds(work) : 1;
-  const double row = view.cost.known ? view.cost.Seconds(longer) - seconds : 0.3 / static_cast<double>(tokens);
+  const double row = view.cost.known ? (view.cost.Seconds(longer) - seconds) / static_cast<double>(at_once)
+                                     : 0.3 / static_cast<double>(tokens);
   const std::int64_t room = options.scheduler.max_step_tokens - tokens;
   const std::vector<std::int64_t> counts =
-      ChooseDrafts(chances, {static_cast<double>(tokens), seconds, row, work.rows, runner->rows_at_once()}, room);
+      ChooseDrafts(chances, {static_cast<double>(tokens), seconds, row, work.rows, at_once}, room);
   for (std::size_t i = 0; i < decoding.size(); ++i) {
     const std::vector<TokenId>& draft = proposed[i]->tokens;
     decoding[i]->drafts.assign(draft.begin(), draft.begin() + counts[i]);

@@ -74,8 +74,8 @@ void StepWork::AddRows(std::int64_t computed, std::int64_t added) {
   passes += (computed + added) * ((added + kPassRows - 1) / kPassRows);
 }
 
-std::array<double, StepCost::kTerms> StepCost::Terms(const StepWork& work) {
-  const auto rows = static_cast<double>(work.rows);
+std::array<double, StepCost::kTerms> StepCost::Terms(const StepWork& work) const {
+  const auto rows = static_cast<double>((work.rows + rows_at_once - 1) / rows_at_once * rows_at_once);
   std::array<double, kTerms> terms = {1,
                                       std::min(rows, kFewRows),
                                       std::clamp(rows - kFewRows, 0.0, kManyRows - kFewRows),
@@ -96,7 +96,7 @@ double StepCost::Seconds(const StepWork& work) const {
 }
 
 std::string StepCost::ToJson() const {
-  nlohmann::ordered_json json;
+  nlohmann::ordered_json json = {{"rows_at_once", rows_at_once}};
   for (std::size_t i = 0; i < kTerms; ++i) json[kNames[i]] = seconds[i] / kUnits[i] * 1e6;
   return json.dump(2);
 }
@@ -112,6 +112,12 @@ Result<StepCost> StepCost::FromJson(std::string_view text) {
     }
     cost.seconds[i] = field->get<double>() * 1e-6 * kUnits[i];
   }
+  if (const auto rows = json.find("rows_at_once"); rows != json.end()) {
+    if (!rows->is_number_integer() || rows->get<std::int64_t>() < 1 || rows->get<std::int64_t>() > 1024) {
+      return Fail(ErrorCode::kInvalidArgument, "rows_at_once must be an integer from 1 to 1024");
+    }
+    cost.rows_at_once = rows->get<std::int64_t>();
+  }
   cost.known = true;
   return cost;
 }
@@ -120,7 +126,7 @@ void StepCostFit::Observe(const StepWork& work, double seconds) {
   if (work.rows == 0 || seconds <= 0) return;
   Equations& kind = kinds_[work.prefill_slices > 0 ? 1 : 0];
   const double keep = memory_ == 0 ? 1 : 1 - 1 / static_cast<double>(memory_);
-  auto terms = StepCost::Terms(work);
+  auto terms = cost_.Terms(work);
   for (double& term : terms) term /= seconds;
   for (std::size_t i = 0; i < kTerms; ++i) {
     for (std::size_t j = 0; j < kTerms; ++j) kind.squares[i][j] = keep * kind.squares[i][j] + terms[i] * terms[j];

@@ -45,13 +45,14 @@ struct StepCost {
   /// of it for a decode row and for a small chunk far into its prompt); one prefill among decode rows.
   static constexpr std::size_t kTerms = 8;
   std::array<double, kTerms> seconds = {};  ///< per unit of Terms()
+  std::int64_t rows_at_once = 1;            ///< rows count by so many, as the linears take them
 
-  static std::array<double, kTerms> Terms(const StepWork& work);
+  std::array<double, kTerms> Terms(const StepWork& work) const;
   double Seconds(const StepWork& work) const;
 
-  /// Microseconds of each term: {"step": 2100, "row_to_8": 310, ...}.
+  /// Microseconds of each term: {"rows_at_once": 1, "step": 2100, "row_to_8": 310, ...}.
   std::string ToJson() const;
-  /// Errors: kInvalidArgument naming the term.
+  /// Errors: kInvalidArgument naming the term. rows_at_once may be missing, which is 1.
   static Result<StepCost> FromJson(std::string_view text);
 
   /// False until steps with prefill and steps with decode rows were observed: then nothing follows from Seconds().
@@ -62,8 +63,12 @@ struct StepCost {
 /// machine hardly moves it: a step's weight falls with the square of its time.
 class StepCostFit {
  public:
+  static constexpr std::int64_t kMemory = 512;
+
   /// `memory`: steps of a kind (with and without prefill) after which one counts 1/e; 0 = none is ever forgotten.
-  explicit StepCostFit(std::int64_t memory = 512) : memory_(memory) {}
+  explicit StepCostFit(std::int64_t memory = kMemory, std::int64_t rows_at_once = 1) : memory_(memory) {
+    cost_.rows_at_once = rows_at_once;
+  }
 
   /// Allocates nothing: the engine calls it in every step.
   void Observe(const StepWork& work, double seconds);

@@ -57,6 +57,23 @@ TEST(StepCost, LearnsAMachineFromItsSteps) {
   EXPECT_LT(worst, 0.12);
 }
 
+TEST(StepCost, KnowsThatRowsComeByTiles) {
+  std::mt19937 random(7);
+  StepCostFit fit(0, 16);
+  const auto seconds = [](const StepWork& work) { return 0.004 + 0.002 * static_cast<double>((work.rows + 15) / 16); };
+  for (int i = 0; i < 400; ++i) {
+    const StepWork work = i % 4 == 0 ? Mixed(8, 100, 0, 1 + static_cast<std::int64_t>(random() % 50))
+                                     : Decode(1 + static_cast<std::int64_t>(random() % 64), 100);
+    fit.Observe(work, seconds(work));
+  }
+  for (const std::int64_t rows : {1, 16, 17, 32, 33, 64}) {
+    EXPECT_NEAR(fit.cost().Seconds(Decode(rows, 100)) / seconds(Decode(rows, 100)), 1, 0.05) << rows;
+  }
+  const auto again = StepCost::FromJson(fit.cost().ToJson());
+  ASSERT_TRUE(again);
+  EXPECT_NEAR(again->Seconds(Decode(20, 100)), fit.cost().Seconds(Decode(20, 100)), 1e-9);
+}
+
 TEST(StepCost, FollowsOnlineAndKeepsWhatItKnowsOfPrefill) {
   std::mt19937 random(4);
   StepCostFit fit;
