@@ -56,7 +56,8 @@ struct MachineCost {
 };
 
 /// Traces that together hold steps of every shape, one run after the other's end so that it works on any machine: a
-/// long prompt alone; streams from one to as many as run at once; a long prompt beside streams, then beside nobody.
+/// long prompt alone; streams from one to as many as run at once; prompts that arrive beside streams; a long prompt
+/// beside streams, then beside nobody.
 std::vector<std::vector<TraceRequest>> FittingTraces(std::int64_t max_sequences, std::int64_t context) {
   const std::int64_t longest = std::min<std::int64_t>(6000, context * 3 / 4);
   std::vector<std::vector<TraceRequest>> traces = {{{.prompt_tokens = longest, .output_tokens = 32}}};
@@ -65,6 +66,12 @@ std::vector<std::vector<TraceRequest>> FittingTraces(std::int64_t max_sequences,
     for (std::int64_t i = 0; i < streams; ++i) {
       together.push_back({.prompt_tokens = 16 + (i * 97 + streams * 31) % 64, .output_tokens = 24 + i % 24});
     }
+  }
+  std::vector<TraceRequest>& arriving = traces.emplace_back();
+  for (std::int64_t i = 0; i < 40; ++i) {
+    arriving.push_back({.arrival = 0.05 * static_cast<double>(i),
+                        .prompt_tokens = 16 + i * 71 % 300,
+                        .output_tokens = 24 + i * 5 % 24});
   }
   std::vector<TraceRequest>& mixed = traces.emplace_back();
   for (std::int64_t i = 0; i < std::min<std::int64_t>(8, max_sequences - 1); ++i) {
