@@ -6,8 +6,6 @@
 // The tiles themselves are a parameter, as in linear_bf16_tiles.h.
 #pragma once
 
-#include <utility>
-
 #include <immintrin.h>
 
 #include "kernels/attention_avx512_bf16.h"
@@ -73,13 +71,6 @@ class TilesBf16 : public Avx512Bf16 {
   }
 
  private:
-  template <int kCount, class Work>
-  static void ForTiles(const Work& work) {
-    [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
-      (work.template operator()<kIndex>(), ...);
-    }(std::make_integer_sequence<int, kCount>{});
-  }
-
   template <int kChunks>
   static void ValuesOf(std::int64_t head_dim, std::int64_t d0, const Pair (&weights)[kTileRows][kSpan / 2],
                        const AtWork& at_work) {

@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include <immintrin.h>
 
@@ -141,13 +140,6 @@ void ForStretches(std::int64_t k, const OfGroups& of_groups) {
     const std::int64_t group0 = all * s / stretches;
     of_groups(group0, all * (s + 1) / stretches - group0, s == 0, s + 1 == stretches);
   }
-}
-
-template <int kCount, class Work>
-void ForTiles(const Work& work) {
-  [&]<int... kTile>(std::integer_sequence<int, kTile...>) {
-    (work.template operator()<kTile>(), ...);
-  }(std::make_integer_sequence<int, kCount>{});
 }
 
 // kCount tiles of rows by a panel: their sums in tiles 0 to 3, the panel in 4, rows in 5 and 6 by turns, the last,

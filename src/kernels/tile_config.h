@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 namespace strata::kernels {
 namespace {
@@ -9,6 +10,14 @@ namespace {
 constexpr int kTiles = 8;
 constexpr std::int64_t kTileRows = 16;   // the most that a tile has
 constexpr std::int64_t kTileBytes = 64;  // the most that a row of it has
+
+/// work.operator()<0>(), <1>() and so on: tiles' numbers are constants.
+template <int kCount, class Work>
+void ForTiles(const Work& work) {
+  [&]<int... kTile>(std::integer_sequence<int, kTile...>) {
+    (work.template operator()<kTile>(), ...);
+  }(std::make_integer_sequence<int, kCount>{});
+}
 
 /// Rows of two tiles; the second may have none.
 struct RowPair {
