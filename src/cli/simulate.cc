@@ -70,7 +70,7 @@ std::vector<std::vector<TraceRequest>> FittingTraces(std::int64_t max_sequences,
   std::vector<TraceRequest>& arriving = traces.emplace_back();
   for (std::int64_t i = 0; i < 40; ++i) {
     arriving.push_back({.arrival = 0.05 * static_cast<double>(i),
-                        .prompt_tokens = 16 + i * 71 % 300,
+                        .prompt_tokens = std::min(16 + i * 71 % 300, context / 2),
                         .output_tokens = 24 + i * 5 % 24});
   }
   std::vector<TraceRequest>& mixed = traces.emplace_back();

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/cpu_features.h"
+#include "grammar/vocabulary.h"
 #include "kernels/kernels.h"
 
 namespace strata {
@@ -17,15 +18,27 @@ const kernels::RowKernels& Rows() {
   return rows;
 }
 
+/// A row's logits, of which those tokens may come whose bit is set in `allowed`; empty = all.
+struct Choices {
+  std::span<const float> logits;
+  std::span<const std::uint32_t> allowed = {};
+
+  /// A head may have more columns than the tokenizer has tokens.
+  std::int64_t columns() const {
+    return allowed.empty() ? std::ssize(logits) : std::min(std::ssize(logits), 32 * std::ssize(allowed));
+  }
+  const std::uint32_t* mask() const { return allowed.empty() ? nullptr : allowed.data(); }
+};
+
 TokenId Argmax(const Choices& of) {
   return static_cast<TokenId>(Rows().argmax(of.logits.data(), of.mask(), of.columns()));
 }
 
 /// Whether there is one above -infinity.
 bool AnyLeft(const Choices& of) {
-  const auto best = static_cast<std::size_t>(Argmax(of));
-  const bool allowed = of.allowed.empty() || (of.allowed[best / 32] >> (best % 32) & 1) != 0;
-  return allowed && of.logits[best] > kNever;
+  const TokenId best = Argmax(of);
+  return (of.allowed.empty() || grammar::HasBit(of.allowed, best)) &&
+         of.logits[static_cast<std::size_t>(best)] > kNever;
 }
 
 /// Higher values first, then lower ids: every platform gives the same order.
@@ -134,7 +147,7 @@ bool Sampler::ChangesLogits() const {
 TokenId Sampler::Sample(std::span<const float> logits, std::span<const TokenId> forbidden,
                         std::span<const std::uint32_t> allowed) {
   const auto choose = [&](std::span<const float> from) {
-    return params_.temperature == 0 ? Argmax({from, allowed}) : Draw({from, allowed});
+    return params_.temperature == 0 ? Argmax({from, allowed}) : Draw(from, allowed);
   };
   if (!ChangesLogits() && forbidden.empty()) return Take(choose(logits));
   const auto adjust = [&](std::span<const TokenId> never) {
@@ -171,11 +184,12 @@ void Sampler::Adjust(std::span<const TokenId> forbidden) {
   for (const TokenId token : forbidden) at(token) = kNever;
 }
 
-TokenId Sampler::Draw(const Choices& of) {
+TokenId Sampler::Draw(std::span<const float> logits, std::span<const std::uint32_t> allowed) {
+  const Choices of{logits, allowed};
   // A scale of infinity would make a NaN of the highest logit.
   const auto scale = static_cast<float>(std::min(1 / params_.temperature, 1e30));
   weights_.resize(static_cast<std::size_t>(of.columns()));
-  const double all = Rows().softmax(of.logits.data(), of.mask(), scale, of.columns(), weights_.data());
+  const double all = Rows().softmax(logits.data(), of.mask(), scale, of.columns(), weights_.data());
   if (all == 0) return Argmax(of);  // nothing but NaN and infinities: the model's fault, not the draw's
   const double draw = static_cast<double>(random_() >> 11) * 0x1p-53;  // not std::uniform_real: the same everywhere
   if (params_.top_k <= 0 && params_.top_p >= 1 && params_.min_p <= 0) return Reach(weights_, all * draw);

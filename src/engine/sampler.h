@@ -2,7 +2,6 @@
 // min-p, draw.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <span>
@@ -15,18 +14,6 @@ namespace strata {
 
 /// The log-probabilities of one row: the chosen token's and those of the `top` most likely.
 TokenLogprobs ComputeLogprobs(std::span<const float> logits, TokenId chosen, int top);
-
-/// A row's logits, of which those tokens may come whose bit is set in `allowed`; empty = all.
-struct Choices {
-  std::span<const float> logits;
-  std::span<const std::uint32_t> allowed = {};
-
-  /// A head may have more columns than the tokenizer has tokens.
-  std::int64_t columns() const {
-    return allowed.empty() ? std::ssize(logits) : std::min(std::ssize(logits), 32 * std::ssize(allowed));
-  }
-  const std::uint32_t* mask() const { return allowed.empty() ? nullptr : allowed.data(); }
-};
 
 /// One sequence's sampling state. Not thread-safe.
 class Sampler {
@@ -46,7 +33,7 @@ class Sampler {
 
  private:
   void Adjust(std::span<const TokenId> forbidden);
-  TokenId Draw(const Choices& of);
+  TokenId Draw(std::span<const float> logits, std::span<const std::uint32_t> allowed);
   bool ChangesLogits() const;
 
   SamplingParams params_;

@@ -61,11 +61,11 @@ struct Rows {
         second(first + kTileRows * BF16RowBytes(args.k)) {}
 };
 
-// Where the sums of two tiles of rows by some panels are, and how far they got.
+// Where the sums of two tiles of rows by two panels are.
 struct Sums {
   float* at;
   std::int64_t stride;  // floats
-  bool begin, end;      // of k: there they begin at zero, or are complete
+  bool begin;           // of k: there they begin at zero
 };
 
 // Complete sums of up to 16 rows by some panels, [column][row], to rows, in place.
@@ -255,7 +255,7 @@ void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t 
           if (end && p + 2 >= panels)
             FetchForFinish(*args.epilogue, row0 + r, std::min(count - r, 2 * kTileRows), panel0, panels);
           float* const sums = acc + r * kStride + p * kPanel;
-          multiply(weights, rows, group0, groups, unpacked, {sums, kStride, begin, end});
+          multiply(weights, rows, group0, groups, unpacked, {sums, kStride, begin});
           if (!end) continue;
           Transpose(rows.count.first, 2, sums, kStride);
           if (second) Transpose(rows.count.second, 2, sums + kTileRows * kStride, kStride);

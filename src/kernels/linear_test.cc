@@ -20,7 +20,7 @@
 namespace strata::kernels {
 namespace {
 
-constexpr std::int64_t kRowCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 31, 32, 33, 48, 64, 65, 130};
+constexpr std::int64_t kRowCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 31, 32, 33, 48, 64, 65, 83, 130};
 constexpr std::int64_t kMostRows = std::ranges::max(kRowCounts);
 
 bool IsKQuant(DType type) { return Info(type).name.ends_with("_k"); }

@@ -1,7 +1,6 @@
 #include "runtime/model_runner.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cassert>
 
 #include "base/clock.h"
@@ -87,10 +86,8 @@ class CpuModelRunner : public ModelRunner {
   }
 
   void ForEach(std::int64_t count, const std::function<void(std::int64_t)>& work) override {
-    std::atomic<std::int64_t> next{0};
-    const auto take = [&] {
-      for (std::int64_t i = next++; i < count; i = next++) work(i);
-    };
+    WorkQueue queue;
+    const auto take = [&] { queue.Drain(count, 1, [&](std::int64_t i, std::int64_t) { work(i); }); };
     if (count <= 1) return take();
     team_->Run([&take](int) { take(); });
   }
