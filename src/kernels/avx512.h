@@ -82,22 +82,38 @@ inline void KeepMax(RowMax& row_max, const float* values, std::int64_t column, s
 }
 
 // Asks for what Finish will write, and for what it reads beside the sums. Without it stores wait for their lines, one
-// after the other, and what follows them, too.
-[[maybe_unused]] inline void FetchForFinish(const Epilogue& epilogue, std::int64_t row0, std::int64_t rows,
-                                            std::int64_t panel0, std::int64_t panels) {
-  const std::int64_t begin = panel0 / epilogue.parts * kPanel;
-  const std::int64_t end = std::min((panel0 + panels) / epilogue.parts * kPanel, epilogue.out_cols);
-  rows = std::min(rows, epilogue.out_rows - row0);
-  for (std::int64_t r = row0; r < row0 + rows; ++r) {
-    for (std::int64_t c = begin; c < end; c += kPanel)
-      __builtin_prefetch(epilogue.out + r * epilogue.out_stride + c, 1);
-    for (int i = 0; i < epilogue.extras; ++i) {
-      if (epilogue.extra_stride[i] == 0) continue;
-      for (std::int64_t c = begin; c < end; c += kPanel) {
-        __builtin_prefetch(epilogue.extra[i] + r * epilogue.extra_stride[i] + c);
+// after the other, and what follows them, too. Asked for all at once, they are what loads wait for: few at a time are
+// best, amid the products before.
+class FinishLines {
+ public:
+  FinishLines(const Epilogue& epilogue, std::int64_t row0, std::int64_t rows, std::int64_t panel0, std::int64_t panels)
+      : epilogue_(epilogue),
+        row_(row0),
+        end_(std::min(row0 + rows, epilogue.out_rows)),
+        column_(panel0 / epilogue.parts * kPanel),
+        column_end_(std::min((panel0 + panels + epilogue.parts - 1) / epilogue.parts * kPanel, epilogue.out_cols)) {}
+
+  // Of the next rows; nothing when all have been asked for.
+  inline void Fetch(std::int64_t rows) {
+    for (const std::int64_t end = std::min(row_ + rows, end_); row_ < end; ++row_) {
+      for (std::int64_t c = column_; c < column_end_; c += kPanel)
+        __builtin_prefetch(epilogue_.out + row_ * epilogue_.out_stride + c, 1);
+      for (int i = 0; i < epilogue_.extras; ++i) {
+        if (epilogue_.extra_stride[i] == 0) continue;
+        for (std::int64_t c = column_; c < column_end_; c += kPanel)
+          __builtin_prefetch(epilogue_.extra[i] + row_ * epilogue_.extra_stride[i] + c);
       }
     }
   }
+
+ private:
+  const Epilogue& epilogue_;
+  std::int64_t row_, end_, column_, column_end_;
+};
+
+[[maybe_unused]] inline void FetchForFinish(const Epilogue& epilogue, std::int64_t row0, std::int64_t rows,
+                                            std::int64_t panel0, std::int64_t panels) {
+  FinishLines(epilogue, row0, rows, panel0, panels).Fetch(rows);
 }
 
 // Panels [panel_begin, panel_end) by all rows, in blocks whose sums stay close. of_block(first row, rows, first panel,

@@ -88,7 +88,8 @@ struct NK {
 const bool kRegistered = [] {
   for (const DType type : {DType::kQ4_1, DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K, DType::kW8A8_32,
                            DType::kF32, DType::kF16, DType::kBF16}) {
-    for (const NK shape : {NK{960, 576}, NK{576, 576}, NK{3072, 576}, NK{576, 1536}, NK{49152, 576}}) {
+    for (const NK shape :
+         {NK{960, 576}, NK{576, 576}, NK{3072, 576}, NK{576, 1536}, NK{49152, 576}, NK{2048, 2048}, NK{2048, 8192}}) {
       for (const std::int64_t rows : {1, 8, 32, 64, 512}) {
         if (shape.n * rows > 49152 * 64 || shape.k % static_cast<std::int64_t>(Info(type).block_elements) != 0)
           continue;

@@ -4,8 +4,7 @@
 // of its own, which does not depend on the other rows.
 //
 // Up to 64 rows take the weights as they stream by, a panel at a time: a group is unpacked while the one before it is
-// multiplied. More rows pass over two panels at a time, some groups of which stay in L1 when the first rows have
-// unpacked them.
+// multiplied. More rows pass over panels that the first of them have unpacked (tile_blocks.h).
 //
 // The tiles themselves are a parameter: those of the processor (amx_tiles.h), or what the tests have in their place
 // where it has none (emulated_tiles.h).
@@ -19,6 +18,7 @@
 
 #include "kernels/avx512.h"
 #include "kernels/linear_bf16.h"
+#include "kernels/tile_blocks.h"
 #include "kernels/tile_weights_avx512.h"
 
 namespace strata::kernels {
@@ -27,10 +27,7 @@ namespace {
 static_assert(kBF16Block == kTileRows);
 constexpr int kFewTiles = 4;  // of rows
 constexpr std::int64_t kFewRowsOfTiles = kFewTiles * kTileRows;
-constexpr std::int64_t kFewSums = 4096;    // that wait for one epilogue
-constexpr std::int64_t kBlockGroups = 12;  // of two panels stay in L1 while all rows pass, which come from L2
-constexpr std::int64_t kBlockPanels = 4;
-constexpr std::int64_t kBlockRows = 512;
+constexpr std::int64_t kFewSums = 4096;  // that wait for one epilogue
 
 // Sums of the first panel in tiles 0 and 1, of the second in 2 and 3; panels in 4 and 5; rows in 6 and 7.
 inline TileConfig ConfigOfRows(const RowPair& rows) {
@@ -44,32 +41,9 @@ inline TileConfig ConfigOfRows(const RowPair& rows) {
   return config;
 }
 
-// Groups of panels, those of a stretch of k.
-struct alignas(64) UnpackedPanels {
-  std::byte tiles[2][kBlockGroups * kWeightTileBytes];
-};
-
-// Up to 32 rows of a run, prepared.
-struct Rows {
-  RowPair count;
-  const std::byte* first;
-  const std::byte* second;
-
-  Rows(const LinearArgs& args, std::int64_t row)
-      : count(RowPair::Of(std::min(args.rows - row, 2 * kTileRows))),
-        first(args.activations + row * BF16RowBytes(args.k)),
-        second(first + kTileRows * BF16RowBytes(args.k)) {}
-};
-
-// Where the sums of two tiles of rows by two panels are.
-struct Sums {
-  float* at;
-  std::int64_t stride;  // floats
-  bool begin;           // of k: there they begin at zero
-};
-
 // Complete sums of up to 16 rows by some panels, [column][row], to rows, in place.
 inline void Transpose(std::int64_t rows, std::int64_t panels, float* at, std::int64_t stride) {
+  if (rows == 0) return;
   for (std::int64_t p = 0; p < panels; ++p) {
     __m512i row[kTileRows];
     Transpose16(at + p * kPanel, stride * static_cast<std::int64_t>(sizeof(float)), row);
@@ -77,69 +51,61 @@ inline void Transpose(std::int64_t rows, std::int64_t panels, float* at, std::in
   }
 }
 
-// Groups [group0, group0 + groups) of two panels by the rows. kFirst: nobody has unpacked them yet; they stay for other
-// rows.
-template <class Tiles, class Weights, bool kSecond, bool kFirst>
-void Multiply(const Weights (&weights)[2], const Rows& rows, std::int64_t group0, std::int64_t groups,
-              UnpackedPanels& unpacked, const Sums& sums) {
-  const std::int64_t sums_bytes = sums.stride * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t first_bytes = 4 * rows.count.first, second_bytes = 4 * rows.count.second;
-  float* const second_sums = sums.at + kTileRows * sums.stride;
-  if (sums.begin) {
+// kUnpack: a group is unpacked while the one before it is multiplied.
+template <class Tiles, class Weights, bool kSecond, bool kUnpack>
+void Multiply(const LinearArgs& args, const TileProduct& product) {
+  constexpr std::int64_t kSumsBytes = kBlockStride * sizeof(float);
+  const Weights weights[2] = {{product.panels[0], args.k}, {product.panels[1], args.k}};
+  const std::int64_t first_bytes = 4 * product.rows.first, second_bytes = 4 * product.rows.second;
+  const std::byte* const first = args.activations + product.row * BF16RowBytes(args.k);
+  const std::byte* const second = first + kTileRows * BF16RowBytes(args.k);
+  float* const sums = product.sums;
+  float* const second_sums = sums + kTileRows * kBlockStride;
+  if (product.begins()) {
     Tiles::template Zero<0>();
     Tiles::template Zero<2>();
     if constexpr (kSecond) Tiles::template Zero<1>();
     if constexpr (kSecond) Tiles::template Zero<3>();
   } else {
-    Tiles::template Load<0>(sums.at, sums_bytes);
-    Tiles::template Load<2>(sums.at + kPanel, sums_bytes);
-    if constexpr (kSecond) Tiles::template Load<1>(second_sums, sums_bytes);
-    if constexpr (kSecond) Tiles::template Load<3>(second_sums + kPanel, sums_bytes);
+    Tiles::template Load<0>(sums, kSumsBytes);
+    Tiles::template Load<2>(sums + kPanel, kSumsBytes);
+    if constexpr (kSecond) Tiles::template Load<1>(second_sums, kSumsBytes);
+    if constexpr (kSecond) Tiles::template Load<3>(second_sums + kPanel, kSumsBytes);
   }
   const auto unpack = [&](std::int64_t g) __attribute__((always_inline)) {
     for (int p = 0; p < 2; ++p) {
-      weights[p].Prefetch(group0 + g, 2);
-      weights[p].Unpack(group0 + g, unpacked.tiles[p] + g * kWeightTileBytes);
+      weights[p].Prefetch(product.group0 + g, 2);
+      weights[p].Unpack(product.group0 + g, product.unpacked.tiles[g][p]);
     }
   };
   const auto tile = [&](int p, std::int64_t g) {
     if constexpr (Weights::kInPlace) {
-      return weights[p].Group(group0 + g);
+      return weights[p].Group(product.group0 + g);
     } else {
-      return unpacked.tiles[p] + g * kWeightTileBytes;
+      return product.unpacked.tiles[g][p];
     }
   };
   const auto multiply = [&](std::int64_t g) __attribute__((always_inline)) {
-    const std::int64_t pair = (group0 + g) * kGroup / 2;
-    Tiles::template Load<6>(rows.first + pair * first_bytes, first_bytes);
-    if constexpr (kSecond) Tiles::template Load<7>(rows.second + pair * second_bytes, second_bytes);
+    const std::int64_t pair = (product.group0 + g) * kGroup / 2;
+    Tiles::template Load<6>(first + pair * first_bytes, first_bytes);
+    if constexpr (kSecond) Tiles::template Load<7>(second + pair * second_bytes, second_bytes);
     Tiles::template Load<4>(tile(0, g), kTileBytes);
     Tiles::template Load<5>(tile(1, g), kTileBytes);
     Tiles::template AddDots<0, 4, 6>();
     if constexpr (kSecond) Tiles::template AddDots<1, 4, 7>();
     Tiles::template AddDots<2, 5, 6>();
     if constexpr (kSecond) Tiles::template AddDots<3, 5, 7>();
+    product.lines.Fetch(product.lines_a_group);
   };
-  constexpr std::int64_t kLag = kFirst ? 1 : 0;
-  for (std::int64_t g = 0; g < groups + kLag; ++g) {
-    if (kFirst && g < groups) unpack(g);
+  constexpr std::int64_t kLag = kUnpack ? 1 : 0;
+  for (std::int64_t g = 0; g < product.groups + kLag; ++g) {
+    if (kUnpack && g < product.groups) unpack(g);
     if (g >= kLag) multiply(g - kLag);
   }
-  Tiles::template Store<0>(sums.at, sums_bytes);
-  Tiles::template Store<2>(sums.at + kPanel, sums_bytes);
-  if constexpr (kSecond) Tiles::template Store<1>(second_sums, sums_bytes);
-  if constexpr (kSecond) Tiles::template Store<3>(second_sums + kPanel, sums_bytes);
-}
-
-// of_groups(first group, groups, begin, end) for stretches that are as even as can be.
-template <class OfGroups>
-void ForStretches(std::int64_t k, const OfGroups& of_groups) {
-  const std::int64_t all = k / kGroup;
-  const std::int64_t stretches = (all + kBlockGroups - 1) / kBlockGroups;
-  for (std::int64_t s = 0; s < stretches; ++s) {
-    const std::int64_t group0 = all * s / stretches;
-    of_groups(group0, all * (s + 1) / stretches - group0, s == 0, s + 1 == stretches);
-  }
+  Tiles::template Store<0>(sums, kSumsBytes);
+  Tiles::template Store<2>(sums + kPanel, kSumsBytes);
+  if constexpr (kSecond) Tiles::template Store<1>(second_sums, kSumsBytes);
+  if constexpr (kSecond) Tiles::template Store<3>(second_sums + kPanel, kSumsBytes);
 }
 
 // kCount tiles of rows by a panel: their sums in tiles 0 to 3, the panel in 4, rows in 5 and 6 by turns, the last,
@@ -164,7 +130,7 @@ template <class Tiles, class Weights, int kCount>
 void MultiplyFew(const LinearArgs& args, std::int64_t panel, float* sums, std::int64_t stride) {
   using Of = FewTiles<kCount>;
   constexpr std::int64_t kPlaces = 8;
-  alignas(64) std::byte unpacked[kPlaces * kWeightTileBytes];
+  alignas(64) std::byte unpacked[kPlaces * kUnpackedTileBytes];
   const Weights weights(args.weights + panel * Weights::PanelBytes(args.k), args.k);
   const std::int64_t last_bytes = 4 * (args.rows - (kCount - 1) * kTileRows);
   ForTiles<kCount>([]<int kTile>() { Tiles::template Zero<kTile>(); });
@@ -180,7 +146,7 @@ void MultiplyFew(const LinearArgs& args, std::int64_t panel, float* sums, std::i
     if constexpr (Weights::kInPlace) {
       Tiles::template Load<4>(weights.Group(g), kTileBytes);
     } else {
-      Tiles::template Load<4>(unpacked + g % kPlaces * kWeightTileBytes, kTileBytes);
+      Tiles::template Load<4>(unpacked + g % kPlaces * kUnpackedTileBytes, kTileBytes);
     }
     load.template operator()<0>();
     if constexpr (kCount > 1) load.template operator()<1>();
@@ -195,7 +161,7 @@ void MultiplyFew(const LinearArgs& args, std::int64_t panel, float* sums, std::i
   for (std::int64_t g = 0; g <= groups; ++g) {
     if (g < groups) {
       weights.Prefetch(g, 1);
-      weights.Unpack(g, unpacked + g % kPlaces * kWeightTileBytes);
+      weights.Unpack(g, unpacked + g % kPlaces * kUnpackedTileBytes);
     }
     if (g > 0) multiply(g - 1);
   }
@@ -233,37 +199,22 @@ void RunFewRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t p
 
 template <class Tiles, class Weights>
 void RunManyRows(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
-  constexpr std::int64_t kStride = kBlockPanels * kPanel;
-  const std::int64_t panel_bytes = Weights::PanelBytes(args.k);
-  UnpackedPanels unpacked;
   RowPair configured = {0, 0};
-  const auto of_block = [&](std::int64_t row0, std::int64_t count, std::int64_t panel0, std::int64_t panels,
-                            float* acc) {
-    const std::byte* const panel = args.weights + panel0 * panel_bytes;
-    for (std::int64_t p = 0; p < panels; p += 2) {
-      // The neighbour of a last odd panel is itself: acc has the room, nobody reads it.
-      const std::int64_t next = p + 1 < panels ? p + 1 : p;
-      const Weights weights[2] = {{panel + p * panel_bytes, args.k}, {panel + next * panel_bytes, args.k}};
-      ForStretches(args.k, [&](std::int64_t group0, std::int64_t groups, bool begin, bool end) {
-        for (std::int64_t r = 0; r < count; r += 2 * kTileRows) {
-          const Rows rows(args, row0 + r);
-          if (rows.count != configured) Tiles::Configure(ConfigOfRows(configured = rows.count));
-          const bool second = rows.count.second > 0;
-          const auto multiply =
-              r == 0 ? (second ? Multiply<Tiles, Weights, true, true> : Multiply<Tiles, Weights, false, true>)
-                     : (second ? Multiply<Tiles, Weights, true, false> : Multiply<Tiles, Weights, false, false>);
-          if (end && p + 2 >= panels)
-            FetchForFinish(*args.epilogue, row0 + r, std::min(count - r, 2 * kTileRows), panel0, panels);
-          float* const sums = acc + r * kStride + p * kPanel;
-          multiply(weights, rows, group0, groups, unpacked, {sums, kStride, begin});
-          if (!end) continue;
-          Transpose(rows.count.first, 2, sums, kStride);
-          if (second) Transpose(rows.count.second, 2, sums + kTileRows * kStride, kStride);
-        }
-      });
+  const auto multiply = [&](const TileProduct& product) {
+    if (product.rows != configured) Tiles::Configure(ConfigOfRows(configured = product.rows));
+    if (product.rows.second > 0) {
+      product.unpack ? Multiply<Tiles, Weights, true, true>(args, product)
+                     : Multiply<Tiles, Weights, true, false>(args, product);
+    } else {
+      product.unpack ? Multiply<Tiles, Weights, false, true>(args, product)
+                     : Multiply<Tiles, Weights, false, false>(args, product);
     }
   };
-  RunByBlocks<kBlockRows, kBlockPanels>(args, panel_begin, panel_end, of_block);
+  const auto complete = [](const RowPair& rows, std::int64_t panels, float* sums) {
+    Transpose(rows.first, panels, sums, kBlockStride);
+    Transpose(rows.second, panels, sums + kTileRows * kBlockStride, kBlockStride);
+  };
+  RunUnpacked(args, Weights::PanelBytes(args.k), panel_begin, panel_end, multiply, complete);
   Tiles::Release();
 }
 

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::int64_t kStep = 64;  // of k, in one product of tiles
 constexpr std::int64_t kPanelStep = kStep * kPanel;
-constexpr std::int64_t kBlockRows = 256;
+constexpr std::int64_t kBlockRows = 2 * kTileRows;
 constexpr std::int64_t kBlockPanels = 8;
 constexpr int kRowsAtOnce = 8;
 

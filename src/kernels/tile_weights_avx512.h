@@ -18,8 +18,6 @@
 namespace strata::kernels {
 namespace {
 
-constexpr std::int64_t kWeightTileBytes = kTileRows * kTileBytes;
-
 // A load's broadcast is free. (Left to itself clang 19 makes shuffles of the vector that was stored there.)
 inline __m512 Broadcast(const float& value) {
   __m512 all;
