@@ -1,7 +1,9 @@
 // `strata kb`: knowledge bases of the user's own documents.
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -9,6 +11,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "cli/commands.h"
 #include "cli/kb_add.h"
@@ -17,6 +20,7 @@
 #include "cli/kb_eval.h"
 #include "cli/kb_manage.h"
 #include "cli/kb_questions.h"
+#include "cli/kb_work.h"
 
 namespace strata::cli {
 namespace {
@@ -35,7 +39,9 @@ struct KbOptions {
   std::string embedding_model = "minilm";
   std::string language = "english";
   knowledge::Access access;
-  bool everybody = false, once = false;
+  bool everybody = false, once = false, background = false;
+  /// For vectors, seconds. A few documents have theirs by then, so that what follows finds them by meaning, too.
+  double wait = 10;
   double interval = 60;
   std::string state;
   std::size_t most_jobs = 1000;
@@ -56,10 +62,33 @@ Status Create(const KbOptions& options) {
   return {};
 }
 
+/// Waits for those of a few documents, and leaves the others to the background.
+Status FinishVectors(const KbOptions& options, const KnowledgeBase& base) {
+  std::optional<std::chrono::duration<double>> at_most;
+  if (options.wait >= 0) at_most = std::chrono::duration<double>(options.wait);
+  STRATA_TRY(const bool all, WaitForVectors(base, at_most));
+  if (all) return {};
+  STRATA_TRY(const std::string log, WorkInBackground(options.name, options.load));
+  STRATA_CHECK(TellOfMissingVectors(base.store()));
+  fmt::print(
+      stderr,
+      "They are made in the background now, by strata kb work {0}, which writes to {1}; strata kb jobs {0} tells "
+      "how far it is\n",
+      options.name, log);
+  return {};
+}
+
 Status Add(const KbOptions& options) {
   STRATA_TRY(const FoundFiles found, FindFiles(options.paths));
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
-  return AddFiles(*opened.base, found, options.access);
+  const Status added = AddFiles(*opened.base, found, options.access);
+  STRATA_CHECK(FinishVectors(options, *opened.base));
+  return added;
+}
+
+Status Work(const KbOptions& options) {
+  if (options.background) ::setpriority(PRIO_PROCESS, 0, 10);  // best effort
+  return WorkOnBase(options.name, options.load);
 }
 
 Status Remove(const KbOptions& options) {
@@ -86,7 +115,8 @@ Status Jobs(const KbOptions& options) {
   STRATA_CHECK(CancelJobs(*store, options.cancel));
   if (!options.retry.empty()) STRATA_CHECK(RetryJobs(*store, options.retry));
   if (!options.cancel.empty() || !options.retry.empty()) return {};
-  return PrintJobs(*store, options.state, options.most_jobs);
+  STRATA_CHECK(PrintJobs(*store, options.state, options.most_jobs));
+  return TellOfMissingVectors(*store);
 }
 
 Status ChangeAccess(const KbOptions& options) {
@@ -103,12 +133,16 @@ Status ChangeAccess(const KbOptions& options) {
 Status Watch(const KbOptions& options) {
   HoldEndSignals();
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
-  if (options.once) return FollowOnce(*opened.base, options.paths);
+  if (options.once) {
+    STRATA_CHECK(FollowOnce(*opened.base, options.paths));
+    return FinishVectors(options, *opened.base);
+  }
   return FollowFolders(*opened.base, options.paths, options.interval);
 }
 
 Status Evaluate(const KbOptions& options) {
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  STRATA_CHECK(WaitForVectors(*opened.base, {}));
   return EvaluateBase(*opened.base, options.eval, options.load);
 }
 
@@ -150,6 +184,7 @@ Status Ask(const KbOptions& options) { return AskBase(options.name, options.ask,
 
 Status WriteQuestions(const KbOptions& options) {
   STRATA_TRY(const OpenedBase opened, OpenBase(options.name, options.load));
+  STRATA_CHECK(WaitForVectors(*opened.base, {}));
   return GenerateGoldenSet(*opened.base, options.questions, options.load);
 }
 
@@ -181,8 +216,19 @@ void AddKb(CLI::App& app, Action& action) {
   CLI::App* const add =
       AddCommand(*kb, action, options, "add", "Read files, and folders with all that is in them", Add);
   add->add_option("PATH", options.paths, "Files and folders")->required();
+  const auto add_wait = [](CLI::App& command) {
+    command
+        .add_option("--wait", options.wait,
+                    "Seconds for vectors, of which the rest is left to the background; -1: for all")
+        ->capture_default_str();
+  };
+  add_wait(*add);
   AddEmbeddingOptions(*add, options.load, "int8-columns");
   AddAccessOptions(*add, options.access);
+  CLI::App* const work =
+      AddCommand(*kb, action, options, "work", "Work on what is queued, make the vectors that are missing, end", Work);
+  work->add_flag("--background", options.background, "With low priority");
+  AddEmbeddingOptions(*work, options.load, "int8-columns");
   AddCommand(*kb, action, options, "remove", "Forget documents", Remove)
       ->add_option("DOCUMENT", options.paths, "Paths, of folders too, or URIs")
       ->required();
@@ -194,6 +240,7 @@ void AddKb(CLI::App& app, Action& action) {
       ->check(CLI::Range(.1, 86400.))
       ->capture_default_str();
   watch->add_flag("--once", options.once, "Look once");
+  add_wait(*watch);
   AddEmbeddingOptions(*watch, options.load, "int8-columns");
   CLI::App* const access =
       AddCommand(*kb, action, options, "set-access", "Say who may find documents; holds at once", ChangeAccess);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/kb_models.h"
+#include "cli/kb_work.h"
 #include "knowledge/answer/answerer.h"
 #include "knowledge/lexical/analyser.h"
 
@@ -47,6 +48,7 @@ void PrintQueries(const AskOptions& options, const knowledge::SearchResult& foun
 Status SearchBase(const std::string& name, const AskOptions& options, const LoadOptions& load) {
   STRATA_TRY(const knowledge::SearchRequest request, RequestOf(options));
   STRATA_TRY(const OpenedBase opened, OpenBase(name, load));
+  STRATA_CHECK(TellOfMissingVectors(opened.base->store()));
   STRATA_TRY(const AskedModels models,
              LoadAskedModels(Rewrites(request) ? options.model : "", options.rerank_model, load));
   const knowledge::Searcher searcher(knowledge::SourcesOf(*opened.base), models.ForSearch());
@@ -61,6 +63,7 @@ Status SearchBase(const std::string& name, const AskOptions& options, const Load
 Status AskBase(const std::string& name, const AskOptions& options, const LoadOptions& load) {
   STRATA_TRY(knowledge::SearchRequest request, RequestOf(options));
   STRATA_TRY(const OpenedBase opened, OpenBase(name, load));
+  STRATA_CHECK(TellOfMissingVectors(opened.base->store()));
   STRATA_TRY(const AskedModels models, LoadAskedModels(options.model, options.rerank_model, load));
   STRATA_TRY(const auto analyser, knowledge::Analyser::Create(opened.base->options().language));
   const knowledge::Searcher searcher(knowledge::SourcesOf(*opened.base), models.ForSearch());

@@ -102,7 +102,7 @@ Status Indexes::RebuildAll(bool lexical, bool vectors) {
   if (!lexical && !vectors) return {};
   return store_.ForEachChunk([&](const StoredChunk& stored, std::span<const float> vector) {
     if (lexical) lexical_->Add(stored.id, IndexedText(stored.chunk));
-    if (vectors) vectors_->Add(stored.id, vector);
+    if (vectors && !vector.empty()) vectors_->Add(stored.id, vector);
     return true;
   });
 }
@@ -125,6 +125,7 @@ Status Indexes::CatchUp() {
 /// indexes before the table switches to them, and old ones leave the indexes last.
 Status Indexes::Apply(std::span<const Change> changes) {
   std::map<ChunkId, bool> chunks;  // whether it came or went, at last
+  std::set<ChunkId> embedded;      // of those that were there before
   std::set<DocumentId> changed, removed;
   for (const Change& change : changes) {
     switch (change.kind) {
@@ -140,6 +141,9 @@ Status Indexes::Apply(std::span<const Change> changes) {
       case Change::Kind::kDocumentRemoved:
         removed.insert(change.id);
         break;
+      case Change::Kind::kVectorAdded:
+        if (!chunks.contains(change.id)) embedded.insert(change.id);
+        break;
     }
   }
   std::vector<ChunkId> came, went;
@@ -151,6 +155,7 @@ Status Indexes::Apply(std::span<const Change> changes) {
     documents_.insert(id);
   }
   STRATA_CHECK(AddChunks(came));
+  STRATA_CHECK(AddVectors(std::vector<ChunkId>(embedded.begin(), embedded.end())));
   RemoveChunks(went);
   for (const DocumentId id : removed) {
     table_.Remove(id);
@@ -164,7 +169,7 @@ Status Indexes::AddChunks(std::span<const ChunkId> ids) {
   std::vector<std::pair<ChunkId, DocumentId>> added;
   STRATA_CHECK(store_.ForEachChunk(ids, [&](const StoredChunk& stored, std::span<const float> vector) {
     lexical_->Add(stored.id, IndexedText(stored.chunk));
-    vectors_->Add(stored.id, vector);
+    if (!vector.empty()) vectors_->Add(stored.id, vector);
     added.emplace_back(stored.id, stored.document);
     return true;
   }));
@@ -175,6 +180,14 @@ Status Indexes::AddChunks(std::span<const ChunkId> ids) {
     ++chunk_count_;
   }
   return {};
+}
+
+Status Indexes::AddVectors(std::span<const ChunkId> ids) {
+  if (ids.empty()) return {};
+  return store_.ForEachChunk(ids, [&](const StoredChunk& stored, std::span<const float> vector) {
+    if (!vector.empty()) vectors_->Add(stored.id, vector);
+    return true;
+  });
 }
 
 void Indexes::RemoveChunks(std::span<const ChunkId> ids) {
@@ -205,15 +218,20 @@ Status Indexes::Resynchronise() {
     after = records.back().id;
   }
   Bitmap chunks;
-  std::vector<ChunkId> came, went;
+  std::vector<ChunkId> came, went, without;  // a vector
   STRATA_CHECK(store_.ForEachChunkId([&](ChunkId id, DocumentId) {
     chunks.Add(id);
-    if (!chunks_.Has(id)) came.push_back(id);
+    if (!chunks_.Has(id)) {
+      came.push_back(id);
+    } else if (!vectors_->Has(id)) {
+      without.push_back(id);
+    }
   }));
   chunks_.ForEach([&](ChunkId id) {
     if (!chunks.Has(id)) went.push_back(id);
   });
   STRATA_CHECK(AddChunks(came));
+  STRATA_CHECK(AddVectors(without));
   RemoveChunks(went);
   for (const DocumentId id : documents_) {
     if (!documents.contains(id)) table_.Remove(id);

@@ -48,6 +48,7 @@ class Indexes {
   Status RebuildAll(bool lexical, bool vectors);
   Status Apply(std::span<const Change> changes);
   Status AddChunks(std::span<const ChunkId> ids);
+  Status AddVectors(std::span<const ChunkId> ids);
   void RemoveChunks(std::span<const ChunkId> ids);
   Status Resynchronise();
   Status SaveLocked();

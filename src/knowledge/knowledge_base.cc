@@ -23,7 +23,9 @@ namespace fs = std::filesystem;
 
 /// How soon what another process changed is found here.
 constexpr std::chrono::milliseconds kPoll{100};
-constexpr std::string_view kSetting = "base";
+constexpr std::string_view kSetting = "base", kToBeDeleted = "to_be_deleted";
+/// How long who deletes a base waits for who works on it.
+constexpr std::chrono::seconds kPatience{15};
 
 Result<std::string> IndexFolder(const std::string& location, const std::string& given) {
   if (!IsDatabaseUrl(location)) return location;
@@ -77,8 +79,8 @@ struct KnowledgeBase::State {
   std::unique_ptr<Indexes> indexes;
 
   std::mutex mutex;
-  std::condition_variable ended;
-  std::uint64_t endings = 0;
+  std::condition_variable changed;
+  std::uint64_t changes = 0;
   bool stop = false;
   std::unique_ptr<Ingester> ingester;
   std::thread keeper;
@@ -88,7 +90,7 @@ struct KnowledgeBase::State {
     for (;;) {
       {
         std::unique_lock lock(mutex);
-        if (ended.wait_for(lock, kPoll, [&] { return stop; })) return;
+        if (changed.wait_for(lock, kPoll, [&] { return stop; })) return;
       }
       Status good = indexes->CatchUp();
       if (good) good = indexes->CompactIfWorth();
@@ -98,11 +100,21 @@ struct KnowledgeBase::State {
     }
   }
 
-  void OnEnded() {
+  std::uint64_t Changes() {
+    const std::lock_guard lock(mutex);
+    return changes;
+  }
+  /// After what Changes() gave; for a moment at most, for another process may make it.
+  void AwaitChange(std::uint64_t seen) {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, kPoll, [&] { return changes != seen; });
+  }
+
+  void OnChange() {
     if (const Status good = indexes->CatchUp(); !good) LogWarning("{}", good.error().ToString());
     const std::lock_guard lock(mutex);
-    ++endings;
-    ended.notify_all();
+    ++changes;
+    changed.notify_all();
   }
 };
 
@@ -126,8 +138,21 @@ Result<BaseOptions> KnowledgeBase::OptionsOf(const std::string& location) {
 }
 
 Status KnowledgeBase::Delete(const std::string& location, const std::string& index_folder) {
+  {
+    STRATA_TRY(const auto store, OpenStore(location));
+    STRATA_CHECK(store->SetSetting(kToBeDeleted, true));
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    for (;;) {
+      STRATA_TRY(const auto lease, store->TryLease());
+      if (lease != nullptr) break;
+      if (std::chrono::steady_clock::now() > until) {
+        STRATA_CHECK(store->SetSetting(kToBeDeleted, nullptr));
+        return Fail(ErrorCode::kUnavailable, "another process has the base open and works on it: end it first");
+      }
+      std::this_thread::sleep_for(kPoll);
+    }
+  }
   if (!IsDatabaseUrl(location)) {
-    STRATA_CHECK(OpenStore(location));  // kNotFound before anything is removed
     Indexes::RemoveFiles(location);
     return DeleteStore(location);
   }
@@ -155,7 +180,7 @@ Result<std::unique_ptr<KnowledgeBase>> KnowledgeBase::Open(const std::string& lo
   if (options.ingest) {
     s.ingester = std::make_unique<Ingester>(*s.store, embedder,
                                             Ingester::Options{.limits = options.limits, .chunks = s.options.chunks},
-                                            [&s] { s.OnEnded(); });
+                                            [&s] { s.OnChange(); });
   }
   s.keeper = std::thread([&s] { s.Keep(); });
   return std::unique_ptr<KnowledgeBase>(new KnowledgeBase(std::move(state)));
@@ -167,7 +192,7 @@ KnowledgeBase::~KnowledgeBase() {
   {
     const std::lock_guard lock(state_->mutex);
     state_->stop = true;
-    state_->ended.notify_all();
+    state_->changed.notify_all();
   }
   state_->keeper.join();
   if (state_->ingester == nullptr || !state_->ingester->HoldsLease()) return;
@@ -221,16 +246,20 @@ Result<std::vector<Job>> KnowledgeBase::Jobs(std::optional<JobState> state, std:
 
 Result<Job> KnowledgeBase::WaitFor(std::int64_t job) {
   for (;;) {
-    std::uint64_t endings = 0;
-    {
-      const std::lock_guard lock(state_->mutex);
-      endings = state_->endings;
-    }
+    const std::uint64_t seen = state_->Changes();
     STRATA_TRY(const std::optional<Job> found, FindJob(job));
     if (!found) return Fail(ErrorCode::kNotFound, "there is no job {} (any more)", job);
     if (HasEnded(*found)) return *found;
-    std::unique_lock lock(state_->mutex);
-    state_->ended.wait_for(lock, kPoll, [&] { return state_->endings != endings; });
+    state_->AwaitChange(seen);
+  }
+}
+
+Status KnowledgeBase::WaitForVectors(const std::function<bool(std::int64_t left)>& on_left) const {
+  for (;;) {
+    const std::uint64_t seen = state_->Changes();
+    STRATA_TRY(const Store::Counts counts, state_->store->Count());
+    if (counts.unembedded == 0 || (on_left && !on_left(counts.unembedded))) return state_->indexes->CatchUp();
+    state_->AwaitChange(seen);
   }
 }
 
@@ -250,6 +279,11 @@ Status KnowledgeBase::SetAccess(DocumentId id, const Access& access) {
 Status KnowledgeBase::Compact() {
   STRATA_CHECK(state_->indexes->Compact());
   return state_->store->Compact();
+}
+
+Result<bool> KnowledgeBase::IsToBeDeleted() const {
+  STRATA_TRY(const nlohmann::json said, state_->store->Setting(kToBeDeleted));
+  return said == true;
 }
 
 const LexicalIndex& KnowledgeBase::lexical() const { return state_->indexes->lexical(); }

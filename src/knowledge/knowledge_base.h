@@ -2,7 +2,8 @@
 //
 //   STRATA_TRY(auto base, KnowledgeBase::Open(location, embedder));
 //   STRATA_TRY(std::int64_t job, base->Add({.path = "/srv/docs/a.pdf"}));   // durable once it returns
-//   base->WaitFor(job);                                                   // then every search finds it
+//   base->WaitFor(job);                                                   // then every search finds it by its words
+//   base->WaitForVectors();                                               // ... and by its meaning
 //
 // Several processes may have one base open: one of them works on the jobs (Store::TryLease), all see what it did within
 // a fraction of a second. Searching and answering are search/ and answer/, which take a base.
@@ -10,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -68,7 +70,8 @@ class KnowledgeBase {
                                                      const OpenOptions& options = {});
   /// What Open would need.
   static Result<BaseOptions> OptionsOf(const std::string& location);
-  /// Removes store and indexes; nobody may have it open.
+  /// Removes store and indexes. Who works on the base in the background ends first. Errors: kUnavailable when somebody
+  /// works on it still; who only reads it must not have it open.
   static Status Delete(const std::string& location, const std::string& index_folder = {});
   /// Saves the indexes; jobs that run go on when it is opened again.
   ~KnowledgeBase();
@@ -83,11 +86,15 @@ class KnowledgeBase {
   Result<std::optional<Job>> FindJob(std::int64_t job);
   Result<std::vector<Job>> Jobs(std::optional<JobState> state, std::int64_t after, std::size_t limit);
   Result<Job> WaitFor(std::int64_t job);  ///< until it ended
+  /// Until no chunk waits for its vector any more. on_left(how many do) is called now and then; false ends the waiting.
+  Status WaitForVectors(const std::function<bool(std::int64_t left)>& on_left = {}) const;
   Result<bool> Cancel(std::int64_t job);
   Status SetMetadata(DocumentId id, const nlohmann::json& metadata);
   Status SetAccess(DocumentId id, const Access& access);  ///< holds for every search that begins after it
   /// Afterwards no byte of what was removed is left in the store's files and the indexes'. Slow.
   Status Compact();
+  /// Somebody waits for who works on it to end.
+  Result<bool> IsToBeDeleted() const;
 
   // For searches. What a call before it has changed is in them.
   const LexicalIndex& lexical() const;

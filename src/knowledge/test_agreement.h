@@ -22,20 +22,21 @@ inline std::set<ChunkId> IdsIn(const Ranking& ranking) {
   return ids;
 }
 
-/// What is wrong with the indexes of a base, whatever it holds; empty: nothing. Nobody changes it meanwhile.
+/// What is wrong with the indexes of a base, whatever it holds, when all vectors are made; empty: nothing. Nobody
+/// changes it meanwhile.
 inline std::string IndexDisagreement(const KnowledgeBase& base) {
+  if (const Status made = base.WaitForVectors(); !made) return made.error().ToString();
   std::map<ChunkId, DocumentId> live;
   std::map<ChunkId, std::vector<float>> vectors;
   const Status listed = base.store().ForEachChunkId([&](ChunkId id, DocumentId document) { live[id] = document; });
   const Status read = base.store().ForEachChunk([&](const StoredChunk& chunk, std::span<const float> vector) {
-    vectors[chunk.id].assign(vector.begin(), vector.end());
+    if (!vector.empty()) vectors[chunk.id].assign(vector.begin(), vector.end());
     return true;
   });
   if (!listed || !read) return (listed ? read : listed).error().ToString();
-  if (live.size() != vectors.size()) return fmt::format("{} chunks, {} vectors", live.size(), vectors.size());
-  if (base.lexical().size() != live.size() || base.vectors().size() != live.size()) {
-    return fmt::format("the store has {} chunks, the words' index {}, the vectors' {}", live.size(),
-                       base.lexical().size(), base.vectors().size());
+  if (base.lexical().size() != live.size() || base.vectors().size() != vectors.size()) {
+    return fmt::format("the store has {} chunks with {} vectors, the words' index {}, the vectors' {}", live.size(),
+                       vectors.size(), base.lexical().size(), base.vectors().size());
   }
   std::set<ChunkId> allowed;
   base.documents().Allowed({.sees_everything = true}).ForEach([&](ChunkId id) { allowed.insert(id); });
@@ -45,6 +46,7 @@ inline std::string IndexDisagreement(const KnowledgeBase& base) {
   for (const auto& [id, document] : live) {
     if (!allowed.contains(id)) return fmt::format("chunk {} is there and may not be found", id);
     if (base.documents().DocumentOf(id) != document) return fmt::format("chunk {} is not of its document", id);
+    if (!vectors.contains(id)) continue;  // it cannot be embedded
     const Ranking near = base.vectors().Search(vectors[id], live.size(), {.ef = 200});
     bool found = false;
     for (const ScoredChunk& scored : near) {

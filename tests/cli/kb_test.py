@@ -98,6 +98,23 @@ class Kb(unittest.TestCase):
         self.kb("delete", "demo")
         self.refused("demo", "documents", "demo")
 
+    def test_vectors_that_are_still_to_be_made(self):
+        paragraphs = [" ".join(f"word{n}x{i}" for i in range(40)) for n in range(4000)]
+        (self.docs / "long.txt").write_text("\n\n".join(paragraphs))
+        result = self.run_kb("add", "demo", self.docs, "--wait", 0)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("made in the background", result.stderr)
+        search = self.run_kb("search", "demo", "word3999x7")
+        self.assertIn("word3999x7", search.stdout)
+        if "found by their words alone" in search.stderr:  # else it was quick
+            self.assertIn("found by their words alone", self.run_kb("jobs", "demo").stderr)
+        self.kb("delete", "demo")  # ends who works on it
+        self.kb("create", "demo", "--embedding-model", self.home / "encoder")
+        (self.docs / "long.txt").unlink()
+        self.assertNotIn("background", self.run_kb("add", "demo", self.docs, "--wait", -1).stderr)
+        self.kb("work", "demo")
+        self.assertEqual(self.found("salmon")[0], "b.md")
+
     def test_jobs(self):
         (self.docs / "broken.docx").write_bytes(b"PK\3\4 and no more")
         self.kb("add", "demo", self.docs)

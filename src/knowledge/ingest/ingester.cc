@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <span>
-#include <unordered_map>
 #include <utility>
 
 #include "base/log.h"
 #include "base/thread_team.h"
 #include "knowledge/ingest/read_source.h"
+#include "knowledge/ingest/retry.h"
 
 namespace strata::knowledge {
 namespace {
@@ -18,7 +18,6 @@ using Clock = std::chrono::steady_clock;
 /// How often somebody looks for jobs that other processes queued, and for a lease that became free.
 constexpr std::chrono::milliseconds kPoll{100};
 constexpr std::chrono::seconds kLeaseCheck{2};
-constexpr std::chrono::milliseconds kProgressEvery{500};
 /// After what may pass a job is tried again, after 1/2, 1, 2, ... seconds; so often in all.
 constexpr int kAttempts = 5;
 constexpr std::int64_t kFirstDelayMs = 500;
@@ -30,19 +29,11 @@ std::int64_t UnixMilliseconds() {
       .count();
 }
 
-bool MayPass(ErrorCode code) {
-  return code == ErrorCode::kIo || code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded;
-}
-
-using KnownVectors = std::unordered_map<Hash128, std::vector<float>, HashOfHash>;
-
 }  // namespace
 
-Ingester::Ingester(Store& store, Embedder& embedder, Options options, std::function<void()> on_ended)
-    : store_(store), embedder_(embedder), options_(options), on_ended_(std::move(on_ended)) {
-  embed_queue_ = std::make_unique<EmbedQueue>(
-      embedder_, [this](Embedding embedding, const Status& status) { StoreVersions(std::move(embedding), status); },
-      [this](const Job& job, double progress) { ReportProgress(job, progress); });
+Ingester::Ingester(Store& store, Embedder& embedder, Options options, std::function<void()> on_change)
+    : store_(store), embedder_(embedder), options_(options), on_change_(std::move(on_change)) {
+  vectors_ = std::make_unique<VectorMaker>(store_, embedder_, [this] { return MayMakeVectors(); }, on_change_);
   for (int i = 0; i < AvailableCpus(); ++i) threads_.emplace_back([this] { Work(); });
 }
 
@@ -52,9 +43,7 @@ Ingester::~Ingester() {
     stop_ = true;
     wake_.notify_all();
   }
-  embed_queue_->Stop();
   for (std::thread& thread : threads_) thread.join();
-  embed_queue_.reset();
 }
 
 void Ingester::Wake() {
@@ -66,6 +55,12 @@ void Ingester::Wake() {
 bool Ingester::HoldsLease() {
   const std::lock_guard lock(mutex_);
   return lease_ != nullptr;
+}
+
+/// Words first: while jobs run all cores are theirs.
+bool Ingester::MayMakeVectors() {
+  const std::lock_guard lock(mutex_);
+  return !stop_ && lease_ != nullptr && running_ == 0;
 }
 
 void Ingester::Work() {
@@ -81,7 +76,9 @@ void Ingester::Work() {
     if (leased) {
       Result<std::optional<Job>> job = store_.Claim();
       if (job && *job) {
+        ++running_;
         Run(**std::move(job));
+        if (--running_ == 0) vectors_->Wake();
         continue;
       }
       if (!job) LogWarning("no job can be claimed: {}", job.error().ToString());
@@ -136,11 +133,11 @@ Status Ingester::Read(Job& job) {
     return record.content_hash == file.sha256;
   });
   if (same) return SkipUnchanged(job, there);
-  STRATA_TRY(std::vector<DocumentVersion> versions,
+  STRATA_TRY(const std::vector<DocumentVersion> versions,
              ReadDocuments(file, job, options_.limits, embedder_.tokenizer(), options_.chunks));
-  if (!EnterStage(job, "embed")) return {};
-  STRATA_TRY(Embedding embedding, Prepare(job, std::move(versions)));
-  embed_queue_->Push(std::move(embedding));
+  if (!EnterStage(job, "store")) return {};
+  STRATA_CHECK(store_.PutSource(job.uri, versions, &job));
+  End();
   return {};
 }
 
@@ -164,50 +161,6 @@ Status Ingester::SkipUnchanged(Job& job, std::span<const DocumentRecord> records
   return {};
 }
 
-Result<Embedding> Ingester::Prepare(Job job, std::vector<DocumentVersion> versions) {
-  std::vector<Hash128> hashes;
-  for (const DocumentVersion& version : versions) {
-    for (const Chunk& chunk : version.chunks) {
-      if (chunk.searchable) hashes.push_back(chunk.hash);
-    }
-  }
-  STRATA_TRY(auto vectors, store_.VectorsOf(hashes));
-  KnownVectors known;
-  for (auto& [hash, vector] : vectors) known.emplace(hash, std::move(vector));
-  const auto dimensions = static_cast<std::size_t>(embedder_.dimensions());
-  Embedding embedding{.job = std::move(job), .versions = std::move(versions), .wanted = {}};
-  std::size_t chunks = 0;
-  for (std::size_t v = 0; v < embedding.versions.size(); ++v) {
-    DocumentVersion& version = embedding.versions[v];
-    std::size_t row = 0;
-    for (const Chunk& chunk : version.chunks) {
-      if (!chunk.searchable) continue;
-      version.vectors.resize((row + 1) * dimensions);
-      if (const auto found = known.find(chunk.hash); found != known.end()) {
-        std::ranges::copy(found->second, version.vectors.end() - static_cast<std::ptrdiff_t>(dimensions));
-      } else {
-        embedding.wanted.push_back({v, row, chunk.hash, EmbeddedText(chunk)});
-      }
-      ++row;
-    }
-    chunks += row;
-  }
-  embedding.job.result = {{"documents", embedding.versions.size()}, {"chunks", chunks}};
-  return embedding;
-}
-
-void Ingester::StoreVersions(Embedding embedding, const Status& embedded) {
-  Job& job = embedding.job;
-  if (!embedded) return Failed(std::move(job), embedded.error());
-  const std::size_t made = embedding.wanted.size() - embedding.shared;
-  job.result["embedded"] = made;
-  job.result["reused"] = job.result["chunks"].get<std::size_t>() - made;
-  job.stage = "store";
-  const auto put = store_.PutSource(job.uri, embedding.versions, &job);
-  if (put) return End();
-  if (put.error().code() != ErrorCode::kCancelled) Failed(std::move(job), put.error());
-}
-
 /// False: the job was cancelled.
 bool Ingester::EnterStage(Job& job, const char* stage) {
   job.stage = stage;
@@ -215,20 +168,8 @@ bool Ingester::EnterStage(Job& job, const char* stage) {
   return !running || *running;  // the store's trouble shows again, where it matters
 }
 
-void Ingester::ReportProgress(const Job& job, double progress) {
-  {
-    const std::lock_guard lock(mutex_);
-    const Clock::time_point now = Clock::now();
-    if (now - progress_reported_ < kProgressEvery) return;
-    progress_reported_ = now;
-  }
-  Job now = job;
-  now.progress = progress;
-  if (const Result<bool> written = store_.Update(now); !written) LogDebug("{}", written.error().ToString());
-}
-
 void Ingester::End() {
-  on_ended_();
+  on_change_();
   Wake();  // a later job of the same source may run now
 }
 

@@ -1,6 +1,8 @@
-// Works on the jobs of a base: reads, parses and chunks on several threads, embeds across documents, stores.
+// Works on the jobs of a base: reads, parses, chunks and stores on several threads. Vectors follow when no job is left
+// (VectorMaker): until then new chunks are found by their words.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -15,7 +17,7 @@
 #include "base/result.h"
 #include "knowledge/chunk/chunk.h"
 #include "knowledge/document/parse.h"
-#include "knowledge/ingest/embed_queue.h"
+#include "knowledge/ingest/vector_maker.h"
 #include "knowledge/models.h"
 #include "knowledge/store/store.h"
 
@@ -27,9 +29,9 @@ class Ingester {
     ParseLimits limits;
     ChunkOptions chunks;
   };
-  /// `on_ended`: a job ended, its changes are in the store. Called from any thread of the ingester. Store and embedder
-  /// outlive it.
-  Ingester(Store& store, Embedder& embedder, Options options, std::function<void()> on_ended);
+  /// `on_change`: a job ended, or vectors were made; the changes are in the store. Called from any thread of the
+  /// ingester. Store and embedder outlive it.
+  Ingester(Store& store, Embedder& embedder, Options options, std::function<void()> on_change);
   /// Jobs that run are left to whoever gets the lease next.
   ~Ingester();
 
@@ -40,12 +42,10 @@ class Ingester {
  private:
   void Work();
   bool EnsureLease();
+  bool MayMakeVectors();
   void Run(Job job);
   Status Read(Job& job);
   Status SkipUnchanged(Job& job, std::span<const DocumentRecord> records);
-  Result<Embedding> Prepare(Job job, std::vector<DocumentVersion> versions);
-  void StoreVersions(Embedding embedding, const Status& embedded);
-  void ReportProgress(const Job& job, double progress);
   bool EnterStage(Job& job, const char* stage);
   void End();
   void Failed(Job job, const Error& error);
@@ -53,15 +53,16 @@ class Ingester {
   Store& store_;
   Embedder& embedder_;
   const Options options_;
-  const std::function<void()> on_ended_;
-  std::unique_ptr<EmbedQueue> embed_queue_;
+  const std::function<void()> on_change_;
 
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stop_ = false;
   std::uint64_t wakes_ = 0;
   std::unique_ptr<Lease> lease_;
-  std::chrono::steady_clock::time_point lease_checked_{}, progress_reported_{};
+  std::chrono::steady_clock::time_point lease_checked_{};
+  std::atomic<int> running_ = 0;  // jobs
+  std::unique_ptr<VectorMaker> vectors_;
   std::vector<std::thread> threads_;
 };
 

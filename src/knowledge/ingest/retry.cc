@@ -4,6 +4,10 @@
 
 namespace strata::knowledge {
 
+bool MayPass(ErrorCode code) {
+  return code == ErrorCode::kIo || code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded;
+}
+
 Result<std::vector<std::int64_t>> RetryJobs(Store& store, std::span<const std::int64_t> ids) {
   std::vector<Job> again;
   for (const std::int64_t id : ids) {

@@ -1,4 +1,4 @@
-// Failed jobs, tried again.
+// What failed, tried again.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,9 @@
 #include "knowledge/store/store.h"
 
 namespace strata::knowledge {
+
+/// Whether what failed for that reason may go through later.
+bool MayPass(ErrorCode code);
 
 /// Queues failed jobs anew, all or none, and returns the numbers of the new ones; whoever works on jobs sees them
 /// within a fraction of a second. The old ones stay as they are, with their reasons. Errors: kNotFound for a job that

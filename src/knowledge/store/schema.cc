@@ -46,7 +46,12 @@ constexpr std::string_view kVersion1[] = {
 constexpr std::string_view kVersion2[] = {
     R"(CREATE INDEX chunks_by_hash ON chunks (hash_low, hash_high))",
 };
-constexpr std::span<const std::string_view> kVersions[] = {kVersion1, kVersion2};
+// Searchable chunks whose vector is still to be made.
+constexpr std::string_view kVersion3[] = {
+    R"(CREATE TABLE unembedded (
+         chunk {integer} PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE))",
+};
+constexpr std::span<const std::string_view> kVersions[] = {kVersion1, kVersion2, kVersion3};
 constexpr std::int64_t kNewest = std::ssize(kVersions);
 
 std::string InDialect(std::string_view statement, const Dialect& dialect) {

@@ -69,6 +69,13 @@ std::vector<float> Decode(std::string_view bytes, bool full_precision) {
   return vector;
 }
 
+auto VisitRow(const Store::VisitChunk& visit, bool full_precision) {
+  return [&visit, full_precision](const Row& row) {
+    const bool has_none = row.IsNull(kVectorColumn);
+    return visit(ToChunk(row), has_none ? std::vector<float>() : Decode(row.Blob(kVectorColumn), full_precision));
+  };
+}
+
 std::string IdArray(std::span<const ChunkId> ids) { return fmt::format("[{}]", fmt::join(ids, ",")); }
 
 /// Which chunk of the version before goes on as one of this one. Equal hashes alone do not do: whether it can be found
@@ -110,14 +117,38 @@ Status WriteChunk(Connection& connection, std::int64_t id, DocumentId document, 
   return {};
 }
 
+Status WriteVector(Connection& connection, std::int64_t id, std::span<const float> vector, bool full_precision) {
+  const std::string bytes = Encode(vector, full_precision);
+  STRATA_CHECK(connection.Run("INSERT INTO vectors (chunk, vector) VALUES ($1, $2)", {id, Bytes{bytes}}));
+  return {};
+}
+
+/// The vector of a chunk that says the same, or a place among those that wait for one. True: nothing in the base says
+/// the same.
+Result<bool> ShareVector(Connection& connection, std::int64_t id, const Hash128& hash) {
+  const auto low = static_cast<std::int64_t>(hash.low), high = static_cast<std::int64_t>(hash.high);
+  STRATA_TRY(const std::int64_t copied,
+             connection.Run(
+                 "INSERT INTO vectors (chunk, vector) SELECT CAST($1 AS bigint), v.vector FROM chunks c JOIN vectors v "
+                 "ON v.chunk = c.id WHERE c.hash_low = $2 AND c.hash_high = $3 AND length(v.vector) > 0 "
+                 "LIMIT 1",
+                 {id, low, high}));
+  if (copied > 0) return false;
+  STRATA_CHECK(connection.Run("INSERT INTO unembedded (chunk) VALUES ($1)", {id}));
+  bool fresh = true;
+  STRATA_CHECK(connection.Run(
+      "SELECT 1 FROM chunks WHERE hash_low = $1 AND hash_high = $2 AND searchable = 1 AND id <> $3 LIMIT 1",
+      {low, high, id}, [&](const Row&) { return fresh = false; }));
+  return fresh;
+}
+
 }  // namespace
 
-Result<std::int64_t> PutChunks(Connection& connection, DocumentId document, const DocumentVersion& version,
-                               bool full_precision, ChangeLog& log) {
+Result<ChunkCounts> PutChunks(Connection& connection, DocumentId document, const DocumentVersion& version,
+                              bool full_precision, ChangeLog& log) {
   const auto searchable = std::ranges::count_if(version.chunks, &Chunk::searchable);
   const std::size_t dimensions = searchable == 0 ? 0 : version.vectors.size() / static_cast<std::size_t>(searchable);
-  if (dimensions * static_cast<std::size_t>(searchable) != version.vectors.size() ||
-      (searchable != 0 && dimensions == 0)) {
+  if (dimensions * static_cast<std::size_t>(searchable) != version.vectors.size()) {
     return Fail(ErrorCode::kInvalidArgument, "{}: {} floats are no vectors of {} chunks", version.record.uri,
                 version.vectors.size(), searchable);
   }
@@ -136,6 +167,7 @@ Result<std::int64_t> PutChunks(Connection& connection, DocumentId document, cons
   STRATA_TRY(const std::int64_t last, TakeNumbers(connection, "chunk", news));
   std::int64_t next = last - news;
   std::size_t row = 0;
+  ChunkCounts counts{.all = searchable};
   for (std::size_t i = 0; i < version.chunks.size(); ++i) {
     const Chunk& chunk = version.chunks[i];
     const bool is_new = ids[i] == 0;
@@ -149,12 +181,14 @@ Result<std::int64_t> PutChunks(Connection& connection, DocumentId document, cons
     }
     STRATA_CHECK(WriteChunk(connection, ids[i], document, static_cast<std::int64_t>(i), chunk, parent));
     if (!chunk.searchable) continue;
-    if (is_new) {
-      const std::string bytes =
-          Encode(std::span(version.vectors).subspan(row * dimensions, dimensions), full_precision);
-      STRATA_CHECK(connection.Run("INSERT INTO vectors (chunk, vector) VALUES ($1, $2)", {ids[i], Bytes{bytes}}));
-      log.Add(Change::Kind::kChunkAdded, static_cast<ChunkId>(ids[i]));
+    if (is_new && dimensions > 0) {
+      const auto vector = std::span(version.vectors).subspan(row * dimensions, dimensions);
+      STRATA_CHECK(WriteVector(connection, ids[i], vector, full_precision));
+    } else if (is_new) {
+      STRATA_TRY(const bool fresh, ShareVector(connection, ids[i], chunk.hash));
+      counts.fresh += fresh ? 1 : 0;
     }
+    if (is_new) log.Add(Change::Kind::kChunkAdded, static_cast<ChunkId>(ids[i]));
     ++row;
   }
   for (const auto& [identity, gone] : before) {
@@ -163,7 +197,7 @@ Result<std::int64_t> PutChunks(Connection& connection, DocumentId document, cons
       if (std::get<2>(identity)) log.Add(Change::Kind::kChunkRemoved, static_cast<ChunkId>(id));
     }
   }
-  return searchable;
+  return counts;
 }
 
 Status LogRemovedChunks(Connection& connection, DocumentId document, ChangeLog& log) {
@@ -211,20 +245,24 @@ Result<std::vector<StoredChunk>> SqlStore::ChunksOf(DocumentId id, std::int32_t 
 Status SqlStore::ForEachChunk(std::span<const ChunkId> ids, const VisitChunk& visit) {
   return Read([&](Connection& connection) -> Status {
     const std::string list = IdArray(ids);
+    const auto visit_row = VisitRow(visit, options_.full_precision);
     STRATA_CHECK(connection.Run(
-        fmt::format("SELECT {}, v.vector {} JOIN vectors v ON v.chunk = c.id WHERE c.id IN {} ORDER BY c.id", kColumns,
-                    kFrom, connection.dialect().id_list),
-        {std::string_view(list)},
-        [&](const Row& row) { return visit(ToChunk(row), Decode(row.Blob(kVectorColumn), options_.full_precision)); }));
+        fmt::format(
+            "SELECT {}, v.vector {} LEFT JOIN vectors v ON v.chunk = c.id WHERE c.searchable = 1 AND c.id IN {} "
+            "ORDER BY c.id",
+            kColumns, kFrom, connection.dialect().id_list),
+        {std::string_view(list)}, visit_row));
     return {};
   });
 }
 
 Status SqlStore::ForEachChunk(const VisitChunk& visit) {
   return Read([&](Connection& connection) -> Status {
+    const auto visit_row = VisitRow(visit, options_.full_precision);
     STRATA_CHECK(connection.Run(
-        fmt::format("SELECT {}, v.vector {} JOIN vectors v ON v.chunk = c.id ORDER BY c.id", kColumns, kFrom), {},
-        [&](const Row& row) { return visit(ToChunk(row), Decode(row.Blob(kVectorColumn), options_.full_precision)); }));
+        fmt::format("SELECT {}, v.vector {} LEFT JOIN vectors v ON v.chunk = c.id WHERE c.searchable = 1 ORDER BY c.id",
+                    kColumns, kFrom),
+        {}, visit_row));
     return {};
   });
 }
@@ -251,10 +289,11 @@ Result<std::vector<std::pair<Hash128, std::vector<float>>>> SqlStore::VectorsOf(
     const std::string lows = list.dump();
     std::vector<std::pair<Hash128, std::vector<float>>> vectors;
     STRATA_CHECK(connection.Run(
-        fmt::format("SELECT f.hash_low, f.hash_high, v.vector FROM (SELECT hash_low, hash_high, MIN(id) AS id FROM "
-                    "chunks WHERE hash_low IN {} AND searchable = 1 GROUP BY hash_low, hash_high) f "
-                    "JOIN vectors v ON v.chunk = f.id",
-                    connection.dialect().id_list),
+        fmt::format(
+            "SELECT f.hash_low, f.hash_high, v.vector FROM (SELECT c.hash_low, c.hash_high, MIN(c.id) AS id FROM "
+            "chunks c JOIN vectors w ON w.chunk = c.id WHERE c.hash_low IN {} AND length(w.vector) > 0 "
+            "GROUP BY c.hash_low, c.hash_high) f JOIN vectors v ON v.chunk = f.id",
+            connection.dialect().id_list),
         {std::string_view(lows)}, [&](const Row& row) {
           if (!wanted.contains({row.Int(0), row.Int(1)})) return true;
           vectors.emplace_back(Hash128{static_cast<std::uint64_t>(row.Int(0)), static_cast<std::uint64_t>(row.Int(1))},
@@ -262,6 +301,38 @@ Result<std::vector<std::pair<Hash128, std::vector<float>>>> SqlStore::VectorsOf(
           return true;
         }));
     return vectors;
+  });
+}
+
+Result<std::vector<StoredChunk>> SqlStore::Unembedded(std::size_t limit) {
+  return Read([&](Connection& connection) -> Result<std::vector<StoredChunk>> {
+    std::vector<StoredChunk> chunks;
+    STRATA_CHECK(connection.Run(
+        fmt::format("SELECT {} {} JOIN unembedded u ON u.chunk = c.id ORDER BY u.chunk LIMIT $1", kColumns, kFrom),
+        {static_cast<std::int64_t>(limit)}, [&](const Row& row) {
+          chunks.push_back(ToChunk(row));
+          return true;
+        }));
+    return chunks;
+  });
+}
+
+Status SqlStore::PutVectors(std::span<const ChunkId> ids, std::span<const float> vectors) {
+  const std::size_t dimensions = ids.empty() ? 0 : vectors.size() / ids.size();
+  if (dimensions * ids.size() != vectors.size()) {
+    return Fail(ErrorCode::kInvalidArgument, "{} floats are no vectors of {} chunks", vectors.size(), ids.size());
+  }
+  return Write([&](Connection& connection) -> Status {
+    ChangeLog log;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const std::int64_t id = ids[i];
+      STRATA_TRY(const std::int64_t waited, connection.Run("DELETE FROM unembedded WHERE chunk = $1", {id}));
+      if (waited == 0) continue;
+      const auto vector = vectors.subspan(i * dimensions, dimensions);
+      STRATA_CHECK(WriteVector(connection, id, vector, options_.full_precision));
+      log.Add(Change::Kind::kVectorAdded, ids[i]);
+    }
+    return log.Write(connection, options_.kept_changes);
   });
 }
 

@@ -101,9 +101,9 @@ Status RemoveDocument(Connection& connection, DocumentId id, ChangeLog& log) {
 }
 
 /// Writes one version beside what the source has already (`there`).
-Result<DocumentId> PutDocument(Connection& connection, const DocumentVersion& version,
-                               const std::map<std::string_view, const DocumentRecord*>& there,
-                               const DocumentRecord* first_of_source, const StoreOptions& options, ChangeLog& log) {
+Result<ChunkCounts> PutDocument(Connection& connection, const DocumentVersion& version,
+                                const std::map<std::string_view, const DocumentRecord*>& there,
+                                const DocumentRecord* first_of_source, const StoreOptions& options, ChangeLog& log) {
   const DocumentRecord& record = version.record;
   const auto found = there.find(record.uri);
   const bool known = found != there.end();
@@ -134,10 +134,10 @@ Result<DocumentId> PutDocument(Connection& connection, const DocumentVersion& ve
                      "ON CONFLICT (document) DO UPDATE SET text = excluded.text",
                      {id, std::string_view(version.text)}));
   log.Add(Change::Kind::kDocumentChanged, static_cast<DocumentId>(id));
-  STRATA_TRY(const std::int64_t searchable,
+  STRATA_TRY(const ChunkCounts counts,
              PutChunks(connection, static_cast<DocumentId>(id), version, options.full_precision, log));
-  STRATA_CHECK(connection.Run("UPDATE documents SET chunks = $1 WHERE id = $2", {searchable, id}));
-  return static_cast<DocumentId>(id);
+  STRATA_CHECK(connection.Run("UPDATE documents SET chunks = $1 WHERE id = $2", {counts.all, id}));
+  return counts;
 }
 
 Status CheckSource(std::string_view source, std::span<const DocumentVersion> versions) {
@@ -166,18 +166,27 @@ Result<std::vector<DocumentRecord>> SqlStore::PutSource(std::string_view source,
                                                         std::span<const DocumentVersion> versions, const Job* job) {
   STRATA_CHECK(CheckSource(source, versions));
   return Write([&](Connection& connection) -> Result<std::vector<DocumentRecord>> {
-    STRATA_CHECK(EndOrCancelled(connection, job));
     STRATA_TRY(const std::vector<DocumentRecord> before, OfSource(connection, source));
     std::map<std::string_view, const DocumentRecord*> there;
     for (const DocumentRecord& record : before) there.emplace(record.uri, &record);
     ChangeLog log;
+    ChunkCounts counts;
     for (const DocumentVersion& version : versions) {
-      STRATA_TRY(const DocumentId id,
+      STRATA_TRY(const ChunkCounts of_one,
                  PutDocument(connection, version, there, before.empty() ? nullptr : &before.front(), options_, log));
-      (void)id;
+      counts.all += of_one.all;
+      counts.fresh += of_one.fresh;
       there.erase(version.record.uri);
     }
     for (const auto& [uri, record] : there) STRATA_CHECK(RemoveDocument(connection, record->id, log));
+    if (job != nullptr) {
+      Job done = *job;
+      done.result = {{"documents", versions.size()},
+                     {"chunks", counts.all},
+                     {"embedded", counts.fresh},
+                     {"reused", counts.all - counts.fresh}};
+      STRATA_CHECK(EndOrCancelled(connection, &done));
+    }
     STRATA_CHECK(log.Write(connection, options_.kept_changes));
     return OfSource(connection, source);
   });
@@ -264,9 +273,9 @@ Result<Store::Counts> SqlStore::Count() {
     // count and sum of bigint: the latter is numeric in PostgreSQL.
     STRATA_CHECK(
         connection.Run("SELECT count(*), CAST(coalesce(sum(chunks), 0) AS bigint), "
-                       "CAST(coalesce(sum(bytes), 0) AS bigint) FROM documents",
+                       "CAST(coalesce(sum(bytes), 0) AS bigint), (SELECT count(*) FROM unembedded) FROM documents",
                        {}, [&](const Row& row) {
-                         counts = {row.Int(0), row.Int(1), row.Int(2)};
+                         counts = {row.Int(0), row.Int(1), row.Int(2), row.Int(3)};
                          return true;
                        }));
     return counts;

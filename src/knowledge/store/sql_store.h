@@ -38,6 +38,8 @@ class SqlStore final : public Store {
   Status ForEachChunk(const VisitChunk& visit) override;
   Status ForEachChunkId(const std::function<void(ChunkId chunk, DocumentId document)>& visit) override;
   Result<std::vector<std::pair<Hash128, std::vector<float>>>> VectorsOf(std::span<const Hash128> hashes) override;
+  Result<std::vector<StoredChunk>> Unembedded(std::size_t limit) override;
+  Status PutVectors(std::span<const ChunkId> ids, std::span<const float> vectors) override;
   Result<Counts> Count() override;
 
   Result<Sequence> LastSequence() override;
@@ -121,10 +123,14 @@ std::string Dump(const nlohmann::json& value);
 
 // Chunks of a document inside a transaction (sql_chunks.cc).
 
-/// Makes the version's chunks and vectors those of the document; what changed is added to the log. Returns how many
-/// are searchable.
-Result<std::int64_t> PutChunks(Connection& connection, DocumentId document, const DocumentVersion& version,
-                               bool full_precision, ChangeLog& log);
+/// Of searchable chunks.
+struct ChunkCounts {
+  std::int64_t all = 0;
+  std::int64_t fresh = 0;  ///< say what nothing in the base has said: they are to be embedded
+};
+/// Makes the version's chunks and vectors those of the document; what changed is added to the log.
+Result<ChunkCounts> PutChunks(Connection& connection, DocumentId document, const DocumentVersion& version,
+                              bool full_precision, ChangeLog& log);
 /// Adds to the log that the document's searchable chunks go.
 Status LogRemovedChunks(Connection& connection, DocumentId document, ChangeLog& log);
 

@@ -51,7 +51,8 @@ struct StoredChunk {
   Chunk chunk;  ///< its parent is parent_id
 };
 
-/// A new version of a document. vectors: [searchable chunks, dimensions], in the order of the chunks.
+/// A new version of a document. vectors: [searchable chunks, dimensions], in the order of the chunks. Without any a
+/// chunk gets that of another one that says the same, or waits for it (Store::Unembedded).
 struct DocumentVersion {
   DocumentRecord record;                                    ///< id, version, created, updated, chunks: the store's
   nlohmann::json file_metadata = nlohmann::json::object();  ///< what the file says; record.metadata is the user's
@@ -63,9 +64,10 @@ struct DocumentVersion {
   bool keep_metadata = false, keep_access = false;
 };
 
-/// What changed, for the indexes: chunks that came, that went; documents whose metadata or access are others.
+/// What changed, for the indexes: chunks that came, that went; documents whose metadata or access are others; vectors
+/// of chunks that came without.
 struct Change {
-  enum class Kind : std::uint8_t { kChunkAdded, kChunkRemoved, kDocumentChanged, kDocumentRemoved };
+  enum class Kind : std::uint8_t { kChunkAdded, kChunkRemoved, kDocumentChanged, kDocumentRemoved, kVectorAdded };
   Sequence sequence = 0;
   Kind kind = Kind::kChunkAdded;
   std::uint32_t id = 0;  ///< ChunkId or DocumentId
@@ -82,7 +84,7 @@ struct Job {
   /// The file itself, where it does not lie on this machine: for Enqueue only, see Store::Upload.
   std::optional<std::string> upload = {};
   JobState state = JobState::kQueued;
-  std::string stage = {};                            ///< "parse", "chunk", "embed", "store"
+  std::string stage = {};                            ///< "parse", "store"
   double progress = 0;                               ///< 0 to 1
   std::string error = {};                            ///< why it failed, or why it is tried again
   nlohmann::json result = nlohmann::json::object();  ///< counts: documents, chunks, embedded, reused
@@ -97,8 +99,8 @@ class Store {
 
   // Documents. PutSource makes the versions all that there is of a source, at once for every reader: each chunk whose
   // hash the version before had keeps its id, documents of the source that are not among the versions are gone. With a
-  // job: in the same step the job is done, with its result; kCancelled, and nothing is changed, if it does not run any
-  // more. kInvalidArgument for a document that is not of the source.
+  // job: in the same step the job is done, with the counts of Job::result; kCancelled, and nothing is changed, if it
+  // does not run any more. kInvalidArgument for a document that is not of the source.
   virtual Result<std::vector<DocumentRecord>> PutSource(std::string_view source,
                                                         std::span<const DocumentVersion> versions,
                                                         const Job* job = nullptr) = 0;
@@ -121,8 +123,8 @@ class Store {
   // Chunks. Ids that are no more are left out.
   virtual Result<std::vector<StoredChunk>> Chunks(std::span<const ChunkId> ids) = 0;  ///< in the order of ids
   virtual Result<std::vector<StoredChunk>> ChunksOf(DocumentId id, std::int32_t first, std::int32_t count) = 0;
-  /// Calls for each live searchable chunk, by id, with its vector; of those ids only where they are given. A call that
-  /// returns false ends it. The call must not use the store.
+  /// Calls for each live searchable chunk, by id, with its vector, which is empty where there is none (yet); of those
+  /// ids only where they are given. A call that returns false ends it. The call must not use the store.
   using VisitChunk = std::function<bool(const StoredChunk& chunk, std::span<const float> vector)>;
   virtual Status ForEachChunk(std::span<const ChunkId> ids, const VisitChunk& visit) = 0;
   virtual Status ForEachChunk(const VisitChunk& visit) = 0;
@@ -131,9 +133,15 @@ class Store {
   /// Vectors of chunks that have these hashes, whosever they are, so that only what is new is embedded: each hash that
   /// is there once.
   virtual Result<std::vector<std::pair<Hash128, std::vector<float>>>> VectorsOf(std::span<const Hash128> hashes) = 0;
+  /// Searchable chunks that wait for a vector, by id.
+  virtual Result<std::vector<StoredChunk>> Unembedded(std::size_t limit) = 0;
+  /// vectors: [ids, dimensions], or none: these cannot be embedded. Either way they wait no more. Ids that do not wait
+  /// are passed over.
+  virtual Status PutVectors(std::span<const ChunkId> ids, std::span<const float> vectors) = 0;
 
   struct Counts {
     std::int64_t documents = 0, chunks = 0, bytes = 0;  ///< chunks: searchable; bytes: of the files
+    std::int64_t unembedded = 0;                        ///< chunks that wait for a vector
   };
   virtual Result<Counts> Count() = 0;
 

@@ -187,6 +187,60 @@ TEST_P(StoreTest, VectorsAreFoundByWhatTheyAreOf) {
   EXPECT_TRUE(store_->VectorsOf({}).value().empty());
 }
 
+TEST_P(StoreTest, VectorsMayComeLater) {
+  DocumentVersion a = Version("a", {"one", "two", "one"});
+  const std::vector<float> one(a.vectors.begin(), a.vectors.begin() + kDimensions);
+  a.vectors.clear();
+  ASSERT_TRUE(store_->Enqueue(std::vector<Job>{{.uri = "a", .kind = "add"}}));
+  const Job job = store_->Claim().value().value();
+  const DocumentId id = store_->PutSource("a", std::span(&a, 1), &job).value().front().id;
+  const nlohmann::json result = store_->FindJob(job.id).value()->result;
+  EXPECT_EQ(result, nlohmann::json({{"documents", 1}, {"chunks", 3}, {"embedded", 2}, {"reused", 1}}));
+  const std::vector<ChunkId> ids = IdsOf(*store_, id);
+  const auto waiting = [&] {
+    std::vector<ChunkId> found;
+    for (const StoredChunk& chunk : store_->Unembedded(100).value()) found.push_back(chunk.id);
+    return found;
+  };
+  const auto vectors = [&] {
+    std::map<ChunkId, std::vector<float>> found;
+    EXPECT_TRUE(store_->ForEachChunk([&](const StoredChunk& chunk, std::span<const float> vector) {
+      found[chunk.id].assign(vector.begin(), vector.end());
+      return true;
+    }));
+    return found;
+  };
+  EXPECT_EQ(waiting(), ids);
+  EXPECT_EQ(store_->Unembedded(2).value().size(), 2U);
+  EXPECT_EQ(store_->Count()->unembedded, 3);
+  EXPECT_THAT(vectors(), testing::SizeIs(3)) << "chunks without vectors are there";
+  EXPECT_THAT(vectors()[ids[0]], testing::IsEmpty());
+
+  const Sequence sequence = store_->LastSequence().value();
+  ASSERT_TRUE(store_->PutVectors(std::vector{ids[0]}, one));
+  EXPECT_EQ(waiting(), std::vector({ids[1], ids[2]}));
+  EXPECT_EQ(vectors()[ids[0]].size(), kDimensions);
+  const std::vector<Change> changes = ChangesSince(*store_, sequence);
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].kind, Change::Kind::kVectorAdded);
+  EXPECT_EQ(changes[0].id, ids[0]);
+  ASSERT_TRUE(store_->PutVectors(std::vector{ids[0], ChunkId{4000000}}, std::vector<float>(2 * kDimensions)));
+  EXPECT_EQ(store_->LastSequence().value(), sequence + 1) << "they did not wait";
+  EXPECT_FALSE(store_->PutVectors(std::vector{ids[1], ids[2]}, std::vector<float>(3)));
+
+  // Who says the same later has the vector at once; what cannot be embedded waits no more, and is tried for others.
+  ASSERT_TRUE(store_->PutVectors(std::vector{ids[1]}, {}));
+  EXPECT_THAT(vectors()[ids[1]], testing::IsEmpty());
+  DocumentVersion b = Version("b", {"one", "two"});
+  b.vectors.clear();
+  const std::vector<ChunkId> of_b = IdsOf(*store_, store_->Put(b).value().id);
+  EXPECT_EQ(vectors()[of_b[0]], vectors()[ids[0]]);
+  EXPECT_EQ(waiting(), std::vector({ids[2], of_b[1]}));
+  EXPECT_TRUE(store_->VectorsOf(std::vector{HashOf("two")}).value().empty());
+  ASSERT_TRUE(store_->Remove("a").value());
+  EXPECT_EQ(waiting(), std::vector({of_b[1]}));
+}
+
 TEST_P(StoreTest, ANewVersionKeepsChunksThatAreTheSame) {
   const DocumentRecord first = store_->Put(Version("a", {"one", "two", "two", "three"})).value();
   const std::vector<ChunkId> before = IdsOf(*store_, first.id);

@@ -210,6 +210,11 @@ Ranking VectorIndex::Search(std::span<const float> query, std::size_t k, const O
   return state.SearchExactly(prepared, k, options.allowed);
 }
 
+bool VectorIndex::Has(ChunkId id) const {
+  const std::scoped_lock lock(state_->write_mutex);
+  return state_->SlotOf(id).has_value();
+}
+
 std::size_t VectorIndex::size() const { return state_->live.load(); }
 
 double VectorIndex::waste() const {

@@ -50,6 +50,7 @@ class VectorIndex {
   };
   Ranking Search(std::span<const float> query, std::size_t k, const Options& options, VectorPlan* plan = nullptr) const;
 
+  bool Has(ChunkId id) const;
   std::size_t size() const;
   double waste() const;  ///< as LexicalIndex::waste
   void Compact();        ///< afterwards no byte of a removed vector is left

@@ -112,7 +112,7 @@ class Documents {
     base_ = std::move(*base);
     switch (match_.route) {
       case Route::kKnowledgeBase:
-        return Ok(BaseJson(name(), base_->options()));
+        return OneBase();
       case Route::kKnowledgeDocuments:
         return ListDocuments();
       case Route::kKnowledgeAddDocument:
@@ -190,6 +190,19 @@ class Documents {
     const auto options = bases_.OptionsOf(body.name);
     if (!options) return Refused(options.error());
     return Ok(BaseJson(body.name, *options), 201);
+  }
+
+  /// Counts are of all documents, so only those who see all of them get them.
+  Answer OneBase() {
+    Json json = BaseJson(name(), base_->options());
+    if (principal_.sees_everything) {
+      const auto counts = base_->store().Count();
+      if (!counts) return Refused(counts.error());
+      json["documents"] = counts->documents;
+      json["chunks"] = counts->chunks;
+      json["unembedded"] = counts->unembedded;
+    }
+    return Ok(json);
   }
 
   Answer ListDocuments() {

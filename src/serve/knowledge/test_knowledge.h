@@ -86,11 +86,13 @@ class Knowledge : public testing::Test {
     Ok(kOwner, "POST", kBases, nlohmann::json{{"name", name}, {"chunk_tokens", 120}, {"overlap_tokens", 0}}.dump(),
        201);
   }
+  /// The job when it ended and no vector is left to be made.
   nlohmann::json WaitFor(const nlohmann::json& job, const std::string& base = "books") const {
-    const std::string path = fmt::format("{}/{}/jobs/{}", kBases, base, job["id"].get<int>());
+    const std::string path = fmt::format("{}/{}", kBases, base);
     for (int i = 0; i < 2000; ++i) {
-      const nlohmann::json now = Ok(kOwner, "GET", path);
-      if (now["status"] != "queued" && now["status"] != "running") return now;
+      const nlohmann::json now = Ok(kOwner, "GET", fmt::format("{}/jobs/{}", path, job["id"].get<int>()));
+      const bool ended = now["status"] != "queued" && now["status"] != "running";
+      if (ended && Ok(kOwner, "GET", path)["unembedded"] == 0) return now;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     ADD_FAILURE() << "the job does not end: " << job.dump();
