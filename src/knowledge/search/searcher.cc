@@ -89,13 +89,19 @@ class Search {
     if (request_.legs != SearchLegs::kBoth) return request_.legs == SearchLegs::kVectors ? 1 : 0;
     if (request_.alpha) return *request_.alpha;
     STRATA_TRY(const nlohmann::json setting, sources_.store->Setting(Searcher::kFusionSetting));
-    if (setting.is_null()) return Searcher::kDefaultAlpha;
+    if (setting.is_null()) return Searcher::kDefaultAlpha * Embedded();
     const auto alpha = setting.find("alpha");
     if (alpha == setting.end() || !alpha->is_number() || !IsShare(alpha->get<double>())) {
       return Fail(ErrorCode::kCorrupt, "the base's setting {} is {}, not {{\"alpha\": 0 to 1}}",
                   Searcher::kFusionSetting, setting.dump());
     }
-    return alpha->get<double>();
+    return alpha->get<double>() * Embedded();
+  }
+
+  /// The share of chunks that have a vector. While most wait for theirs, the nearest of the others say little.
+  double Embedded() const {
+    const std::size_t all = sources_.lexical->size();
+    return all == 0 ? 1 : std::min(1.0, static_cast<double>(sources_.vectors->size()) / static_cast<double>(all));
   }
 
   Status Rewrite() {

@@ -99,6 +99,11 @@ TEST(SearcherTest, TheWeightIsTheBases) {
   const Searcher searcher(base.sources());
   EXPECT_DOUBLE_EQ(searcher.Search({.query = "apple"})->alpha, .25);
   EXPECT_DOUBLE_EQ(searcher.Search({.query = "apple", .alpha = .75})->alpha, .75);
+  // Of two chunks one has a vector.
+  base.Put(Record("b"), "apple hill");
+  base.vectors->Remove(base.store->ChunksOf(base.store->Find("b").value()->id, 0, 1).value().front().id);
+  EXPECT_DOUBLE_EQ(searcher.Search({.query = "apple"})->alpha, .125);
+  EXPECT_DOUBLE_EQ(searcher.Search({.query = "apple", .alpha = .75})->alpha, .75);
   ASSERT_TRUE(base.store->SetSetting(Searcher::kFusionSetting, {{"alpha", "much"}}));
   EXPECT_FALSE(searcher.Search({.query = "apple"}));
 }
