@@ -36,7 +36,7 @@ def stream(port, body, api_key=None):
     status = int(status.split()[1])
     if status == 200 and b"data: [DONE]" not in rest[-64:]:
         raise RuntimeError("a stream was cut off")
-    if status == 200 and b'"error"' in rest:
+    if status == 200 and b'data: {"error"' in rest:  # a text may say "error", too
         raise RuntimeError(f"a stream ended with an error: {rest[-300:].decode(errors='replace')}")
     headers = dict(field.lower().split(": ", 1) for field in fields)
     return Stream(status, times, headers)
