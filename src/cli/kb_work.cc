@@ -67,13 +67,14 @@ Status WorkOnBase(const std::string& name, const LoadOptions& load) {
 }
 
 Result<std::string> WorkInBackground(const std::string& name, const LoadOptions& load) {
-  const std::string log = BasesDirectory() + "/work.log";
+  std::string log = BasesDirectory() + "/work.log";
   std::vector<std::string> arguments = {"strata", "kb", "work", name, "--background"};
   if (load.embedding_activations) {
     arguments.insert(arguments.end(),
                      {"--embedding-activations", std::string(kernels::NameOf(*load.embedding_activations))});
   }
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;

@@ -70,6 +70,7 @@ Status Run(const std::string& location, const std::string& folder) {
   // The others are as findable as ever.
   STRATA_TRY(const std::int64_t job, base->Add({.content = "An unharmed wordxyz.", .name = "last.txt"}));
   STRATA_CHECK(base->WaitFor(job));
+  STRATA_CHECK(base->WaitForVectors());
   const Ranking found = base->lexical().Search("wordxyz", 10);
   STRATA_TRY(const Store::Counts counts, base->store().Count());
   const auto live = static_cast<std::size_t>(counts.chunks);

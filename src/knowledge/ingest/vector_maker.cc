@@ -98,6 +98,7 @@ Result<std::vector<VectorMaker::Text>> VectorMaker::Waiting() {
 /// Takes out those whose vector was made since they came.
 Status VectorMaker::ShareKnown(std::vector<Text>& texts) {
   std::vector<Hash128> hashes;
+  hashes.reserve(texts.size());
   for (const Text& text : texts) hashes.push_back(text.hash);
   STRATA_TRY(const auto known, store_.VectorsOf(hashes));
   if (known.empty()) return {};

@@ -305,6 +305,7 @@ TEST_P(StoreTest, ListsByIdAndByPrefix) {
   }
   const auto uris = [](const std::vector<DocumentRecord>& records) {
     std::vector<std::string> list;
+    list.reserve(records.size());
     for (const DocumentRecord& record : records) list.push_back(record.uri);
     return list;
   };
@@ -467,6 +468,7 @@ TEST_P(StoreTest, ReadersSeeWholeVersionsWhileOneWrites) {
   const DocumentRecord record = store_->Put(Version("a", {"0", "0", "0"})).value();
   std::atomic<bool> stop = false;
   std::vector<std::thread> readers;
+  readers.reserve(2);
   for (int i = 0; i < 2; ++i) {
     readers.emplace_back([&] {
       while (!stop) {
