@@ -32,7 +32,8 @@ add_custom_target(fuzzers)
 
 function(_strata_compile_options target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
-  target_compile_options(${target} PRIVATE ${STRATA_WARNINGS})
+  # Without its header's time a precompiled header is the same each time it is made, so that ccache knows what uses it.
+  target_compile_options(${target} PRIVATE ${STRATA_WARNINGS} "SHELL:-Xclang -fno-pch-timestamp")
   if(STRATA_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${STRATA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     target_link_options(${target} PRIVATE -fsanitize=${STRATA_SANITIZE})
