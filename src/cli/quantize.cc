@@ -51,9 +51,10 @@ struct Quality {
 };
 
 void PrintReport(const quantize::Report& report, const std::optional<Quality>& quality) {
-  fmt::print("{:<32} {:<11} {:>6} {:>9}\n", "tensor", "rounded", "bits", "error");
+  fmt::print("{:<32} {:<11} {:>6} {:>9} {:>9}\n", "tensor", "rounded", "bits", "error", "of inputs");
   for (const quantize::TensorReport& tensor : report.tensors) {
-    fmt::print("{:<32} {:<11} {:>6.2f} {:>7.2f} %\n", tensor.name, tensor.method, tensor.bits, 100 * tensor.error);
+    fmt::print("{:<32} {:<11} {:>6.2f} {:>7.2f} % {:>7.2f} %\n", tensor.name, tensor.method, tensor.bits,
+               100 * tensor.error, 100 * tensor.input_error);
   }
   const double mega = 1e6;
   fmt::print("{:.1f} MB -> {:.1f} MB\n", static_cast<double>(report.bytes_before) / mega,
@@ -68,8 +69,11 @@ void PrintJson(const quantize::Report& report, const std::optional<Quality>& qua
   nlohmann::ordered_json json = {{"bytes_before", report.bytes_before}, {"bytes_after", report.bytes_after}};
   if (quality) json["perplexity"] = {{"before", quality->before}, {"after", quality->after}};
   for (const quantize::TensorReport& tensor : report.tensors) {
-    json["tensors"].push_back(
-        {{"name", tensor.name}, {"method", tensor.method}, {"bits", tensor.bits}, {"error", tensor.error}});
+    json["tensors"].push_back({{"name", tensor.name},
+                               {"method", tensor.method},
+                               {"bits", tensor.bits},
+                               {"error", tensor.error},
+                               {"input_error", tensor.input_error}});
   }
   fmt::print("{}\n", json.dump(2));
 }
@@ -120,7 +124,8 @@ void AddQuantize(CLI::App& app, Action& action) {
       ->capture_default_str();
   command
       ->add_option("--max-error", options->max_error,
-                   "Weights of 4 bits whose linears would err by more, relative, become 8 bits; 0 = none")
+                   "Weights of 4 bits whose linears would err by more, relative, become 8 bits; with w8a8 inputs whose "
+                   "rounding would make them err by more are not rounded; 0 = none")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--evaluate", options->evaluate, "Also the perplexity of this text, before and after")
       ->check(CLI::ExistingFile);

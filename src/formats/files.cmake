@@ -5,7 +5,7 @@ target_sources(
           hf_experts.cc hf_export.cc hf_family_bert.cc hf_family_deepseek.cc hf_family_gemma.cc hf_family_glm4.cc hf_family_gpt_oss.cc
           hf_family_granite.cc hf_family_llama.cc hf_family_llama4.cc hf_family_mixtral.cc hf_family_modernbert.cc hf_family_olmo2.cc
           hf_family_olmoe.cc hf_family_phi3.cc hf_family_qwen.cc hf_family_qwen_moe.cc hf_family_smollm3.cc hf_json.cc
-          hf_names.cc hf_quant.cc hf_quant_config.cc hf_quant_floats.cc hf_quant_integers.cc hf_quant_parts.cc
+          hf_module_targets.cc hf_names.cc hf_quant.cc hf_quant_config.cc hf_quant_floats.cc hf_quant_integers.cc hf_quant_parts.cc
           hf_quant_rows.cc hf_rope.cc hf_sentence.cc hf_templates.cc
           hf_weights.cc hf_windows.cc huggingface_model.cc model_file.cc safetensors.cc safetensors_writer.cc)
 strata_test(NAME dense_families_test SRCS dense_families_test.cc DEPS strata::formats)

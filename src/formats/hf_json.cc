@@ -81,6 +81,15 @@ Result<std::optional<std::vector<double>>> JsonFields::Numbers(std::string_view 
   return numbers;
 }
 
+Result<std::optional<std::vector<std::string>>> JsonFields::Strings(std::string_view field) const {
+  const nlohmann::json* value = Find(field);
+  if (value == nullptr) return std::optional<std::vector<std::string>>();
+  if (!value->is_array() || !std::ranges::all_of(*value, &nlohmann::json::is_string)) {
+    return WrongType(field, "a list of strings");
+  }
+  return value->get<std::vector<std::string>>();
+}
+
 Result<std::optional<JsonFields>> JsonFields::Object(std::string_view field) const {
   const nlohmann::json* value = Find(field);
   if (value == nullptr) return std::optional<JsonFields>();

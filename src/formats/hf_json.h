@@ -34,6 +34,7 @@ class JsonFields {
   Result<std::optional<bool>> Boolean(std::string_view field) const;
   Result<std::optional<std::string>> String(std::string_view field) const;
   Result<std::optional<std::vector<double>>> Numbers(std::string_view field) const;
+  Result<std::optional<std::vector<std::string>>> Strings(std::string_view field) const;
   Result<std::optional<JsonFields>> Object(std::string_view field) const;
   /// One integer or a list of them; empty when absent.
   Result<std::vector<std::int64_t>> IntegerOrList(std::string_view field) const;

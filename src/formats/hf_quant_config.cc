@@ -106,7 +106,6 @@ Status ReadCompressedTensors(const JsonFields& fields, HfQuantConfig& config) {
   if (sparsity) STRATA_CHECK(RefuseUnless(*sparsity, "format", {"dense"}));
   STRATA_TRY(const auto groups, fields.Object("config_groups"));
   if (!groups) return {};
-  config.int8_inputs = !groups->json().empty();
   for (const auto& [name, value] : groups->json().items()) {
     STRATA_TRY(const auto group, groups->Object(name));
     if (!group) continue;
@@ -114,7 +113,7 @@ Status ReadCompressedTensors(const JsonFields& fields, HfQuantConfig& config) {
                               {"dense", "pack-quantized", "int-quantized", "float-quantized", "naive-quantized"}));
     STRATA_CHECK(ReadScheme(*group, config));
     STRATA_TRY(const bool int8_inputs, HasInt8Inputs(*group));
-    config.int8_inputs = config.int8_inputs && int8_inputs;
+    STRATA_CHECK(config.int8_inputs.Add(*group, int8_inputs));
   }
   return {};
 }

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "formats/hf_json.h"
+#include "formats/hf_module_targets.h"
 
 namespace strata {
 
@@ -16,9 +17,9 @@ struct HfQuantConfig {
   std::int64_t group = 0;          ///< gptq, awq: k with one scale; 0 = all
   bool zeros_less_one = false;     ///< gptq: stored zero points are one less than meant
   std::int64_t block[2] = {0, 0};  ///< float8: the block of n and k that shares a scale; 0: as the scales' shape says
-  /// compressed-tensors: every group of modules has its inputs rounded to int8, symmetrically, with one scale for a
-  /// token or a wider share of them.
-  bool int8_inputs = false;
+  /// compressed-tensors: which modules have their inputs rounded to int8, symmetrically, with one scale for a token or
+  /// a wider share of them.
+  ModuleTargets int8_inputs = {};
 };
 
 /// Of config.json; nullopt when there is nothing quantised. Errors, with the JSON pointer: kUnsupported for a method,

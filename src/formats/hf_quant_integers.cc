@@ -21,7 +21,7 @@ AssembledWeight Finish(IntegerWeight weight) {
 /// What compressed-tensors' integer formats share; codes count from the least integer.
 Result<AssembledWeight> Compressed(const WeightParts& parts, IntegerWeight weight) {
   weight.zero = 1 << (weight.codes.bits - 1);
-  weight.int8_inputs = parts.config().int8_inputs;
+  weight.int8_inputs = parts.config().int8_inputs.Of(parts.module());
   STRATA_TRY(const WeightParts::Found scale, parts.Need(".weight_scale"));
   const auto order = parts.Find(".weight_g_idx");
   STRATA_TRY(const WeightParts::Grouped grouped, parts.ReadGrouped(scale, weight.n, weight.k, false));

@@ -36,6 +36,7 @@ class WeightParts {
       : config_(config), weights_(weights), main_(main), module_(std::move(module)) {}
 
   const HfQuantConfig& config() const { return config_; }
+  const std::string& module() const { return module_; }
   const Found& main() const { return main_; }
   std::span<const std::byte> data() const { return main_.tensor->data; }
 

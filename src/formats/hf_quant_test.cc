@@ -173,6 +173,39 @@ TEST_P(EveryScheme, PartsOfOnesAreNamedOrRead) {
 
 INSTANTIATE_TEST_SUITE_P(HfQuant, EveryScheme, testing::ValuesIn(Names()), [](const auto& info) { return info.param; });
 
+/// Of one scheme for each of `groups`, as config_groups has them.
+Result<HfQuantConfig> ConfigOf(const nlohmann::json& groups) {
+  const nlohmann::json config = {
+      {"quantization_config", {{"quant_method", "compressed-tensors"}, {"config_groups", groups}}}};
+  STRATA_TRY(const auto quantization, ReadHfQuantConfig(JsonFields(config, "config.json")));
+  return *quantization;
+}
+
+TEST(HfQuant, InputsAreRoundedWhereAGroupOfTheModuleSaysSo) {
+  const nlohmann::json weights = {{"num_bits", 8}, {"type", "int"}};
+  const nlohmann::json rounded = {{"num_bits", 8}, {"type", "int"}, {"symmetric", true}, {"strategy", "token"}};
+  const auto config = ConfigOf(
+      {{"a", {{"targets", {"Linear", "re:.*\\.q_proj$"}}, {"weights", weights}, {"input_activations", nullptr}}},
+       {"b", {{"targets", {"re:.*proj", "m.k_proj"}}, {"weights", weights}, {"input_activations", rounded}}},
+       {"c", {{"targets", {"m.v_proj"}}, {"weights", weights}, {"input_activations", nullptr}}}});
+  ASSERT_TRUE(config) << config.error().ToString();
+  EXPECT_FALSE(config->int8_inputs.Of("m.q_proj"));  // the first expression
+  EXPECT_TRUE(config->int8_inputs.Of("m.q_proj.more"));
+  EXPECT_TRUE(config->int8_inputs.Of("m.k_proj"));
+  EXPECT_FALSE(config->int8_inputs.Of("m.v_proj"));  // its name before expressions
+  EXPECT_FALSE(config->int8_inputs.Of("m.fc1"));     // its class
+  const auto every = ConfigOf({{"a", {{"weights", weights}, {"input_activations", rounded}}}});
+  EXPECT_TRUE(every->int8_inputs.Of("m.fc1"));
+  EXPECT_TRUE(ConfigOf({{"a", {{"targets", {"re:("}}, {"weights", weights}}}})
+                  .error()
+                  .ToString()
+                  .starts_with("config.json: /quantization_config/config_groups/a/targets: re:(: "));
+  EXPECT_TRUE(ConfigOf({{"a", {{"targets", {1}}, {"weights", weights}}}})
+                  .error()
+                  .ToString()
+                  .starts_with("config.json: /quantization_config/config_groups/a/targets: must be a list of strings"));
+}
+
 TEST(HfQuant, GroupsThatDoNotFitAreNamed) {
   Checkpoint checkpoint("gptq_4bit_g32");
   for (const std::int64_t group : {std::int64_t{64}, std::int64_t{1} << 29, std::int64_t{1}}) {

@@ -113,24 +113,25 @@ std::vector<SafetensorsOutput> CompressedTensors(const std::string& module, cons
   return out;
 }
 
-Json CompressedTensorsConfig(const std::vector<std::pair<std::string, GroupFormat>>& modules,
-                             const std::vector<std::string>& ignored, bool round_activations) {
-  std::vector<std::pair<GroupFormat, Json>> formats;
-  for (const auto& [module, format] : modules) {
-    auto known = std::ranges::find(formats, format, &std::pair<GroupFormat, Json>::first);
-    if (known == formats.end()) known = formats.insert(formats.end(), {format, Json::array()});
+Json CompressedTensorsConfig(const std::vector<std::pair<std::string, ModuleScheme>>& modules,
+                             const std::vector<std::string>& ignored) {
+  std::vector<std::pair<ModuleScheme, Json>> schemes;
+  for (const auto& [module, scheme] : modules) {
+    auto known = std::ranges::find(schemes, scheme, &std::pair<ModuleScheme, Json>::first);
+    if (known == schemes.end()) known = schemes.insert(schemes.end(), {scheme, Json::array()});
     known->second.push_back(module);
   }
   Json groups = Json::object();
-  for (std::size_t i = 0; i < formats.size(); ++i) {
+  for (std::size_t i = 0; i < schemes.size(); ++i) {
+    const ModuleScheme& scheme = schemes[i].first;
     groups[fmt::format("group_{}", i)] = {
-        {"targets", formats.size() == 1 ? Json{"Linear"} : formats[i].second},
-        {"weights", Weights(formats[i].first)},
-        {"input_activations", round_activations ? EightBitsByToken(formats[i].first) : Json(nullptr)},
+        {"targets", schemes.size() == 1 ? Json{"Linear"} : schemes[i].second},
+        {"weights", Weights(scheme.weights)},
+        {"input_activations", scheme.round_inputs ? EightBitsByToken(scheme.weights) : Json(nullptr)},
         {"output_activations", nullptr}};
   }
   return {{"quant_method", "compressed-tensors"},
-          {"format", FormatName(formats.empty() ? GroupFormat() : formats.front().first)},
+          {"format", FormatName(schemes.empty() ? GroupFormat() : schemes.front().first.weights)},
           {"quantization_status", "compressed"},
           {"config_groups", groups},
           {"ignore", ignored},

@@ -16,9 +16,15 @@ namespace strata::quantize {
 /// bits values a byte), weight_scale, weight_shape, and weight_zero_point where there are any. Scales are BF16.
 std::vector<SafetensorsOutput> CompressedTensors(const std::string& module, const RoundedGroups& weight);
 
-/// quantization_config: a group of modules for each format that occurs; `modules` are (module, format); `ignored` are
-/// linears that stay as they are.
-nlohmann::ordered_json CompressedTensorsConfig(const std::vector<std::pair<std::string, GroupFormat>>& modules,
-                                               const std::vector<std::string>& ignored, bool round_activations);
+/// How a group of modules is rounded.
+struct ModuleScheme {
+  GroupFormat weights;
+  bool round_inputs = false;  ///< to the weights' type, by the token
+  bool operator==(const ModuleScheme&) const = default;
+};
+
+/// quantization_config: a group of modules for each scheme that occurs; `ignored` are linears that stay as they are.
+nlohmann::ordered_json CompressedTensorsConfig(const std::vector<std::pair<std::string, ModuleScheme>>& modules,
+                                               const std::vector<std::string>& ignored);
 
 }  // namespace strata::quantize

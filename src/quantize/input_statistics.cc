@@ -113,4 +113,28 @@ double OutputError(Workers& workers, const float* error, std::int64_t rows, cons
   return std::max(std::accumulate(sums.begin(), sums.end(), 0.0), 0.0);
 }
 
+double InputRoundingError(Workers& workers, const InputStatistics& inputs, const std::vector<const Matrix*>& readers) {
+  const std::int64_t rows = inputs.sampled(), k = inputs.columns();
+  std::vector<float> errors(inputs.sample().begin(), inputs.sample().end());
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::span<float> row(errors.data() + r * k, static_cast<std::size_t>(k));
+    float greatest = 0;
+    for (const float value : row) greatest = std::max(greatest, std::abs(value));
+    const float step = greatest / 127;
+    for (float& value : row) value = step > 0 ? std::nearbyint(value / step) * step - value : 0;
+  }
+  double changed = 0, all = 0;
+  for (const Matrix* reader : readers) {
+    const PackedMatrix weight = PackedMatrix::OfRows(reader->values.data(), reader->rows, k, k);
+    std::vector<float> out(static_cast<std::size_t>(rows * reader->rows));
+    const auto squares_of = [&](const float* in) {
+      weight.Multiply(workers, {in, k}, rows, Into::kSet, {out.data(), reader->rows});
+      return std::inner_product(out.begin(), out.end(), out.begin(), 0.0);
+    };
+    changed += squares_of(errors.data());
+    all += squares_of(inputs.sample().data());
+  }
+  return all > 0 ? std::sqrt(changed / all) : 0;
+}
+
 }  // namespace strata::quantize

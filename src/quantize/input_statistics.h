@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "quantize/matrix.h"
 #include "quantize/workers.h"
 
 namespace strata::quantize {
@@ -50,5 +51,9 @@ class InputStatistics {
 
 /// sum over the rows e of `error` of e^T gram e: how much the outputs change, squared and summed.
 double OutputError(Workers& workers, const float* error, std::int64_t rows, const InputStatistics& inputs);
+
+/// How much the outputs of `readers` change, relative (root of summed squares), where the sampled inputs are rounded to
+/// int8 with one scale a token.
+double InputRoundingError(Workers& workers, const InputStatistics& inputs, const std::vector<const Matrix*>& readers);
 
 }  // namespace strata::quantize

@@ -57,6 +57,7 @@ class Job {
       Tensors changed;
       for (const auto& [name, weight] : rounded.weights) changed.emplace(name, weight.Dequantize());
       for (const auto& [name, vector] : rounded.vectors) changed.emplace(name, Matrix{1, std::ssize(vector), vector});
+      all.whole_inputs.merge(rounded.whole_inputs);
       all.kept.insert(all.kept.end(), weights.routers.begin(), weights.routers.end());
       all.weights.merge(rounded.weights);
       all.vectors.merge(rounded.vectors);

@@ -106,6 +106,17 @@ TEST(InputStatistics, SampleRowsEvenly) {
   for (std::size_t i = 0; i < 625; ++i) EXPECT_EQ(inputs.sample()[i], static_cast<float>(8 * i));
 }
 
+TEST(InputStatistics, SayWhatRoundingInputsCosts) {
+  InputStatistics inputs(2);
+  const float rows[] = {127, 0.25, 0, 0, -254, 3};
+  inputs.Add(TestWorkers(), rows, 3);
+  // Steps of 1 and 2: 0.25 becomes 0, and 3 becomes 4 (to even).
+  const Matrix first{1, 2, {1, 0}}, second{2, 2, {0, 1, 1, 0}};
+  EXPECT_EQ(InputRoundingError(TestWorkers(), inputs, {&first}), 0);
+  const double all = 2 * (127.0 * 127 + 254 * 254) + 0.25 * 0.25 + 9;
+  EXPECT_NEAR(InputRoundingError(TestWorkers(), inputs, {&first, &second}), std::sqrt((0.25 * 0.25 + 1) / all), 1e-9);
+}
+
 /// What outputs lose when inputs are rounded by the row and weights by theirs, both to 8 bits, squared and summed.
 double LossOfRoundingBoth(const InputStatistics& inputs, const Matrix& weight, const std::vector<float>& scales) {
   const auto columns = static_cast<std::size_t>(weight.columns);
@@ -437,6 +448,32 @@ TEST_F(Folder, WeightsThatWouldErrTooMuchStayFine) {
   for (const TensorReport& tensor : mixed->tensors) EXPECT_LE(tensor.error, options.max_error) << tensor.name;
   const auto config = nlohmann::json::parse(*ReadFile(root_ + "/mixed/config.json"));
   EXPECT_EQ(config["quantization_config"]["config_groups"].size(), 2U);
+}
+
+TEST_F(Folder, InputsThatWouldErrTooMuchStayAsTheyAre) {
+  Options options = With("w8a8");
+  const auto all = Quantize(in_, out_, options);
+  ASSERT_TRUE(all) << all.error().ToString();
+  std::vector<double> errors;
+  for (const TensorReport& tensor : all->tensors) {
+    EXPECT_GT(tensor.input_error, 0) << tensor.name;
+    EXPECT_LT(tensor.input_error, 0.05) << tensor.name;
+    errors.push_back(tensor.input_error);
+  }
+  std::ranges::sort(errors);
+  options.max_error = errors[errors.size() / 2];
+  const auto mixed = Quantize(in_, root_ + "/mixed", options);
+  ASSERT_TRUE(mixed) << mixed.error().ToString();
+  const auto model = ModelFile::Open(root_ + "/mixed");
+  ASSERT_TRUE(model) << model.error().ToString();
+  int whole = 0;
+  for (const TensorReport& tensor : mixed->tensors) {
+    EXPECT_LE(tensor.input_error, options.max_error) << tensor.name;
+    EXPECT_EQ((*model)->FindTensor(tensor.name)->dtype == DType::kW8A8_32, tensor.input_error > 0) << tensor.name;
+    whole += tensor.input_error == 0 ? 1 : 0;
+  }
+  EXPECT_GT(whole, 0);
+  EXPECT_LT(whole, 14);
 }
 
 TEST_F(Folder, ErrorsNameWhatIsWrong) {

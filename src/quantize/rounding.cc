@@ -159,6 +159,21 @@ class Rounding {
     return RoundTo(name, weight, finer, compensation);
   }
 
+  /// Of the sampled inputs, rounded to int8 by the token. What reads an input is one kernel, so all of it is asked at
+  /// once. A float's error is the same everywhere.
+  void RoundInputs(const InputStatistics& inputs, const std::vector<Weights::value_type*>& readers) {
+    if (!options_.scheme.round_activations || options_.scheme.weights.type == LevelType::kFloat8) return;
+    std::vector<const Matrix*> matrices;
+    matrices.reserve(readers.size());
+    for (const Weights::value_type* reader : readers) matrices.push_back(&reader->second.matrix);
+    const double error = InputRoundingError(workers_, inputs, matrices);
+    const bool whole = options_.max_error != 0 && error > options_.max_error;
+    for (Weights::value_type* reader : readers) {
+      if (whole) out_.whole_inputs.insert(reader->first);
+      reader->second.rounded.report.input_error = whole ? 0 : error;
+    }
+  }
+
   RoundedLayers RoundAll() {
     std::map<const InputStatistics*, std::vector<Weights::value_type*>> by_inputs;
     for (Weights::value_type& named : weights_) by_inputs[named.second.inputs.get()].push_back(&named);
@@ -167,6 +182,7 @@ class Rounding {
       for (Weights::value_type* const named : readers) {
         named->second.rounded = RoundOne(named->first, named->second, compensation);
       }
+      RoundInputs(*inputs, readers);
     }
     for (auto& [name, weight] : weights_) {
       out_.weights.emplace(name, std::move(weight.rounded.groups));

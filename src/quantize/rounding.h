@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,19 +21,24 @@ struct TensorReport {
   std::string name;
   std::string method;  ///< "in turn", "to nearest"
   double bits = 0;     ///< of a value, scales included
-  double error = 0;    ///< of the linear's outputs on the calibration text, relative (root of summed squares)
+  /// Of the linear's outputs on the calibration text, relative (root of summed squares): by the weight's rounding, and
+  /// by that of its inputs, which is not done where it is 0.
+  double error = 0, input_error = 0;
 };
 
 struct RoundedLayers {
   std::map<std::string, RoundedGroups, std::less<>> weights;
   std::map<std::string, std::vector<float>, std::less<>> vectors;  ///< norms that took a scale in, as stored
+  /// Weights whose inputs stay as they are although the scheme rounds activations.
+  std::set<std::string, std::less<>> whole_inputs;
   std::vector<std::string> kept;  ///< weights of linears inside the layers that are not rounded: routers
   std::vector<TensorReport> reports;
 };
 
 struct RoundingOptions {
   GroupScheme scheme;
-  /// Weights of fewer than 8 bits whose outputs would err by more become 8 bits; 0 = none does.
+  /// Weights of fewer than 8 bits whose outputs would err by more become 8 bits, and inputs whose rounding would make
+  /// their readers' outputs err by more are not rounded; 0 = none.
   double max_error = 0;
 };
 

@@ -33,7 +33,7 @@ class FolderWriter {
     from_gguf_ = !fs::is_directory(in_, error);
     STRATA_TRY(Json config, ReadConfig());
     STRATA_CHECK(CollectTensors());
-    config["quantization_config"] = CompressedTensorsConfig(modules_, ignored_, round_activations_);
+    config["quantization_config"] = CompressedTensorsConfig(modules_, ignored_);
     if (!fs::create_directories(out_, error)) {
       return Fail(ErrorCode::kIo, "{}: cannot create the folder: {}", out_, error.message());
     }
@@ -70,7 +70,8 @@ class FolderWriter {
         RoundedGroups& weight = found->second;
         if (Permuted(tensor.name)) PermuteRows(weight);
         for (SafetensorsOutput& part : CompressedTensors(module, weight)) tensors_.push_back(std::move(part));
-        modules_.emplace_back(module, weight.format);
+        const bool round_inputs = round_activations_ && !rounded_.whole_inputs.contains(tensor.name);
+        modules_.emplace_back(module, ModuleScheme{weight.format, round_inputs});
         rounded_.weights.erase(found);
       } else {
         if (std::ranges::find(rounded_.kept, tensor.name) != rounded_.kept.end()) {
@@ -167,7 +168,7 @@ class FolderWriter {
   bool round_activations_;
   bool from_gguf_ = false;
   std::vector<SafetensorsOutput> tensors_;
-  std::vector<std::pair<std::string, GroupFormat>> modules_;
+  std::vector<std::pair<std::string, ModuleScheme>> modules_;
   std::vector<std::string> ignored_ = {"lm_head"};  ///< modules
 };
 
