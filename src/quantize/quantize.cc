@@ -57,14 +57,14 @@ class Job {
       Tensors changed;
       for (const auto& [name, weight] : rounded.weights) changed.emplace(name, weight.Dequantize());
       for (const auto& [name, vector] : rounded.vectors) changed.emplace(name, Matrix{1, std::ssize(vector), vector});
-      all.whole_inputs.merge(rounded.whole_inputs);
+      all.rounded_inputs.merge(rounded.rounded_inputs);
       all.kept.insert(all.kept.end(), weights.routers.begin(), weights.routers.end());
       all.weights.merge(rounded.weights);
       all.vectors.merge(rounded.vectors);
       report_.tensors.insert(report_.tensors.end(), rounded.reports.begin(), rounded.reports.end());
       return changed;
     }));
-    STRATA_TRY(report_.bytes_after, WriteFolder(*model_, in_, out_, std::move(all), scheme.round_activations));
+    STRATA_TRY(report_.bytes_after, WriteFolder(*model_, in_, out_, std::move(all)));
     return {};
   }
 

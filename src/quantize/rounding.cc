@@ -159,18 +159,21 @@ class Rounding {
     return RoundTo(name, weight, finer, compensation);
   }
 
-  /// Of the sampled inputs, rounded to int8 by the token. What reads an input is one kernel, so all of it is asked at
-  /// once. A float's error is the same everywhere.
+  /// Whether an input is rounded is decided for all its readers at once, since they are computed as one linear. A
+  /// float's error is the same everywhere, so none is measured.
   void RoundInputs(const InputStatistics& inputs, const std::vector<Weights::value_type*>& readers) {
-    if (!options_.scheme.round_activations || options_.scheme.weights.type == LevelType::kFloat8) return;
-    std::vector<const Matrix*> matrices;
-    matrices.reserve(readers.size());
-    for (const Weights::value_type* reader : readers) matrices.push_back(&reader->second.matrix);
-    const double error = InputRoundingError(workers_, inputs, matrices);
-    const bool whole = options_.max_error != 0 && error > options_.max_error;
+    if (!options_.scheme.round_activations) return;
+    double error = 0;
+    if (options_.scheme.weights.type != LevelType::kFloat8) {
+      std::vector<const Matrix*> matrices;
+      matrices.reserve(readers.size());
+      for (const Weights::value_type* reader : readers) matrices.push_back(&reader->second.matrix);
+      error = InputRoundingError(workers_, inputs, matrices);
+    }
+    if (options_.max_error != 0 && error > options_.max_error) return;
     for (Weights::value_type* reader : readers) {
-      if (whole) out_.whole_inputs.insert(reader->first);
-      reader->second.rounded.report.input_error = whole ? 0 : error;
+      out_.rounded_inputs.insert(reader->first);
+      reader->second.rounded.report.input_error = error;
     }
   }
 

@@ -22,15 +22,14 @@ struct TensorReport {
   std::string method;  ///< "in turn", "to nearest"
   double bits = 0;     ///< of a value, scales included
   /// Of the linear's outputs on the calibration text, relative (root of summed squares): by the weight's rounding, and
-  /// by that of its inputs, which is not done where it is 0.
+  /// by that of its inputs, 0 where these stay whole (or become float8).
   double error = 0, input_error = 0;
 };
 
 struct RoundedLayers {
   std::map<std::string, RoundedGroups, std::less<>> weights;
   std::map<std::string, std::vector<float>, std::less<>> vectors;  ///< norms that took a scale in, as stored
-  /// Weights whose inputs stay as they are although the scheme rounds activations.
-  std::set<std::string, std::less<>> whole_inputs;
+  std::set<std::string, std::less<>> rounded_inputs;               ///< weights whose inputs are rounded by the token
   std::vector<std::string> kept;  ///< weights of linears inside the layers that are not rounded: routers
   std::vector<TensorReport> reports;
 };

@@ -21,12 +21,8 @@ using Json = nlohmann::ordered_json;
 
 class FolderWriter {
  public:
-  FolderWriter(const ModelFile& model, std::string in, std::string out, RoundedLayers rounded, bool round_activations)
-      : model_(model),
-        in_(std::move(in)),
-        out_(std::move(out)),
-        rounded_(std::move(rounded)),
-        round_activations_(round_activations) {}
+  FolderWriter(const ModelFile& model, std::string in, std::string out, RoundedLayers rounded)
+      : model_(model), in_(std::move(in)), out_(std::move(out)), rounded_(std::move(rounded)) {}
 
   Result<std::uint64_t> Write() {
     std::error_code error;
@@ -70,8 +66,7 @@ class FolderWriter {
         RoundedGroups& weight = found->second;
         if (Permuted(tensor.name)) PermuteRows(weight);
         for (SafetensorsOutput& part : CompressedTensors(module, weight)) tensors_.push_back(std::move(part));
-        const bool round_inputs = round_activations_ && !rounded_.whole_inputs.contains(tensor.name);
-        modules_.emplace_back(module, ModuleScheme{weight.format, round_inputs});
+        modules_.emplace_back(module, ModuleScheme{weight.format, rounded_.rounded_inputs.contains(tensor.name)});
         rounded_.weights.erase(found);
       } else {
         if (std::ranges::find(rounded_.kept, tensor.name) != rounded_.kept.end()) {
@@ -165,7 +160,6 @@ class FolderWriter {
   const ModelFile& model_;
   std::string in_, out_;
   RoundedLayers rounded_;
-  bool round_activations_;
   bool from_gguf_ = false;
   std::vector<SafetensorsOutput> tensors_;
   std::vector<std::pair<std::string, ModuleScheme>> modules_;
@@ -175,8 +169,8 @@ class FolderWriter {
 }  // namespace
 
 Result<std::uint64_t> WriteFolder(const ModelFile& model, const std::string& in, const std::string& out,
-                                  RoundedLayers rounded, bool round_activations) {
-  return FolderWriter(model, in, out, std::move(rounded), round_activations).Write();
+                                  RoundedLayers rounded) {
+  return FolderWriter(model, in, out, std::move(rounded)).Write();
 }
 
 }  // namespace strata::quantize

@@ -12,6 +12,6 @@ namespace strata::quantize {
 /// Errors: kUnsupported for a tensor that has no name of its own on Hugging Face, or a GGUF file of a kind that is not
 /// translated; kIo. Returns the bytes of the tensors.
 Result<std::uint64_t> WriteFolder(const ModelFile& model, const std::string& in, const std::string& out,
-                                  RoundedLayers rounded, bool round_activations);
+                                  RoundedLayers rounded);
 
 }  // namespace strata::quantize
