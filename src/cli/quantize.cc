@@ -2,6 +2,7 @@
 #include "quantize/quantize.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,6 +25,7 @@ struct QuantizeOptions {
   std::int64_t tokens = 32'768;
   std::int64_t window = 512;
   double max_error = 0;
+  double max_input_loss = quantize::kMaxInputLoss;
   int threads = 0;
   bool json = false;
 };
@@ -51,10 +53,10 @@ struct Quality {
 };
 
 void PrintReport(const quantize::Report& report, const std::optional<Quality>& quality) {
-  fmt::print("{:<32} {:<11} {:>6} {:>9} {:>9}\n", "tensor", "rounded", "bits", "error", "of inputs");
+  fmt::print("{:<32} {:<11} {:>6} {:>9} {:>11} {}\n", "tensor", "rounded", "bits", "error", "input loss", "inputs");
   for (const quantize::TensorReport& tensor : report.tensors) {
-    fmt::print("{:<32} {:<11} {:>6.2f} {:>7.2f} % {:>7.2f} %\n", tensor.name, tensor.method, tensor.bits,
-               100 * tensor.error, 100 * tensor.input_error);
+    fmt::print("{:<32} {:<11} {:>6.2f} {:>7.2f} % {:>11.6f} {}\n", tensor.name, tensor.method, tensor.bits,
+               100 * tensor.error, tensor.input_loss, tensor.rounds_inputs ? "rounded" : "");
   }
   const double mega = 1e6;
   fmt::print("{:.1f} MB -> {:.1f} MB\n", static_cast<double>(report.bytes_before) / mega,
@@ -73,7 +75,8 @@ void PrintJson(const quantize::Report& report, const std::optional<Quality>& qua
                                {"method", tensor.method},
                                {"bits", tensor.bits},
                                {"error", tensor.error},
-                               {"input_error", tensor.input_error}});
+                               {"rounds_inputs", tensor.rounds_inputs},
+                               {"input_loss", tensor.input_loss}});
   }
   fmt::print("{}\n", json.dump(2));
 }
@@ -84,6 +87,7 @@ Status RunQuantize(const QuantizeOptions& options) {
   STRATA_TRY(job.scheme, quantize::ParseScheme(options.scheme));
   job.window = options.window;
   job.max_error = options.max_error;
+  job.max_input_loss = options.max_input_loss;
   job.threads = options.threads;
   STRATA_TRY(const Session session, OpenSession(in));
   STRATA_TRY(const std::string text, ReadFile(options.calibration));
@@ -124,9 +128,15 @@ void AddQuantize(CLI::App& app, Action& action) {
       ->capture_default_str();
   command
       ->add_option("--max-error", options->max_error,
-                   "Weights of 4 bits whose linears would err by more, relative, become 8 bits; with w8a8 inputs whose "
-                   "rounding would make them err by more are not rounded; 0 = none")
+                   "Weights of 4 bits whose linears would err by more, relative, become 8 bits; 0 = none")
       ->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_option(
+          "--max-input-loss", options->max_input_loss,
+          "w8a8: what rounding inputs may cost, nats a token; those that cost most stay as they are; inf = all "
+          "are rounded")
+      ->check(CLI::Range(0.0, std::numeric_limits<double>::infinity()))
+      ->capture_default_str();
   command->add_option("--evaluate", options->evaluate, "Also the perplexity of this text, before and after")
       ->check(CLI::ExistingFile);
   command->add_option("--threads", options->threads, "Compute threads (default: every CPU this process may use)")

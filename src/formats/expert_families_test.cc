@@ -5,6 +5,7 @@
 
 #include "formats/hf_config.h"
 #include "formats/hf_names.h"
+#include "formats/model_file.h"
 
 namespace strata {
 namespace {
@@ -85,6 +86,15 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"llama4_text", {{"moe_layers", {0, 1}}}, "/moe_layers: are not the last of each 1 layers"},
         Refusal{"llama4_text", {{"no_rope_layers", {1, 0}}}, "/no_rope_layers: has 2 values for 4 layers"},
         Refusal{"llama4_text", {{"layer_types", {"full_attention"}}}, "/layer_types: do not follow"}));
+
+TEST(ExpertNames, HaveTheirStacks) {
+  const std::string stack = "blk.3.ffn_up_exps.weight";
+  EXPECT_EQ(ExpertName(stack, 17), "blk.3.ffn_up_exps.17.weight");
+  EXPECT_EQ(StackName(ExpertName(stack, 17)), stack);
+  for (const char* other : {"blk.3.ffn_up_exps.weight", "blk.3.attn_q.bias", "weight", "7.weight", "a..b", ""}) {
+    EXPECT_EQ(StackName(other), other);
+  }
+}
 
 TEST(ExpertNames, AreThoseOfEachExpertOrOfTheStack) {
   const HfNames qwen(*FindHfFamily("qwen3_moe"), nullptr, 2);

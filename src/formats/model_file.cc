@@ -38,6 +38,14 @@ std::string ExpertName(std::string_view stack, std::int64_t expert) {
   return fmt::format("{}.{}{}", stack.substr(0, ending), expert, stack.substr(ending));
 }
 
+std::string StackName(std::string_view tensor) {
+  const std::size_t ending = std::min(tensor.rfind('.'), tensor.size());
+  const std::size_t number = tensor.substr(0, ending).rfind('.');
+  const bool numbered = number != tensor.npos && number + 1 < ending &&
+                        tensor.substr(number + 1, ending - number - 1).find_first_not_of("0123456789") == tensor.npos;
+  return numbered ? fmt::format("{}{}", tensor.substr(0, number), tensor.substr(ending)) : std::string(tensor);
+}
+
 const TensorView* ModelFile::FindTensor(std::string_view name) const {
   const ModelTensor* tensor = Find(tensors(), name);
   return tensor == nullptr ? nullptr : &tensor->view;

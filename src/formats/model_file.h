@@ -26,6 +26,8 @@ struct ModelTensor {
 
 /// The name of one expert's tensor: "blk.0.ffn_up_exps.weight" and 7 are "blk.0.ffn_up_exps.7.weight".
 std::string ExpertName(std::string_view stack, std::int64_t expert);
+/// The inverse; another tensor's name is its stack's as well.
+std::string StackName(std::string_view tensor);
 
 class ModelFile {
  public:

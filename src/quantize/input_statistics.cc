@@ -59,16 +59,16 @@ void InputStatistics::Add(Workers& workers, const float* values, std::int64_t ro
   packed.MultiplyLower(workers, {transposed.data(), rows}, columns_, Into::kAdd, {gram_.data(), columns_});
 }
 
+/// Vitter's algorithm R. At equal distances would not do: windows of text begin at multiples of powers of two, and
+/// their first tokens, whose rows are like no others, would be far too many.
 void InputStatistics::Sample(std::span<const float> row) {
-  if (rows_++ % sample_stride_ != 0) return;
-  sample_.insert(sample_.end(), row.begin(), row.end());
-  if (sampled() < kMostSampled) return;
-  // Every second one goes.
-  for (std::int64_t kept = 1; kept < kMostSampled / 2; ++kept) {
-    std::copy_n(sample_.begin() + 2 * kept * columns_, columns_, sample_.begin() + kept * columns_);
+  ++rows_;
+  if (sampled() < kMostSampled) {
+    sample_.insert(sample_.end(), row.begin(), row.end());
+    return;
   }
-  sample_.resize(static_cast<std::size_t>(kMostSampled / 2 * columns_));
-  sample_stride_ *= 2;
+  const auto place = static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(rows_));
+  if (place < kMostSampled) std::ranges::copy(row, sample_.begin() + place * columns_);
 }
 
 std::vector<float> InputStatistics::Gram(Workers& workers) const {
@@ -87,7 +87,6 @@ InputStatistics InputStatistics::DividedBy(std::span<const float> scales) const 
       out.sample_[static_cast<std::size_t>(r * columns_ + c)] /= scales[static_cast<std::size_t>(c)];
     }
   }
-  out.sample_stride_ = sample_stride_;
   for (std::int64_t i = 0; i < columns_; ++i) {
     const float own = scales[static_cast<std::size_t>(i)];
     for (std::int64_t j = 0; j <= i; ++j) {
@@ -111,30 +110,6 @@ double OutputError(Workers& workers, const float* error, std::int64_t rows, cons
     }
   });
   return std::max(std::accumulate(sums.begin(), sums.end(), 0.0), 0.0);
-}
-
-double InputRoundingError(Workers& workers, const InputStatistics& inputs, const std::vector<const Matrix*>& readers) {
-  const std::int64_t rows = inputs.sampled(), k = inputs.columns();
-  std::vector<float> errors(inputs.sample().begin(), inputs.sample().end());
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::span<float> row(errors.data() + r * k, static_cast<std::size_t>(k));
-    float greatest = 0;
-    for (const float value : row) greatest = std::max(greatest, std::abs(value));
-    const float step = greatest / 127;
-    for (float& value : row) value = step > 0 ? std::nearbyint(value / step) * step - value : 0;
-  }
-  double changed = 0, all = 0;
-  for (const Matrix* reader : readers) {
-    const PackedMatrix weight = PackedMatrix::OfRows(reader->values.data(), reader->rows, k, k);
-    std::vector<float> out(static_cast<std::size_t>(rows * reader->rows));
-    const auto squares_of = [&](const float* in) {
-      weight.Multiply(workers, {in, k}, rows, Into::kSet, {out.data(), reader->rows});
-      return std::inner_product(out.begin(), out.end(), out.begin(), 0.0);
-    };
-    changed += squares_of(errors.data());
-    all += squares_of(inputs.sample().data());
-  }
-  return all > 0 ? std::sqrt(changed / all) : 0;
 }
 
 }  // namespace strata::quantize

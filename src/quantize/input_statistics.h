@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <random>
 #include <span>
 #include <vector>
 
@@ -34,7 +35,7 @@ class InputStatistics {
   }
   /// All of it, [columns, columns].
   std::vector<float> Gram(Workers& workers) const;
-  /// Some of the rows, evenly spread, times the root of their weight: [sampled(), columns()].
+  /// Some of the rows, each as likely as the others, times the root of their weight: [sampled(), columns()].
   std::span<const float> sample() const { return sample_; }
   std::int64_t sampled() const { return std::ssize(sample_) / columns_; }
 
@@ -46,14 +47,10 @@ class InputStatistics {
   double weight_ = 0;
   std::vector<float> gram_;  ///< on and below the diagonal
   std::vector<float> sample_;
-  std::int64_t sample_stride_ = 1;  ///< so many rows from one of the sample to the next
+  std::mt19937_64 random_;  ///< the same rows each time
 };
 
 /// sum over the rows e of `error` of e^T gram e: how much the outputs change, squared and summed.
 double OutputError(Workers& workers, const float* error, std::int64_t rows, const InputStatistics& inputs);
-
-/// How much the outputs of `readers` change, relative (root of summed squares), where the sampled inputs are rounded to
-/// int8 with one scale a token.
-double InputRoundingError(Workers& workers, const InputStatistics& inputs, const std::vector<const Matrix*>& readers);
 
 }  // namespace strata::quantize

@@ -1,11 +1,14 @@
 #include "quantize/quantize.h"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "base/thread_team.h"
 #include "formats/model_file.h"
 #include "models/models.h"
 #include "quantize/calibration.h"
+#include "quantize/input_choice.h"
 #include "quantize/linear_weights.h"
 #include "quantize/write_blocks.h"
 #include "quantize/write_folder.h"
@@ -57,15 +60,63 @@ class Job {
       Tensors changed;
       for (const auto& [name, weight] : rounded.weights) changed.emplace(name, weight.Dequantize());
       for (const auto& [name, vector] : rounded.vectors) changed.emplace(name, Matrix{1, std::ssize(vector), vector});
-      all.rounded_inputs.merge(rounded.rounded_inputs);
+      all.by_input.insert(all.by_input.end(), rounded.by_input.begin(), rounded.by_input.end());
       all.kept.insert(all.kept.end(), weights.routers.begin(), weights.routers.end());
       all.weights.merge(rounded.weights);
       all.vectors.merge(rounded.vectors);
       report_.tensors.insert(report_.tensors.end(), rounded.reports.begin(), rounded.reports.end());
       return changed;
     }));
-    STRATA_TRY(report_.bytes_after, WriteFolder(*model_, in_, out_, std::move(all)));
-    return {};
+    std::vector<InputGroup> groups;
+    for (const std::vector<std::string>& weights : all.by_input) {
+      InputGroup& group = groups.emplace_back(InputGroup{.weights = weights});
+      for (const std::string& weight : weights) group.elements += model_->FindTensor(weight)->shape.elements();
+    }
+    FolderWriter writer(*model_, in_, out_, std::move(all));
+    STRATA_TRY(report_.bytes_after, writer.WriteTensors());
+    std::size_t rounded = scheme.round_activations ? groups.size() : 0;
+    // A float's step is in proportion to its size: float8 inputs have no columns that the others vanish beside.
+    if (rounded != 0 && scheme.weights.type == LevelType::kInteger && std::isfinite(options_.max_input_loss)) {
+      STRATA_CHECK(Measure(writer, groups));
+      rounded = OrderAndCount(groups, options_.max_input_loss);
+    }
+    WeightNames rounded_inputs;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      for (const std::string& weight : groups[g].weights) {
+        TensorReport& report = *std::ranges::find(report_.tensors, weight, &TensorReport::name);
+        report.rounds_inputs = g < rounded;
+        report.input_loss = groups[g].loss;
+        if (g < rounded) rounded_inputs.insert(weight);
+      }
+    }
+    return writer.WriteConfig(out_, rounded_inputs);
+  }
+
+  /// By two models beside `out_` that share its tensors.
+  Status Measure(const FolderWriter& writer, std::vector<InputGroup>& groups) {
+    namespace fs = std::filesystem;
+    const fs::path folder = out_ + ".measuring";
+    WeightNames all;
+    for (const InputGroup& group : groups) all.insert(group.weights.begin(), group.weights.end());
+    const auto open = [&](const char* name, const WeightNames& rounded_inputs) -> Result<std::unique_ptr<ModelFile>> {
+      std::error_code error;
+      fs::create_directories(folder / name, error);
+      if (!error) fs::create_hard_link(out_ + "/model.safetensors", folder / name / "model.safetensors", error);
+      if (error) return Fail(ErrorCode::kIo, "{}: {}", (folder / name).string(), error.message());
+      STRATA_CHECK(writer.WriteConfig((folder / name).string(), rounded_inputs));
+      return ModelFile::Open((folder / name).string());
+    };
+    auto whole = open("whole", {});
+    auto rounded = open("rounded", all);
+    std::error_code error;
+    fs::remove_all(folder, error);  // what was opened stays
+    if (!whole) return std::unexpected(whole.error());
+    if (!rounded) return std::unexpected(rounded.error());
+    const auto progress = [&](double fraction) {
+      if (options_.progress) options_.progress(fraction, "measuring");
+    };
+    return MeasureLosses(*workers_, std::move(*whole), **rounded, {options_.calibration, options_.window}, threads_,
+                         progress, groups);
   }
 
   Status WriteBlocks(const BlockScheme& scheme) {

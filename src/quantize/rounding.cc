@@ -159,33 +159,21 @@ class Rounding {
     return RoundTo(name, weight, finer, compensation);
   }
 
-  /// Whether an input is rounded is decided for all its readers at once, since they are computed as one linear. A
-  /// float's error is the same everywhere, so none is measured.
-  void RoundInputs(const InputStatistics& inputs, const std::vector<Weights::value_type*>& readers) {
-    if (!options_.scheme.round_activations) return;
-    double error = 0;
-    if (options_.scheme.weights.type != LevelType::kFloat8) {
-      std::vector<const Matrix*> matrices;
-      matrices.reserve(readers.size());
-      for (const Weights::value_type* reader : readers) matrices.push_back(&reader->second.matrix);
-      error = InputRoundingError(workers_, inputs, matrices);
-    }
-    if (options_.max_error != 0 && error > options_.max_error) return;
-    for (Weights::value_type* reader : readers) {
-      out_.rounded_inputs.insert(reader->first);
-      reader->second.rounded.report.input_error = error;
-    }
-  }
-
   RoundedLayers RoundAll() {
     std::map<const InputStatistics*, std::vector<Weights::value_type*>> by_inputs;
     for (Weights::value_type& named : weights_) by_inputs[named.second.inputs.get()].push_back(&named);
+    std::map<std::string, std::vector<std::string>, std::less<>> groups;
     for (const auto& [inputs, readers] : by_inputs) {
       const Compensation compensation = CompensationOf(workers_, *inputs);
+      std::vector<std::string>& group = groups[StackName(readers.front()->first)];
       for (Weights::value_type* const named : readers) {
         named->second.rounded = RoundOne(named->first, named->second, compensation);
+        group.push_back(named->first);
       }
-      RoundInputs(*inputs, readers);
+    }
+    for (auto& [name, group] : groups) {
+      std::ranges::sort(group);
+      out_.by_input.push_back(std::move(group));
     }
     for (auto& [name, weight] : weights_) {
       out_.weights.emplace(name, std::move(weight.rounded.groups));

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -21,24 +20,23 @@ struct TensorReport {
   std::string name;
   std::string method;  ///< "in turn", "to nearest"
   double bits = 0;     ///< of a value, scales included
-  /// Of the linear's outputs on the calibration text, relative (root of summed squares): by the weight's rounding, and
-  /// by that of its inputs, 0 where these stay whole (or become float8).
-  double error = 0, input_error = 0;
+  double error = 0;    ///< of the linear's outputs on the calibration text, relative (root of summed squares)
+  bool rounds_inputs = false;
+  double input_loss = 0;  ///< what rounding its inputs would cost (input_choice.h), where that was measured
 };
 
 struct RoundedLayers {
   std::map<std::string, RoundedGroups, std::less<>> weights;
   std::map<std::string, std::vector<float>, std::less<>> vectors;  ///< norms that took a scale in, as stored
-  std::set<std::string, std::less<>> rounded_inputs;               ///< weights whose inputs are rounded by the token
+  /// Of the weights those that read one input, or are experts of one mixture: they have inputs of one type.
+  std::vector<std::vector<std::string>> by_input;
   std::vector<std::string> kept;  ///< weights of linears inside the layers that are not rounded: routers
   std::vector<TensorReport> reports;
 };
 
 struct RoundingOptions {
   GroupScheme scheme;
-  /// Weights of fewer than 8 bits whose outputs would err by more become 8 bits, and inputs whose rounding would make
-  /// their readers' outputs err by more are not rounded; 0 = none.
-  double max_error = 0;
+  double max_error = 0;  ///< weights of fewer than 8 bits whose outputs would err by more become 8 bits; 0 = none
 };
 
 /// `weights` are of linears, each with statistics in `calibration`. Inputs in `scaled` whose readers are all among them

@@ -12,12 +12,18 @@ StageModel::StageModel(std::shared_ptr<const ModelFile> model)
 void StageModel::Replace(const std::string& name, Matrix values) {
   Matrix& held = replaced_[name];
   held = std::move(values);
-  auto at = std::ranges::lower_bound(tensors_, name, {}, &ModelTensor::name);
-  if (at == tensors_.end() || at->name != name) at = tensors_.insert(at, {name, {}});
+  const TensorView* old = FindTensor(name);
   TensorView view;
   // A vector stays one.
-  view.shape = at->view.shape.rank() == 1 ? Shape{held.rows * held.columns} : Shape{held.rows, held.columns};
+  const bool is_vector = old != nullptr && old->shape.rank() == 1;
+  view.shape = is_vector ? Shape{held.rows * held.columns} : Shape{held.rows, held.columns};
   view.data = std::as_bytes(std::span(held.values));
+  Replace(name, view);
+}
+
+void StageModel::Replace(const std::string& name, const TensorView& view) {
+  auto at = std::ranges::lower_bound(tensors_, name, {}, &ModelTensor::name);
+  if (at == tensors_.end() || at->name != name) at = tensors_.insert(at, {name, {}});
   at->view = view;
 }
 

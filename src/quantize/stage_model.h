@@ -18,6 +18,8 @@ class StageModel final : public ModelFile {
   /// From now on the tensor is that, as f32; a name that the model does not have is added. Views of what it was before
   /// are valid no longer.
   void Replace(const std::string& name, Matrix values);
+  /// The same with what somebody else holds, in any type.
+  void Replace(const std::string& name, const TensorView& view);
   /// All tensors are the model's own again.
   void Restore();
 
