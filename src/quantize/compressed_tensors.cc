@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <set>
 
 #include "tensor/convert.h"
 
@@ -125,13 +126,17 @@ Json CompressedTensorsConfig(const std::vector<std::pair<std::string, ModuleSche
   for (std::size_t i = 0; i < schemes.size(); ++i) {
     const ModuleScheme& scheme = schemes[i].first;
     groups[fmt::format("group_{}", i)] = {
+        // Said of each: who reads the file would else guess that int8 whose inputs are whole is packed.
+        {"format", FormatName(scheme.weights)},
         {"targets", schemes.size() == 1 ? Json{"Linear"} : schemes[i].second},
         {"weights", Weights(scheme.weights)},
         {"input_activations", scheme.round_inputs ? EightBitsByToken(scheme.weights) : Json(nullptr)},
         {"output_activations", nullptr}};
   }
+  std::set<std::string_view> formats;
+  for (const auto& [scheme, targets] : schemes) formats.insert(FormatName(scheme.weights));
   return {{"quant_method", "compressed-tensors"},
-          {"format", FormatName(schemes.empty() ? GroupFormat() : schemes.front().first.weights)},
+          {"format", formats.size() == 1 ? *formats.begin() : "mixed-precision"},
           {"quantization_status", "compressed"},
           {"config_groups", groups},
           {"ignore", ignored},

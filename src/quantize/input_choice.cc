@@ -107,9 +107,8 @@ Status MeasureLosses(Workers& workers, const std::shared_ptr<const ModelFile>& w
                      std::span<InputGroup> groups) {
   const Pieces pieces(text, threads);
   std::vector<Row> rows(pieces.rows());
-  STRATA_CHECK(pieces.Run(workers, whole, [&](std::size_t r, std::span<const float> logits) {
-    rows[r] = RowOf(logits);
-  }));
+  STRATA_CHECK(
+      pieces.Run(workers, whole, [&](std::size_t r, std::span<const float> logits) { rows[r] = RowOf(logits); }));
   const auto mixed = std::make_shared<StageModel>(whole);
   std::vector<double> losses(rows.size());
   for (std::size_t g = 0; g < groups.size(); ++g) {

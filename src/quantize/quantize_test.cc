@@ -447,6 +447,7 @@ TEST_F(Folder, WeightsThatWouldErrTooMuchStayFine) {
   for (const TensorReport& tensor : mixed->tensors) EXPECT_LE(tensor.error, options.max_error) << tensor.name;
   const auto config = nlohmann::json::parse(*ReadFile(root_ + "/mixed/config.json"));
   EXPECT_EQ(config["quantization_config"]["config_groups"].size(), 2U);
+  EXPECT_EQ(config["quantization_config"]["format"], "pack-quantized");
 }
 
 TEST_F(Folder, InputsThatWouldCostTooMuchStayAsTheyAre) {
@@ -474,6 +475,9 @@ TEST_F(Folder, InputsThatWouldCostTooMuchStayAsTheyAre) {
     EXPECT_EQ((*model)->FindTensor(tensor.name)->dtype == DType::kW8A8_32, tensor.rounds_inputs) << tensor.name;
     (tensor.rounds_inputs ? rounded : whole) += 1;
   }
+  const auto config = nlohmann::json::parse(*ReadFile(root_ + "/mixed/config.json"))["quantization_config"];
+  EXPECT_EQ(config["format"], "int-quantized");
+  for (const auto& group : config["config_groups"]) EXPECT_EQ(group["format"], "int-quantized");
   EXPECT_GT(rounded, whole) << "what costs most goes first";
   EXPECT_GT(whole, 0);
   options.max_input_loss = 0;
