@@ -6,7 +6,9 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <random>
+#include <set>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -484,6 +486,43 @@ TEST_F(Folder, InputsThatWouldCostTooMuchStayAsTheyAre) {
   const auto none = Quantize(in_, root_ + "/none", options);
   ASSERT_TRUE(none) << none.error().ToString();
   for (const TensorReport& tensor : none->tensors) EXPECT_FALSE(tensor.rounds_inputs) << tensor.name;
+}
+
+/// Experts whose inputs were not all of one type could not be loaded.
+TEST(InputGroups, HaveAllExpertsOfAMixture) {
+  const std::string root = fmt::format("{}/strata-quantize-experts-{}", testing::TempDir(), ::getpid());
+  for (const std::string name : {"mixtral", "qwen3_moe"}) {
+    const std::string in = fmt::format("{}/tests/golden/experts/{}", STRATA_SOURCE_DIR, name);
+    const auto model = ModelFile::Open(in);
+    ASSERT_TRUE(model) << model.error().ToString();
+    Options options;
+    options.scheme = *ParseScheme("w8a8");
+    options.window = 32;
+    for (std::int32_t i = 0; i < 128; ++i) {
+      options.calibration.push_back(i * 37 % static_cast<std::int32_t>((*model)->config().vocab));
+    }
+    options.max_input_loss = 0;
+    const auto none = Quantize(in, root + "/none-" + name, options);
+    ASSERT_TRUE(none) << none.error().ToString();
+    std::map<std::string, double> losses;
+    for (const TensorReport& tensor : none->tensors) losses[StackName(tensor.name)] = tensor.input_loss;
+    for (const auto& [stack, loss] : losses) options.max_input_loss += loss / 4;  // readers of one input count twice
+    const auto some = Quantize(in, root + "/some-" + name, options);
+    ASSERT_TRUE(some) << some.error().ToString();
+    std::map<std::string, std::set<bool>> rounded;
+    for (const TensorReport& tensor : some->tensors) rounded[StackName(tensor.name)].insert(tensor.rounds_inputs);
+    std::set<bool> all;
+    for (const auto& [stack, choices] : rounded) {
+      EXPECT_EQ(choices.size(), 1U) << stack;
+      all.insert(choices.begin(), choices.end());
+    }
+    EXPECT_EQ(all.size(), 2U) << name;
+    const auto mixed = ModelFile::Open(root + "/some-" + name);
+    ASSERT_TRUE(mixed) << mixed.error().ToString();
+    const auto graph = models::BuildGraph(**mixed);
+    EXPECT_TRUE(graph) << graph.error().ToString();
+  }
+  std::filesystem::remove_all(root);
 }
 
 TEST(InputGroups, AreRoundedFromTheLeastLossForTheirSize) {
