@@ -26,7 +26,7 @@ void AppendStep(std::vector<RegexStep>& steps, char32_t first, char32_t last, Re
 
 }  // namespace
 
-RegexStore::RegexStore() {
+RegexStore::RegexStore(std::size_t allowed) : allowed_(allowed) {
   nodes_.push_back({.kind = Kind::kNothing, .nullable = false, .emptiness = Emptiness::kNothing});
   nodes_.push_back({.kind = Kind::kEmpty, .nullable = true, .emptiness = Emptiness::kSome});
   nodes_.push_back({.kind = Kind::kNot, .nullable = true, .emptiness = Emptiness::kSome, .a = kNothing});

@@ -42,7 +42,8 @@ class RegexStore {
   static constexpr RegexId kEmpty = 1;     ///< the empty string
   static constexpr RegexId kAnything = 2;  ///< every string
 
-  RegexStore();
+  /// `allowed`: expressions, until AllowGrowth.
+  explicit RegexStore(std::size_t allowed = kMaxNodes);
 
   RegexId Set(const CharSet& set);
   RegexId Char(char32_t c) { return Set(CharSet::Of(c)); }
@@ -86,7 +87,7 @@ class RegexStore {
   /// compiles or explores must look, and refuse.
   bool exhausted() const { return exhausted_; }
   std::size_t size() const { return nodes_.size(); }
-  /// Allowed until AllowGrowth: what is made in 0.2 s.
+  /// What is made in 0.2 to 0.5 s.
   static constexpr std::size_t kMaxNodes = 120'000;
   /// And then, while texts are read, which make them few at a time.
   static constexpr std::size_t kMaxGrownNodes = 480'000;
@@ -133,7 +134,7 @@ class RegexStore {
   std::vector<Words> words_;
   std::unordered_multimap<std::uint64_t, RegexId> index_;
   std::unordered_multimap<std::uint64_t, std::uint32_t> set_index_;
-  std::size_t allowed_ = kMaxNodes;
+  std::size_t allowed_;
   bool exhausted_ = false;
 };
 
