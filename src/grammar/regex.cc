@@ -180,7 +180,7 @@ RegexId RegexStore::Repeat(RegexId a, std::uint32_t min, std::uint32_t max) {
                  .c = max});
 }
 
-RegexId RegexStore::OneOf(std::vector<std::string> words) {
+RegexId RegexStore::OneOf(const std::vector<std::string>& words) {
   Words list;
   std::vector<std::u32string> decoded;
   decoded.reserve(words.size());
@@ -290,6 +290,7 @@ std::vector<RegexStep> RegexStore::ComputeSteps(RegexId id) {
     case Kind::kOr:
     case Kind::kAnd: {
       std::vector<const std::vector<RegexStep>*> lists;
+      lists.reserve(node.b);
       for (std::uint32_t i = 0; i < node.b; ++i) lists.push_back(&RawSteps(operands_[node.a + i]));
       return MergeSteps(node.kind, lists);
     }

@@ -60,7 +60,7 @@ class RegexStore {
   RegexId Star(RegexId a) { return Repeat(a, 0, kUnbounded); }
   RegexId Optional(RegexId a) { return Repeat(a, 0, 1); }
   /// One of many strings (UTF-8, need not be sorted or distinct): costs a binary search a code point, however many.
-  RegexId OneOf(std::vector<std::string> words);
+  RegexId OneOf(const std::vector<std::string>& words);
   /// Decimal texts (digits, then perhaps a point and at least one digit; also with leading zeros, or none before the
   /// point) whose value is a multiple of modulus x 10^-places. A state for each remainder, made when reached; modulus
   /// is below 10^8 and not 0.

@@ -502,12 +502,13 @@ TEST(InputGroups, HaveAllExpertsOfAMixture) {
       options.calibration.push_back(i * 37 % static_cast<std::int32_t>((*model)->config().vocab));
     }
     options.max_input_loss = 0;
-    const auto none = Quantize(in, root + "/none-" + name, options);
+    const auto none = Quantize(in, fmt::format("{}/none-{}", root, name), options);
     ASSERT_TRUE(none) << none.error().ToString();
     std::map<std::string, double> losses;
     for (const TensorReport& tensor : none->tensors) losses[StackName(tensor.name)] = tensor.input_loss;
     for (const auto& [stack, loss] : losses) options.max_input_loss += loss / 4;  // readers of one input count twice
-    const auto some = Quantize(in, root + "/some-" + name, options);
+    const std::string out = fmt::format("{}/some-{}", root, name);
+    const auto some = Quantize(in, out, options);
     ASSERT_TRUE(some) << some.error().ToString();
     std::map<std::string, std::set<bool>> rounded;
     for (const TensorReport& tensor : some->tensors) rounded[StackName(tensor.name)].insert(tensor.rounds_inputs);
@@ -517,7 +518,7 @@ TEST(InputGroups, HaveAllExpertsOfAMixture) {
       all.insert(choices.begin(), choices.end());
     }
     EXPECT_EQ(all.size(), 2U) << name;
-    const auto mixed = ModelFile::Open(root + "/some-" + name);
+    const auto mixed = ModelFile::Open(out);
     ASSERT_TRUE(mixed) << mixed.error().ToString();
     const auto graph = models::BuildGraph(**mixed);
     EXPECT_TRUE(graph) << graph.error().ToString();

@@ -152,7 +152,7 @@ NodeId SchemaNetwork::Members(Network& network, PlanId plan, const ObjectProgres
     after_words.push_back(network.Lexeme(marks_.colon, network.Choice(values)));
   }
   if (!words.empty()) {
-    const RegexId any_word = network.regexes().OneOf(std::move(words));
+    const RegexId any_word = network.regexes().OneOf(words);
     alternatives.push_back(network.WordLexeme(network.lexer().Start(any_word, Spelling::kJsonString), after_words));
   }
   for (const ObjectWalker::Member& member : walker.Others(progress)) {
