@@ -92,16 +92,17 @@ class Job {
     return writer.WriteConfig(out_, rounded_inputs);
   }
 
-  /// By two models beside `out_` that share its tensors.
+  /// By two models that share the tensors of `out_`, inside of it: there nothing can be left of a run that was killed.
   Status Measure(const FolderWriter& writer, std::vector<InputGroup>& groups) {
     namespace fs = std::filesystem;
-    const fs::path folder = out_ + ".measuring";
+    const fs::path folder = fs::path(out_) / ".measuring";
     WeightNames all;
     for (const InputGroup& group : groups) all.insert(group.weights.begin(), group.weights.end());
     const auto open = [&](const char* name, const WeightNames& rounded_inputs) -> Result<std::unique_ptr<ModelFile>> {
       std::error_code error;
       fs::create_directories(folder / name, error);
-      if (!error) fs::create_hard_link(out_ + "/model.safetensors", folder / name / "model.safetensors", error);
+      if (!error)
+        fs::create_hard_link(fs::path(out_) / "model.safetensors", folder / name / "model.safetensors", error);
       if (error) return Fail(ErrorCode::kIo, "{}: {}", (folder / name).string(), error.message());
       STRATA_CHECK(writer.WriteConfig((folder / name).string(), rounded_inputs));
       return ModelFile::Open((folder / name).string());

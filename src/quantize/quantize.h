@@ -16,7 +16,7 @@
 
 namespace strata::quantize {
 
-/// With it SmolLM2-135M stays within half a percent of its perplexity (docs/status.md).
+/// With it SmolLM2-135M loses 0.18 % of perplexity on average over six texts, 0.54 at most (docs/status.md).
 inline constexpr double kMaxInputLoss = 0.002;
 
 struct Options {

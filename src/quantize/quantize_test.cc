@@ -469,7 +469,7 @@ TEST_F(Folder, InputsThatWouldCostTooMuchStayAsTheyAre) {
   options.max_input_loss = sum / 2;
   const auto mixed = Quantize(in_, root_ + "/mixed", options);
   ASSERT_TRUE(mixed) << mixed.error().ToString();
-  EXPECT_FALSE(std::filesystem::exists(root_ + "/mixed.measuring"));
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/mixed/.measuring"));
   const auto model = ModelFile::Open(root_ + "/mixed");
   ASSERT_TRUE(model) << model.error().ToString();
   double whole = 0, rounded = 0;
