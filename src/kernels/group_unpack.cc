@@ -1,5 +1,6 @@
 #include "kernels/group_unpack.h"
 
+#include <cassert>
 #include <cstring>
 
 #include "tensor/convert.h"
@@ -109,12 +110,34 @@ void Coded(DType type, const std::byte* row, std::int64_t g, UnpackedGroup& out)
   std::memcpy(out.scale, group.scale, sizeof group.scale);
 }
 
+/// The block that has group g.
+Bytes BlockOf(DType type, const std::byte* row, std::int64_t g) {
+  const auto groups = static_cast<std::int64_t>(Info(type).block_elements / 32);
+  return reinterpret_cast<Bytes>(row) + g / groups * static_cast<std::int64_t>(Info(type).block_bytes);
+}
+
 }  // namespace
 
+SharedScales SharedScalesOf(DType type, const std::byte* row, std::int64_t g) {
+  const Bytes block = BlockOf(type, row, g);
+  switch (type) {
+    case DType::kQ2_K:
+      return {Half(block + 80), -Half(block + 82)};
+    case DType::kQ3_K:
+      return {Half(block + 108), 0};
+    case DType::kQ4_K:
+    case DType::kQ5_K:
+      return {Half(block), -Half(block + 2)};
+    case DType::kQ6_K:
+      return {Half(block + 208), 0};
+    default:
+      assert(type == DType::kIQ4_XS);
+      return {Half(block), 0};
+  }
+}
+
 void UnpackGroup(DType type, const std::byte* row, std::int64_t g, UnpackedGroup& out) {
-  const auto block_bytes = static_cast<std::int64_t>(Info(type).block_bytes);
-  const auto* bytes = reinterpret_cast<Bytes>(row);
-  const Bytes block = bytes + g / static_cast<std::int64_t>(Info(type).block_elements / 32) * block_bytes;
+  const Bytes block = BlockOf(type, row, g);
   switch (type) {
     case DType::kQ4_0:
       out.scale[0] = Half(block);

@@ -11,7 +11,8 @@ namespace {
 
 // One group of one panel, unpacked: eight quads of unsigned bytes, scales, mins.
 template <Int8Format kFormat>
-struct WeightGroup {
+class WeightGroup {
+ public:
   static constexpr int kHalves = kFormat.halves;
   __m512i quads[8];
   __m512 scale[kHalves];
@@ -35,14 +36,29 @@ struct WeightGroup {
       for (int j = 0; j < 8; ++j) quads[j] = _mm512_load_si512(quants + 64 * j);
     }
     for (int h = 0; h < kHalves; ++h) {
-      const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat) + h * ScaleBytes(kFormat) / kHalves;
-      scale[h] = Widen(panel + layout.scales + at);
-      if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at);
+      scale[h] = Scale(panel, layout, g, h);
+      if constexpr (kFormat.stored_min) min[h] = Min(panel, layout, g, h);
     }
   }
 
-  static inline __m512 Widen(const std::byte* values) {
+  // Of half `half` of group g.
+  static inline __m512 Scale(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
+    return Widen(panel + layout.scales + ScaleOffset(kFormat, g, half),
+                 panel + layout.shared + g / kShare * SharedBytes(kFormat));
+  }
+  static inline __m512 Min(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
+    return Widen(panel + layout.mins + ScaleOffset(kFormat, g, half),
+                 panel + layout.shared + g / kShare * SharedBytes(kFormat) + 2 * kPanel);
+  }
+
+ private:
+  static inline __m512 Widen(const std::byte* values, const std::byte* shared) {
     if constexpr (kFormat.scales == ScaleType::kF32) return _mm512_loadu_ps(values);
+    if constexpr (kFormat.scales == ScaleType::kFactors) {
+      const __m512i factors = _mm512_cvtepi8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(values)));
+      const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(shared));
+      return _mm512_mul_ps(_mm512_cvtepi32_ps(factors), _mm512_cvtph_ps(halves));
+    }
     const __m256i narrow = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
     if constexpr (kFormat.scales == ScaleType::kF16) return _mm512_cvtph_ps(narrow);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow), 16));
@@ -55,7 +71,7 @@ inline void PrefetchGroup(const std::byte* panel, const Int8Panel& layout, std::
   for (std::int64_t line = 0; line < QuantBytes(kFormat); line += 64) {
     _mm_prefetch(panel + g * QuantBytes(kFormat) + line, _MM_HINT_T1);
   }
-  const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat);
+  const std::int64_t at = ScaleOffset(kFormat, g, 0);
   for (std::int64_t line = 0; line < ScaleBytes(kFormat); line += 64) {
     _mm_prefetch(panel + layout.scales + at + line, _MM_HINT_T1);
     if constexpr (kFormat.stored_min) _mm_prefetch(panel + layout.mins + at + line, _MM_HINT_T1);

@@ -2,6 +2,7 @@
 #include "kernels/linear_int8.h"
 
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -88,10 +89,14 @@ void PutQuants(bool nibbles, const std::uint8_t* quants, std::int64_t column, st
   }
 }
 
-// The scale as the format keeps it; exact, for no format has narrower scales than its types store.
+// The scale as the format keeps it; exact, for no format has narrower scales than its types store. `shared`: that of
+// the block, which kFactors multiply.
 template <ScaleType kType>
-void PutScale(float scale, std::int64_t index, std::byte* scales) {
-  if constexpr (kType == ScaleType::kF32) {
+void PutScale(float scale, float shared, std::int64_t index, std::byte* scales) {
+  if constexpr (kType == ScaleType::kFactors) {
+    const float factor = scale / shared;  // a whole number, unless the file has what CheckFinite names
+    scales[index] = std::byte(std::isfinite(factor) ? static_cast<std::int8_t>(factor) : std::int8_t{0});
+  } else if constexpr (kType == ScaleType::kF32) {
     std::memcpy(scales + 4 * index, &scale, 4);
   } else {
     const std::uint16_t bits = kType == ScaleType::kF16 ? F32ToF16(scale) : F32ToBF16(scale);
@@ -115,11 +120,18 @@ void PackPanel(const LinearProblem& problem, StoredRows& rows, std::int64_t pane
       UnpackedGroup group{};
       UnpackGroup(problem.weight_dtype, row->data(), g, group);
       PutQuants<kOrder>(kFormat.nibbles, group.quants, column, out + g * QuantBytes(kFormat));
+      SharedScales shared{};
+      if constexpr (kFormat.scales == ScaleType::kFactors) {
+        shared = SharedScalesOf(problem.weight_dtype, row->data(), g);
+        std::byte* const at = out + layout.shared + g / kShare * SharedBytes(kFormat);
+        PutScale<ScaleType::kF16>(shared.scale, 0, column, at);
+        if constexpr (kFormat.stored_min) PutScale<ScaleType::kF16>(shared.min, 0, kPanel + column, at);
+      }
       for (int half = 0; half < kFormat.halves; ++half) {
-        const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat);
-        PutScale<kFormat.scales>(group.scale[half], half * kPanel + column, out + layout.scales + at);
+        const std::int64_t at = ScaleOffset(kFormat, g, half);
+        PutScale<kFormat.scales>(group.scale[half], shared.scale, column, out + layout.scales + at);
         if constexpr (kFormat.stored_min)
-          PutScale<kFormat.scales>(group.min[half], half * kPanel + column, out + layout.mins + at);
+          PutScale<kFormat.scales>(group.min[half], shared.min, column, out + layout.mins + at);
       }
     }
   }

@@ -6,9 +6,10 @@
 // A panel of 16 columns over k = 32 G is up to four arrays in a row, padded to 64 bytes:
 //   quants  G x [4][16][4] bytes of two nibbles (quad j in the low ones, quad j+4 in the high ones; a quad is four
 //           successive k, as vpdpbusd wants them), or G x [8][16][4] unsigned bytes
-//   scales  G / span x [halves][16] f16, bf16 or f32: where a format has two halves, each 16 of the 32 have their own;
-//           elsewhere `span` successive groups may share them
+//   scales  G / span x [halves][16] f16, bf16, f32 or factors: where a format has two halves, each 16 of the 32 have
+//           their own; elsewhere `span` successive groups may share them
 //   mins    likewise, when the format stores them
+//   shared  of scales that are factors: G / 8 x [16] f16, and as many for the mins where there are some
 //   levels  where nibbles are indices into a list of sixteen: the list, as unsigned bytes
 // A prepared row is G groups one after another, each of 32 planes bytes of quants and an Int8GroupTail. With one plane
 // a quant is its byte. With two it is 256 high + low, where low is from -127 to 127 (a change of sign must not
@@ -35,7 +36,9 @@ inline constexpr int kMaxQuant[] = {0, 127, 127 << kHighShift};  ///< by the num
 /// four columns' nibbles, or [16][32] bytes.
 enum class QuantOrder : std::uint8_t { kQuads, kTiles };
 
-enum class ScaleType : std::uint8_t { kF16, kBF16, kF32 };
+/// kFactors: signed bytes, each times the f16 that its column has for eight groups. The product is exact as f32.
+enum class ScaleType : std::uint8_t { kF16, kBF16, kF32, kFactors };
+inline constexpr std::int64_t kShare = 8;  ///< groups of one block of 256
 
 struct Int8Format {
   bool nibbles;      ///< quants are 0..15, two a byte
@@ -52,14 +55,15 @@ inline constexpr Int8Format kFormatQ4_1 = {true, true, ScaleType::kF16, 0};
 inline constexpr Int8Format kFormatQ5_0 = {false, false, ScaleType::kF16, 16};
 inline constexpr Int8Format kFormatQ5_1 = {false, true, ScaleType::kF16, 0};
 inline constexpr Int8Format kFormatQ8_0 = {false, false, ScaleType::kF16, 128};
-inline constexpr Int8Format kFormatQ2_K = {true, true, ScaleType::kF32, 0, 2};
-inline constexpr Int8Format kFormatQ3_K = {true, false, ScaleType::kF32, 4, 2};
-inline constexpr Int8Format kFormatQ4_K = {true, true, ScaleType::kF32, 0};
-inline constexpr Int8Format kFormatQ5_K = {false, true, ScaleType::kF32, 0};
-inline constexpr Int8Format kFormatQ6_K = {false, false, ScaleType::kF32, 32, 2};
+inline constexpr Int8Format kFormatQ2_K = {true, true, ScaleType::kFactors, 0, 2};
+inline constexpr Int8Format kFormatQ3_K = {true, false, ScaleType::kFactors, 4, 2};
+inline constexpr Int8Format kFormatQ4_K = {true, true, ScaleType::kFactors, 0};
+inline constexpr Int8Format kFormatQ5_K = {false, true, ScaleType::kFactors, 0};
+inline constexpr Int8Format kFormatQ6_K = {false, false, ScaleType::kFactors, 32, 2};
 inline constexpr Int8Format kFormatLevelsF16 = {true, false, ScaleType::kF16, 128, 1, 1, true};
 inline constexpr Int8Format kFormatLevelsBF16 = {true, false, ScaleType::kBF16, 128, 1, 1, true};
 inline constexpr Int8Format kFormatLevelsF32 = {true, false, ScaleType::kF32, 128, 1, 1, true};
+inline constexpr Int8Format kFormatLevelFactors = {true, false, ScaleType::kFactors, 128, 1, 1, true};
 inline constexpr Int8Format kFormatLevelHalves = {true, false, ScaleType::kF32, 128, 2, 1, true};
 // The zero points of blocks differ, mostly by nothing from the middle, which is taken off in integers.
 inline constexpr Int8Format kFormatU4_32 = {true, true, ScaleType::kF32, 8};
@@ -71,13 +75,13 @@ inline constexpr Int8Format kFormatU8_128 = {false, true, ScaleType::kF32, 128, 
 // clang-format off
 #define STRATA_INT8_FORMATS(X) \
   X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q8_0) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) X(Q6_K) \
-  X(LevelsF16) X(LevelsBF16) X(LevelsF32) X(LevelHalves) X(U4_32) X(U4_128) X(U8_32) X(U8_128)
+  X(LevelsF16) X(LevelsBF16) X(LevelsF32) X(LevelFactors) X(LevelHalves) X(U4_32) X(U4_128) X(U8_32) X(U8_128)
 // X(type, type in lower case, format) for the element types that are packed so: the kernels' lists.
 #define STRATA_INT8_TYPES(X) \
   X(Q4_0, q4_0, Q4_0) X(Q4_1, q4_1, Q4_1) X(Q5_0, q5_0, Q5_0) X(Q5_1, q5_1, Q5_1) X(Q8_0, q8_0, Q8_0) \
   X(Q2_K, q2_k, Q2_K) X(Q3_K, q3_k, Q3_K) X(Q4_K, q4_k, Q4_K) X(Q5_K, q5_k, Q5_K) X(Q6_K, q6_k, Q6_K) \
   X(IQ4_NL, iq4_nl, LevelsF16) X(TQ1_0, tq1_0, LevelsF16) X(TQ2_0, tq2_0, LevelsF16) X(MXFP4, mxfp4, LevelsBF16) \
-  X(IQ4_XS, iq4_xs, LevelsF32) X(IQ1_S, iq1_s, LevelsF32) X(IQ2_XXS, iq2_xxs, LevelsF32) \
+  X(IQ4_XS, iq4_xs, LevelFactors) X(IQ1_S, iq1_s, LevelsF32) X(IQ2_XXS, iq2_xxs, LevelsF32) \
   X(IQ3_XXS, iq3_xxs, LevelsF32) X(IQ3_S, iq3_s, LevelsF32) \
   X(IQ1_M, iq1_m, LevelHalves) X(IQ2_XS, iq2_xs, LevelHalves) X(IQ2_S, iq2_s, LevelHalves) \
   X(U4_32, u4_32, U4_32) X(U4_128, u4_128, U4_128) X(U8_32, u8_32, U8_32) X(U8_128, u8_128, U8_128)
@@ -87,14 +91,23 @@ inline constexpr Int8Format kFormatU8_128 = {false, true, ScaleType::kF32, 128, 
 namespace {
 
 struct Int8Panel {
-  std::int64_t scales, mins, levels, bytes;  // offsets; of the panel
+  std::int64_t scales, mins, shared, levels, bytes;  // offsets; of the panel
 };
 
 // Of a group's quants.
 [[maybe_unused]] constexpr std::int64_t QuantBytes(const Int8Format& format) { return format.nibbles ? 256 : 512; }
 // Of its scales; as many more are mins.
 [[maybe_unused]] constexpr std::int64_t ScaleBytes(const Int8Format& format) {
-  return format.halves * kPanel * (format.scales == ScaleType::kF32 ? 4 : 2);
+  const int each = format.scales == ScaleType::kF32 ? 4 : format.scales == ScaleType::kFactors ? 1 : 2;
+  return format.halves * kPanel * each;
+}
+// Of what eight groups share: f16 of scales, then of mins.
+[[maybe_unused]] constexpr std::int64_t SharedBytes(const Int8Format& format) {
+  return format.scales == ScaleType::kFactors ? kPanel * 2 * (format.stored_min ? 2 : 1) : 0;
+}
+// Where the scales of half `half` of group g lie, behind the first ones.
+[[maybe_unused]] constexpr std::int64_t ScaleOffset(const Int8Format& format, std::int64_t g, int half) {
+  return g / format.span * ScaleBytes(format) + half * ScaleBytes(format) / format.halves;
 }
 
 [[maybe_unused]] constexpr Int8Panel PanelLayout(const Int8Format& format, std::int64_t k) {
@@ -102,7 +115,8 @@ struct Int8Panel {
   Int8Panel panel{};
   panel.scales = groups * QuantBytes(format);
   panel.mins = panel.scales + groups / format.span * ScaleBytes(format);
-  panel.levels = panel.mins + (format.stored_min ? groups / format.span * ScaleBytes(format) : 0);
+  panel.shared = panel.mins + (format.stored_min ? groups / format.span * ScaleBytes(format) : 0);
+  panel.levels = panel.shared + groups / kShare * SharedBytes(format);
   panel.bytes = panel.levels + (format.levels ? 16 : 0);
   panel.bytes = (panel.bytes + 63) / 64 * 64;
   return panel;

@@ -49,9 +49,10 @@ struct HalfGroup {
       }
     }
     for (int h = 0; h < kHalves; ++h) {
-      const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat) + h * ScaleBytes(kFormat) / kHalves;
-      scale[h] = Widen(panel + layout.scales + at, half);
-      if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at, half);
+      const std::int64_t at = ScaleOffset(kFormat, g, h);
+      const std::byte* const shared = panel + layout.shared + g / kShare * SharedBytes(kFormat);
+      scale[h] = Widen(panel + layout.scales + at, shared, half);
+      if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at, shared + 2 * kPanel, half);
     }
   }
 
@@ -59,9 +60,14 @@ struct HalfGroup {
     return _mm256_sub_epi8(bytes, _mm256_set1_epi8(static_cast<char>(kFormat.zero)));
   }
 
-  static inline __m256 Widen(const std::byte* values, int half) {
+  static inline __m256 Widen(const std::byte* values, const std::byte* shared, int half) {
     if constexpr (kFormat.scales == ScaleType::kF32) {
       return _mm256_loadu_ps(reinterpret_cast<const float*>(values) + 8 * half);
+    }
+    if constexpr (kFormat.scales == ScaleType::kFactors) {
+      const __m128i factors = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(values + 8 * half));
+      const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(shared) + half);
+      return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(factors)), _mm256_cvtph_ps(halves));
     }
     const __m128i narrow = _mm_loadu_si128(reinterpret_cast<const __m128i*>(values) + half);
     if constexpr (kFormat.scales == ScaleType::kF16) return _mm256_cvtph_ps(narrow);

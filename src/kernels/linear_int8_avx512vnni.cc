@@ -12,7 +12,7 @@ namespace strata::kernels {
 namespace {
 
 constexpr std::int64_t kFewPanels = 16;
-constexpr std::int64_t kPrefetchBytes = 3072;  // ahead of the group in use; measured, flat from 2 to 6 KiB
+constexpr std::int64_t kPrefetchBytes = 3072;  // of quants, ahead of the group in use; measured, flat from 2 to 4 KiB
 
 inline __m512i Quad(const std::int8_t* quants) {
   std::int32_t four;
@@ -53,20 +53,35 @@ inline __m512 Accumulate(const WeightGroup<kFormat>& weights, Int8Group<kPlanes>
   return sum;
 }
 
+// Asks for quants soon wanted, and for the scales that the next panel has where this one has those of group g: they lie
+// far behind its quants, and come too late once its first group wants them.
+template <Int8Format kFormat>
+inline void PrefetchAhead(const std::byte* panel, const Int8Panel& layout, std::int64_t g) {
+  const std::byte* const next = panel + layout.bytes;
+  const std::int64_t at = g * QuantBytes(kFormat) + kPrefetchBytes;
+  const std::byte* const ahead = at < layout.scales ? panel + at : next + (at - layout.scales);
+  for (std::int64_t line = 0; line < QuantBytes(kFormat); line += 64) _mm_prefetch(ahead + line, _MM_HINT_T0);
+  const std::int64_t scales = ScaleOffset(kFormat, g, 0);
+  for (std::int64_t line = 0; line < ScaleBytes(kFormat); line += 64) {
+    _mm_prefetch(next + layout.scales + scales + line, _MM_HINT_T0);
+    if constexpr (kFormat.stored_min) _mm_prefetch(next + layout.mins + scales + line, _MM_HINT_T0);
+  }
+  if constexpr (SharedBytes(kFormat) > 0) {
+    _mm_prefetch(next + layout.shared + g / kShare * SharedBytes(kFormat), _MM_HINT_T0);
+  }
+}
+
 // Rows [row0, row0 + kRows) of one panel; acc is [kRows][acc_stride].
 template <Int8Format kFormat, int kPlanes, int kRows>
 void FewRows(const LinearArgs& args, std::int64_t row0, const std::byte* panel, float* acc, std::int64_t acc_stride) {
   const Int8Panel layout = PanelLayout(kFormat, args.k);
-  const std::int64_t group_bytes =
-      QuantBytes(kFormat) + ScaleBytes(kFormat) * (kFormat.stored_min ? 2 : 1) / kFormat.span;
   const std::int64_t row_bytes = Int8RowBytes(kPlanes, args.k);
   const std::byte* row = args.activations + row0 * row_bytes;
   __m512 sums[kRows];
   for (int r = 0; r < kRows; ++r) sums[r] = _mm512_setzero_ps();
   const std::int64_t groups = args.k / kGroup;
   for (std::int64_t g = 0; g < groups; ++g) {
-    const std::byte* ahead = panel + g * group_bytes + kPrefetchBytes;
-    for (std::int64_t line = 0; line < group_bytes; line += 64) _mm_prefetch(ahead + line, _MM_HINT_T0);
+    PrefetchAhead<kFormat>(panel, layout, g);
     WeightGroup<kFormat> weights;
     weights.Load(panel, layout, g);
     for (int r = 0; r < kRows; ++r) {

@@ -41,9 +41,10 @@ struct HalfGroup {
         for (int j = 0; j < 8; ++j) quads[c][j] = WithoutZero(vld1q_u8(quants + 64 * j));
       }
       for (int h = 0; h < kHalves; ++h) {
-        const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat) + h * ScaleBytes(kFormat) / kHalves;
-        scale[c][h] = Widen(panel + layout.scales + at, four);
-        if constexpr (kFormat.stored_min) min[c][h] = Widen(panel + layout.mins + at, four);
+        const std::int64_t at = ScaleOffset(kFormat, g, h);
+        const std::byte* const shared = panel + layout.shared + g / kShare * SharedBytes(kFormat);
+        scale[c][h] = Widen(panel + layout.scales + at, shared, four);
+        if constexpr (kFormat.stored_min) min[c][h] = Widen(panel + layout.mins + at, shared + 2 * kPanel, four);
       }
     }
   }
@@ -60,9 +61,16 @@ struct HalfGroup {
     return vreinterpretq_s8_u8(vsubq_u8(bytes, vdupq_n_u8(static_cast<std::uint8_t>(kFormat.zero))));
   }
 
-  static inline float32x4_t Widen(const std::byte* values, int four) {
+  static inline float32x4_t Widen(const std::byte* values, const std::byte* shared, int four) {
     if constexpr (kFormat.scales == ScaleType::kF32)
       return vld1q_f32(reinterpret_cast<const float*>(values) + 4 * four);
+    if constexpr (kFormat.scales == ScaleType::kFactors) {
+      std::int32_t bytes;
+      std::memcpy(&bytes, values + 4 * four, sizeof bytes);
+      const int8x8_t factors = vreinterpret_s8_s32(vdup_n_s32(bytes));
+      const int32x4_t wide = vmovl_s16(vget_low_s16(vmovl_s8(factors)));
+      return vmulq_f32(vcvtq_f32_s32(wide), WidenF16(reinterpret_cast<const std::uint16_t*>(shared) + 4 * four));
+    }
     const std::uint16_t* narrow = reinterpret_cast<const std::uint16_t*>(values) + 4 * four;
     if constexpr (kFormat.scales == ScaleType::kF16) return WidenF16(narrow);
     return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(narrow), 16));

@@ -80,12 +80,11 @@ class Int8Weights {
   inline void Unpack(std::int64_t g, std::byte* out) const {
     Scales of;
     for (int h = 0; h < kFormat.halves; ++h) {
-      const std::int64_t at = g / kFormat.span * ScaleBytes(kFormat) + h * ScaleBytes(kFormat) / kFormat.halves;
-      const __m512 scale = WeightGroup<kFormat>::Widen(panel_ + layout_.scales + at);
+      const __m512 scale = WeightGroup<kFormat>::Scale(panel_, layout_, g, h);
       _mm512_store_ps(of.scale[h], scale);
       if constexpr (kMin) {
         __m512 min = _mm512_setzero_ps();
-        if constexpr (kFormat.stored_min) min = WeightGroup<kFormat>::Widen(panel_ + layout_.mins + at);
+        if constexpr (kFormat.stored_min) min = WeightGroup<kFormat>::Min(panel_, layout_, g, h);
         if constexpr (!kFormat.nibbles) min = _mm512_fnmadd_ps(scale, _mm512_set1_ps(kFormat.zero), min);
         _mm512_store_ps(of.min[h], min);
       }
