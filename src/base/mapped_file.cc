@@ -45,6 +45,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   if (!S_ISREG(info.st_mode)) return Fail(ErrorCode::kIo, "cannot map {}: not a regular file", path);
   MappedFile file;
   file.path_ = path;
+  file.modified_ = info.st_mtim.tv_sec * std::int64_t{1'000'000'000} + info.st_mtim.tv_nsec;
   if (info.st_size == 0) return file;
   void* data = ::mmap(nullptr, static_cast<std::size_t>(info.st_size), PROT_READ, MAP_SHARED, fd.get(), 0);
   if (data == MAP_FAILED) return SystemError("map", path);
@@ -54,12 +55,16 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), path_(std::move(other.path_)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      path_(std::move(other.path_)),
+      modified_(other.modified_) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(path_, other.path_);
+  std::swap(modified_, other.modified_);
   return *this;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@ class MappedFile {
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
   std::size_t size() const { return size_; }
   const std::string& path() const { return path_; }
+  /// When the content last changed, in nanoseconds since 1970, as the file system tells it.
+  std::int64_t modified() const { return modified_; }
 
   /// Hints to the kernel that all pages will be read soon.
   void WillNeed() const;
@@ -34,10 +37,11 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   std::string path_;
+  std::int64_t modified_ = 0;
 };
 
-/// Gives back the memory of whole pages inside `bytes` of a mapped file: this process no longer counts them, the page
-/// cache may keep them, and who reads them again gets them again.
+/// Gives back the memory of whole pages inside `bytes`. Of a mapped file: this process no longer counts them, the page
+/// cache may keep them, and who reads them again gets them again. Other memory reads as zeros then.
 void DropPages(std::span<const std::byte> bytes);
 
 /// The whole file as a string. Errors: kNotFound, kIo.

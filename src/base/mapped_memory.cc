@@ -4,21 +4,49 @@
 #include <cstring>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace strata {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+}  // namespace
 
 Result<MappedMemory> MappedMemory::Map(std::size_t bytes, std::string_view purpose, Pages pages) {
   MappedMemory memory;
   if (bytes == 0) return memory;
-  void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (address == MAP_FAILED) {
+  // Huge pages begin at multiples of their size: of what is mapped more, only that is kept which makes this one.
+  const std::size_t more = pages == Pages::kHuge && bytes >= kHugePage ? kHugePage : 0;
+  void* const mapped =
+      ::mmap(nullptr, bytes + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) {
     return Fail(ErrorCode::kResourceExhausted, "{}: cannot map {} bytes: {}", purpose, bytes, std::strerror(errno));
+  }
+  std::byte* address = static_cast<std::byte*>(mapped);
+  if (more > 0) {
+    const std::size_t before = (more - reinterpret_cast<std::uintptr_t>(mapped) % more) % more;
+    const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t end = (before + bytes + page - 1) / page * page;
+    if (before > 0) ::munmap(address, before);
+    if (end < bytes + more) ::munmap(address + end, bytes + more - end);
+    address += before;
   }
   // A hint: without it everything works. Small pages are asked for as well, since the system's default may be huge.
   ::madvise(address, bytes, pages == Pages::kHuge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-  memory.data_ = static_cast<std::byte*>(address);
+  memory.data_ = address;
   memory.size_ = bytes;
   return memory;
+}
+
+Status MappedMemory::Cover(int descriptor) {
+  if (size_ == 0) return {};
+  if (::mmap(data_, size_, PROT_READ, MAP_SHARED | MAP_FIXED, descriptor, 0) == MAP_FAILED) {
+    return Fail(ErrorCode::kIo, "cannot map a file of {} bytes: {}", size_, std::strerror(errno));
+  }
+  anonymous_ = false;
+  ::madvise(data_, size_, MADV_HUGEPAGE);
+  return {};
 }
 
 MappedMemory::~MappedMemory() {

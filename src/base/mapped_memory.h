@@ -1,4 +1,4 @@
-// Anonymous memory from the kernel: zeroed, page-aligned, touched when first used.
+// Memory from the kernel: zeroed, page-aligned, touched when first used.
 #pragma once
 
 #include <cstddef>
@@ -21,20 +21,30 @@ class MappedMemory {
 
   MappedMemory() = default;
   MappedMemory(MappedMemory&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        anonymous_(std::exchange(other.anonymous_, true)) {}
   MappedMemory& operator=(MappedMemory&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(anonymous_, other.anonymous_);
     return *this;
   }
   ~MappedMemory();
 
+  /// From now on these are the file's first bytes, to be read alone: pages of the page cache, which can be had back
+  /// from the file and are shared with whoever else maps it. What was here is lost, also where this fails. Errors: kIo.
+  Status Cover(int descriptor);
+
+  /// Of the process alone, which nothing else can use as long as they are wanted.
+  bool anonymous() const { return anonymous_; }
   std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
 
  private:
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  bool anonymous_ = true;
 };
 
 }  // namespace strata

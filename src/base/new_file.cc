@@ -46,9 +46,24 @@ Status NewFile::Write(std::span<const std::byte> bytes) {
   return {};
 }
 
-Status NewFile::Finish() {
+Status NewFile::WriteAt(std::size_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return SystemError("write", temporary_);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::size_t>(written);
+  }
+  return {};
+}
+
+Status NewFile::Reserve(std::size_t bytes) {
+  return ::fallocate(descriptor_, 0, 0, static_cast<off_t>(bytes)) == 0 ? Status() : SystemError("reserve", temporary_);
+}
+
+Status NewFile::Finish(Durability durability) {
   if (::fchmod(descriptor_, 0644) != 0) return SystemError("chmod", temporary_);
-  if (::fsync(descriptor_) != 0) return SystemError("sync", temporary_);
+  if (durability == Durability::kSynced && ::fsync(descriptor_) != 0) return SystemError("sync", temporary_);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return SystemError("rename", temporary_);
   ::close(std::exchange(descriptor_, -1));
   return {};

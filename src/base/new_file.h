@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -18,7 +19,17 @@ class NewFile {
   ~NewFile();  ///< without Finish nothing is left
 
   Status Write(std::span<const std::byte> bytes);
-  Status Finish();
+  /// From any thread; Write goes on where it was.
+  Status WriteAt(std::size_t offset, std::span<const std::byte> bytes);
+  /// The file has so many bytes now, and the disk has room for them.
+  Status Reserve(std::size_t bytes);
+
+  /// kSynced: on the disk before the name is.
+  enum class Durability : std::uint8_t { kNone, kSynced };
+  Status Finish(Durability durability = Durability::kSynced);
+
+  /// Open for reading and writing until Finish.
+  int descriptor() const { return descriptor_; }
 
  private:
   explicit NewFile(std::string path) : path_(std::move(path)) {}

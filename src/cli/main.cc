@@ -104,7 +104,7 @@ void AddLoadOptions(CLI::App& app, LoadOptions& options) {
   app.add_option("--draft-model", options.draft_model,
                  "A smaller model with the same vocabulary that proposes tokens where a sequence's own text suggests "
                  "none");
-  app.add_flag("--no-cache", options.no_cache, "Neither read nor write compiled kernels on disk");
+  app.add_flag("--no-cache", options.no_cache, "Neither read nor write compiled kernels and packed weights on disk");
 }
 
 }  // namespace strata::cli

@@ -56,6 +56,8 @@ class GgufFile {
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return bytes_; }
+  /// MappedFile::modified; 0 for memory.
+  std::int64_t modified() const { return file_.modified(); }
   std::uint32_t version() const { return version_; }
   const std::map<std::string_view, GgufValue>& metadata() const { return metadata_; }
   const std::vector<GgufTensor>& tensors() const { return tensors_; }

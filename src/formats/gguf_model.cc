@@ -94,6 +94,11 @@ class GgufModel : public ModelFile {
     }
     return key.ToHex();
   }
+  std::string StateKey() const override {
+    std::string key = ContentKey();
+    for (const GgufFile& part : parts_) key += fmt::format(" {}", part.modified());
+    return key;
+  }
 
  private:
   bool Knows(std::string_view field) const {

@@ -62,6 +62,11 @@ class HuggingFaceModel : public ModelFile {
     }
     return key.ToHex();
   }
+  std::string StateKey() const override {
+    std::string key = ContentKey();
+    for (const SafetensorsFile& file : weights_.files()) key += fmt::format(" {}", file.modified());
+    return key;
+  }
 
  private:
   Status ReadConfigs() {

@@ -66,6 +66,9 @@ class ModelFile {
 
   /// A 32-digit key of the content that caches may use: header bytes, size, and a sample of the data.
   virtual std::string ContentKey() const = 0;
+  /// Of the state of the files: what was made from the tensors holds for the next who opens them if this is the same.
+  /// Empty where nothing may be kept.
+  virtual std::string StateKey() const { return {}; }
 
  protected:
   /// For ContentKey: the size and 64 samples of `bytes`. Reading all of a large file would cost what the caches save.

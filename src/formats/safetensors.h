@@ -39,6 +39,8 @@ class SafetensorsFile {
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return bytes_; }
+  /// MappedFile::modified; 0 for memory.
+  std::int64_t modified() const { return file_.modified(); }
   /// Length field and header: where the data begins.
   std::uint64_t header_bytes() const { return header_bytes_; }
   /// Sorted by name.

@@ -107,8 +107,7 @@ Status Lowering::SelectHeadLinears(const Node& node, LatentAttentionOperation& o
 Status Lowering::PackHeadLinears() {
   for (const HeadPacking& packing : head_packings_) {
     HeadLinears& linears = *packing.linears;
-    std::byte* packed = plan_.weights.data() + packing.offset;
-    linears.weights = packed;
+    std::byte* const packed = plan_.weights.data() + packing.offset;
     std::vector<OwnedTensor> turned;
     std::vector<TensorView> heads = packing.heads;
     for (TensorView& head : heads) {

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <mutex>
 
+#include "base/build_id.h"
+#include "base/log.h"
 #include "tensor/convert.h"
 #include "tensor/finite.h"
 
@@ -36,8 +38,7 @@ Result<Plan> Lowering::Run() {
   for (std::size_t id = 0; id < graph_.nodes.size(); ++id) STRATA_CHECK(LowerNode(static_cast<ValueId>(id)));
   STRATA_CHECK(PlaceArena());
   STRATA_CHECK(PlaceExpertScratch());
-  STRATA_CHECK(PackWeights());
-  STRATA_CHECK(PackHeadLinears());
+  STRATA_CHECK(PlaceWeights());
   STRATA_CHECK(CompileExpressions());
   return std::move(plan_);
 }
@@ -373,8 +374,51 @@ Status Lowering::CheckTable(const TensorView& table, std::string_view name) {
   return {};
 }
 
-Status Lowering::PackWeights() {
-  STRATA_TRY(plan_.weights, MappedMemory::Map(packed_bytes_, "packed weights"));
+std::string Lowering::WeightsKey() const {
+  std::string key = fmt::format("{}\n{}", model_.StateKey(), graph::Print(graph_));
+  const auto add = [&](const kernels::LinearKernel& kernel, const kernels::LinearProblem& problem, std::size_t offset) {
+    key += fmt::format("{} {} {} {} {}\n", kernel.name, Info(problem.weight_dtype).name, problem.n, problem.k, offset);
+  };
+  for (const Packing& packing : packings_) add(*packing.kernel, packing.problem, packing.offset);
+  for (const HeadPacking& packing : head_packings_) {
+    add(*packing.linears->kernel, packing.linears->problem, packing.offset);
+  }
+  return key;
+}
+
+Status Lowering::PlaceWeights() {
+  const bool keep = !options_.cache_directory.empty() && packed_bytes_ >= options_.keep_weights_from &&
+                    !model_.StateKey().empty() && !BuildId().empty();
+  if (keep) {
+    KeptWeights kept(options_.cache_directory, WeightsKey(), packed_bytes_);
+    STRATA_CHECK(PlaceKeptWeights(kept));
+  }
+  if (plan_.weights.size() == 0) {
+    STRATA_TRY(plan_.weights, MappedMemory::Map(packed_bytes_, "packed weights"));
+    STRATA_CHECK(PackWeights(nullptr));
+  }
+  for (const Packing& packing : packings_) *packing.target = plan_.weights.data() + packing.offset;
+  for (const HeadPacking& packing : head_packings_) packing.linears->weights = plan_.weights.data() + packing.offset;
+  return {};
+}
+
+Status Lowering::PlaceKeptWeights(KeptWeights& kept) {
+  if (options_.progress) options_.progress(0, "reading packed weights");
+  if (auto found = kept.Find(team_)) {
+    plan_.weights = std::move(*found);
+    return {};
+  }
+  if (!kept.Begin()) return {};
+  STRATA_TRY(plan_.weights, MappedMemory::Map(kept.memory_bytes(), "packed weights"));
+  STRATA_CHECK(PackWeights(&kept));
+  const Status finished = kept.Finish(plan_.weights);
+  if (finished) return {};
+  LogWarning("packed weights are not kept, and are packed again: {}", finished.error().ToString());
+  plan_.weights = {};
+  return {};
+}
+
+Status Lowering::PackWeights(KeptWeights* kept) {
   // Experts have many small weights: ranks take pieces of all weights in turn and meet once.
   struct Piece {
     std::size_t packing;
@@ -387,7 +431,6 @@ Status Lowering::PackWeights() {
     const std::int64_t panels = kernels::Panels(packings_[i].problem.n);
     left[i] = panels;
     for (std::int64_t at = 0; at < panels; at += kPiece) pieces.push_back({i, {at, std::min(at + kPiece, panels)}});
-    *packings_[i].target = plan_.weights.data() + packings_[i].offset;
   }
   std::atomic<std::size_t> next = 0;
   std::mutex mutex;
@@ -410,14 +453,21 @@ Status Lowering::PackWeights() {
       const std::int64_t count = panels.end - panels.begin;
       if (left[index].fetch_sub(count) == count) {
         for (const TensorView& part : packing.parts) model_.DoneWith(part);
+        if (kept != nullptr) kept->Done(plan_.weights, packing.offset, packing.kernel->packed_bytes(packing.problem));
       }
       if (rank == 0 && options_.progress) {
         options_.progress(static_cast<double>(at) / static_cast<double>(pieces.size()), "packing weights");
       }
     }
   });
+  STRATA_CHECK(finite);
+  STRATA_CHECK(PackHeadLinears());
+  for (const HeadPacking& packing : head_packings_) {
+    if (kept != nullptr)
+      kept->Done(plan_.weights, packing.offset, packing.linears->head_bytes() * packing.heads.size());
+  }
   if (options_.progress) options_.progress(1, "packing weights");
-  return finite;
+  return {};
 }
 
 Status Lowering::CompileExpressions() {

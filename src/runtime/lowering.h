@@ -19,6 +19,7 @@
 #include "graph/rewrite.h"
 #include "runtime/arena_layout.h"
 #include "runtime/experts.h"
+#include "runtime/kept_weights.h"
 #include "runtime/latent_attention.h"
 #include "runtime/plan.h"
 
@@ -162,7 +163,14 @@ class Lowering {
 
   Status PlaceArena();
 
-  Status PackWeights();
+  /// What the bytes of packed weights follow from, beside the build.
+  std::string WeightsKey() const;
+
+  /// Packed, or found as they were packed before.
+  Status PlaceWeights();
+  /// Leaves plan_.weights empty where they can neither be found nor kept.
+  Status PlaceKeptWeights(KeptWeights& kept);
+  Status PackWeights(KeptWeights* kept);
   Status CheckFinite(DType type, std::span<const std::byte> blocks) const;
   /// Of a tensor or the rows of one, also of rows that are made.
   Status CheckFinite(const TensorView& rows) const;

@@ -262,10 +262,18 @@ class CpuModelRunner : public ModelRunner {
         config().whole() ? KvPool::BlocksFor(options_.max_step_tokens) + options_.max_sequences
                          : options_.max_sequences * KvPool::BlocksFor(options_.max_context));
     // Half of what is free: the other half is for everything else that the machine does.
-    const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : ReadMemoryLimit().available_bytes / 2;
+    const std::uint64_t bytes = options_.kv_bytes != 0 ? options_.kv_bytes : FreeBytes() / 2;
     const std::uint64_t blocks = config().whole() ? wanted : std::clamp<std::uint64_t>(bytes / block_bytes, 1, wanted);
     options_.kv_bytes = blocks * block_bytes;
     return static_cast<std::int64_t>(blocks);
+  }
+
+  /// Weights in a file's pages count as free memory, and are wanted there all the same.
+  std::uint64_t FreeBytes() const {
+    std::uint64_t kept = plan_.weights.anonymous() ? 0 : plan_.weights.size();
+    if (draft_ && !draft_->weights.anonymous()) kept += draft_->weights.size();
+    const std::uint64_t available = ReadMemoryLimit().available_bytes;
+    return available - std::min(available, kept);
   }
 
   template <bool kTimed>

@@ -39,7 +39,9 @@ struct RunnerOptions {
   /// What may compute rows of Phase::kPrefill in the place of the linears that `activations` chooses, where it reads
   /// the weights that these pack. Tests have others.
   std::span<const kernels::LinearKernel> prefill_linears = kernels::PrefillLinears();
-  std::string cache_directory = {};  ///< of compiled objects; "" = no cache
+  std::string cache_directory = {};  ///< of compiled objects and packed weights; "" = no cache
+  /// Packed weights of so many bytes are kept there: fewer are packed in less than half a second.
+  std::size_t keep_weights_from = std::size_t{256} << 20;
   /// Called with 0..1 while loading, from the loading thread.
   std::function<void(double fraction, std::string_view stage)> progress = {};
 };
