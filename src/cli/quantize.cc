@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,8 +25,7 @@ struct QuantizeOptions {
   std::string in, out, scheme, calibration, evaluate;
   std::int64_t tokens = 32'768;
   std::int64_t window = 512;
-  double max_error = 0;
-  double max_input_loss = quantize::kMaxInputLoss;
+  std::optional<double> max_loss;
   int threads = 0;
   bool json = false;
 };
@@ -53,10 +53,10 @@ struct Quality {
 };
 
 void PrintReport(const quantize::Report& report, const std::optional<Quality>& quality) {
-  fmt::print("{:<32} {:<11} {:>6} {:>9} {:>11} {}\n", "tensor", "rounded", "bits", "error", "input loss", "inputs");
+  fmt::print("{:<32} {:<11} {:>6} {:>9} {:>11} {}\n", "tensor", "rounded", "bits", "error", "loss", "inputs");
   for (const quantize::TensorReport& tensor : report.tensors) {
     fmt::print("{:<32} {:<11} {:>6.2f} {:>7.2f} % {:>11.6f} {}\n", tensor.name, tensor.method, tensor.bits,
-               100 * tensor.error, tensor.input_loss, tensor.rounds_inputs ? "rounded" : "");
+               100 * tensor.error, tensor.loss, tensor.rounds_inputs ? "rounded" : "");
   }
   const double mega = 1e6;
   fmt::print("{:.1f} MB -> {:.1f} MB\n", static_cast<double>(report.bytes_before) / mega,
@@ -76,7 +76,7 @@ void PrintJson(const quantize::Report& report, const std::optional<Quality>& qua
                                {"bits", tensor.bits},
                                {"error", tensor.error},
                                {"rounds_inputs", tensor.rounds_inputs},
-                               {"input_loss", tensor.input_loss}});
+                               {"loss", tensor.loss}});
   }
   fmt::print("{}\n", json.dump(2));
 }
@@ -86,8 +86,7 @@ Status RunQuantize(const QuantizeOptions& options) {
   quantize::Options job;
   STRATA_TRY(job.scheme, quantize::ParseScheme(options.scheme));
   job.window = options.window;
-  job.max_error = options.max_error;
-  job.max_input_loss = options.max_input_loss;
+  job.max_loss = options.max_loss;
   job.threads = options.threads;
   STRATA_TRY(const Session session, OpenSession(in));
   STRATA_TRY(const std::string text, ReadFile(options.calibration));
@@ -127,16 +126,12 @@ void AddQuantize(CLI::App& app, Action& action) {
       ->check(CLI::Range(16, 1 << 20))
       ->capture_default_str();
   command
-      ->add_option("--max-error", options->max_error,
-                   "Weights of 4 bits whose linears would err by more, relative, become 8 bits; 0 = none")
-      ->check(CLI::Range(0.0, 1.0));
-  command
       ->add_option(
-          "--max-input-loss", options->max_input_loss,
-          "w8a8: what rounding inputs may cost, nats a token; those that cost most stay as they are; inf = all "
-          "are rounded")
-      ->check(CLI::Range(0.0, std::numeric_limits<double>::infinity()))
-      ->capture_default_str();
+          "--max-loss", options->max_loss,
+          fmt::format("What rounding may cost, nats a token: inputs that cost most stay as they are (w8a8, {} by "
+                      "default), such weights become 8 bits (w4a16, {}); inf = all are rounded",
+                      quantize::kMaxInputLoss, quantize::kMaxWeightLoss))
+      ->check(CLI::Range(0.0, std::numeric_limits<double>::infinity()));
   command->add_option("--evaluate", options->evaluate, "Also the perplexity of this text, before and after")
       ->check(CLI::ExistingFile);
   command->add_option("--threads", options->threads, "Compute threads (default: every CPU this process may use)")

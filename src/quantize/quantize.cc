@@ -8,7 +8,7 @@
 #include "formats/model_file.h"
 #include "models/models.h"
 #include "quantize/calibration.h"
-#include "quantize/input_choice.h"
+#include "quantize/choice.h"
 #include "quantize/linear_weights.h"
 #include "quantize/write_blocks.h"
 #include "quantize/write_folder.h"
@@ -51,7 +51,12 @@ class Job {
   }
 
   Status WriteIntegers(const GroupScheme& scheme) {
-    const RoundingOptions rounding{.scheme = scheme, .max_error = options_.max_error};
+    // A float's step is in proportion to its size: float8 inputs have no columns that the others vanish beside.
+    const bool choose_inputs = scheme.round_activations && scheme.weights.type == LevelType::kInteger;
+    const bool choose_weights = scheme.weights.bits < 8;
+    const double max_loss = options_.max_loss.value_or(choose_weights ? kMaxWeightLoss : kMaxInputLoss);
+    const bool measure = std::isfinite(max_loss);
+    const RoundingOptions rounding{.scheme = scheme, .with_finer = choose_weights && measure};
     RoundedLayers all;
     STRATA_CHECK(Calibrated([&](const graph::Graph& stage, const LinearWeights& weights,
                                 const Calibration& calibration) -> Result<Tensors> {
@@ -64,6 +69,8 @@ class Job {
       all.kept.insert(all.kept.end(), weights.routers.begin(), weights.routers.end());
       all.weights.merge(rounded.weights);
       all.vectors.merge(rounded.vectors);
+      all.finer.merge(rounded.finer);
+      all.finer_reports.insert(all.finer_reports.end(), rounded.finer_reports.begin(), rounded.finer_reports.end());
       report_.tensors.insert(report_.tensors.end(), rounded.reports.begin(), rounded.reports.end());
       return changed;
     }));
@@ -72,45 +79,83 @@ class Job {
       InputGroup& group = groups.emplace_back(InputGroup{.weights = weights});
       for (const std::string& weight : weights) group.elements += model_->FindTensor(weight)->shape.elements();
     }
+    if (choose_weights && measure) {
+      STRATA_CHECK(MeasureWeights(all, groups));
+      TakeFiner(all, std::span(groups).subspan(OrderAndCount(groups, max_loss)));
+    }
     FolderWriter writer(*model_, in_, out_, std::move(all));
     STRATA_TRY(report_.bytes_after, writer.WriteTensors());
     std::size_t rounded = scheme.round_activations ? groups.size() : 0;
-    // A float's step is in proportion to its size: float8 inputs have no columns that the others vanish beside.
-    if (rounded != 0 && scheme.weights.type == LevelType::kInteger && std::isfinite(options_.max_input_loss)) {
-      STRATA_CHECK(Measure(writer, groups));
-      rounded = OrderAndCount(groups, options_.max_input_loss);
+    if (choose_inputs && measure) {
+      STRATA_CHECK(MeasureInputs(writer, groups));
+      rounded = OrderAndCount(groups, max_loss);
     }
     WeightNames rounded_inputs;
     for (std::size_t g = 0; g < groups.size(); ++g) {
       for (const std::string& weight : groups[g].weights) {
-        TensorReport& report = *std::ranges::find(report_.tensors, weight, &TensorReport::name);
+        TensorReport& report = ReportOf(weight);
         report.rounds_inputs = g < rounded;
-        report.input_loss = groups[g].loss;
+        report.loss = groups[g].loss;
         if (g < rounded) rounded_inputs.insert(weight);
       }
     }
     return writer.WriteConfig(out_, rounded_inputs);
   }
 
-  /// By two models that share the tensors of `out_`, inside of it: there nothing can be left of a run that was killed.
-  Status Measure(const FolderWriter& writer, std::vector<InputGroup>& groups) {
-    namespace fs = std::filesystem;
-    const fs::path folder = fs::path(out_) / ".measuring";
+  TensorReport& ReportOf(const std::string& weight) {
+    return *std::ranges::find(report_.tensors, weight, &TensorReport::name);
+  }
+
+  void TakeFiner(RoundedLayers& all, std::span<const InputGroup> groups) {
+    for (const InputGroup& group : groups) {
+      for (const std::string& weight : group.weights) {
+        all.weights.at(weight) = std::move(all.finer.at(weight));
+        ReportOf(weight) = *std::ranges::find(all.finer_reports, weight, &TensorReport::name);
+      }
+    }
+    all.finer.clear();
+  }
+
+  /// Inside of `out_`: there nothing can be left of a run that was killed.
+  std::filesystem::path MeasuringFolder() const { return std::filesystem::path(out_) / ".measuring"; }
+
+  /// By a model of the weights in 8 bits and one of them as they are.
+  Status MeasureWeights(const RoundedLayers& all, std::vector<InputGroup>& groups) {
+    const auto open = [&](const char* name, const auto& weights) -> Result<std::unique_ptr<ModelFile>> {
+      const std::string folder = (MeasuringFolder() / name).string();
+      RoundedLayers layers;
+      layers.weights = weights;
+      layers.vectors = all.vectors;
+      layers.kept = all.kept;
+      FolderWriter writer(*model_, in_, folder, std::move(layers));
+      STRATA_CHECK(writer.WriteTensors());
+      STRATA_CHECK(writer.WriteConfig(folder, {}));
+      return ModelFile::Open(folder);
+    };
+    return Measure(open("whole", all.finer), open("rounded", all.weights), groups);
+  }
+
+  /// By two models that share the tensors of `out_`.
+  Status MeasureInputs(const FolderWriter& writer, std::vector<InputGroup>& groups) {
     WeightNames all;
     for (const InputGroup& group : groups) all.insert(group.weights.begin(), group.weights.end());
     const auto open = [&](const char* name, const WeightNames& rounded_inputs) -> Result<std::unique_ptr<ModelFile>> {
+      namespace fs = std::filesystem;
+      const fs::path folder = MeasuringFolder() / name;
       std::error_code error;
-      fs::create_directories(folder / name, error);
-      if (!error)
-        fs::create_hard_link(fs::path(out_) / "model.safetensors", folder / name / "model.safetensors", error);
-      if (error) return Fail(ErrorCode::kIo, "{}: {}", (folder / name).string(), error.message());
-      STRATA_CHECK(writer.WriteConfig((folder / name).string(), rounded_inputs));
-      return ModelFile::Open((folder / name).string());
+      fs::create_directories(folder, error);
+      if (!error) fs::create_hard_link(fs::path(out_) / "model.safetensors", folder / "model.safetensors", error);
+      if (error) return Fail(ErrorCode::kIo, "{}: {}", folder.string(), error.message());
+      STRATA_CHECK(writer.WriteConfig(folder.string(), rounded_inputs));
+      return ModelFile::Open(folder.string());
     };
-    auto whole = open("whole", {});
-    auto rounded = open("rounded", all);
+    return Measure(open("whole", {}), open("rounded", all), groups);
+  }
+
+  Status Measure(Result<std::unique_ptr<ModelFile>> whole, const Result<std::unique_ptr<ModelFile>>& rounded,
+                 std::vector<InputGroup>& groups) {
     std::error_code error;
-    fs::remove_all(folder, error);  // what was opened stays
+    std::filesystem::remove_all(MeasuringFolder(), error);  // what was opened stays
     if (!whole) return std::unexpected(whole.error());
     if (!rounded) return std::unexpected(rounded.error());
     const auto progress = [&](double fraction) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,16 +17,16 @@
 
 namespace strata::quantize {
 
-/// With it SmolLM2-135M loses 0.18 % of perplexity on average over six texts, 0.54 at most (docs/status.md).
-inline constexpr double kMaxInputLoss = 0.002;
+/// Of Options::max_loss, for inputs and for weights: what SmolLM2-135M loses then is in docs/status.md.
+inline constexpr double kMaxInputLoss = 0.002, kMaxWeightLoss = 0.03;
 
 struct Options {
   Scheme scheme;
   std::vector<std::int32_t> calibration;  ///< tokens of text like what the model will read; a few ten thousand
   std::int64_t window = 512;              ///< tokens of it that are read as one text
-  double max_error = 0;                   ///< as RoundingOptions; integer schemes only
-  /// w8a8: what rounding inputs may cost, nats a token; those that cost most stay as they are. Infinite = all rounded.
-  double max_input_loss = kMaxInputLoss;
+  /// Nats a token: what rounding inputs may cost (w8a8), or rounding weights to fewer than 8 bits. Inputs that cost
+  /// most stay as they are then, such weights become 8 bits. Infinite: all are rounded. None: as above.
+  std::optional<double> max_loss = {};
   int threads = 0;  ///< 0 = every CPU
   std::function<void(double fraction, std::string_view stage)> progress = {};
 };

@@ -20,8 +20,8 @@
 #include "models/models.h"
 #include "models/tiny_model.h"
 #include "quantize/calibration.h"
+#include "quantize/choice.h"
 #include "quantize/compressed_tensors.h"
-#include "quantize/input_choice.h"
 #include "quantize/linear_weights.h"
 #include "quantize/round_in_turn.h"
 #include "quantize/scaled_inputs.h"
@@ -432,24 +432,39 @@ TEST_F(Folder, BecomesOneOfFloat8) {
   EXPECT_LT(std::sqrt(error / all), 0.06);
 }
 
-TEST_F(Folder, WeightsThatWouldErrTooMuchStayFine) {
+TEST_F(Folder, WeightsThatWouldCostTooMuchStayFine) {
   Options options = With("w4a16-g32-asym");
+  options.max_loss = 1;
   const auto four = Quantize(in_, out_, options);
   ASSERT_TRUE(four) << four.error().ToString();
-  std::vector<double> errors;
-  for (const TensorReport& tensor : four->tensors) errors.push_back(tensor.error);
-  std::ranges::sort(errors);
-  options.max_error = errors[errors.size() / 2];
+  double sum = 0;
+  std::map<std::string, double> losses;
+  for (const TensorReport& tensor : four->tensors) {
+    EXPECT_LT(tensor.bits, 6) << tensor.name;
+    EXPECT_GT(tensor.loss, 0) << tensor.name;
+    losses[tensor.name] = tensor.loss;
+    sum += tensor.loss;
+  }
+  options.max_loss = sum / 4;  // readers of one input count more than once here
   const auto mixed = Quantize(in_, root_ + "/mixed", options);
   ASSERT_TRUE(mixed) << mixed.error().ToString();
-  // What is left to be made good differs from the first run's behind the first weight that stayed fine.
-  const auto fine = std::ranges::count_if(mixed->tensors, [](const TensorReport& tensor) { return tensor.bits > 8; });
-  EXPECT_GT(fine, 3);
-  EXPECT_LT(fine, 11);
-  for (const TensorReport& tensor : mixed->tensors) EXPECT_LE(tensor.error, options.max_error) << tensor.name;
+  double of_coarse = 0, of_fine = 0;
+  for (const TensorReport& tensor : mixed->tensors) {
+    EXPECT_EQ(tensor.loss, losses[tensor.name]) << tensor.name;
+    (tensor.bits > 8 ? of_fine : of_coarse) += tensor.loss;
+    if (tensor.bits > 8) EXPECT_LT(tensor.error, 0.01) << tensor.name;
+  }
+  EXPECT_GT(of_coarse, 0);
+  EXPECT_GT(of_fine, 0);
+  EXPECT_GT(mixed->bytes_after, four->bytes_after);
   const auto config = nlohmann::json::parse(*ReadFile(root_ + "/mixed/config.json"));
   EXPECT_EQ(config["quantization_config"]["config_groups"].size(), 2U);
   EXPECT_EQ(config["quantization_config"]["format"], "pack-quantized");
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/mixed/.measuring"));
+  options.max_loss = std::numeric_limits<double>::infinity();
+  const auto unmeasured = Quantize(in_, root_ + "/all", options);
+  ASSERT_TRUE(unmeasured) << unmeasured.error().ToString();
+  for (const TensorReport& tensor : unmeasured->tensors) EXPECT_LT(tensor.bits, 6) << tensor.name;
 }
 
 TEST_F(Folder, InputsThatWouldCostTooMuchStayAsTheyAre) {
@@ -459,14 +474,14 @@ TEST_F(Folder, InputsThatWouldCostTooMuchStayAsTheyAre) {
   double sum = 0;
   for (const TensorReport& tensor : all->tensors) {
     EXPECT_TRUE(tensor.rounds_inputs) << tensor.name;
-    EXPECT_GT(tensor.input_loss, 0) << tensor.name;
-    EXPECT_LT(tensor.input_loss, 1e-3) << tensor.name;
+    EXPECT_GT(tensor.loss, 0) << tensor.name;
+    EXPECT_LT(tensor.loss, 1e-3) << tensor.name;
     // What reads the same has the same loss, which counts once.
     const bool first = tensor.name.find("attn_k") == tensor.name.npos &&
                        tensor.name.find("attn_v") == tensor.name.npos && tensor.name.find("ffn_up") == tensor.name.npos;
-    if (first) sum += tensor.input_loss;
+    if (first) sum += tensor.loss;
   }
-  options.max_input_loss = sum / 2;
+  options.max_loss = sum / 2;
   const auto mixed = Quantize(in_, root_ + "/mixed", options);
   ASSERT_TRUE(mixed) << mixed.error().ToString();
   EXPECT_FALSE(std::filesystem::exists(root_ + "/mixed/.measuring"));
@@ -482,7 +497,7 @@ TEST_F(Folder, InputsThatWouldCostTooMuchStayAsTheyAre) {
   for (const auto& group : config["config_groups"]) EXPECT_EQ(group["format"], "int-quantized");
   EXPECT_GT(rounded, whole) << "what costs most goes first";
   EXPECT_GT(whole, 0);
-  options.max_input_loss = 0;
+  options.max_loss = 0;
   const auto none = Quantize(in_, root_ + "/none", options);
   ASSERT_TRUE(none) << none.error().ToString();
   for (const TensorReport& tensor : none->tensors) EXPECT_FALSE(tensor.rounds_inputs) << tensor.name;
@@ -501,12 +516,12 @@ TEST(InputGroups, HaveAllExpertsOfAMixture) {
     for (std::int32_t i = 0; i < 128; ++i) {
       options.calibration.push_back(i * 37 % static_cast<std::int32_t>((*model)->config().vocab));
     }
-    options.max_input_loss = 0;
+    options.max_loss = 0;
     const auto none = Quantize(in, fmt::format("{}/none-{}", root, name), options);
     ASSERT_TRUE(none) << none.error().ToString();
     std::map<std::string, double> losses;
-    for (const TensorReport& tensor : none->tensors) losses[StackName(tensor.name)] = tensor.input_loss;
-    for (const auto& [stack, loss] : losses) options.max_input_loss += loss / 4;  // readers of one input count twice
+    for (const TensorReport& tensor : none->tensors) losses[StackName(tensor.name)] = tensor.loss;
+    for (const auto& [stack, loss] : losses) *options.max_loss += loss / 4;  // readers of one input count twice
     const std::string out = fmt::format("{}/some-{}", root, name);
     const auto some = Quantize(in, out, options);
     ASSERT_TRUE(some) << some.error().ToString();

@@ -133,30 +133,34 @@ class Rounding {
     return best;
   }
 
-  Rounded RoundTo(const std::string& name, const Weight& weight, const GroupFormat& format,
-                  const Compensation& compensation) const {
-    RoundedGroups nearest = RoundToNearest(workers_, weight.matrix, format, weight.inputs.get());
+  Rounded RoundOne(const std::string& name, const Weight& weight, const Compensation& compensation) const {
+    RoundedGroups nearest = RoundToNearest(workers_, weight.matrix, weight.format, weight.inputs.get());
     RoundedGroups in_turn = RoundInTurn(workers_, weight.matrix, nearest, compensation);
     const double nearest_error = ErrorOf(workers_, weight.matrix, nearest, *weight.inputs);
     const double in_turn_error = ErrorOf(workers_, weight.matrix, in_turn, *weight.inputs);
-    const double all = OutputError(workers_, weight.matrix.values.data(), weight.matrix.rows, *weight.inputs);
     const bool better = in_turn_error < nearest_error;
     Rounded rounded{better ? std::move(in_turn) : std::move(nearest), {}};
-    rounded.report = {.name = name,
-                      .method = better ? "in turn" : "to nearest",
-                      .bits = BitsOf(rounded.groups),
-                      .error = all > 0 ? std::sqrt(std::min(nearest_error, in_turn_error) / all) : 0};
+    rounded.report =
+        Report(name, weight, rounded.groups, better ? "in turn" : "to nearest", std::min(nearest_error, in_turn_error));
     return rounded;
   }
 
-  Rounded RoundOne(const std::string& name, const Weight& weight, const Compensation& compensation) const {
-    Rounded rounded = RoundTo(name, weight, weight.format, compensation);
-    if (options_.max_error == 0 || weight.format.bits >= 8 || rounded.report.error <= options_.max_error) {
-      return rounded;
-    }
-    GroupFormat finer = weight.format;
-    finer.bits = 8;
-    return RoundTo(name, weight, finer, compensation);
+  Rounded RoundFiner(const std::string& name, const Weight& weight) const {
+    GroupFormat format = weight.format;
+    format.bits = 8;
+    Rounded rounded{RoundToNearest(workers_, weight.matrix, format, weight.inputs.get()), {}};
+    rounded.report = Report(name, weight, rounded.groups, "to nearest",
+                            ErrorOf(workers_, weight.matrix, rounded.groups, *weight.inputs));
+    return rounded;
+  }
+
+  TensorReport Report(const std::string& name, const Weight& weight, const RoundedGroups& rounded,
+                      std::string_view method, double error) const {
+    const double all = OutputError(workers_, weight.matrix.values.data(), weight.matrix.rows, *weight.inputs);
+    return {.name = name,
+            .method = std::string(method),
+            .bits = BitsOf(rounded),
+            .error = all > 0 ? std::sqrt(error / all) : 0};
   }
 
   RoundedLayers RoundAll() {
@@ -168,6 +172,11 @@ class Rounding {
       std::vector<std::string>& group = groups[StackName(readers.front()->first)];
       for (Weights::value_type* const named : readers) {
         named->second.rounded = RoundOne(named->first, named->second, compensation);
+        if (options_.with_finer) {
+          Rounded finer = RoundFiner(named->first, named->second);
+          out_.finer.emplace(named->first, std::move(finer.groups));
+          out_.finer_reports.push_back(std::move(finer.report));
+        }
         group.push_back(named->first);
       }
     }

@@ -22,7 +22,7 @@ struct TensorReport {
   double bits = 0;     ///< of a value, scales included
   double error = 0;    ///< of the linear's outputs on the calibration text, relative (root of summed squares)
   bool rounds_inputs = false;
-  double input_loss = 0;  ///< what rounding its inputs would cost (input_choice.h), where that was measured
+  double loss = 0;  ///< what rounding it, or of w8a8 its inputs, would cost (choice.h), where that was measured
 };
 
 struct RoundedLayers {
@@ -32,11 +32,14 @@ struct RoundedLayers {
   std::vector<std::vector<std::string>> by_input;
   std::vector<std::string> kept;  ///< weights of linears inside the layers that are not rounded: routers
   std::vector<TensorReport> reports;
+  /// The same weights in 8 bits, where they were asked for, and what would become of them.
+  std::map<std::string, RoundedGroups, std::less<>> finer;
+  std::vector<TensorReport> finer_reports;
 };
 
 struct RoundingOptions {
   GroupScheme scheme;
-  double max_error = 0;  ///< weights of fewer than 8 bits whose outputs would err by more become 8 bits; 0 = none
+  bool with_finer = false;
 };
 
 /// `weights` are of linears, each with statistics in `calibration`. Inputs in `scaled` whose readers are all among them

@@ -28,7 +28,8 @@ Result<std::uint64_t> FolderWriter::WriteTensors() {
   STRATA_CHECK(ReadConfig());  // before anything is written
   STRATA_CHECK(CollectTensors());
   std::error_code error;
-  if (!fs::create_directories(out_, error)) {
+  fs::create_directories(out_, error);
+  if (error) {
     return Fail(ErrorCode::kIo, "{}: cannot create the folder: {}", out_, error.message());
   }
   STRATA_CHECK(from_gguf_ ? WriteTokenizer() : CopyOthers());

@@ -1,4 +1,4 @@
-#include "quantize/input_choice.h"
+#include "quantize/choice.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,6 @@
-// Which linears may round their inputs where all of them together would cost too much. Errors of single outputs do not
-// tell: SmolLM2's first "down" alone loses a fifth of what all 210 linears do, at an error like that of the others.
+// Which linears may be rounded, or round their inputs, where all of them together would cost too much. Errors of single
+// outputs do not tell: by its inputs SmolLM2's first "down" alone loses a fifth of what all 210 linears do, at an error
+// like that of the others.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 namespace strata::quantize {
 
-/// Linears whose inputs are rounded together or not at all.
+/// Linears that read one input, or are experts of one mixture: they are changed together or not at all.
 struct InputGroup {
   std::vector<std::string> weights;
   std::int64_t elements = 0;  ///< of the weights
@@ -22,8 +23,8 @@ struct InputGroup {
 };
 
 /// Sets each group's loss: how far the next tokens' probabilities go from those of `whole` (Kullback and Leibler's
-/// divergence) when the group's weights are `rounded`'s, the same weights in the type that rounds its inputs; on some
-/// pieces of the text. Errors: those of loading and running the model.
+/// divergence) when the group's weights are `rounded`'s, coarser or of a type that rounds its inputs; on some pieces of
+/// the text. Errors: those of loading and running the model.
 Status MeasureLosses(Workers& workers, const std::shared_ptr<const ModelFile>& whole, const ModelFile& rounded,
                      const CalibrationText& text, int threads, const std::function<void(double fraction)>& progress,
                      std::span<InputGroup> groups);
