@@ -1,5 +1,6 @@
 #include "base/build_id.h"
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -42,7 +43,7 @@ int Visit(dl_phdr_info* module, std::size_t, void* result) {
     const std::uintptr_t begin = module->dlpi_addr + segment.p_vaddr;
     if (segment.p_type == PT_LOAD && here >= begin && here - begin < segment.p_memsz) ours = true;
     if (segment.p_type != PT_NOTE || !id.empty()) continue;
-    id = FindInNotes({reinterpret_cast<const std::byte*>(begin), segment.p_memsz});
+    id = FindInNotes({std::bit_cast<const std::byte*>(begin), segment.p_memsz});
   }
   if (ours) *static_cast<std::string*>(result) = id;
   return ours ? 1 : 0;
