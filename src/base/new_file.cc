@@ -28,7 +28,8 @@ Result<NewFile> NewFile::Create(const std::string& path) {
 NewFile::NewFile(NewFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)),
-      descriptor_(std::exchange(other.descriptor_, -1)) {}
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      end_(other.end_) {}
 
 NewFile::~NewFile() {
   if (descriptor_ < 0) return;
@@ -37,12 +38,8 @@ NewFile::~NewFile() {
 }
 
 Status NewFile::Write(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError("write", temporary_);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
+  STRATA_CHECK(WriteAt(end_, bytes));
+  end_ += bytes.size();
   return {};
 }
 

@@ -37,6 +37,7 @@ class NewFile {
   std::string path_;
   std::string temporary_;
   int descriptor_ = -1;
+  std::size_t end_ = 0;  ///< of what Write wrote
 };
 
 }  // namespace strata

@@ -44,11 +44,11 @@ class WeightGroup {
   // Of half `half` of group g.
   static inline __m512 Scale(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
     return Widen(panel + layout.scales + ScaleOffset(kFormat, g, half),
-                 panel + layout.shared + g / kShare * SharedBytes(kFormat));
+                 panel + layout.shared + SharedOffset(kFormat, g));
   }
   static inline __m512 Min(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
     return Widen(panel + layout.mins + ScaleOffset(kFormat, g, half),
-                 panel + layout.shared + g / kShare * SharedBytes(kFormat) + 2 * kPanel);
+                 panel + layout.shared + SharedOffset(kFormat, g) + 2 * kPanel);
   }
 
  private:

@@ -123,7 +123,7 @@ void PackPanel(const LinearProblem& problem, StoredRows& rows, std::int64_t pane
       SharedScales shared{};
       if constexpr (kFormat.scales == ScaleType::kFactors) {
         shared = SharedScalesOf(problem.weight_dtype, row->data(), g);
-        std::byte* const at = out + layout.shared + g / kShare * SharedBytes(kFormat);
+        std::byte* const at = out + layout.shared + SharedOffset(kFormat, g);
         PutScale<ScaleType::kF16>(shared.scale, 0, column, at);
         if constexpr (kFormat.stored_min) PutScale<ScaleType::kF16>(shared.min, 0, kPanel + column, at);
       }

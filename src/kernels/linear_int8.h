@@ -3,7 +3,7 @@
 // where its zero lies. With activations of bf16 the same packed weights are linear_prefill_amx.cc, for rows of prompts,
 // and those with their quants in another order linear_bf16.h.
 //
-// A panel of 16 columns over k = 32 G is up to four arrays in a row, padded to 64 bytes:
+// A panel of 16 columns over k = 32 G is up to five arrays in a row, padded to 64 bytes:
 //   quants  G x [4][16][4] bytes of two nibbles (quad j in the low ones, quad j+4 in the high ones; a quad is four
 //           successive k, as vpdpbusd wants them), or G x [8][16][4] unsigned bytes
 //   scales  G / span x [halves][16] f16, bf16, f32 or factors: where a format has two halves, each 16 of the 32 have
@@ -108,6 +108,10 @@ struct Int8Panel {
 // Where the scales of half `half` of group g lie, behind the first ones.
 [[maybe_unused]] constexpr std::int64_t ScaleOffset(const Int8Format& format, std::int64_t g, int half) {
   return g / format.span * ScaleBytes(format) + half * ScaleBytes(format) / format.halves;
+}
+// Where what group g shares lies, behind the first ones; the mins' half of it is kPanel f16 behind.
+[[maybe_unused]] constexpr std::int64_t SharedOffset(const Int8Format& format, std::int64_t g) {
+  return g / kShare * SharedBytes(format);
 }
 
 [[maybe_unused]] constexpr Int8Panel PanelLayout(const Int8Format& format, std::int64_t k) {

@@ -73,7 +73,7 @@ inline void PrefetchAhead(const std::byte* panel, const Int8Panel& layout, std::
     if constexpr (kFormat.stored_min) _mm_prefetch(next + layout.mins + scales + line, _MM_HINT_T0);
   }
   if constexpr (SharedBytes(kFormat) > 0) {
-    _mm_prefetch(next + layout.shared + g / kShare * SharedBytes(kFormat), _MM_HINT_T0);
+    _mm_prefetch(next + layout.shared + SharedOffset(kFormat, g), _MM_HINT_T0);
   }
 }
 

@@ -42,7 +42,7 @@ struct HalfGroup {
       }
       for (int h = 0; h < kHalves; ++h) {
         const std::int64_t at = ScaleOffset(kFormat, g, h);
-        const std::byte* const shared = panel + layout.shared + g / kShare * SharedBytes(kFormat);
+        const std::byte* const shared = panel + layout.shared + SharedOffset(kFormat, g);
         scale[c][h] = Widen(panel + layout.scales + at, shared, four);
         if constexpr (kFormat.stored_min) min[c][h] = Widen(panel + layout.mins + at, shared + 2 * kPanel, four);
       }

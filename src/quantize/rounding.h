@@ -39,7 +39,7 @@ struct RoundedLayers {
 
 struct RoundingOptions {
   GroupScheme scheme;
-  bool with_finer = false;
+  bool with_finer = false;  ///< also RoundedLayers::finer
 };
 
 /// `weights` are of linears, each with statistics in `calibration`. Inputs in `scaled` whose readers are all among them

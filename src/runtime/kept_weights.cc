@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -58,8 +59,10 @@ std::optional<MappedMemory> KeptWeights::Find(ThreadTeam& team) const {
   if (file.get() < 0) return std::nullopt;
   struct stat info{};
   Result<MappedMemory> memory = MappedMemory::Map(memory_bytes(), "packed weights");
-  if (!memory || ::fstat(file.get(), &info) != 0 || static_cast<std::size_t>(info.st_size) != memory_bytes() ||
-      !memory->Cover(file.get()) || !IsWhole(*memory, team)) {
+  if (!memory || ::fstat(file.get(), &info) != 0) return std::nullopt;
+  const bool complete = static_cast<std::size_t>(info.st_size) == memory_bytes();
+  if (complete && !memory->Cover(file.get())) return std::nullopt;
+  if (!complete || !IsWhole(*memory, team)) {
     LogWarning("{} is damaged and is made anew", path_);
     Remove(path_);
     return std::nullopt;

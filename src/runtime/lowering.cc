@@ -375,7 +375,9 @@ Status Lowering::CheckTable(const TensorView& table, std::string_view name) {
 }
 
 std::string Lowering::WeightsKey() const {
-  std::string key = fmt::format("{}\n{}", model_.StateKey(), graph::Print(graph_));
+  const std::string state = model_.StateKey();
+  if (state.empty() || BuildId().empty()) return {};
+  std::string key = fmt::format("{}\n{}", state, graph::Print(graph_));
   const auto add = [&](const kernels::LinearKernel& kernel, const kernels::LinearProblem& problem, std::size_t offset) {
     key += fmt::format("{} {} {} {} {}\n", kernel.name, Info(problem.weight_dtype).name, problem.n, problem.k, offset);
   };
@@ -387,11 +389,8 @@ std::string Lowering::WeightsKey() const {
 }
 
 Status Lowering::PlaceWeights() {
-  const bool keep = !options_.cache_directory.empty() && packed_bytes_ >= options_.keep_weights_from &&
-                    !model_.StateKey().empty() && !BuildId().empty();
-  if (keep) {
-    KeptWeights kept(options_.cache_directory, WeightsKey(), packed_bytes_);
-    STRATA_CHECK(PlaceKeptWeights(kept));
+  if (!options_.cache_directory.empty() && packed_bytes_ >= options_.keep_weights_from) {
+    STRATA_CHECK(PlaceKeptWeights());
   }
   if (plan_.weights.size() == 0) {
     STRATA_TRY(plan_.weights, MappedMemory::Map(packed_bytes_, "packed weights"));
@@ -402,7 +401,10 @@ Status Lowering::PlaceWeights() {
   return {};
 }
 
-Status Lowering::PlaceKeptWeights(KeptWeights& kept) {
+Status Lowering::PlaceKeptWeights() {
+  const std::string key = WeightsKey();
+  if (key.empty()) return {};
+  KeptWeights kept(options_.cache_directory, key, packed_bytes_);
   if (options_.progress) options_.progress(0, "reading packed weights");
   if (auto found = kept.Find(team_)) {
     plan_.weights = std::move(*found);

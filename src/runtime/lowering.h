@@ -163,13 +163,13 @@ class Lowering {
 
   Status PlaceArena();
 
-  /// What the bytes of packed weights follow from, beside the build.
+  /// What the bytes of packed weights follow from, beside the build. Empty where they must not be kept.
   std::string WeightsKey() const;
 
   /// Packed, or found as they were packed before.
   Status PlaceWeights();
   /// Leaves plan_.weights empty where they can neither be found nor kept.
-  Status PlaceKeptWeights(KeptWeights& kept);
+  Status PlaceKeptWeights();
   Status PackWeights(KeptWeights* kept);
   Status CheckFinite(DType type, std::span<const std::byte> blocks) const;
   /// Of a tensor or the rows of one, also of rows that are made.
