@@ -9,6 +9,21 @@
 namespace strata::kernels {
 namespace {
 
+// What eight groups share, where scales are factors.
+template <Int8Format kFormat>
+struct BlockScales {
+  __m512 scale;
+  __m512 min;
+
+  explicit inline BlockScales(const std::byte* shared) {
+    if constexpr (kFormat.scales == ScaleType::kFactors) {
+      const auto* halves = reinterpret_cast<const __m256i*>(shared);
+      scale = _mm512_cvtph_ps(_mm256_loadu_si256(halves));
+      if constexpr (kFormat.stored_min) min = _mm512_cvtph_ps(_mm256_loadu_si256(halves + 1));
+    }
+  }
+};
+
 // One group of one panel, unpacked: eight quads of unsigned bytes, scales, mins.
 template <Int8Format kFormat>
 class WeightGroup {
@@ -19,7 +34,13 @@ class WeightGroup {
   __m512 min[kHalves];
 
   inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g) {
-    const std::byte* quants = panel + g * QuantBytes(kFormat);
+    const Int8Places at = PlacesOf(kFormat, layout, g);
+    Load(panel, layout, at, BlockScales<kFormat>(panel + at.shared));
+  }
+  // The group that lies there.
+  inline void Load(const std::byte* panel, const Int8Panel& layout, const Int8Places& at,
+                   const BlockScales<kFormat>& block) {
+    const std::byte* quants = panel + at.quants;
     if constexpr (kFormat.nibbles) {
       const __m512i low = _mm512_set1_epi8(15);
       for (int j = 0; j < 4; ++j) {
@@ -36,28 +57,26 @@ class WeightGroup {
       for (int j = 0; j < 8; ++j) quads[j] = _mm512_load_si512(quants + 64 * j);
     }
     for (int h = 0; h < kHalves; ++h) {
-      scale[h] = Scale(panel, layout, g, h);
-      if constexpr (kFormat.stored_min) min[h] = Min(panel, layout, g, h);
+      scale[h] = Scale(panel, at, block, h);
+      if constexpr (kFormat.stored_min) min[h] = Min(panel, at, block, h);
     }
   }
 
-  // Of half `half` of group g.
-  static inline __m512 Scale(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
-    return Widen(panel + layout.scales + ScaleOffset(kFormat, g, half),
-                 panel + layout.shared + SharedOffset(kFormat, g));
+  // Of half `half`.
+  static inline __m512 Scale(const std::byte* panel, const Int8Places& at, const BlockScales<kFormat>& block,
+                             int half) {
+    return Widen(panel + at.scales + HalfOffset(kFormat, half), block.scale);
   }
-  static inline __m512 Min(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
-    return Widen(panel + layout.mins + ScaleOffset(kFormat, g, half),
-                 panel + layout.shared + SharedOffset(kFormat, g) + 2 * kPanel);
+  static inline __m512 Min(const std::byte* panel, const Int8Places& at, const BlockScales<kFormat>& block, int half) {
+    return Widen(panel + at.mins + HalfOffset(kFormat, half), block.min);
   }
 
  private:
-  static inline __m512 Widen(const std::byte* values, const std::byte* shared) {
+  static inline __m512 Widen(const std::byte* values, __m512 shared) {
     if constexpr (kFormat.scales == ScaleType::kF32) return _mm512_loadu_ps(values);
     if constexpr (kFormat.scales == ScaleType::kFactors) {
       const __m512i factors = _mm512_cvtepi8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(values)));
-      const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(shared));
-      return _mm512_mul_ps(_mm512_cvtepi32_ps(factors), _mm512_cvtph_ps(halves));
+      return _mm512_mul_ps(_mm512_cvtepi32_ps(factors), shared);
     }
     const __m256i narrow = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
     if constexpr (kFormat.scales == ScaleType::kF16) return _mm512_cvtph_ps(narrow);
@@ -68,13 +87,13 @@ class WeightGroup {
 // Asks for the quants and scales of a group that will be unpacked soon.
 template <Int8Format kFormat>
 inline void PrefetchGroup(const std::byte* panel, const Int8Panel& layout, std::int64_t g) {
+  const Int8Places at = PlacesOf(kFormat, layout, g);
   for (std::int64_t line = 0; line < QuantBytes(kFormat); line += 64) {
-    _mm_prefetch(panel + g * QuantBytes(kFormat) + line, _MM_HINT_T1);
+    _mm_prefetch(panel + at.quants + line, _MM_HINT_T1);
   }
-  const std::int64_t at = ScaleOffset(kFormat, g, 0);
   for (std::int64_t line = 0; line < ScaleBytes(kFormat); line += 64) {
-    _mm_prefetch(panel + layout.scales + at + line, _MM_HINT_T1);
-    if constexpr (kFormat.stored_min) _mm_prefetch(panel + layout.mins + at + line, _MM_HINT_T1);
+    _mm_prefetch(panel + at.scales + line, _MM_HINT_T1);
+    if constexpr (kFormat.stored_min) _mm_prefetch(panel + at.mins + line, _MM_HINT_T1);
   }
 }
 

@@ -123,6 +123,7 @@ struct LinearArgs {
   std::int64_t n;
   std::int64_t k;
   const Epilogue* epilogue;
+  const std::byte* next = nullptr;  ///< what the caller will read after these panels, where it knows
 };
 
 struct LinearKernel {

@@ -106,6 +106,7 @@ void PutScale(float scale, float shared, std::int64_t index, std::byte* scales) 
 
 template <Int8Format kFormat, QuantOrder kOrder>
 void PackPanel(const LinearProblem& problem, StoredRows& rows, std::int64_t panel, std::byte* out) {
+  static_assert(SectionBytes(kFormat, kSection) % 64 == 0);
   const Int8Panel layout = PanelLayout(kFormat, problem.k);
   std::memset(out, 0, static_cast<std::size_t>(layout.bytes));
   if constexpr (kFormat.levels) {
@@ -119,19 +120,19 @@ void PackPanel(const LinearProblem& problem, StoredRows& rows, std::int64_t pane
     for (std::int64_t g = 0; g < problem.k / kGroup; ++g) {
       UnpackedGroup group{};
       UnpackGroup(problem.weight_dtype, row->data(), g, group);
-      PutQuants<kOrder>(kFormat.nibbles, group.quants, column, out + g * QuantBytes(kFormat));
+      const Int8Places at = PlacesOf(kFormat, layout, g);
+      PutQuants<kOrder>(kFormat.nibbles, group.quants, column, out + at.quants);
       SharedScales shared{};
       if constexpr (kFormat.scales == ScaleType::kFactors) {
         shared = SharedScalesOf(problem.weight_dtype, row->data(), g);
-        std::byte* const at = out + layout.shared + SharedOffset(kFormat, g);
-        PutScale<ScaleType::kF16>(shared.scale, 0, column, at);
-        if constexpr (kFormat.stored_min) PutScale<ScaleType::kF16>(shared.min, 0, kPanel + column, at);
+        PutScale<ScaleType::kF16>(shared.scale, 0, column, out + at.shared);
+        if constexpr (kFormat.stored_min) PutScale<ScaleType::kF16>(shared.min, 0, kPanel + column, out + at.shared);
       }
       for (int half = 0; half < kFormat.halves; ++half) {
-        const std::int64_t at = ScaleOffset(kFormat, g, half);
-        PutScale<kFormat.scales>(group.scale[half], shared.scale, column, out + layout.scales + at);
+        const std::int64_t offset = HalfOffset(kFormat, half);
+        PutScale<kFormat.scales>(group.scale[half], shared.scale, column, out + at.scales + offset);
         if constexpr (kFormat.stored_min)
-          PutScale<kFormat.scales>(group.min[half], shared.min, column, out + layout.mins + at);
+          PutScale<kFormat.scales>(group.min[half], shared.min, column, out + at.mins + offset);
       }
     }
   }

@@ -3,14 +3,16 @@
 // where its zero lies. With activations of bf16 the same packed weights are linear_prefill_amx.cc, for rows of prompts,
 // and those with their quants in another order linear_bf16.h.
 //
-// A panel of 16 columns over k = 32 G is up to five arrays in a row, padded to 64 bytes:
+// A panel of 16 columns over k = 32 G is sections of G = 16 groups, the last of which may have fewer, so that it is
+// read as one stream. A section is up to four arrays in a row:
 //   quants  G x [4][16][4] bytes of two nibbles (quad j in the low ones, quad j+4 in the high ones; a quad is four
 //           successive k, as vpdpbusd wants them), or G x [8][16][4] unsigned bytes
 //   scales  G / span x [halves][16] f16, bf16, f32 or factors: where a format has two halves, each 16 of the 32 have
 //           their own; elsewhere `span` successive groups may share them
 //   mins    likewise, when the format stores them
-//   shared  of scales that are factors: G / 8 x [16] f16, and as many for the mins where there are some
-//   levels  where nibbles are indices into a list of sixteen: the list, as unsigned bytes
+//   shared  of scales that are factors: G / 8 x [16] f16, each followed by as many for the mins where there are some
+// Behind them, where nibbles are indices into a list of sixteen, is the list, as unsigned bytes; then zeros up to a
+// multiple of 64.
 // A prepared row is G groups one after another, each of 32 planes bytes of quants and an Int8GroupTail. With one plane
 // a quant is its byte. With two it is 256 high + low, where low is from -127 to 127 (a change of sign must not
 // overflow: -128 is rounded up): 32 high bytes, then 32 low ones, or 32 words for loops that multiply words.
@@ -38,7 +40,8 @@ enum class QuantOrder : std::uint8_t { kQuads, kTiles };
 
 /// kFactors: signed bytes, each times the f16 that its column has for eight groups. The product is exact as f32.
 enum class ScaleType : std::uint8_t { kF16, kBF16, kF32, kFactors };
-inline constexpr std::int64_t kShare = 8;  ///< groups of one block of 256
+inline constexpr std::int64_t kShare = 8;     ///< groups of one block of 256
+inline constexpr std::int64_t kSection = 16;  ///< whole cache lines in every format
 
 struct Int8Format {
   bool nibbles;      ///< quants are 0..15, two a byte
@@ -91,7 +94,12 @@ inline constexpr Int8Format kFormatU8_128 = {false, true, ScaleType::kF32, 128, 
 namespace {
 
 struct Int8Panel {
-  std::int64_t scales, mins, shared, levels, bytes;  // offsets; of the panel
+  std::int64_t groups, levels, bytes;  // levels: offset
+};
+
+// Offsets in a panel of what is a group's.
+struct Int8Places {
+  std::int64_t quants, scales, mins, shared;
 };
 
 // Of a group's quants.
@@ -105,25 +113,46 @@ struct Int8Panel {
 [[maybe_unused]] constexpr std::int64_t SharedBytes(const Int8Format& format) {
   return format.scales == ScaleType::kFactors ? kPanel * 2 * (format.stored_min ? 2 : 1) : 0;
 }
-// Where the scales of half `half` of group g lie, behind the first ones.
-[[maybe_unused]] constexpr std::int64_t ScaleOffset(const Int8Format& format, std::int64_t g, int half) {
-  return g / format.span * ScaleBytes(format) + half * ScaleBytes(format) / format.halves;
+// Where the scales of half `half` lie, behind those of the first.
+[[maybe_unused]] constexpr std::int64_t HalfOffset(const Int8Format& format, int half) {
+  return half * ScaleBytes(format) / format.halves;
 }
-// Where what group g shares lies, behind the first ones; the mins' half of it is kPanel f16 behind.
-[[maybe_unused]] constexpr std::int64_t SharedOffset(const Int8Format& format, std::int64_t g) {
-  return g / kShare * SharedBytes(format);
+// Of `groups` groups in one section.
+[[maybe_unused]] constexpr std::int64_t SectionBytes(const Int8Format& format, std::int64_t groups) {
+  return groups * QuantBytes(format) + groups / format.span * ScaleBytes(format) * (format.stored_min ? 2 : 1) +
+         groups / kShare * SharedBytes(format);
 }
 
 [[maybe_unused]] constexpr Int8Panel PanelLayout(const Int8Format& format, std::int64_t k) {
-  const std::int64_t groups = k / kGroup;
   Int8Panel panel{};
-  panel.scales = groups * QuantBytes(format);
-  panel.mins = panel.scales + groups / format.span * ScaleBytes(format);
-  panel.shared = panel.mins + (format.stored_min ? groups / format.span * ScaleBytes(format) : 0);
-  panel.levels = panel.shared + groups / kShare * SharedBytes(format);
-  panel.bytes = panel.levels + (format.levels ? 16 : 0);
-  panel.bytes = (panel.bytes + 63) / 64 * 64;
+  panel.groups = k / kGroup;
+  panel.levels =
+      panel.groups / kSection * SectionBytes(format, kSection) + SectionBytes(format, panel.groups % kSection);
+  panel.bytes = (panel.levels + (format.levels ? 16 : 0) + 63) / 64 * 64;
   return panel;
+}
+
+// The mins' half of what is shared is kPanel f16 behind that of the scales.
+[[maybe_unused]] constexpr Int8Places PlacesOf(const Int8Format& format, const Int8Panel& panel, std::int64_t g) {
+  const std::int64_t first = g / kSection * kSection, within = g - first;
+  const std::int64_t groups = panel.groups - first < kSection ? panel.groups - first : kSection;
+  const std::int64_t section = first / kSection * SectionBytes(format, kSection);
+  const std::int64_t scales = section + groups * QuantBytes(format);
+  const std::int64_t mins = scales + groups / format.span * ScaleBytes(format);
+  const std::int64_t shared = section + SectionBytes(format, groups) - groups / kShare * SharedBytes(format);
+  const std::int64_t scale = within / format.span * ScaleBytes(format);
+  return {.quants = section + within * QuantBytes(format),
+          .scales = scales + scale,
+          .mins = mins + scale,
+          .shared = shared + within / kShare * SharedBytes(format)};
+}
+
+// Of the group so many behind one that begins a block of kShare, in the same block.
+[[maybe_unused]] constexpr Int8Places Behind(const Int8Format& format, Int8Places at, std::int64_t groups) {
+  at.quants += groups * QuantBytes(format);
+  at.scales += groups / format.span * ScaleBytes(format);
+  at.mins += groups / format.span * ScaleBytes(format);
+  return at;
 }
 
 [[maybe_unused]] constexpr std::int64_t Int8GroupBytes(int planes) { return planes * kGroup + 16; }

@@ -29,7 +29,8 @@ struct HalfGroup {
   __m256 min[kHalves];
 
   inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
-    const std::byte* quants = panel + g * QuantBytes(kFormat) + 32 * half;
+    const Int8Places at = PlacesOf(kFormat, layout, g);
+    const std::byte* quants = panel + at.quants + 32 * half;
     if constexpr (kFormat.nibbles) {
       const __m256i low = _mm256_set1_epi8(15);
       for (int j = 0; j < 4; ++j) {
@@ -49,10 +50,10 @@ struct HalfGroup {
       }
     }
     for (int h = 0; h < kHalves; ++h) {
-      const std::int64_t at = ScaleOffset(kFormat, g, h);
-      const std::byte* const shared = panel + layout.shared + SharedOffset(kFormat, g);
-      scale[h] = Widen(panel + layout.scales + at, shared, half);
-      if constexpr (kFormat.stored_min) min[h] = Widen(panel + layout.mins + at, shared + 2 * kPanel, half);
+      const std::byte* const shared = panel + at.shared;
+      const std::int64_t offset = HalfOffset(kFormat, h);
+      scale[h] = Widen(panel + at.scales + offset, shared, half);
+      if constexpr (kFormat.stored_min) min[h] = Widen(panel + at.mins + offset, shared + 2 * kPanel, half);
     }
   }
 

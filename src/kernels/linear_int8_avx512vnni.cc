@@ -12,8 +12,8 @@ namespace strata::kernels {
 namespace {
 
 constexpr std::int64_t kFewPanels = 16;
-// Quants ahead of the group in use, into L1 and before that into L2; measured, the former flat from 2 to 4 KiB.
-constexpr std::int64_t kNear = 3072, kFar = 11264;
+// Prefetches are so many runs of kShare groups ahead: into L1, and before that into L2. Measured, both are flat.
+constexpr std::int64_t kNearRuns = 1, kFarRuns = 4;
 
 inline __m512i Quad(const std::int8_t* quants) {
   std::int32_t four;
@@ -54,70 +54,103 @@ inline __m512 Accumulate(const WeightGroup<kFormat>& weights, Int8Group<kPlanes>
   return sum;
 }
 
-// Asks for quants soon wanted, and for the scales that the next panel has where this one has those of group g: they lie
-// far behind its quants, and come too late once its first group wants them.
+// Panels that are read one after another, and what is read then.
+struct Stream {
+  const std::byte* end;
+  std::int64_t jump;  // from there to LinearArgs::next
+
+  Stream(const LinearArgs& args, std::int64_t panel_bytes, std::int64_t panel_begin, std::int64_t panel_end)
+      : end(args.weights + panel_end * panel_bytes),
+        // Where nothing is known, what has been read already: to ask for it costs nothing.
+        jump((args.next != nullptr ? args.next : args.weights + panel_begin * panel_bytes) - end) {}
+
+  const std::byte* Ahead(const std::byte* at) const { return at < end ? at : at + jump; }
+};
+
+// Asks for what is soon wanted while the groups of a run are in use, each for its share of the lines, and for each line
+// once: one that is asked for twice holds up those behind it.
 template <Int8Format kFormat>
-inline void PrefetchAhead(const std::byte* panel, const Int8Panel& layout, std::int64_t g) {
-  const std::byte* const next = panel + layout.bytes;
-  const auto ahead = [&](std::int64_t bytes) {
-    const std::int64_t at = g * QuantBytes(kFormat) + bytes;
-    return at < layout.scales ? panel + at : next + (at - layout.scales);
-  };
-  const std::byte* const near = ahead(kNear);
-  for (std::int64_t line = 0; line < QuantBytes(kFormat); line += 64) _mm_prefetch(near + line, _MM_HINT_T0);
-  const std::byte* const far = ahead(kFar);
-  for (std::int64_t line = 0; line < QuantBytes(kFormat); line += 64) _mm_prefetch(far + line, _MM_HINT_T1);
-  const std::int64_t scales = ScaleOffset(kFormat, g, 0);
-  for (std::int64_t line = 0; line < ScaleBytes(kFormat); line += 64) {
-    _mm_prefetch(next + layout.scales + scales + line, _MM_HINT_T0);
-    if constexpr (kFormat.stored_min) _mm_prefetch(next + layout.mins + scales + line, _MM_HINT_T0);
+class RunAhead {
+ public:
+  static constexpr std::int64_t kBytes = SectionBytes(kFormat, kShare);
+
+  RunAhead(const Stream& stream, const std::byte* run)
+      : near_(stream.Ahead(run + kNearRuns * kBytes)), far_(stream.Ahead(run + kFarRuns * kBytes)) {}
+
+  inline void ForGroup(std::int64_t g) {
+    for (std::int64_t line = 0; line < kLines / kShare; ++line) ForLine();
+    if (kMore >> g & 1) ForLine();
   }
-  if constexpr (SharedBytes(kFormat) > 0) {
-    _mm_prefetch(next + layout.shared + SharedOffset(kFormat, g), _MM_HINT_T0);
+
+ private:
+  static constexpr std::int64_t kLines = (kBytes + 63) / 64;
+  // Bit g: the group has one line more than kLines / kShare.
+  static constexpr unsigned kMore = [] {
+    unsigned more = 0;
+    for (std::int64_t g = 0; g < kShare; ++g) {
+      if ((g + 1) * kLines / kShare - g * kLines / kShare > kLines / kShare) more |= 1U << g;
+    }
+    return more;
+  }();
+
+  inline void ForLine() {
+    _mm_prefetch(near_ + done_, _MM_HINT_T0);
+    _mm_prefetch(far_ + done_, _MM_HINT_T1);
+    done_ += 64;
   }
-}
+
+  const std::byte* near_;
+  const std::byte* far_;
+  std::int64_t done_ = 0;
+};
 
 // Rows [row0, row0 + kRows) of one panel; acc is [kRows][acc_stride].
 template <Int8Format kFormat, int kPlanes, int kRows>
-void FewRows(const LinearArgs& args, std::int64_t row0, const std::byte* panel, float* acc, std::int64_t acc_stride) {
+void FewRows(const LinearArgs& args, const Stream& stream, std::int64_t row0, const std::byte* panel, float* acc,
+             std::int64_t acc_stride) {
   const Int8Panel layout = PanelLayout(kFormat, args.k);
   const std::int64_t row_bytes = Int8RowBytes(kPlanes, args.k);
   const std::byte* row = args.activations + row0 * row_bytes;
   __m512 sums[kRows];
   for (int r = 0; r < kRows; ++r) sums[r] = _mm512_setzero_ps();
-  const std::int64_t groups = args.k / kGroup;
-  for (std::int64_t g = 0; g < groups; ++g) {
-    PrefetchAhead<kFormat>(panel, layout, g);
-    WeightGroup<kFormat> weights;
-    weights.Load(panel, layout, g);
-    for (int r = 0; r < kRows; ++r) {
-      sums[r] = Accumulate<kFormat, kPlanes>(weights, {row + r * row_bytes}, sums[r]);
+  for (std::int64_t first = 0; first < layout.groups; first += kShare) {
+    const Int8Places places = PlacesOf(kFormat, layout, first);
+    const BlockScales<kFormat> block(panel + places.shared);
+    RunAhead<kFormat> ahead(stream, panel + first / kShare * RunAhead<kFormat>::kBytes);
+    const std::int64_t groups = layout.groups - first < kShare ? layout.groups - first : kShare;
+    for (std::int64_t g = 0; g < groups; ++g) {
+      ahead.ForGroup(g);
+      WeightGroup<kFormat> weights;
+      weights.Load(panel, layout, Behind(kFormat, places, g), block);
+      for (int r = 0; r < kRows; ++r) {
+        sums[r] = Accumulate<kFormat, kPlanes>(weights, {row + r * row_bytes}, sums[r]);
+      }
+      row += Int8GroupBytes(kPlanes);
     }
-    row += Int8GroupBytes(kPlanes);
   }
   for (int r = 0; r < kRows; ++r) _mm512_storeu_ps(acc + r * acc_stride, sums[r]);
 }
 
 template <Int8Format kFormat, int kPlanes>
-void FewRows(const LinearArgs& args, std::int64_t row0, std::int64_t rows, const std::byte* panel, float* acc,
-             std::int64_t acc_stride) {
+void FewRows(const LinearArgs& args, const Stream& stream, std::int64_t row0, std::int64_t rows, const std::byte* panel,
+             float* acc, std::int64_t acc_stride) {
   switch (rows) {
     case 1:
-      return FewRows<kFormat, kPlanes, 1>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 1>(args, stream, row0, panel, acc, acc_stride);
     case 2:
-      return FewRows<kFormat, kPlanes, 2>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 2>(args, stream, row0, panel, acc, acc_stride);
     case 3:
-      return FewRows<kFormat, kPlanes, 3>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 3>(args, stream, row0, panel, acc, acc_stride);
     case 4:
-      return FewRows<kFormat, kPlanes, 4>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 4>(args, stream, row0, panel, acc, acc_stride);
     case 5:
-      return FewRows<kFormat, kPlanes, 5>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 5>(args, stream, row0, panel, acc, acc_stride);
     case 6:
-      return FewRows<kFormat, kPlanes, 6>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 6>(args, stream, row0, panel, acc, acc_stride);
     case 7:
-      return FewRows<kFormat, kPlanes, 7>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 7>(args, stream, row0, panel, acc, acc_stride);
     default:
-      return FewRows<kFormat, kPlanes, 8>(args, row0, panel, acc, acc_stride);
+      return FewRows<kFormat, kPlanes, 8>(args, stream, row0, panel, acc, acc_stride);
   }
 }
 
@@ -126,6 +159,7 @@ template <Int8Format kFormat, int kPlanes>
 void RunStrips(const LinearArgs& args, std::int64_t panel_begin, std::int64_t panel_end) {
   alignas(64) float acc[kFewRows * kFewPanels * kPanel];
   const std::int64_t panel_bytes = PanelLayout(kFormat, args.k).bytes;
+  const Stream stream(args, panel_bytes, panel_begin, panel_end);
   const std::int64_t parts = args.epilogue->parts;
   const std::int64_t step = kFewPanels / parts * parts;  // long stretches, to call the epilogue seldom
   const std::int64_t strips = (args.rows + kFewRows - 1) / kFewRows;
@@ -137,7 +171,7 @@ void RunStrips(const LinearArgs& args, std::int64_t panel_begin, std::int64_t pa
       const std::int64_t rows = args.rows * (s + 1) / strips - row0;
       FetchForFinish(*args.epilogue, row0, rows, panel0, panels);
       for (std::int64_t p = 0; p < panels; ++p) {
-        FewRows<kFormat, kPlanes>(args, row0, rows, args.weights + (panel0 + p) * panel_bytes, acc + p * kPanel,
+        FewRows<kFormat, kPlanes>(args, stream, row0, rows, args.weights + (panel0 + p) * panel_bytes, acc + p * kPanel,
                                   stride);
       }
       Finish(*args.epilogue, acc, stride, row0, rows, panel0, panels);

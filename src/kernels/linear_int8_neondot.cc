@@ -28,9 +28,10 @@ struct HalfGroup {
   float32x4_t min[2][kHalves];
 
   inline void Load(const std::byte* panel, const Int8Panel& layout, std::int64_t g, int half) {
+    const Int8Places at = PlacesOf(kFormat, layout, g);
     for (int c = 0; c < 2; ++c) {
       const int four = 2 * half + c;  // columns [4 four, 4 four + 4)
-      const auto* quants = reinterpret_cast<const std::uint8_t*>(panel + g * QuantBytes(kFormat)) + 16 * four;
+      const auto* quants = reinterpret_cast<const std::uint8_t*>(panel + at.quants) + 16 * four;
       if constexpr (kFormat.nibbles) {
         for (int j = 0; j < 4; ++j) {
           const uint8x16_t packed = vld1q_u8(quants + 64 * j);
@@ -41,10 +42,10 @@ struct HalfGroup {
         for (int j = 0; j < 8; ++j) quads[c][j] = WithoutZero(vld1q_u8(quants + 64 * j));
       }
       for (int h = 0; h < kHalves; ++h) {
-        const std::int64_t at = ScaleOffset(kFormat, g, h);
-        const std::byte* const shared = panel + layout.shared + SharedOffset(kFormat, g);
-        scale[c][h] = Widen(panel + layout.scales + at, shared, four);
-        if constexpr (kFormat.stored_min) min[c][h] = Widen(panel + layout.mins + at, shared + 2 * kPanel, four);
+        const std::byte* const shared = panel + at.shared;
+        const std::int64_t offset = HalfOffset(kFormat, h);
+        scale[c][h] = Widen(panel + at.scales + offset, shared, four);
+        if constexpr (kFormat.stored_min) min[c][h] = Widen(panel + at.mins + offset, shared + 2 * kPanel, four);
       }
     }
   }

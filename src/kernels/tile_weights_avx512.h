@@ -78,18 +78,20 @@ class Int8Weights {
   }
 
   inline void Unpack(std::int64_t g, std::byte* out) const {
+    const Int8Places at = PlacesOf(kFormat, layout_, g);
+    const BlockScales<kFormat> block(panel_ + at.shared);
     Scales of;
     for (int h = 0; h < kFormat.halves; ++h) {
-      const __m512 scale = WeightGroup<kFormat>::Scale(panel_, layout_, g, h);
+      const __m512 scale = WeightGroup<kFormat>::Scale(panel_, at, block, h);
       _mm512_store_ps(of.scale[h], scale);
       if constexpr (kMin) {
         __m512 min = _mm512_setzero_ps();
-        if constexpr (kFormat.stored_min) min = WeightGroup<kFormat>::Min(panel_, layout_, g, h);
+        if constexpr (kFormat.stored_min) min = WeightGroup<kFormat>::Min(panel_, at, block, h);
         if constexpr (!kFormat.nibbles) min = _mm512_fnmadd_ps(scale, _mm512_set1_ps(kFormat.zero), min);
         _mm512_store_ps(of.min[h], min);
       }
     }
-    const std::byte* quants = panel_ + g * QuantBytes(kFormat);
+    const std::byte* quants = panel_ + at.quants;
     if constexpr (!kFormat.nibbles) {
       UnpackBytes(quants, of, out);
     } else if constexpr (kFormat.halves == 1) {
