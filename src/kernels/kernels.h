@@ -132,6 +132,9 @@ struct LinearKernel {
   std::string (*refuses)(const LinearProblem&, const CpuFeatures&);
   /// Packed size of the whole weight, multiple of 64; panels are equally large (packed_bytes / Panels).
   std::size_t (*packed_bytes)(const LinearProblem&);
+  std::int64_t panel_bytes(const LinearProblem& problem) const {
+    return static_cast<std::int64_t>(packed_bytes(problem)) / Panels(problem.n);
+  }
   /// Packs panels [begin, end) into `packed` (the start of the whole weight, 64-byte aligned). Thread-safe on disjoint
   /// panels.
   void (*pack)(const LinearProblem&, const PackSource&, std::int64_t panel_begin, std::int64_t panel_end,

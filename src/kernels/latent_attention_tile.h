@@ -140,6 +140,18 @@ void ValueSpan(const LaneSpan& span, std::int64_t value_dim, LaneTile<Isa>& tile
   });
 }
 
+/// Calls move(lane, dimension) for all of both, by blocks of dimensions whose rows stay in L1 from lane to lane.
+template <class Move>
+inline void ForLanesByBlocks(std::int64_t lanes, std::int64_t dimensions, const Move& move) {
+  constexpr std::int64_t kBlock = 16;
+  for (std::int64_t begin = 0; begin < dimensions; begin += kBlock) {
+    const std::int64_t end = begin + kBlock < dimensions ? begin + kBlock : dimensions;
+    for (std::int64_t l = 0; l < lanes; ++l) {
+      for (std::int64_t d = begin; d < end; ++d) move(l, d);
+    }
+  }
+}
+
 /// span_at(position, positions): the span that begins there.
 template <class Isa, int kVectors, class SpanAt>
 void AttendLanes(const LaneArgs& args, LaneTile<Isa>& tile, const SpanAt& span_at) {
@@ -149,8 +161,6 @@ void AttendLanes(const LaneArgs& args, LaneTile<Isa>& tile, const SpanAt& span_a
   std::int64_t end = args.begin;
   for (std::int64_t l = 0; l < kLanes; ++l) {
     const Lane* lane = l < count ? &args.lanes[static_cast<std::size_t>(l)] : nullptr;
-    for (std::int64_t d = 0; d < args.key_dim; ++d) tile.query[d][l] = lane != nullptr ? lane->query[d] : 0.0f;
-    for (std::int64_t d = 0; d < args.value_dim; ++d) tile.out[d][l] = 0.0f;
     tile.max[l] = kUnseen;
     tile.sum[l] = 0.0f;
     const std::int64_t position = lane != nullptr ? lane->position : -1;
@@ -158,15 +168,27 @@ void AttendLanes(const LaneArgs& args, LaneTile<Isa>& tile, const SpanAt& span_a
     end = end < position + 1 ? position + 1 : end;
   }
   end = end < args.end ? end : args.end;
+  for (std::int64_t d = 0; d < args.key_dim; ++d) {
+    for (std::int64_t l = count; l < kLanes; ++l) tile.query[d][l] = 0.0f;
+  }
+  for (std::int64_t d = 0; d < args.value_dim; ++d) {
+    for (std::int64_t l = 0; l < kLanes; ++l) tile.out[d][l] = 0.0f;
+  }
+  const std::span<const Lane> lanes = args.lanes;
+  ForLanesByBlocks(count, args.key_dim, [&](std::int64_t l, std::int64_t d) {
+    tile.query[d][l] = lanes[static_cast<std::size_t>(l)].query[d];
+  });
   for (std::int64_t begin = args.begin; begin < end; begin += kKvBlock) {
     const LaneSpan span = span_at(begin, end - begin < kKvBlock ? end - begin : kKvBlock);
     ScoreSpan<Isa, kVectors>(span, args.key_dim, tile);
     SoftmaxSpan<Isa, kVectors>(span, args.scale * kLog2, tile);
     ValueSpan<Isa, kVectors>(span, args.value_dim, tile);
   }
+  ForLanesByBlocks(count, args.value_dim, [&](std::int64_t l, std::int64_t d) {
+    lanes[static_cast<std::size_t>(l)].state[d] = tile.out[d][l];
+  });
   for (std::int64_t l = 0; l < count; ++l) {
-    float* state = args.lanes[static_cast<std::size_t>(l)].state;
-    for (std::int64_t d = 0; d < args.value_dim; ++d) state[d] = tile.out[d][l];
+    float* state = lanes[static_cast<std::size_t>(l)].state;
     state[args.value_dim] = tile.max[l];
     state[args.value_dim + 1] = tile.sum[l];
   }

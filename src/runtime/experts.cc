@@ -101,7 +101,7 @@ void ExpertLinear::Prepare(const float* x, const ExpertOrder::Group& group, std:
 }
 
 void ExpertLinear::Run(const ExpertOrder::Group& group, std::byte* area, float* out, std::int64_t out_stride,
-                       std::int64_t begin, std::int64_t end) const {
+                       std::int64_t begin, std::int64_t end, const std::byte* next) const {
   const auto expert = static_cast<std::size_t>(group.expert);
   kernels::Epilogue epilogue{.map = map, .parts = parts, .out_stride = out_stride, .out_cols = cols};
   for (const std::vector<float>& bias : biases) {
@@ -113,7 +113,7 @@ void ExpertLinear::Run(const ExpertOrder::Group& group, std::byte* area, float* 
     epilogue.out = out + (slots.begin - group.begin) * out_stride;
     const std::byte* rows = Prepared(group, slots.begin, area);
     Of(group, slots.begin)
-        .run({rows, weights[expert], slots.end - slots.begin, problem.n, problem.k, &epilogue}, begin, end);
+        .run({rows, weights[expert], slots.end - slots.begin, problem.n, problem.k, &epilogue, next}, begin, end);
   }
 }
 
@@ -152,28 +152,40 @@ void ExpertsOperation::PrepareHidden(int rank, const Step& step, const ExpertOrd
 }
 
 /// Panels of all experts in use, one expert's after another's.
-void ExpertsOperation::RunGateUp(const ExpertOrder& order, std::byte* inputs, std::int64_t begin,
-                                 std::int64_t end) const {
+void ExpertsOperation::RunGateUp(const ExpertOrder& order, std::byte* inputs, std::int64_t begin, std::int64_t end,
+                                 std::int64_t next) const {
   const std::int64_t panels = gate_up.panels();
+  const auto group_of = [&](std::int64_t panel) -> const ExpertOrder::Group& {
+    return order.groups()[static_cast<std::size_t>(panel / panels)];
+  };
   while (begin < end) {
-    const ExpertOrder::Group& group = order.groups()[static_cast<std::size_t>(begin / panels)];
+    const ExpertOrder::Group& group = group_of(begin);
     const std::int64_t first = begin % panels, last = std::min(panels, first + end - begin);
-    gate_up.Run(group, inputs, scratch->hidden + group.begin * hidden_stride, hidden_stride, first, last);
     begin += last - first;
+    const std::int64_t then = begin < end ? begin : next;
+    gate_up.Run(group, inputs, scratch->hidden + group.begin * hidden_stride, hidden_stride, first, last,
+                then == WorkQueue::kNone ? nullptr : gate_up.Panel(group_of(then), then % panels));
   }
 }
 
 /// Columns of the result: what each expert gives there is added up at once, in the order of the experts.
 void ExpertsOperation::RunDown(const ExpertOrder& order, std::byte* inputs, float* tile, std::int64_t rows,
-                               std::int64_t begin, std::int64_t end) const {
+                               std::int64_t begin, std::int64_t end, std::int64_t next) const {
   for (; begin < end; begin += kTilePanels) {
     const std::int64_t last = std::min(begin + kTilePanels, end);
+    const std::int64_t then = last < end ? last : next;
     const std::int64_t column = begin * kernels::kPanel;
     const std::int64_t columns = std::min(last * kernels::kPanel, down.cols) - column;
     for (std::int64_t r = 0; r < rows; ++r) std::fill_n(Row(out, r) + column, columns, 0.0F);
     constexpr std::int64_t kStride = kTilePanels * kernels::kPanel;
-    for (const ExpertOrder::Group& group : order.groups()) {
-      down.Run(group, inputs, tile - column, kStride, begin, last);  // an epilogue's columns count from the first panel
+    const std::span<const ExpertOrder::Group> groups = order.groups();
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const ExpertOrder::Group& group = groups[g];
+      const std::byte* after = g + 1 < groups.size()      ? down.Panel(groups[g + 1], begin)
+                               : then != WorkQueue::kNone ? down.Panel(groups[0], then)
+                                                          : nullptr;
+      // An epilogue's columns count from the first panel.
+      down.Run(group, inputs, tile - column, kStride, begin, last, after);
       for (std::int64_t slot = group.begin; slot < group.end; ++slot) {
         kernels->add_scaled(tile + (slot - group.begin) * kStride, weigh_input ? 1 : order.weight(slot), columns,
                             Row(out, order.row(slot)) + column);
@@ -198,21 +210,24 @@ void ExpertsOperation::Run(int rank, const Step& step) {
   std::byte* inputs = owns ? own.inputs : scratch->inputs;
   const std::int64_t all = static_cast<std::int64_t>(order.groups().size()) * gate_up.panels();
   if (count <= LinearOperation::kStreamedRows) {
-    gate_up_panels.DrainShares(rank, ranks, all, gate_up.parts,
-                               [&](std::int64_t begin, std::int64_t end) { RunGateUp(order, inputs, begin, end); });
+    gate_up_panels.DrainShares(
+        rank, ranks, all, gate_up.parts,
+        [&](std::int64_t begin, std::int64_t end, std::int64_t next) { RunGateUp(order, inputs, begin, end, next); });
   } else {
     // Experts differ in their rows, and so their panels in cost: small chunks even that out.
     const std::int64_t group = 2 * gate_up.parts;
     const std::int64_t chunk = std::max<std::int64_t>(1, all / (kChunks * ranks * group)) * group;
-    gate_up_panels.Drain(all, chunk,
-                         [&](std::int64_t begin, std::int64_t end) { RunGateUp(order, inputs, begin, end); });
+    gate_up_panels.Drain(all, chunk, [&](std::int64_t begin, std::int64_t end) {
+      RunGateUp(order, inputs, begin, end, WorkQueue::kNone);
+    });
   }
   step.team->Barrier(rank);
   PrepareHidden(rank, step, order);
   inputs = owns ? own.hidden_inputs : scratch->hidden_inputs;
-  down_panels.DrainShares(
-      rank, ranks, down.panels(), count <= LinearOperation::kStreamedRows ? 1 : 2,
-      [&](std::int64_t begin, std::int64_t end) { RunDown(order, inputs, own.tile, count, begin, end); });
+  down_panels.DrainShares(rank, ranks, down.panels(), count <= LinearOperation::kStreamedRows ? 1 : 2,
+                          [&](std::int64_t begin, std::int64_t end, std::int64_t next) {
+                            RunDown(order, inputs, own.tile, count, begin, end, next);
+                          });
 }
 
 std::string ExpertsOperation::Describe() const {

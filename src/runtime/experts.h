@@ -75,8 +75,13 @@ struct ExpertLinear {
   void Prepare(const float* x, const ExpertOrder::Group& group, std::int64_t slot, std::byte* area) const;
   std::byte* Prepared(const ExpertOrder::Group& group, std::int64_t slot, std::byte* area) const;
   /// Panels [begin, end) for all slots of the group. Slot s's column c goes to out[(s - group.begin) * stride + c].
+  /// `next`: as LinearArgs'.
   void Run(const ExpertOrder::Group& group, std::byte* area, float* out, std::int64_t out_stride, std::int64_t begin,
-           std::int64_t end) const;
+           std::int64_t end, const std::byte* next) const;
+  /// Where the panel of a group's expert lies.
+  const std::byte* Panel(const ExpertOrder::Group& group, std::int64_t panel) const {
+    return weights[static_cast<std::size_t>(group.expert)] + panel * kernel->panel_bytes(problem);
+  }
 
  private:
   const kernels::LinearKernel& Of(const ExpertOrder::Group& group, std::int64_t slot) const {
@@ -130,9 +135,11 @@ struct ExpertsOperation : Operation {
  private:
   void PrepareInputs(int rank, const Step& step, const ExpertOrder& order) const;
   void PrepareHidden(int rank, const Step& step, const ExpertOrder& order) const;
-  void RunGateUp(const ExpertOrder& order, std::byte* inputs, std::int64_t begin, std::int64_t end) const;
+  // `next`: as WorkQueue::DrainShares has it.
+  void RunGateUp(const ExpertOrder& order, std::byte* inputs, std::int64_t begin, std::int64_t end,
+                 std::int64_t next) const;
   void RunDown(const ExpertOrder& order, std::byte* inputs, float* tile, std::int64_t rows, std::int64_t begin,
-               std::int64_t end) const;
+               std::int64_t end, std::int64_t next) const;
 };
 
 }  // namespace strata

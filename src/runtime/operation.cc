@@ -146,11 +146,13 @@ void LinearOperation::Run(int rank, const Step& step) {
   const std::int64_t all = kernels::Panels(problem.n);
   // Few rows: a panel streams by in less time than ranks may wait for each other. More: kernels unpack two at a time.
   const std::int64_t group = (count <= kStreamedRows ? 1 : 2) * epilogue.parts;
-  panels.DrainShares(rank, step.team->size(), all, group, [&](std::int64_t begin, std::int64_t end) {
+  panels.DrainShares(rank, step.team->size(), all, group, [&](std::int64_t begin, std::int64_t end, std::int64_t next) {
+    const std::byte* const then = next == WorkQueue::kNone ? nullptr : weights + next * kernel->panel_bytes(problem);
     for (std::size_t i = 0; i < std::size(parts); ++i) {
       const std::int64_t part_rows = parts[i].rows.end - parts[i].rows.begin;
       if (part_rows == 0) continue;
-      parts[i].kernel->run({parts[i].prepared, weights, part_rows, problem.n, problem.k, &epilogues[i]}, begin, end);
+      parts[i].kernel->run({parts[i].prepared, weights, part_rows, problem.n, problem.k, &epilogues[i], then}, begin,
+                           end);
     }
   });
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/thread_team.h"
@@ -41,18 +42,28 @@ enum class Rows : std::uint8_t { kTokens, kLogits };
 /// Hands out units of work to whichever rank is free; one per loop of an operation, reset before each step.
 class WorkQueue {
  public:
+  static constexpr std::int64_t kNone = -1;
   void Reset() { next_.store(0, std::memory_order_relaxed); }
-  /// Every rank calls work(begin, end) with its own share of 7/8 of [0, count), then with small chunks of the rest
-  /// until none is left: as even as shares where nothing disturbs a core, and not much worse where something does.
-  /// Chunks are whole groups of `group` units, but for the last.
+  /// Every rank calls work(begin, end, next) with its own share of 7/8 of [0, count), then with small chunks of the
+  /// rest until none is left: as even as shares where nothing disturbs a core, and not much worse where something does.
+  /// Chunks are whole groups of `group` units, but for the last. `next`: where the rank's next chunk begins, kNone
+  /// behind its last.
   template <class Work>
   void DrainShares(int rank, int ranks, std::int64_t count, std::int64_t group, const Work& work) {
     const std::int64_t groups = (count + group - 1) / group;
     const std::int64_t own = groups / ranks * 7 / 8;
-    if (own > 0) work(rank * own * group, (rank + 1) * own * group);
     const std::int64_t shared = ranks * own * group;
     const std::int64_t chunk = std::max<std::int64_t>(1, (groups - ranks * own) / (8 * ranks)) * group;
-    Drain(count - shared, chunk, [&](std::int64_t begin, std::int64_t end) { work(shared + begin, shared + end); });
+    const auto take = [&] {
+      const std::int64_t begin = shared + next_.fetch_add(chunk, std::memory_order_relaxed);
+      return begin < count ? begin : kNone;
+    };
+    std::int64_t next = take();
+    if (own > 0) work(rank * own * group, (rank + 1) * own * group, next);
+    while (next != kNone) {
+      const std::int64_t begin = std::exchange(next, take());
+      work(begin, std::min(begin + chunk, count), next);
+    }
   }
   /// Calls work(begin, end) with disjoint chunks of [0, count) until none is left.
   template <class Work>
