@@ -7,11 +7,6 @@
 #include <unistd.h>
 
 namespace strata {
-namespace {
-
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
-}  // namespace
 
 Result<MappedMemory> MappedMemory::Map(std::size_t bytes, std::string_view purpose, Pages pages) {
   MappedMemory memory;
@@ -46,6 +41,18 @@ Status MappedMemory::Cover(int descriptor) {
   }
   anonymous_ = false;
   ::madvise(data_, size_, MADV_HUGEPAGE);
+  return {};
+}
+
+Status MappedMemory::MakeOwn(std::size_t offset, std::size_t bytes) {
+  STRATA_TRY(MappedMemory copy, Map(bytes, "a copy of mapped memory"));
+  std::memcpy(copy.data_, data_ + offset, bytes);
+  // Who reads there meanwhile waits in a page fault at most: both are under the lock of the address space.
+  if (::mprotect(copy.data_, bytes, PROT_READ) != 0 ||
+      ::mremap(copy.data_, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, data_ + offset) == MAP_FAILED) {
+    return Fail(ErrorCode::kResourceExhausted, "cannot move {} bytes: {}", bytes, std::strerror(errno));
+  }
+  copy.data_ = nullptr;  // it is part of this now
   return {};
 }
 

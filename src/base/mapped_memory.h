@@ -12,6 +12,8 @@ namespace strata {
 
 class MappedMemory {
  public:
+  static constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
   /// kHuge: a page is 2 MiB where the kernel has one, which saves TLB misses and faults where all of it is used.
   /// kSmall: what is touched counts by 4 KiB.
   enum class Pages : std::uint8_t { kSmall, kHuge };
@@ -36,7 +38,12 @@ class MappedMemory {
   /// from the file and are shared with whoever else maps it. What was here is lost, also where this fails. Errors: kIo.
   Status Cover(int descriptor);
 
-  /// Of the process alone, which nothing else can use as long as they are wanted.
+  /// The bytes [offset, offset + bytes) of the file that Cover put here become the process's own: a copy in anonymous
+  /// memory, which takes their place at once for whoever reads them meanwhile. Both are multiples of kHugePage, but for
+  /// the end of the memory. Errors: kResourceExhausted; they stay the file's then.
+  Status MakeOwn(std::size_t offset, std::size_t bytes);
+
+  /// Since it was mapped, of the process alone, which nothing else can use as long as they are wanted.
   bool anonymous() const { return anonymous_; }
   std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }

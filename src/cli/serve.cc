@@ -102,6 +102,7 @@ Status Serve(ServeOptions options) {
   options.server.idle_timeout = Seconds(options.idle_timeout);
   options.server.read_timeout = Seconds(options.read_timeout);
   options.server.write_timeout = Seconds(options.write_timeout);
+  options.load.own_weights = true;
   InstallStopSignals();
   STRATA_TRY(const std::unique_ptr<serve::Server> server, serve::Server::Start(options.server));
   const std::string address = fmt::format("http://{}:{}", options.server.host, server->port());

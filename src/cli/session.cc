@@ -63,6 +63,7 @@ RunnerOptions ToRunnerOptions(const LoadOptions& options) {
   runner.max_step_tokens = options.max_step_tokens;
   runner.activations = options.activations;
   runner.kv_dtype = options.kv_dtype;
+  runner.own_weights = options.own_weights;
   if (!options.no_cache) runner.cache_directory = CacheDirectory();
   return runner;
 }

@@ -41,6 +41,7 @@ struct LoadOptions {
   std::string draft_model = {};     ///< empty = none
   SchedulerOptions scheduler = {};  ///< but max_sequences and max_step_tokens, which are above
   bool no_cache = false;
+  bool own_weights = false;  ///< as RunnerOptions'
 };
 
 RunnerOptions ToRunnerOptions(const LoadOptions& options);

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
+#include "base/memory_limit.h"
 #include "runtime/operation.h"
 
 namespace strata {
@@ -173,6 +174,19 @@ Status KeptWeights::Finish(MappedMemory& memory) {
   const Status named = file_->Finish(NewFile::Durability::kNone);
   if (!named) LogWarning("packed weights are not kept: {}", named.error().ToString());
   return {};
+}
+
+void OwnWeights(MappedMemory& memory, std::uint64_t spare, const std::stop_token& stop) {
+  constexpr std::size_t kPiece = 16 * MappedMemory::kHugePage;
+  for (std::size_t at = 0; at < memory.size() && !stop.stop_requested(); at += kPiece) {
+    const Status own = ReadMemoryLimit().available_bytes < spare + memory.size() - at
+                           ? Fail(ErrorCode::kResourceExhausted, "there is no memory for them")
+                           : memory.MakeOwn(at, std::min(kPiece, memory.size() - at));
+    if (own) continue;
+    LogInfo("{} of {} bytes of packed weights stay a file's: {}", memory.size() - at, memory.size(),
+            own.error().ToString());
+    return;
+  }
 }
 
 }  // namespace strata

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,7 @@ class KeptWeights {
  public:
   /// What is written, hashed and mapped at once: a huge page, so that the kernel maps the file by those where its file
   /// system can.
-  static constexpr std::size_t kBlock = std::size_t{2} << 20;
+  static constexpr std::size_t kBlock = MappedMemory::kHugePage;
 
   /// `key` must differ wherever any of the bytes may.
   KeptWeights(const std::string& directory, std::string_view key, std::size_t bytes);
@@ -70,5 +71,10 @@ class KeptWeights {
   std::mutex mutex_;
   Status written_;
 };
+
+/// Weights that are a file's become the process's own, piece by piece, for a model that stays: a file's pages are huge
+/// in few kernels, and in a virtual machine what a disk filled lies in small ones of the host, which V2-Lite's shape is
+/// read from a twelfth slower. Ends early when asked to, and where less than `spare` bytes of memory would be left.
+void OwnWeights(MappedMemory& memory, std::uint64_t spare, const std::stop_token& stop);
 
 }  // namespace strata

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -126,6 +127,28 @@ TEST_F(KeptWeightsTest, AreNotKeptWhereThereIsNoRoom) {
   EXPECT_EQ(Files().size(), 1U);  // all of them would make no room
 }
 
+TEST_F(KeptWeightsTest, BecomeTheProcesssOwnUnderReaders) {
+  MappedMemory own = Keep("a");
+  auto shared = Find("a");
+  ASSERT_TRUE(shared);
+  std::atomic<bool> done = false;
+  std::atomic<int> passes = 0;
+  std::thread reader([&] {
+    while (!done || passes == 0) {
+      EXPECT_TRUE(Holds(own));
+      ++passes;
+    }
+  });
+  while (passes == 0) std::this_thread::yield();
+  OwnWeights(own, 0, {});
+  done = true;
+  reader.join();
+  OwnWeights(*shared, std::uint64_t{1} << 60, {});  // so much is never left: they stay the file's
+  std::fstream(Files().at(0), std::ios::in | std::ios::out | std::ios::binary).seekp(5).put('!');
+  EXPECT_TRUE(Holds(own));
+  EXPECT_FALSE(Holds(*shared));
+}
+
 TEST(BuildId, IsThere) { EXPECT_GE(BuildId().size(), 16U); }
 
 /// A model in memory whose state is named.
@@ -139,8 +162,10 @@ class NamedModel : public TinyModel {
 };
 
 std::vector<float> Logits(const std::shared_ptr<const ModelFile>& model, const std::string& cache, bool& mapped) {
-  auto runner = ModelRunner::Load(model, {.threads = 2, .cache_directory = cache, .keep_weights_from = 1});
+  auto runner =
+      ModelRunner::Load(model, {.threads = 2, .cache_directory = cache, .keep_weights_from = 1, .own_weights = true});
   EXPECT_TRUE(runner) << runner.error().ToString();
+  (*runner)->AwaitOwnWeights();
   const std::vector<std::int32_t> tokens = {1, 5, 9, 2};
   std::vector<std::int32_t> table;
   EXPECT_TRUE((*runner)->kv().Allocate(1, table));

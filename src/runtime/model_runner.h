@@ -42,6 +42,8 @@ struct RunnerOptions {
   std::string cache_directory = {};  ///< of compiled objects and packed weights; "" = no cache
   /// Packed weights of so many bytes are kept there: fewer are packed in less than half a second.
   std::size_t keep_weights_from = std::size_t{256} << 20;
+  /// For a model that stays: kept weights become memory of the process's own, while steps run; see OwnWeights.
+  bool own_weights = false;
   /// Called with 0..1 while loading, from the loading thread.
   std::function<void(double fraction, std::string_view stage)> progress = {};
 };
@@ -149,6 +151,8 @@ class ModelRunner {
 
   /// What a step of that shape must read and compute, by operation in the order of execution.
   virtual std::vector<OperationCost> Costs(StepShape shape) const = 0;
+  /// Until RunnerOptions::own_weights is done.
+  virtual void AwaitOwnWeights() = 0;
   /// From now on Run adds to (*seconds)[i] what operation i took until all ranks were done with it; nullptr ends that.
   virtual void TimeOperations(std::vector<double>* seconds) = 0;
 
