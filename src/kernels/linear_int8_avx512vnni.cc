@@ -57,14 +57,13 @@ inline __m512 Accumulate(const WeightGroup<kFormat>& weights, Int8Group<kPlanes>
 // Panels that are read one after another, and what is read then.
 struct Stream {
   const std::byte* end;
-  std::int64_t jump;  // from there to LinearArgs::next
+  const std::byte* next;  // LinearArgs::next; where that is unknown, what has been read already: to ask for it is free
 
   Stream(const LinearArgs& args, std::int64_t panel_bytes, std::int64_t panel_begin, std::int64_t panel_end)
       : end(args.weights + panel_end * panel_bytes),
-        // Where nothing is known, what has been read already: to ask for it costs nothing.
-        jump((args.next != nullptr ? args.next : args.weights + panel_begin * panel_bytes) - end) {}
+        next(args.next != nullptr ? args.next : args.weights + panel_begin * panel_bytes) {}
 
-  const std::byte* Ahead(const std::byte* at) const { return at < end ? at : at + jump; }
+  const std::byte* Ahead(const std::byte* at) const { return at < end ? at : next + (at - end); }
 };
 
 // Asks for what is soon wanted while the groups of a run are in use, each for its share of the lines, and for each line
