@@ -201,13 +201,14 @@ Status Bench(const BenchOptions& options) {
   STRATA_TRY(const Session session, OpenSession(path));
   std::vector<Measurement> rows;
   LoadOptions load = options.load;
-  load.own_weights = true;  // as those of a server
   for (const std::int64_t streams : options.streams) load.max_sequences = std::max(load.max_sequences, streams);
   std::unique_ptr<ModelRunner> runner;
   const auto use = [&](const LoadOptions& wanted) -> Status {
     if (runner != nullptr && runner->options().max_sequences == wanted.max_sequences) return {};
     runner.reset();  // there may be no room for two
-    STRATA_TRY(runner, LoadRunner(session, wanted));
+    LoadOptions settled = wanted;
+    settled.own_weights = true;  // as a server has them after a while
+    STRATA_TRY(runner, LoadRunner(session, settled));
     runner->AwaitOwnWeights();
     return {};
   };
