@@ -242,38 +242,47 @@ Status Indexes::Resynchronise() {
 }
 
 Status Indexes::SaveIfWorth() {
-  const std::lock_guard lock(mutex_);
-  const auto least = static_cast<Sequence>(kUnsavedShare * static_cast<double>(chunk_count_));
-  if (applied_ - saved_ < std::max(kUnsavedLeast, least)) return {};
-  return SaveLocked();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto least = static_cast<Sequence>(kUnsavedShare * static_cast<double>(chunk_count_));
+    if (applied_ - saved_ < std::max(kUnsavedLeast, least)) return {};
+  }
+  return Save();
 }
 
+/// Changes go on meanwhile: the files may know more than they say, and what they know already is applied once more.
 Status Indexes::Save() {
+  const std::lock_guard saving(save_mutex_);
+  Sequence sequence = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (saved_ == applied_) return {};
+    sequence = applied_;
+  }
+  STRATA_CHECK(Write(sequence));
   const std::lock_guard lock(mutex_);
-  if (saved_ == applied_) return {};
-  return SaveLocked();
-}
-
-Status Indexes::SaveLocked() {
-  STRATA_CHECK(lexical_->Save(LexicalFile(folder_), applied_));
-  STRATA_CHECK(vectors_->Save(VectorFile(folder_), applied_));
-  saved_ = applied_;
+  saved_ = sequence;
   return {};
 }
 
-Status Indexes::CompactIfWorth() {
-  const std::lock_guard lock(mutex_);
-  if (lexical_->waste() > kWaste) lexical_->Compact();
-  if (vectors_->waste() > kWaste) vectors_->Compact();
-  return {};
+Status Indexes::Write(Sequence sequence) const {
+  STRATA_CHECK(lexical_->Save(LexicalFile(folder_), sequence));
+  return vectors_->Save(VectorFile(folder_), sequence);
+}
+
+void Indexes::CompactIfWorth() {
+  if (vectors_->waste() > kWaste) vectors_->CompactSome();
 }
 
 Status Indexes::Compact() {
+  const std::lock_guard saving(save_mutex_);
   STRATA_CHECK(CatchUp());
   const std::lock_guard lock(mutex_);
   lexical_->Compact();
   vectors_->Compact();
-  return SaveLocked();
+  STRATA_CHECK(Write(applied_));
+  saved_ = applied_;
+  return {};
 }
 
 }  // namespace strata::knowledge

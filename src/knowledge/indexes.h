@@ -31,8 +31,8 @@ class Indexes {
   /// When so much changed that the next start would have to do much again.
   Status SaveIfWorth();
   Status Save();
-  /// When many of their entries are of removed chunks.
-  Status CompactIfWorth();
+  /// A part of what is to do where many of the vectors are removed.
+  void CompactIfWorth();
   /// Scrubs and saves: no byte of a removed chunk is left in memory or in the files.
   Status Compact();
 
@@ -51,7 +51,7 @@ class Indexes {
   Status AddVectors(std::span<const ChunkId> ids);
   void RemoveChunks(std::span<const ChunkId> ids);
   Status Resynchronise();
-  Status SaveLocked();
+  Status Write(Sequence sequence) const;
 
   Store& store_;
   std::string folder_;
@@ -59,7 +59,8 @@ class Indexes {
   std::unique_ptr<VectorIndex> vectors_;
   DocumentTable table_;
 
-  std::mutex mutex_;  // of all that is below, and of writing to the indexes
+  std::mutex save_mutex_;  // of who writes the files; before mutex_
+  std::mutex mutex_;       // of all that is below, and of writing to the indexes
   Sequence applied_ = 0, saved_ = 0;
   Bitmap chunks_;  // that the table has
   std::size_t chunk_count_ = 0;

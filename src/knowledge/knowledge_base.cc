@@ -93,7 +93,7 @@ struct KnowledgeBase::State {
         if (changed.wait_for(lock, kPoll, [&] { return stop; })) return;
       }
       Status good = indexes->CatchUp();
-      if (good) good = indexes->CompactIfWorth();
+      indexes->CompactIfWorth();
       // One process writes the files.
       if (good && ingester != nullptr && ingester->HoldsLease()) good = indexes->SaveIfWorth();
       if (!good) LogWarning("the indexes of a knowledge base stay behind: {}", good.error().ToString());

@@ -1,30 +1,17 @@
 #include "knowledge/lexical/index.h"
 
 #include <algorithm>
-#include <bit>
-#include <mutex>
 #include <utility>
 
 #include "knowledge/index_file.h"
 #include "knowledge/lexical/analyser.h"
 #include "knowledge/lexical/bm25_search.h"
-#include "knowledge/lexical/segment.h"
+#include "knowledge/lexical/segment_list.h"
 
 namespace strata::knowledge {
 namespace {
 
 constexpr std::uint32_t kFileVersion = 1;
-
-// Segments of about the same size are merged when there are so many: a text is written again log8(texts) times, and a
-// search looks at no more than some fifty segments.
-constexpr std::size_t kMergeFactor = 8;
-
-using Segments = std::vector<std::shared_ptr<Segment>>;
-
-std::size_t SizeClass(const Segment& segment) {
-  static_assert(kMergeFactor == 8);
-  return static_cast<std::size_t>(std::bit_width(segment.live()) - 1) / 3;
-}
 
 std::shared_ptr<Segment> MakeSegment(ChunkId id, const AnalysedText& text, const Bm25& bm25) {
   SegmentBuilder builder({id}, {text.length});
@@ -41,59 +28,14 @@ std::string Identity(const LexicalOptions& options) {
 
 }  // namespace
 
-// Searches work on the list of segments that they find; a writer puts another list in its place.
 struct LexicalIndex::State {
-  State(LexicalOptions given, Analyser made)
-      : options(std::move(given)), analyser(std::move(made)), bm25{double{options.k1}, double{options.b}} {}
+  State(LexicalOptions given, Analyser made) : options(std::move(given)), analyser(std::move(made)), segments(bm25) {}
 
   LexicalOptions options;
   Analyser analyser;
-  Bm25 bm25;
-  std::mutex write_mutex;         ///< of the writer, all the time
-  mutable std::mutex view_mutex;  ///< of `view`, for as long as a pointer is copied
-  std::shared_ptr<const Segments> view = std::make_shared<Segments>();
+  Bm25 bm25{double{options.k1}, double{options.b}};
+  SegmentList segments;
   Sequence sequence = 0;
-
-  std::shared_ptr<const Segments> View() const {
-    const std::scoped_lock lock(view_mutex);
-    return view;
-  }
-
-  void Show(Segments segments) {
-    auto shown = std::make_shared<const Segments>(std::move(segments));
-    const std::scoped_lock lock(view_mutex);
-    view.swap(shown);
-  }
-
-  // Segments whose documents are mostly removed do not stay.
-  void Remove(ChunkId id) {
-    Segments segments = *View();
-    for (auto& segment : segments) {
-      const auto document = segment->FindDocument(id);
-      if (!document || !segment->IsLive(*document)) continue;
-      segment->Remove(*document);
-      if (segment->live() * 2 > segment->documents()) return;
-      segment = Merge(std::span(&segment, 1), bm25);
-      std::erase(segments, nullptr);
-      Show(std::move(segments));
-      return;
-    }
-  }
-
-  void Add(std::shared_ptr<Segment> added) {
-    Segments segments = *View();
-    segments.push_back(std::move(added));
-    for (std::size_t size = SizeClass(*segments.back());; ++size) {
-      Segments alike;
-      for (const auto& segment : segments) {
-        if (SizeClass(*segment) == size) alike.push_back(segment);
-      }
-      if (alike.size() < kMergeFactor) break;
-      std::erase_if(segments, [&](const auto& segment) { return SizeClass(*segment) == size; });
-      segments.push_back(Merge(alike, bm25));
-    }
-    Show(std::move(segments));
-  }
 };
 
 LexicalIndex::LexicalIndex(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -128,17 +70,16 @@ Result<std::unique_ptr<LexicalIndex>> LexicalIndex::Load(const std::string& path
   }
   std::ranges::sort(live);
   if (std::ranges::adjacent_find(live) != live.end()) return Fail(ErrorCode::kCorrupt, "{}: a chunk twice", path);
-  index->state_->Show(std::move(segments));
+  index->state_->segments.Restore(std::move(segments));
   index->state_->sequence = file.sequence();
   return index;
 }
 
 Status LexicalIndex::Save(const std::string& path, Sequence sequence) const {
-  const std::scoped_lock lock(state_->write_mutex);
   const std::string identity = Identity(state_->options);
   IndexFileWriter writer(IndexFileKind::kLexical, kFileVersion, sequence);
   writer.Add(identity);
-  const auto segments = state_->View();
+  const auto segments = state_->segments.View();
   for (const auto& segment : *segments) segment->AddTo(writer);
   return writer.Write(path);
 }
@@ -146,43 +87,22 @@ Status LexicalIndex::Save(const std::string& path, Sequence sequence) const {
 Sequence LexicalIndex::sequence() const { return state_->sequence; }
 
 void LexicalIndex::Add(ChunkId id, std::string_view text) {
-  std::shared_ptr<Segment> segment =
-      MakeSegment(id, state_->analyser.Analyse(text, Analyser::Use::kText), state_->bm25);
-  const std::scoped_lock lock(state_->write_mutex);
-  state_->Remove(id);
-  state_->Add(std::move(segment));
+  state_->segments.Add(MakeSegment(id, state_->analyser.Analyse(text, Analyser::Use::kText), state_->bm25));
 }
 
-void LexicalIndex::Remove(ChunkId id) {
-  const std::scoped_lock lock(state_->write_mutex);
-  state_->Remove(id);
-}
+void LexicalIndex::Remove(ChunkId id) { state_->segments.Remove(id); }
 
 Ranking LexicalIndex::Search(std::string_view query, std::size_t k, const Bitmap* allowed) const {
   const AnalysedText analysed = state_->analyser.Analyse(query, Analyser::Use::kQuery);
-  return SearchSegments(*state_->View(), analysed.terms, state_->bm25, k, allowed);
+  return SearchSegments(*state_->segments.View(), analysed.terms, state_->bm25, k, allowed);
 }
 
 std::size_t LexicalIndex::size() const {
   std::size_t live = 0;
-  for (const auto& segment : *state_->View()) live += segment->live();
+  for (const auto& segment : *state_->segments.View()) live += segment->live();
   return live;
 }
 
-double LexicalIndex::waste() const {
-  std::size_t live = 0, all = 0;
-  for (const auto& segment : *state_->View()) {
-    live += segment->live();
-    all += segment->documents();
-  }
-  return all == 0 ? 0 : static_cast<double>(all - live) / static_cast<double>(all);
-}
-
-void LexicalIndex::Compact() {
-  const std::scoped_lock lock(state_->write_mutex);
-  Segments one = {Merge(*state_->View(), state_->bm25)};
-  std::erase(one, nullptr);
-  state_->Show(std::move(one));
-}
+void LexicalIndex::Compact() { state_->segments.Compact(); }
 
 }  // namespace strata::knowledge

@@ -33,7 +33,8 @@ class LexicalIndex {
 
   /// Reads what Save wrote. Errors: kNotFound, kCorrupt (checksum, another version or options): rebuild then.
   static Result<std::unique_ptr<LexicalIndex>> Load(const std::string& path, const LexicalOptions& options);
-  /// Atomic. `sequence`: what the index knows; sequence() gives it back after Load.
+  /// Atomic; waits for nobody who writes. `sequence`: what the index knows at least; sequence() gives it back after
+  /// Load.
   Status Save(const std::string& path, Sequence sequence) const;
   Sequence sequence() const;
 
@@ -46,9 +47,7 @@ class LexicalIndex {
   Ranking Search(std::string_view query, std::size_t k, const Bitmap* allowed = nullptr) const;
 
   std::size_t size() const;  ///< live chunks
-  /// How full of removed chunks it is, 0 to 1; Compact scrubs them: afterwards no byte of their words is left.
-  double waste() const;
-  void Compact();
+  void Compact();            ///< afterwards no byte of a removed chunk's words is left
 
  private:
   struct State;

@@ -122,10 +122,7 @@ TEST_P(LexicalHistoryTest, EqualsBruteForce) {
       brute.Add(id, text);
     }
     if (step % 50 != 0) continue;
-    if (step % 500 == 0) {
-      index->Compact();
-      EXPECT_EQ(index->waste(), 0);
-    }
+    if (step % 500 == 0) index->Compact();
     if (step % 350 == 0) {
       ASSERT_TRUE(index->Save(file, static_cast<Sequence>(step)));
       auto loaded = LexicalIndex::Load(file, options);
@@ -180,9 +177,7 @@ TEST(LexicalIndexTest, LeavesNothingOfWhatWasRemovedAfterCompact) {
   auto index = std::move(*LexicalIndex::Create({}));
   for (ChunkId id = 1; id <= 20; ++id) index->Add(id, fmt::format("common{} shared", id));
   index->Remove(13);
-  EXPECT_GT(index->waste(), 0);
   index->Compact();
-  EXPECT_EQ(index->waste(), 0);
   ASSERT_TRUE(index->Save(file, 1));
   const std::string bytes = *ReadFile(file);
   EXPECT_FALSE(bytes.contains("common13"));

@@ -215,7 +215,8 @@ struct Renumbered {
 
 }  // namespace
 
-std::shared_ptr<Segment> Merge(std::span<const std::shared_ptr<Segment>> segments, const Bm25& bm25) {
+std::shared_ptr<Segment> Merge(std::span<const std::shared_ptr<Segment>> segments, const Bm25& bm25,
+                               const std::atomic<bool>* stop) {
   struct Source {
     ChunkId id;
     std::uint32_t segment, document;
@@ -241,6 +242,7 @@ std::shared_ptr<Segment> Merge(std::span<const std::shared_ptr<Segment>> segment
   SegmentBuilder builder(std::move(ids), std::move(lengths));
   std::vector<Posting> postings;
   for (;;) {
+    if (stop != nullptr && stop->load(std::memory_order_relaxed)) return nullptr;
     std::optional<std::string_view> least;
     for (const Renumbered& input : inputs) {
       if (input.term == input.segment->terms()) continue;

@@ -54,6 +54,10 @@ class Segment {
   }
   /// Of one writer, for a live document.
   void Remove(std::uint32_t document);
+  /// In the order in which they were.
+  std::span<const std::uint32_t> removed() const {
+    return {removed_.get(), removed_number_.load(std::memory_order_acquire)};
+  }
 
   std::size_t terms() const { return dfs_.size(); }
   std::string_view term(std::size_t number) const {
@@ -65,6 +69,7 @@ class Segment {
   std::uint32_t LiveDf(std::uint32_t term) const;
   std::vector<Posting> Postings(std::uint32_t term) const;
 
+  /// As it is now; nothing when no document is live.
   void AddTo(IndexFileWriter& writer) const;
   /// Everything is checked, so that no later read can go astray. Errors: kCorrupt.
   static Result<std::shared_ptr<Segment>> Read(IndexFile& file, const Bm25& bm25);
@@ -145,7 +150,8 @@ class SegmentBuilder {
   std::shared_ptr<Segment> segment_;
 };
 
-/// One of what is live in the others; null when nothing is.
-std::shared_ptr<Segment> Merge(std::span<const std::shared_ptr<Segment>> segments, const Bm25& bm25);
+/// One of what is live in the others; null when nothing is, or when it was to stop.
+std::shared_ptr<Segment> Merge(std::span<const std::shared_ptr<Segment>> segments, const Bm25& bm25,
+                               const std::atomic<bool>* stop = nullptr);
 
 }  // namespace strata::knowledge

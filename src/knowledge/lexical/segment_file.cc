@@ -6,6 +6,8 @@
 namespace strata::knowledge {
 
 void Segment::AddTo(IndexFileWriter& writer) const {
+  const std::span<const std::uint32_t> gone = removed();
+  if (gone.size() == documents()) return;
   writer.Add(ids_);
   writer.Add(lengths_);
   writer.Add(term_bytes_);
@@ -16,7 +18,7 @@ void Segment::AddTo(IndexFileWriter& writer) const {
   writer.Add(block_gap_bits_);
   writer.Add(block_count_bits_);
   writer.Add(postings_);
-  writer.Add(std::span(removed_.get(), removed_number_.load(std::memory_order_acquire)));
+  writer.Add(gone);
 }
 
 Result<std::shared_ptr<Segment>> Segment::Read(IndexFile& file, const Bm25& bm25) {

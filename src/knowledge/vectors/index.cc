@@ -16,6 +16,8 @@ constexpr std::uint32_t kLinksAnAddition = 4;
 
 // Slots that each change looks through for dead neighbours: in the long run two in so many are dead.
 constexpr std::uint32_t kSweepAChange = 32;
+// ... and when there is time: some ten milliseconds at worst.
+constexpr std::uint32_t kSweepAtOnce = 4096;
 
 // A search by the graph scores about so many nodes for each candidate that it keeps, and scoring a node there costs as
 // much as two in a scan, which reads ahead; so a filter that lets few through is better served by scanning those.
@@ -109,6 +111,15 @@ void VectorIndex::State::SweepAll() {
   while (!swept.empty() || !passing.empty()) {
     Reclaim();
     if (!grace.Passed()) std::this_thread::yield();  // a search takes milliseconds
+  }
+}
+
+void VectorIndex::State::SweepInSlices() {
+  // Twice over all slots: for what waits, and for what died since that sweep began.
+  for (std::uint32_t left = 2 * (slots.load() / kSweepAtOnce + 1); left > 0; --left) {
+    const std::scoped_lock lock(write_mutex);
+    if (dying.empty() && waiting.empty()) return;
+    SweepSome(kSweepAtOnce);
   }
 }
 
@@ -220,6 +231,12 @@ std::size_t VectorIndex::size() const { return state_->live.load(); }
 double VectorIndex::waste() const {
   const double dead = state_->dead.load(), live = state_->live.load();
   return dead == 0 ? 0 : dead / (dead + live);
+}
+
+void VectorIndex::CompactSome() {
+  const std::scoped_lock lock(state_->write_mutex);
+  state_->SweepSome(kSweepAtOnce);
+  state_->Reclaim();
 }
 
 void VectorIndex::Compact() {

@@ -36,7 +36,8 @@ class VectorIndex {
 
   /// Reads what Save wrote. Errors: kNotFound, kCorrupt (checksum, another version or options): rebuild then.
   static Result<std::unique_ptr<VectorIndex>> Load(const std::string& path, VectorOptions options);
-  /// Atomic. `sequence`: what the index knows; sequence() gives it back after Load.
+  /// Atomic; whoever writes waits for the part of it that copies the graph. `sequence`: what the index knows at least;
+  /// sequence() gives it back after Load.
   Status Save(const std::string& path, Sequence sequence) const;
   Sequence sequence() const;
 
@@ -52,8 +53,9 @@ class VectorIndex {
 
   bool Has(ChunkId id) const;
   std::size_t size() const;
-  double waste() const;  ///< as LexicalIndex::waste
+  double waste() const;  ///< how full of removed vectors it is, 0 to 1
   void Compact();        ///< afterwards no byte of a removed vector is left
+  void CompactSome();    ///< a part of that, for which nobody waits long
 
  private:
   struct State;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "knowledge/vectors/state.h"
 
@@ -37,29 +38,42 @@ void CopyRows(std::span<const std::byte> bytes, GrowingArray& array) {
 
 }  // namespace
 
-// Slots are numbered anew, without those that are free.
+// Slots are numbered anew, without those that are free. Rows are written while others change the index: a slot that is
+// read of is not used again.
 Status VectorIndex::Save(const std::string& path, Sequence sequence) const {
   State& state = *state_;
-  const std::scoped_lock lock(state.write_mutex);
-  state.SweepAll();
   const std::vector<std::int64_t> identity = Identity(state.options);
-  std::vector<std::uint32_t> slots, numbers(state.slots.load(), Graph::kNone), ids, levels, links;
-  for (std::uint32_t slot = 0; slot < numbers.size(); ++slot) {
-    if (state.ids.Load(slot) == 0) continue;
-    numbers[slot] = static_cast<std::uint32_t>(slots.size());
-    slots.push_back(slot);
-    ids.push_back(state.ids.Load(slot));
-  }
-  for (const std::uint32_t slot : slots) {
-    const int level = state.graph.Level(slot);
-    levels.push_back(static_cast<std::uint32_t>(level + 1));
-    for (int at = 0; at <= level; ++at) {
-      const std::vector<std::uint32_t> neighbours = state.graph.Neighbours(slot, at);
-      links.push_back(static_cast<std::uint32_t>(neighbours.size()));
-      for (const std::uint32_t neighbour : neighbours) links.push_back(numbers[neighbour]);
+  std::vector<std::uint32_t> slots, ids, levels, links;
+  std::uint32_t entry = Graph::kNone;
+  std::optional<GracePeriod::Reader> reader;
+  state.SweepInSlices();
+  {
+    const std::scoped_lock lock(state.write_mutex);
+    reader.emplace(state.grace);
+    std::vector<std::uint32_t> numbers(state.slots.load(), Graph::kNone);
+    for (std::uint32_t slot = 0; slot < numbers.size(); ++slot) {
+      if (state.ids.Load(slot) == 0) continue;
+      numbers[slot] = static_cast<std::uint32_t>(slots.size());
+      slots.push_back(slot);
+      ids.push_back(state.ids.Load(slot));
+    }
+    for (const std::uint32_t slot : slots) {
+      const int level = state.graph.Level(slot);
+      levels.push_back(static_cast<std::uint32_t>(level + 1));
+      for (int at = 0; at <= level; ++at) {
+        const std::size_t count = links.size();
+        links.push_back(0);
+        for (const std::uint32_t neighbour : state.graph.Neighbours(slot, at)) {
+          if (numbers[neighbour] != Graph::kNone) links.push_back(numbers[neighbour]);  // else it died since the sweep
+        }
+        links[count] = static_cast<std::uint32_t>(links.size() - count - 1);
+      }
+    }
+    if (state.graph.entry() != Graph::kNone) {
+      if (numbers[state.graph.entry()] == Graph::kNone) state.graph.MoveEntry(state.linked.load(), state.Live());
+      if (state.graph.entry() != Graph::kNone) entry = numbers[state.graph.entry()];
     }
   }
-  const std::uint32_t entry = state.graph.entry() == Graph::kNone ? Graph::kNone : numbers[state.graph.entry()];
   IndexFileWriter writer(IndexFileKind::kVectors, kFileVersion, sequence);
   writer.Add(identity);
   writer.Add(ids);

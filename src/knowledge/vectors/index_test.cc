@@ -233,5 +233,45 @@ TEST(VectorIndexTest, SearchesBesideAWriter) {
   done = true;
 }
 
+// A file is whole whatever happens to the index while it is written: every vector in it is its id's, and is found.
+TEST(VectorIndexTest, SavesBesideAWriter) {
+  const TemporaryFolder folder;
+  const std::string file = folder.path / "index";
+  const VectorOptions options{.dimensions = kDimensions, .m = 8, .ef_construction = 60, .exact_below = 300};
+  Source source(6);
+  VectorIndex index(options);
+  Vectors vectors;
+  for (ChunkId id = 1; id <= 3000; ++id) vectors[id] = source.Next();
+  constexpr ChunkId kStay = 1500;
+  for (ChunkId id = 1; id <= kStay; ++id) index.Add(id, vectors[id]);
+  const std::jthread writer([&](const std::stop_token& stop) {
+    for (std::mt19937 random(7); !stop.stop_requested();) {
+      const auto id = static_cast<ChunkId>(kStay + 1 + random() % (vectors.size() - kStay));
+      if (index.Has(id)) {
+        index.Remove(id);
+      } else {
+        index.Add(id, vectors.at(id));
+      }
+    }
+  });
+  for (Sequence round = 0; round < 10; ++round) {
+    ASSERT_TRUE(index.Save(file, round));
+    const auto loaded = VectorIndex::Load(file, options);
+    ASSERT_TRUE(loaded) << loaded.error().ToString();
+    std::size_t there = 0, found = 0;
+    for (const auto& [id, vector] : vectors) {
+      if (id <= kStay) ASSERT_TRUE((*loaded)->Has(id));
+      if (id % 7 != 0 || !(*loaded)->Has(id)) continue;
+      ++there;
+      const Ranking got = (*loaded)->Search(vector, 1, {});
+      ASSERT_EQ(got.size(), 1U);
+      if (got[0].id != id) continue;
+      ++found;
+      EXPECT_NEAR(got[0].score, 1, 1e-3);
+    }
+    EXPECT_GE(found, there - there / 50) << "of " << there;
+  }
+}
+
 }  // namespace
 }  // namespace strata::knowledge

@@ -59,6 +59,8 @@ struct VectorIndex::State {
   void SweepSome(std::uint32_t most);  ///< of the slots
   void Reclaim();
   void SweepAll();  ///< until nothing leads to what is dead now
+  /// Until nothing leads to what is dead now, locking in between: others may change the index meanwhile.
+  void SweepInSlices();
 
   void Rescore(const RowStore::Query& query, std::span<ScoredSlot> found) const;  ///< as exactly as the storage is
   Ranking SearchExactly(const RowStore::Query& query, std::size_t k, const Bitmap* allowed) const;
