@@ -47,7 +47,7 @@ void EmbeddedPictures::Add(std::string_view name, std::string_view bytes, const 
   const Result<GrayImage> image = LoadOcr().value()->Decode(bytes, 0, builder_.budget().limits().image_bytes);
   if (!image) return builder_.Warn(fmt::format("{}: {}", name, image.error().ToString()));
   if (std::min(image->width, image->height) < kLeastSide || image->width * image->height < kLeastArea) return;
-  for (const PdfRegion& region : ReadingOrder(MakeFragments(recognized_.Recognize(number, *image)))) {
+  for (const PdfRegion& region : ReadingOrder(MakeFragments(recognized_.Recognize(number, *image).words))) {
     for (const PdfBlock& block : MakeBlocks(region)) {
       if (block.rows.empty()) {
         builder_.Add(BlockKind::kParagraph, block.text, details);

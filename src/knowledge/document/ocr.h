@@ -14,9 +14,11 @@
 namespace strata::knowledge {
 
 struct OcrPage {
-  std::vector<PdfWord> words;  ///< in Tesseract's order, boxes in points; without words of low confidence
-  float confidence = 0;        ///< 0 to 100, of all words that were seen, by their letters
-  std::size_t dropped = 0;     ///< words that were too uncertain
+  /// In Tesseract's order, boxes in points, on the picture as it was turned; without words of low confidence.
+  std::vector<PdfWord> words;
+  int turns = 0;            ///< clockwise, quarters, after which the text stood upright
+  float confidence = 0;     ///< 0 to 100, of all words that were seen, by their letters
+  std::size_t dropped = 0;  ///< words that were too uncertain
 };
 
 /// One at a time, in one thread.

@@ -29,10 +29,11 @@ std::string WithoutDigits(const std::string& text) {
 
 }  // namespace
 
-void PagedText::AddPage(std::int32_t page, float height, std::vector<PdfFragment> fragments, bool hidden) {
+void PagedText::AddPage(std::int32_t page, const PageView& view, std::vector<PdfFragment> fragments, bool hidden) {
   for (const PdfRegion& region : ReadingOrder(std::move(fragments))) {
     for (PdfBlock& block : MakeBlocks(region)) {
-      const bool margin = block.box.bottom < kMargin * height || block.box.top > (1 - kMargin) * height;
+      const bool margin = block.box.bottom < kMargin * view.height || block.box.top > (1 - kMargin) * view.height;
+      block.box = view.Shown(block.box);
       if (!hidden && margin) margins_[WithoutDigits(block.text)].insert(page);
       if (!hidden) sizes_[std::lround(block.size * 2)] += block.text.size();
       blocks_.push_back({.block = std::move(block), .page = page, .hidden = hidden, .margin = margin && !hidden});
@@ -40,7 +41,8 @@ void PagedText::AddPage(std::int32_t page, float height, std::vector<PdfFragment
   }
 }
 
-void PagedText::AddBlock(std::int32_t page, PdfBlock block) {
+void PagedText::AddBlock(std::int32_t page, const PageView& view, PdfBlock block) {
+  block.box = view.Shown(block.box);
   if (!block.text.empty()) blocks_.push_back({.block = std::move(block), .page = page});
 }
 

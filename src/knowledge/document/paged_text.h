@@ -17,10 +17,10 @@ namespace strata::knowledge {
 /// nothing is written before all pages are there.
 class PagedText {
  public:
-  /// `height` of the page, in points.
-  void AddPage(std::int32_t page, float height, std::vector<PdfFragment> fragments, bool hidden);
+  /// Fragments stand where `view` has them; blocks are written with boxes on the page as it is shown.
+  void AddPage(std::int32_t page, const PageView& view, std::vector<PdfFragment> fragments, bool hidden);
   /// A paragraph that is neither heading nor margin.
-  void AddBlock(std::int32_t page, PdfBlock block);
+  void AddBlock(std::int32_t page, const PageView& view, PdfBlock block);
 
   void Write(DocumentBuilder& builder) const;
 

@@ -79,7 +79,7 @@ class PdfReader {
 
   struct PageGlyphs {
     std::vector<PdfGlyph> upright, turned, hidden;
-    float height = 0;
+    PageView view;
   };
 
   void ReadPage(Pdfium::Document document, int index) {
@@ -96,16 +96,16 @@ class PdfReader {
       return;
     }
     const PageGlyphs glyphs = ReadGlyphs(page.get(), text.get());
-    std::vector<PdfWord> words;
-    if (IsScan(page.get(), glyphs)) words = Recognize(page.get(), index + 1);
-    if (words.empty()) {
-      text_.AddPage(index + 1, glyphs.height, MakeFragments(glyphs.upright), false);
-      AddTurned(glyphs.turned, index + 1);
+    RecognizedPage scan;
+    if (IsScan(page.get(), glyphs)) scan = Recognize(page.get(), index + 1);
+    if (scan.words.empty()) {
+      text_.AddPage(index + 1, glyphs.view, MakeFragments(glyphs.upright), false);
+      AddTurned(glyphs, index + 1);
     } else {
       // The few letters of the page's own were drawn, too.
-      text_.AddPage(index + 1, glyphs.height, MakeFragments(words), false);
+      text_.AddPage(index + 1, scan.view, MakeFragments(scan.words), false);
     }
-    text_.AddPage(index + 1, glyphs.height, MakeFragments(glyphs.hidden), true);
+    text_.AddPage(index + 1, glyphs.view, MakeFragments(glyphs.hidden), true);
   }
 
   bool IsScan(Pdfium::Page page, const PageGlyphs& glyphs) const {
@@ -115,7 +115,7 @@ class PdfReader {
     return share >= kScanShare || (letters == 0 && share > 0);
   }
 
-  std::vector<PdfWord> Recognize(Pdfium::Page page, std::int32_t number) {
+  RecognizedPage Recognize(Pdfium::Page page, std::int32_t number) {
     if (!recognized_.Want(number)) return {};
     const std::optional<GrayImage> image = DrawPage(pdfium_, page, builder_.budget().limits().image_bytes);
     if (image) return recognized_.Recognize(number, *image);
@@ -147,7 +147,9 @@ class PdfReader {
     const int count = pdfium_.FPDFText_CountChars(text);
     struct Seen {
       PdfGlyph glyph;
-      int angle;  // quarter turns
+      Pdfium::Rectangle box;
+      bool placed;
+      int angle;  // quarter turns, clockwise from the page's own axes
       bool hidden, invisible;
     };
     std::vector<Seen> seen;
@@ -166,59 +168,55 @@ class PdfReader {
       Pdfium::Rectangle box{};
       const bool placed = pdfium_.FPDFText_GetLooseCharBox(text, i, &box) != 0;
       const bool generated = pdfium_.FPDFText_IsGenerated(text, i) != 0;
-      Seen one{.glyph = {.c = c, .box = Turned(box, frame, rotation)}, .angle = 0, .hidden = false, .invisible = false};
+      Seen one{.glyph = {.c = c, .box = {}},
+               .box = box,
+               .placed = placed && !generated,
+               .angle = 0,
+               .hidden = false,
+               .invisible = false};
       one.glyph.hyphen = pdfium_.FPDFText_IsHyphen(text, i) != 0 || c == 2;
-      if (generated || !placed) {
+      if (!one.placed) {
         if (seen.empty()) continue;
         one.angle = seen.back().angle;
         one.hidden = seen.back().hidden;
         one.invisible = seen.back().invisible;
-        one.glyph.size = seen.back().glyph.size;
-        if (one.glyph.hyphen) one.glyph.box = seen.back().glyph.box;
         seen.push_back(one);
         continue;
       }
-      // The font's size before scaling says little; the box's height is what is seen.
-      const float height = std::abs(one.glyph.box.bottom - one.glyph.box.top);
       one.angle =
           static_cast<int>(std::lround(pdfium_.FPDFText_GetCharAngle(text, i) / (std::numbers::pi_v<float> / 2))) & 3;
-      one.glyph.size = height;
       ++angles[one.angle];
       one.invisible = IsInvisible(text, i);
       all_invisible = all_invisible && one.invisible;
-      one.hidden = std::max(height, std::abs(one.glyph.box.right - one.glyph.box.left)) < kTinySize ||
+      one.hidden = std::max(std::abs(box.top - box.bottom), std::abs(box.right - box.left)) < kTinySize ||
                    IsOff(box, frame) || IsWhiteOnNothing(text, i, box, backgrounds);
       seen.push_back(one);
     }
     PageGlyphs glyphs;
-    glyphs.height = rotation % 2 == 0 ? std::abs(frame.top - frame.bottom) : std::abs(frame.right - frame.left);
-    const auto usual = std::ranges::max_element(angles, {}, [](const auto& entry) { return entry.second; });
-    for (const Seen& one : seen) {
+    // As most text stands upright, however the page is shown.
+    const auto most = std::ranges::max_element(angles, {}, [](const auto& entry) { return entry.second; });
+    const int usual = most == angles.end() ? (4 - rotation) & 3 : most->first;
+    const float width = std::abs(frame.right - frame.left), height = std::abs(frame.top - frame.bottom);
+    glyphs.view = {width, height, (4 - usual - rotation) & 3};
+    if (usual % 2 != 0) std::swap(glyphs.view.width, glyphs.view.height);
+    PdfGlyph last;
+    for (Seen& one : seen) {
+      if (one.placed || !one.glyph.hyphen) {
+        one.glyph.box = Turned({one.box.left - frame.left, frame.top - one.box.top, one.box.right - frame.left,
+                                frame.top - one.box.bottom},
+                               width, height, 4 - usual);
+      } else {
+        one.glyph.box = last.box;
+      }
+      // The font's size before scaling says little; the box's height is what is seen.
+      one.glyph.size = one.placed ? std::abs(one.glyph.box.bottom - one.glyph.box.top) : last.size;
+      last = one.glyph;
       // Text that is invisible on all of a page is what OCR put over a scan.
       const bool hidden = one.hidden || (one.invisible && !all_invisible);
-      auto& list = hidden                                               ? glyphs.hidden
-                   : usual != angles.end() && one.angle != usual->first ? glyphs.turned
-                                                                        : glyphs.upright;
+      auto& list = hidden ? glyphs.hidden : one.angle != usual ? glyphs.turned : glyphs.upright;
       list.push_back(one.glyph);
     }
     return glyphs;
-  }
-
-  /// From the page's own axes to those of the page as it is shown, from its top left corner.
-  static Box Turned(const Pdfium::Rectangle& box, const Pdfium::Rectangle& frame, int rotation) {
-    const float left = box.left - frame.left, right = box.right - frame.left;
-    const float low = box.bottom - frame.bottom, high = box.top - frame.bottom;
-    const float width = frame.right - frame.left, height = frame.top - frame.bottom;
-    switch (rotation) {
-      case 1:
-        return {low, left, high, right};
-      case 2:
-        return {width - right, low, width - left, high};
-      case 3:
-        return {height - high, width - right, height - low, width - left};
-      default:
-        return {left, height - high, right, height - low};
-    }
   }
 
   bool IsInvisible(Pdfium::TextPage text, int i) const {
@@ -243,14 +241,14 @@ class PdfReader {
   }
 
   /// Text that stands upright on its side, as the file has it.
-  void AddTurned(const std::vector<PdfGlyph>& glyphs, std::int32_t page) {
+  void AddTurned(const PageGlyphs& glyphs, std::int32_t page) {
     PdfBlock block;
-    for (const PdfGlyph& glyph : glyphs) {
+    for (const PdfGlyph& glyph : glyphs.turned) {
       if (glyph.hyphen) continue;
       AppendUtf8(block.text, glyph.c);
       if (block.box == Box{}) block.box = glyph.box;
     }
-    text_.AddBlock(page, std::move(block));
+    text_.AddBlock(page, glyphs.view, std::move(block));
   }
 
   const Pdfium& pdfium_;

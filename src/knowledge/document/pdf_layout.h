@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "knowledge/types.h"
+#include "knowledge/document/page_view.h"
 
 namespace strata::knowledge {
 
 struct PdfGlyph {
   char32_t c = 0;
-  Box box;              ///< from the page's top left corner as it is shown
+  Box box;              ///< from the top left corner of the page's view
   float size = 0;       ///< of the font, points
   bool hyphen = false;  ///< added where a word was broken
 };

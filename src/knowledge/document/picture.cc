@@ -27,8 +27,8 @@ Status ParsePicture(const FileInput& input, ParseBudget& budget, Documents& docu
       builder.Warn(fmt::format("page {}: {}", page + 1, image.error().ToString()));
       continue;
     }
-    const float height = static_cast<float>(image->height) * kPointsPerInch / image->dpi;
-    text.AddPage(page + 1, height, MakeFragments(recognized.Recognize(page + 1, *image)), false);
+    const auto [words, view] = recognized.Recognize(page + 1, *image);
+    text.AddPage(page + 1, view, MakeFragments(words), false);
   }
   text.Write(builder);
   STRATA_CHECK(recognized.Finish(false));

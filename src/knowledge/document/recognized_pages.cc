@@ -34,7 +34,7 @@ bool RecognizedPages::Want(int page) {
   return false;
 }
 
-std::vector<PdfWord> RecognizedPages::Recognize(int page, const GrayImage& image) {
+RecognizedPage RecognizedPages::Recognize(int page, const GrayImage& image) {
   ParseBudget& budget = builder_.budget();
   const auto start = std::chrono::steady_clock::now();
   const auto time = std::min<std::chrono::milliseconds>(budget.recognition_left(), PageTime(budget.limits().time));
@@ -59,7 +59,10 @@ std::vector<PdfWord> RecognizedPages::Recognize(int page, const GrayImage& image
   }
   read_.push_back(page);
   confidence_ += text->confidence;
-  return std::move(text->words);
+  const float points = kPointsPerInch / image.dpi;
+  PageView view{static_cast<float>(image.width) * points, static_cast<float>(image.height) * points, text->turns};
+  if (view.turns % 2 != 0) std::swap(view.width, view.height);
+  return {std::move(text->words), view};
 }
 
 Status RecognizedPages::Finish(bool has_other_text) {

@@ -11,6 +11,11 @@
 
 namespace strata::knowledge {
 
+struct RecognizedPage {
+  std::vector<PdfWord> words;
+  PageView view;
+};
+
 class RecognizedPages {
  public:
   enum class Of : std::uint8_t {
@@ -23,8 +28,8 @@ class RecognizedPages {
   /// Whether a page need be drawn or decoded: what recognises is there, and time for it (limit recognition_time).
   /// Where not, the page is noted.
   bool Want(int page);
-  /// The words of a page, from 1. Empty where there are none or too uncertain ones, which is noted.
-  std::vector<PdfWord> Recognize(int page, const GrayImage& image);
+  /// The words of a page, from 1. None where there are none or too uncertain ones, which is noted.
+  RecognizedPage Recognize(int page, const GrayImage& image);
 
   /// Metadata of the document ("ocr", "ocr_pages" or "ocr_pictures", how many, and "ocr_confidence") and warnings.
   /// Errors: what kept all pages from being recognised, where the document has no other text.

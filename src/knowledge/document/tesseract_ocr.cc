@@ -30,6 +30,8 @@ constexpr std::string_view kDataEnding = ".traineddata";
 constexpr float kTrainedDpi = 300, kEnlargeBelow = 200, kMostEnlarged = 3;
 // In less than this no letter can be read.
 constexpr int kLeastSide = 8;
+// What stands on its head has a confidence of some 40.
+constexpr float kReadable = 60;
 // Words below this confidence are noise rather than text.
 constexpr float kLeastConfidence = 30;
 
@@ -131,21 +133,39 @@ class TesseractOcr final : public Ocr {
       pix.reset(pixScale(pix.get(), by, by));
       dpi *= by;
     }
+    const auto end = std::chrono::steady_clock::now() + time;
+    OcrPage best;
+    // What cannot be read may lie on its left side, or stand on its head.
+    for (const int turns : {0, 1, 2}) {
+      auto page = RecognizeTurned(pix.get(), turns, dpi, end);
+      if (!page && turns == 0) return page;
+      if (!page) break;
+      if (turns == 0 || page->confidence > best.confidence) best = *std::move(page);
+      if (best.confidence >= kReadable) break;
+    }
+    return best;
+  }
+
+ private:
+  Result<OcrPage> RecognizeTurned(PIX* upright, int turns, float dpi, std::chrono::steady_clock::time_point end) {
+    const PixPointer pix(turns == 0 ? pixClone(upright) : pixRotateOrth(upright, turns));
     if (pix == nullptr) return Fail(ErrorCode::kResourceExhausted, "a picture needs more memory than it may have");
     tesseract_->SetImage(pix.get());
     tesseract_->SetSourceResolution(static_cast<int>(std::lround(dpi)));
     tesseract::ETEXT_DESC monitor;
-    monitor.set_deadline_msecs(static_cast<std::int32_t>(std::clamp<std::int64_t>(time.count(), 1, INT32_MAX)));
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    monitor.set_deadline_msecs(static_cast<std::int32_t>(std::clamp<std::int64_t>(left.count(), 1, INT32_MAX)));
     const bool failed = tesseract_->Recognize(&monitor) != 0;
     const bool late = monitor.deadline_exceeded();
-    OcrPage page = failed || late ? OcrPage{} : ReadPage(kPointsPerInch / dpi);
+    OcrPage page =
+        failed || late ? OcrPage{} : ReadPage(pixGetWidth(pix.get()), pixGetHeight(pix.get()), kPointsPerInch / dpi);
+    page.turns = (page.turns + turns) & 3;
     tesseract_->Clear();
     if (late) return Fail(ErrorCode::kResourceExhausted, "a page took longer to be recognised than it may");
     if (failed) return Fail(ErrorCode::kCorrupt, "a page could not be recognised");
     return page;
   }
 
- private:
   Status Start() {
     if (tesseract_ != nullptr) return {};
     LanguageData& data = LanguageData::Instance();
@@ -160,7 +180,9 @@ class TesseractOcr final : public Ocr {
     return {};
   }
 
-  OcrPage ReadPage(float points) {
+  /// Of a picture so large, pixels of so many points. Tesseract reads lines that run down the picture as well, of pages
+  /// that lie on their right side and of scripts that are written so.
+  OcrPage ReadPage(int width, int height, float points) {
     OcrPage page;
     const std::unique_ptr<tesseract::ResultIterator> at(tesseract_->GetIterator());
     if (at == nullptr) return page;
@@ -168,6 +190,8 @@ class TesseractOcr final : public Ocr {
     bool line_starts = false;
     Box line{};
     float size = 0;
+    std::vector<Box> lines;                // of the words
+    std::size_t across = 0, downward = 0;  // letters
     do {
       if (at->IsAtBeginningOf(tesseract::RIL_TEXTLINE)) {
         line_starts = true;
@@ -184,15 +208,37 @@ class TesseractOcr final : public Ocr {
         ++page.dropped;
         continue;
       }
-      Box box = BoxOf(*at, tesseract::RIL_WORD, points);
-      // Words of a line stand on one height, whatever letters they have.
-      box.top = line.top;
-      box.bottom = line.bottom;
-      page.words.push_back({.text = std::string(word), .box = box, .size = size, .starts_line = line_starts});
+      (RunsDownward(*at) ? downward : across) += word.size();
+      lines.push_back(line);
+      page.words.push_back({.text = std::string(word),
+                            .box = BoxOf(*at, tesseract::RIL_WORD, points),
+                            .size = size,
+                            .starts_line = line_starts});
       line_starts = false;
     } while (at->Next(tesseract::RIL_WORD));
     if (letters > 0) page.confidence = static_cast<float>(sum / letters);
+    if (downward > across) page.turns = 3;  // to the left, so that lines run across
+    const auto upright = [&](const Box& box) {
+      return Turned(box, static_cast<float>(width) * points, static_cast<float>(height) * points, page.turns);
+    };
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      Box& box = page.words[i].box;
+      box = upright(box);
+      // Words of a line stand on one height, whatever letters they have.
+      const Box whole = upright(lines[i]);
+      box.top = whole.top;
+      box.bottom = whole.bottom;
+    }
     return page;
+  }
+
+  static bool RunsDownward(const tesseract::ResultIterator& at) {
+    tesseract::Orientation top{};
+    tesseract::WritingDirection direction{};
+    tesseract::TextlineOrder order{};
+    float skew = 0;
+    at.Orientation(&top, &direction, &order, &skew);
+    return direction == tesseract::WRITING_DIRECTION_TOP_TO_BOTTOM;
   }
 
   static Box BoxOf(const tesseract::ResultIterator& at, tesseract::PageIteratorLevel level, float points) {

@@ -1,5 +1,6 @@
 #include "knowledge/document/test_pictures.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include <fmt/format.h>
@@ -54,10 +55,25 @@ int EncodingOf(PictureFormat format) {
   }
 }
 
+/// The lines of a text, one below the other, with a matrix that turns them.
+std::string TextOperators(std::string_view text, int turns) {
+  static constexpr std::string_view kMatrices[] = {"1 0 0 1 50 300", "0 -1 1 0 210 500", "-1 0 0 -1 370 300",
+                                                   "0 1 -1 0 210 100"};
+  std::string operators = fmt::format("BT /F 12 Tf 16 TL {} Tm\n", kMatrices[turns]);
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    operators += fmt::format("({}) Tj T*\n", line);
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  return operators + "ET\n";
+}
+
 }  // namespace
 
-std::string MakePicture(PictureFormat format, std::string_view text) {
-  return Encode(Draw(text).get(), EncodingOf(format));
+std::string MakePicture(PictureFormat format, std::string_view text, int turns) {
+  PixPointer page = Draw(text);
+  if (turns != 0) page.reset(pixRotateOrth(page.get(), turns));
+  return Encode(page.get(), EncodingOf(format));
 }
 
 std::string MakeTiff(const std::vector<std::string>& texts) {
@@ -101,12 +117,12 @@ std::string MakePdf(const std::vector<PdfTestPage>& pages) {
   for (std::size_t i = 0; i < pages.size(); ++i) {
     const PdfTestPage& page = pages[i];
     add(fmt::format(
-        "<</Type /Page /Parent 2 0 R /MediaBox [0 0 {} {}] /Contents {} 0 R /Resources <</Font <</F 3 0 R>> "
+        "<</Type /Page /Parent 2 0 R /MediaBox [0 0 {} {}] /Rotate {} /Contents {} 0 R /Resources <</Font <</F 3 0 R>> "
         "/XObject <</I {} 0 R>>>>>>",
-        kPageWidth, kPageHeight, 5 + 3 * i, 6 + 3 * i));
+        kPageWidth, kPageHeight, 90 * page.page_turns, 5 + 3 * i, 6 + 3 * i));
     std::string content;
     if (!page.jpeg.empty()) content += fmt::format("q {} 0 0 {} 0 0 cm /I Do Q\n", kPageWidth, kPageHeight);
-    if (!page.text.empty()) content += fmt::format("BT /F 12 Tf 50 300 Td ({}) Tj ET\n", page.text);
+    if (!page.text.empty()) content += TextOperators(page.text, page.text_turns);
     add(stream("", content));
     add(stream(fmt::format("/Type /XObject /Subtype /Image /Width {} /Height {} /ColorSpace /DeviceGray "
                            "/BitsPerComponent 8 /Filter /DCTDecode",
