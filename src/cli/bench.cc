@@ -26,6 +26,7 @@ namespace {
 struct BenchOptions {
   std::string model;
   std::vector<std::int64_t> prefill = {512, 2048};
+  std::vector<std::int64_t> texts = {32, 128, 512};
   std::vector<std::int64_t> streams = {1, 8, 32, 64};
   std::int64_t prompt = 64;
   std::int64_t tokens = 128;
@@ -196,9 +197,28 @@ Status BenchMixed(const BenchOptions& options, const Session& session, const Loa
   return {};
 }
 
+/// A model that embeds or scores.
+Status BenchTexts(const BenchOptions& options, const Session& session) {
+  if (!options.perplexity_file.empty() || !options.http.empty() || options.copy || options.constrained ||
+      options.mixed > 0) {
+    return Fail(ErrorCode::kUnsupported, "{} generates no text: of it only --texts are measured", session.file->path());
+  }
+  STRATA_TRY(const std::unique_ptr<ModelRunner> runner, LoadRunner(session, options.load));
+  std::vector<Measurement> rows;
+  for (const std::int64_t tokens : options.texts) {
+    if (tokens > runner->options().max_context) continue;
+    STRATA_TRY(const Limit limit, StepLimits(*runner).Texts(TextsOfAStep(*runner, tokens), tokens));
+    STRATA_CHECK(Repeat(options, rows, fmt::format("texts of {}", tokens), limit,
+                        [&] { return MeasureTexts(*runner, tokens); }));
+  }
+  options.json ? PrintJson(options, runner->options().threads, rows) : PrintTable(rows);
+  return {};
+}
+
 Status Bench(const BenchOptions& options) {
   STRATA_TRY(const std::string path, ResolveModel(options.model));
   STRATA_TRY(const Session session, OpenSession(path));
+  if (session.file->config().whole()) return BenchTexts(options, session);
   std::vector<Measurement> rows;
   LoadOptions load = options.load;
   for (const std::int64_t streams : options.streams) load.max_sequences = std::max(load.max_sequences, streams);
@@ -264,6 +284,13 @@ void AddBench(CLI::App& app, Action& action) {
   command->add_option("model", options->model, "Model file, folder or name");
   command->add_option("--prefill", options->prefill, "Prompt lengths, comma separated")
       ->delimiter(',')
+      ->capture_default_str();
+  command
+      ->add_option("--texts", options->texts,
+                   "Of a model that embeds or scores: tokens of a text, in steps of many; without those that are too "
+                   "long for it")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
       ->add_option("--streams", options->streams,

@@ -57,6 +57,32 @@ Status Prefill(ModelRunner& runner, Sequence& sequence, std::span<const TokenId>
   return {};
 }
 
+/// The sequences of a step, and what it takes of them.
+struct Batch {
+  std::vector<Sequence> sequences;
+  std::vector<std::vector<TokenId>> tokens;
+  std::vector<SequenceSlice> slices;
+
+  static Result<Batch> Make(ModelRunner& runner, const StepShape& shape) {
+    const std::int64_t vocab = runner.config().vocab;
+    const Phase phase = shape.rows > 1 ? Phase::kPrefill : Phase::kDecode;
+    const RowResult result = runner.config().whole() ? RowResult::kLogits : RowResult::kArgmax;
+    Batch batch;
+    for (std::int64_t i = 0; i < shape.sequences; ++i) {
+      STRATA_TRY(Sequence sequence, Sequence::Make(runner, shape.context + shape.rows));
+      const auto seed = static_cast<std::uint64_t>(i);
+      STRATA_CHECK(Prefill(runner, sequence, SomeTokens(shape.context, vocab, seed)));
+      batch.tokens.push_back(SomeTokens(shape.rows, vocab, seed + 1));
+      batch.sequences.push_back(std::move(sequence));
+    }
+    for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
+      batch.slices.push_back(
+          batch.sequences[i].Next(batch.tokens[i], phase, shape.context + shape.rows, WantLogits::kLast, result));
+    }
+    return batch;
+  }
+};
+
 }  // namespace
 
 std::vector<TokenId> SomeTokens(std::int64_t count, std::int64_t vocab, std::uint64_t seed) {
@@ -77,6 +103,19 @@ Result<double> MeasurePrefill(ModelRunner& runner, std::int64_t tokens) {
   const double begin = MonotonicSeconds();
   STRATA_CHECK(Prefill(runner, sequence, prompt));
   return static_cast<double>(tokens) / (MonotonicSeconds() - begin);
+}
+
+std::int64_t TextsOfAStep(const ModelRunner& runner, std::int64_t tokens) {
+  return std::clamp<std::int64_t>(runner.options().max_step_tokens / tokens, 1, runner.options().max_sequences);
+}
+
+Result<double> MeasureTexts(ModelRunner& runner, std::int64_t tokens) {
+  constexpr std::int64_t kSteps = 32;
+  const std::int64_t texts = TextsOfAStep(runner, tokens);
+  STRATA_TRY(const Batch batch, Batch::Make(runner, {.sequences = texts, .rows = tokens}));
+  const double begin = MonotonicSeconds();
+  for (std::int64_t step = 0; step < kSteps; ++step) STRATA_CHECK(runner.Run(batch.slices));
+  return static_cast<double>(kSteps * texts * tokens) / (MonotonicSeconds() - begin);
 }
 
 Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int64_t prompt, std::int64_t tokens) {
@@ -101,24 +140,12 @@ Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int
 }
 
 Result<std::vector<double>> MeasureOperations(ModelRunner& runner, const StepShape& shape, int repetitions) {
-  const std::int64_t vocab = runner.config().vocab;
-  std::vector<Sequence> sequences;
-  std::vector<std::vector<TokenId>> tokens;
-  std::vector<SequenceSlice> slices;
-  const Phase phase = shape.rows > 1 ? Phase::kPrefill : Phase::kDecode;
-  for (std::int64_t i = 0; i < shape.sequences; ++i) {
-    STRATA_TRY(Sequence sequence, Sequence::Make(runner, shape.context + shape.rows));
-    const auto seed = static_cast<std::uint64_t>(i);
-    STRATA_CHECK(Prefill(runner, sequence, SomeTokens(shape.context, vocab, seed)));
-    tokens.push_back(SomeTokens(shape.rows, vocab, seed + 1));
-    slices.push_back(sequence.Next(tokens.back(), phase, shape.context + shape.rows, WantLogits::kLast));
-    sequences.push_back(std::move(sequence));
-  }
+  STRATA_TRY(const Batch batch, Batch::Make(runner, shape));
   std::vector<std::vector<double>> times;   // [operations][repetitions]
   for (int i = -1; i < repetitions; ++i) {  // again and again the same step: it writes the same into the cache
     std::vector<double> seconds;
     runner.TimeOperations(&seconds);
-    const auto ran = runner.Run(slices);
+    const auto ran = runner.Run(batch.slices);
     runner.TimeOperations(nullptr);
     STRATA_CHECK(ran);
     times.resize(seconds.size());

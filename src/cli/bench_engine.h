@@ -30,6 +30,13 @@ std::vector<TokenId> SomeTokens(std::int64_t count, std::int64_t vocab, std::uin
 /// Tokens a second of computing `tokens` prompt tokens in steps of max_step_tokens, logits of the last one.
 Result<double> MeasurePrefill(ModelRunner& runner, std::int64_t tokens);
 
+/// Tokens a second of whole texts of `tokens` each, for a model that embeds or scores them, in steps as full as they
+/// can be: some thirty steps.
+Result<double> MeasureTexts(ModelRunner& runner, std::int64_t tokens);
+
+/// Texts of so many tokens that a step of MeasureTexts has.
+std::int64_t TextsOfAStep(const ModelRunner& runner, std::int64_t tokens);
+
 /// Tokens a second over all `streams`, each decoding `tokens` greedily after a prompt of `prompt` tokens.
 Result<double> MeasureDecode(ModelRunner& runner, std::int64_t streams, std::int64_t prompt, std::int64_t tokens);
 

@@ -35,6 +35,12 @@ Result<Limit> StepLimits::Prefill(std::int64_t tokens) {
   return time.Of(tokens);
 }
 
+Result<Limit> StepLimits::Texts(std::int64_t texts, std::int64_t tokens) {
+  Time time;
+  STRATA_CHECK(Add({.sequences = texts, .rows = tokens, .logit_rows = texts}, 1, time));
+  return time.Of(texts * tokens);
+}
+
 Result<Limit> StepLimits::Decode(std::int64_t streams, std::int64_t prompt, std::int64_t tokens) {
   Time time;
   STRATA_CHECK(AddDecode(streams, prompt, tokens, time));

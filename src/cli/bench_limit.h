@@ -25,6 +25,8 @@ class StepLimits {
 
   /// Of MeasurePrefill. Errors of all: kResourceExhausted when there is no memory to measure the bandwidth with.
   Result<Limit> Prefill(std::int64_t tokens);
+  /// Of MeasureTexts.
+  Result<Limit> Texts(std::int64_t texts, std::int64_t tokens);
   /// Of MeasureDecode.
   Result<Limit> Decode(std::int64_t streams, std::int64_t prompt, std::int64_t tokens);
   /// Of streams from a server: the prompts are computed first, in one step, and do not count as tokens.

@@ -36,7 +36,20 @@ struct StepKind {
   std::string name;
   StepShape shape;
 };
-std::vector<StepKind> Kinds(const RunnerOptions& options) {
+/// Of a model that embeds or scores: a query, and many passages.
+std::vector<StepKind> KindsOfTexts(const ModelRunner& runner) {
+  std::vector<StepKind> kinds;
+  for (const std::int64_t tokens : {16, 128}) {
+    if (tokens > runner.options().max_context) continue;
+    const std::int64_t texts = kinds.empty() ? 1 : TextsOfAStep(runner, tokens);
+    kinds.push_back(
+        {fmt::format("{} x {} tokens", texts, tokens), {.sequences = texts, .rows = tokens, .logit_rows = texts}});
+  }
+  return kinds;
+}
+std::vector<StepKind> Kinds(const ModelRunner& runner) {
+  if (runner.config().whole()) return KindsOfTexts(runner);
+  const RunnerOptions& options = runner.options();
   const std::int64_t streams = options.max_sequences;
   const std::int64_t chunk = std::min(options.max_step_tokens, options.max_context);
   std::vector<StepKind> kinds = {{"1 stream", {.context = kContext}}};
@@ -116,7 +129,7 @@ Result<std::string> ExplainOperations(ModelRunner& runner) {
   RooflineMeter meter(runner.options().threads);
   std::string names, heads;
   std::vector<std::string> columns(groups.size() + 1);
-  for (const StepKind& kind : Kinds(runner.options())) {
+  for (const StepKind& kind : Kinds(runner)) {
     names += fmt::format("  {:>27}", kind.name);
     heads += fmt::format("  {:>9} {:>11} {:>6}", "limit", "took", "of it");
     STRATA_TRY(const std::vector<Figure> figures, Figures(runner, meter, kind.shape, groups));

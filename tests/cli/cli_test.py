@@ -15,6 +15,8 @@ import tempfile
 import time
 import unittest
 
+from tiny_encoder import make_encoder
+
 STRATA = sys.argv.pop(1)
 MODEL = os.environ.get("STRATA_TEST_MODEL", "")
 
@@ -138,6 +140,19 @@ class Command(unittest.TestCase):
         told = set(re.findall(r"\w+", " ".join(re.findall(r"^      is ([\w, ]+?)  ", table, re.MULTILINE))))
         self.assertTrue(operations)
         self.assertEqual(operations, told)
+
+    def test_bench_and_explain_take_models_that_embed(self):
+        with tempfile.TemporaryDirectory() as home:
+            encoder = pathlib.Path(home) / "encoder"
+            make_encoder(encoder)
+            out = strata("bench", encoder, "--texts", "16,4096", "--repetitions", "1", "--json").stdout
+            self.assertEqual([row["name"] for row in json.loads(out)["results"]], ["texts of 16"])
+            result = strata("bench", encoder, "--copy")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("generates no text", result.stderr)
+            result = strata("graph", encoder, "--explain")
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertIn("1 x 16 tokens", result.stdout)
 
     def test_tools_check_tells_costs_and_refusals(self):
         weather = {"type": "function", "function": {"name": "weather", "description": "Weather of a city", "parameters": {

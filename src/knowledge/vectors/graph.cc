@@ -97,6 +97,11 @@ std::uint32_t* Graph::List(std::uint32_t slot, int level) const {
   return upper_.Load(slot) + static_cast<std::size_t>(level - 1) * ListSize(1);
 }
 
+void Graph::PrefetchList(std::uint32_t slot, int level) const {
+  const std::uint32_t* list = List(slot, level);
+  for (std::size_t i = 0; i < ListSize(level); i += 64 / sizeof(*list)) __builtin_prefetch(list + i);
+}
+
 std::size_t Graph::ReadList(std::uint32_t slot, int level, std::uint32_t* out) const {
   std::uint32_t* list = List(slot, level);
   const std::size_t count = LoadNumber(list, std::memory_order_acquire);
@@ -188,6 +193,8 @@ Graph::Found Graph::SearchLevel(const Query& query, std::span<const ScoredSlot> 
     if (found.size() >= ef && node.score < found.front().score) break;
     std::ranges::pop_heap(open, IsWorse);
     open.pop_back();
+    // Mostly the next one to come to: its list is here when it does.
+    if (!open.empty()) PrefetchList(open.front().slot, level);
     std::size_t count = ReadList(node.slot, level, neighbours);
     count = static_cast<std::size_t>(
         std::remove_if(neighbours, neighbours + count, [&](std::uint32_t slot) { return !visited->Mark(slot); }) -

@@ -72,6 +72,7 @@ class Graph {
 
   std::uint32_t* List(std::uint32_t slot, int level) const;
   std::size_t ReadList(std::uint32_t slot, int level, std::uint32_t* out) const;
+  void PrefetchList(std::uint32_t slot, int level) const;
   ScoredSlot Descend(const Query& query, ScoredSlot from, int from_level, int to_level) const;
   Found SearchLevel(const Query& query, std::span<const ScoredSlot> from, std::size_t ef, int level,
                     const Accept& accept, std::size_t most_scored) const;
