@@ -56,7 +56,9 @@ class TextSource {
     std::string text;
     for (int i = 0; i < words; ++i) {
       const double rank = std::exp(std::uniform_real_distribution<>(std::log(least), std::log(kVocabulary))(random_));
-      text += 'w' + std::to_string(static_cast<long>(rank)) + ' ';
+      text += 'w';
+      for (auto rest = static_cast<long>(rank); rest > 0; rest /= 26) text += static_cast<char>('a' + rest % 26);
+      text += ' ';
     }
     return text;
   }

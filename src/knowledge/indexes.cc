@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kChangesAtOnce = 4096;
 constexpr std::size_t kDocumentsAtOnce = 1000;
+constexpr std::size_t kTextsAtOnce = 1024;
 /// Saving is worth it when this share of the changes that the indexes consist of is new, and at least as many.
 constexpr double kUnsavedShare = 0.1;
 constexpr Sequence kUnsavedLeast = 2000;
@@ -42,6 +43,24 @@ Result<std::pair<std::unique_ptr<Index>, bool>> LoadOrNew(Store& store, const st
   STRATA_TRY(std::unique_ptr<Index> made, NewIndex(options));
   return std::pair(std::move(made), true);
 }
+
+/// Gathers texts for LexicalIndex::AddAll.
+class TextsToAdd {
+ public:
+  explicit TextsToAdd(LexicalIndex& index) : index_(index) {}
+  void Add(const StoredChunk& stored) {
+    texts_.emplace_back(stored.id, IndexedText(stored.chunk));
+    if (texts_.size() == kTextsAtOnce) Flush();
+  }
+  void Flush() {
+    index_.AddAll(texts_);
+    texts_.clear();
+  }
+
+ private:
+  LexicalIndex& index_;
+  std::vector<std::pair<ChunkId, std::string>> texts_;
+};
 
 }  // namespace
 
@@ -100,11 +119,14 @@ Status Indexes::FillTable() {
 
 Status Indexes::RebuildAll(bool lexical, bool vectors) {
   if (!lexical && !vectors) return {};
-  return store_.ForEachChunk([&](const StoredChunk& stored, std::span<const float> vector) {
-    if (lexical) lexical_->Add(stored.id, IndexedText(stored.chunk));
+  TextsToAdd texts(*lexical_);
+  STRATA_CHECK(store_.ForEachChunk([&](const StoredChunk& stored, std::span<const float> vector) {
+    if (lexical) texts.Add(stored);
     if (vectors && !vector.empty()) vectors_->Add(stored.id, vector);
     return true;
-  });
+  }));
+  texts.Flush();
+  return {};
 }
 
 Status Indexes::CatchUp() {
@@ -167,12 +189,14 @@ Status Indexes::Apply(std::span<const Change> changes) {
 Status Indexes::AddChunks(std::span<const ChunkId> ids) {
   if (ids.empty()) return {};
   std::vector<std::pair<ChunkId, DocumentId>> added;
+  TextsToAdd texts(*lexical_);
   STRATA_CHECK(store_.ForEachChunk(ids, [&](const StoredChunk& stored, std::span<const float> vector) {
-    lexical_->Add(stored.id, IndexedText(stored.chunk));
+    texts.Add(stored);
     if (!vector.empty()) vectors_->Add(stored.id, vector);
     added.emplace_back(stored.id, stored.document);
     return true;
   }));
+  texts.Flush();
   for (const auto& [id, document] : added) {
     if (chunks_.Has(id)) continue;
     table_.AddChunk(id, document);

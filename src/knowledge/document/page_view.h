@@ -19,8 +19,8 @@ inline Box Turned(const Box& box, float width, float height, int turns) {
   }
 }
 
-/// How a page is looked at so that its text stands upright: its size in points, after it was turned clockwise by so many
-/// quarters from how it is shown.
+/// How a page is looked at so that its text stands upright: its size in points, after it was turned clockwise by so
+/// many quarters from how it is shown.
 struct PageView {
   float width = 0, height = 0;
   int turns = 0;

@@ -1,6 +1,8 @@
 #include "knowledge/lexical/index.h"
 
 #include <algorithm>
+#include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "knowledge/index_file.h"
@@ -13,11 +15,22 @@ namespace {
 
 constexpr std::uint32_t kFileVersion = 1;
 
-std::shared_ptr<Segment> MakeSegment(ChunkId id, const AnalysedText& text, const Bm25& bm25) {
-  SegmentBuilder builder({id}, {text.length});
-  std::vector<TermCount> terms = text.terms;
-  std::ranges::sort(terms, {}, &TermCount::term);
-  for (const TermCount& term : terms) builder.AddTerm(term.term, std::vector<Posting>{{0, term.count}});
+std::shared_ptr<Segment> MakeSegment(const std::map<ChunkId, AnalysedText>& texts, const Bm25& bm25) {
+  std::vector<ChunkId> ids;
+  std::vector<std::uint32_t> lengths;
+  std::unordered_map<std::string_view, std::vector<Posting>> postings;
+  for (const auto& [id, text] : texts) {
+    const auto document = static_cast<std::uint32_t>(ids.size());
+    ids.push_back(id);
+    lengths.push_back(text.length);
+    for (const TermCount& term : text.terms) postings[term.term].push_back({document, term.count});
+  }
+  std::vector<std::string_view> terms;
+  terms.reserve(postings.size());
+  for (const auto& [term, documents] : postings) terms.push_back(term);
+  std::ranges::sort(terms);
+  SegmentBuilder builder(std::move(ids), std::move(lengths));
+  for (const std::string_view term : terms) builder.AddTerm(term, postings.at(term));
   return builder.Finish(bm25);
 }
 
@@ -87,7 +100,17 @@ Status LexicalIndex::Save(const std::string& path, Sequence sequence) const {
 Sequence LexicalIndex::sequence() const { return state_->sequence; }
 
 void LexicalIndex::Add(ChunkId id, std::string_view text) {
-  state_->segments.Add(MakeSegment(id, state_->analyser.Analyse(text, Analyser::Use::kText), state_->bm25));
+  const std::pair<ChunkId, std::string> one(id, text);
+  AddAll({&one, 1});
+}
+
+void LexicalIndex::AddAll(std::span<const std::pair<ChunkId, std::string>> texts) {
+  if (texts.empty()) return;
+  std::map<ChunkId, AnalysedText> analysed;
+  for (const auto& [id, text] : texts) {
+    analysed.insert_or_assign(id, state_->analyser.Analyse(text, Analyser::Use::kText));
+  }
+  state_->segments.Add(MakeSegment(analysed, state_->bm25));
 }
 
 void LexicalIndex::Remove(ChunkId id) { state_->segments.Remove(id); }

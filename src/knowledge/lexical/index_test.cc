@@ -116,6 +116,11 @@ TEST_P(LexicalHistoryTest, EqualsBruteForce) {
     if (random() % 4 == 0) {
       index->Remove(id);
       brute.Remove(id);
+    } else if (random() % 50 == 0) {
+      std::vector<std::pair<ChunkId, std::string>> texts;
+      for (std::size_t i = random() % 40; i > 0; --i) texts.emplace_back(1 + random() % ids, words.Text(30));
+      index->AddAll(texts);  // some ids twice
+      for (const auto& [added, text] : texts) brute.Add(added, text);
     } else {
       const std::string text = words.Text(step < 1200 ? 10 : 60);
       index->Add(id, text);

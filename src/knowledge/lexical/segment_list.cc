@@ -54,8 +54,8 @@ void SegmentList::Restore(Segments segments) {
 
 void SegmentList::Add(std::shared_ptr<Segment> segment) {
   const std::scoped_lock lock(mutex_);
-  RemoveLocked(segment->ids().front());
   Segments segments = *View();
+  for (const ChunkId id : segment->ids()) Remove(segments, id);
   segments.push_back(std::move(segment));
   Show(std::move(segments));
   MergeWhatIsDue();
@@ -63,12 +63,12 @@ void SegmentList::Add(std::shared_ptr<Segment> segment) {
 
 void SegmentList::Remove(ChunkId id) {
   const std::scoped_lock lock(mutex_);
-  RemoveLocked(id);
+  Remove(*View(), id);
   MergeWhatIsDue();
 }
 
-void SegmentList::RemoveLocked(ChunkId id) {
-  for (const auto& segment : *View()) {
+void SegmentList::Remove(const Segments& segments, ChunkId id) {
+  for (const auto& segment : segments) {
     const auto document = segment->FindDocument(id);
     if (!document || !segment->IsLive(*document)) continue;
     segment->Remove(*document);

@@ -29,14 +29,14 @@ class SegmentList {
   /// In an empty list, what is live in them once.
   void Restore(Segments segments);
 
-  /// A segment of one document, which takes the place of what the list has under its id.
+  /// Its documents take the place of what the list has under their ids.
   void Add(std::shared_ptr<Segment> segment);
   void Remove(ChunkId id);
   /// One segment without removed documents. Waits for a merge that is on its way.
   void Compact();
 
  private:
-  void RemoveLocked(ChunkId id);
+  static void Remove(const Segments& segments, ChunkId id);
   Segments Due(std::size_t most) const;
   void MergeWhatIsDue();
   void Replace(const Segments& old, std::shared_ptr<Segment> merged);
