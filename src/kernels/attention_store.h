@@ -54,18 +54,6 @@ void StoreIntegers(const KvLayer& kv, std::int64_t block, std::int64_t head, std
   }
 }
 
-constexpr std::int64_t kRowsAhead = 6;
-
-/// K and V of a row that will be stored soon: rows lie too far from each other for the hardware to foresee.
-inline void PrefetchRow(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head,
-                        std::int64_t row) {
-  constexpr std::int64_t kLine = 64 / sizeof(float);
-  for (std::int64_t d = 0; d < args.head_dim; d += kLine) {
-    __builtin_prefetch(args.k.data + (sequence.row_begin + row) * args.k.stride + kv_head * args.head_dim + d);
-    __builtin_prefetch(args.v.data + (sequence.row_begin + row) * args.v.stride + kv_head * args.head_dim + d);
-  }
-}
-
 template <class Isa>
 void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int64_t kv_head, std::int64_t row_begin,
                std::int64_t row_end) {
@@ -77,7 +65,6 @@ void RopeStore(const AttentionArgs& args, const SequenceRows& sequence, std::int
   const std::int64_t dim = args.head_dim;
   for (std::int64_t r = row_begin; r < row_end; ++r) {
     const std::int64_t position = sequence.position_begin + r;
-    if (r + kRowsAhead < row_end) PrefetchRow(args, sequence, kv_head, r + kRowsAhead);
     RopeAngles(args.rope.inv_freq, args.rope.rotary_dim / 2, position, args.rope.scale, cosine, sine);
     for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
       float* q = args.query(sequence, r, head);
