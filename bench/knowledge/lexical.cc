@@ -1,6 +1,7 @@
-// lexical COUNT: an index of COUNT texts of about a hundred words each, frequent as in languages (Zipf), and searches
-// of two to six of their words: how long adding takes, and searches of the best 10 with and without filters. SQLite's
-// FTS5 has the same texts and is asked the same by turns, its table in memory and its words OR-ed, as BM25 has them.
+// lexical COUNT FOLDER: an index of COUNT texts of about a hundred words each, frequent as in languages (Zipf), and
+// searches of two to six of their words: how long adding takes, and searches of the best 10 with and without filters.
+// SQLite's FTS5 has the same texts and is asked the same by turns, its table in memory and its words OR-ed, as BM25 has
+// them. Texts and queries are written to FOLDER for peers.py.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -112,12 +113,14 @@ void MeasureBoth(const LexicalIndex& index, Fts5& peer, const std::vector<std::s
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: lexical COUNT\n");
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: lexical COUNT FOLDER\n");
     return 2;
   }
   const auto count = static_cast<ChunkId>(std::strtoul(argv[1], nullptr, 10));
   auto index = std::move(*LexicalIndex::Create({.language = "none"}));
+  const std::string folder = argv[2];
+  std::ofstream written(folder + "/texts.txt");
   TextSource source;
   Fts5 peer;
   std::size_t bytes = 0;
@@ -126,6 +129,7 @@ int main(int argc, char** argv) {
   for (ChunkId id = 1; id <= count; ++id) {
     texts.emplace_back(id, source.Text(60 + static_cast<int>(source.random()() % 80), 1));
     bytes += texts.back().second.size();
+    written << texts.back().second << '\n';
     if (texts.size() < kTextsAtOnce && id < count) continue;
     const double taken = TimeOf([&] { index->AddAll(texts); });
     milliseconds += taken;
@@ -141,6 +145,8 @@ int main(int argc, char** argv) {
               rate(theirs));
   std::vector<std::string> queries;
   for (int i = 0; i < kSearches; ++i) queries.push_back(source.Text(2 + static_cast<int>(source.random()() % 5), 20));
+  std::ofstream queries_written(folder + "/queries.txt");
+  for (const std::string& query : queries) queries_written << query << '\n';
   MeasureBoth(*index, peer, queries);
   for (const unsigned share : {2U, 10U, 100U, 1000U}) {
     Bitmap allowed;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -68,5 +69,12 @@ class TextSource {
   static constexpr double kVocabulary = 400000;
   std::mt19937 random_{1};
 };
+
+/// For peers.py.
+template <class T>
+void WriteNumbers(const std::string& path, const std::vector<T>& numbers) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(numbers.data()), static_cast<std::streamsize>(numbers.size() * sizeof(T)));
+}
 
 }  // namespace strata::knowledge::bench

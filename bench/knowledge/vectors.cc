@@ -1,6 +1,6 @@
-// vectors COUNT [f32|f16|int8]: builds an index of COUNT vectors with strata and with hnswlib (same M and
+// vectors COUNT f32|f16|int8 FOLDER: builds an index of COUNT vectors with strata and with hnswlib (same M and
 // ef_construction, one thread), searches both in turns, and writes a table: recall@10, searches a second. hnswlib's
-// vectors are f32.
+// vectors are f32. Vectors, queries and the right answers are written to FOLDER for peers.py.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -90,12 +90,13 @@ void MeasureFilters(const VectorIndex& index, const VectorIndex& exact, const st
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: vectors COUNT [f32|f16|int8]\n");
+  if (argc != 4) {
+    std::fprintf(stderr, "usage: vectors COUNT f32|f16|int8 FOLDER\n");
     return 2;
   }
   const std::size_t count = std::strtoull(argv[1], nullptr, 10);
-  const std::string_view storage = argc > 2 ? argv[2] : "f16";
+  const std::string_view storage = argv[2];
+  const std::string folder = argv[3];
   const VectorStorage kind = storage == "f32"    ? VectorStorage::kF32
                              : storage == "int8" ? VectorStorage::kInt8
                                                  : VectorStorage::kF16;
@@ -104,11 +105,12 @@ int main(int argc, char** argv) {
   hnswlib::InnerProductSpace space(kDimensions);
   hnswlib::HierarchicalNSW<float> peer(&space, count, 16, 200);
   VectorSource source;
-  std::vector<float> vector(kDimensions), queries(kQueries * kDimensions);
+  std::vector<float> vector(kDimensions), queries(kQueries * kDimensions), all;
   for (std::size_t q = 0; q < kQueries; ++q) source.Next(queries.data() + q * kDimensions);
   double ours = 0, theirs = 0;
   for (std::size_t i = 1; i <= count; ++i) {
     source.Next(vector.data());
+    all.insert(all.end(), vector.begin(), vector.end());
     exact.Add(static_cast<ChunkId>(i), vector);
     auto start = Clock::now();
     index.Add(static_cast<ChunkId>(i), vector);
@@ -121,6 +123,11 @@ int main(int argc, char** argv) {
   std::vector<std::vector<ChunkId>> truth;
   const auto query = [&](std::size_t q) { return std::span(queries.data() + q * kDimensions, kDimensions); };
   for (std::size_t q = 0; q < kQueries; ++q) truth.push_back(Ids(exact.Search(query(q), kBest, {})));
+  std::vector<ChunkId> right;
+  for (const std::vector<ChunkId>& ids : truth) right.insert(right.end(), ids.begin(), ids.end());
+  WriteNumbers(folder + "/vectors.f32", all);
+  WriteNumbers(folder + "/queries.f32", queries);
+  WriteNumbers(folder + "/truth.u32", right);
   for (const std::size_t ef : {16UL, 32UL, 64UL, 96UL, 128UL, 256UL}) {
     Result us, them;
     peer.setEf(ef);
