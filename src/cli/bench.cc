@@ -76,25 +76,16 @@ void PrintJson(const BenchOptions& options, std::int64_t threads, const std::vec
   fmt::print("{}\n", out.dump(2));
 }
 
-/// Runs `measure` once to warm up and then as often as the user wants. The limit is the median of one before each
-/// repetition: a virtual machine's memory is half as fast in one minute as in another.
-template <class LimitOf, class Measure>
-Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::string name, ModelRunner& runner,
-              const LimitOf& limit_of, const Measure& measure) {
+/// Runs `measure` once to warm up and then as often as the user wants.
+template <class Measure>
+Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::string name, const Limit& limit,
+              Measure&& measure) {
   if (!options.json) fmt::print(stderr, "{} ...\n", name);
-  Measurement row{std::move(name), "tok/s", {}};
-  std::vector<Limit> limits;
+  Measurement row{std::move(name), "tok/s", {}, limit};
   for (int i = -1; i < options.repetitions; ++i) {
-    StepLimits meter(runner);
-    STRATA_TRY(const Limit limit, limit_of(meter));
     STRATA_TRY(const double value, measure(), "in {}", row.name);
-    if (i < 0) continue;
-    limits.push_back(limit);
-    row.values.push_back(value);
+    if (i >= 0) row.values.push_back(value);
   }
-  const auto middle = limits.begin() + static_cast<std::ptrdiff_t>(limits.size() / 2);
-  std::ranges::nth_element(limits, middle, {}, &Limit::tokens_per_second);
-  row.limit = *middle;
   rows.push_back(std::move(row));
   return {};
 }
@@ -216,10 +207,9 @@ Status BenchTexts(const BenchOptions& options, const Session& session) {
   std::vector<Measurement> rows;
   for (const std::int64_t tokens : options.texts) {
     if (tokens > runner->options().max_context) continue;
-    STRATA_CHECK(Repeat(
-        options, rows, fmt::format("texts of {}", tokens), *runner,
-        [&](StepLimits& limits) { return limits.Texts(TextsOfAStep(*runner, tokens), tokens); },
-        [&] { return MeasureTexts(*runner, tokens); }));
+    STRATA_TRY(const Limit limit, StepLimits(*runner).Texts(TextsOfAStep(*runner, tokens), tokens));
+    STRATA_CHECK(Repeat(options, rows, fmt::format("texts of {}", tokens), limit,
+                        [&] { return MeasureTexts(*runner, tokens); }));
   }
   options.json ? PrintJson(options, runner->options().threads, rows) : PrintTable(rows);
   return {};
@@ -245,16 +235,15 @@ Status Bench(const BenchOptions& options) {
   STRATA_CHECK(use(load));
   const std::int64_t threads = runner->options().threads;
   for (const std::int64_t tokens : options.prefill) {
-    STRATA_CHECK(Repeat(
-        options, rows, fmt::format("prefill {}", tokens), *runner,
-        [&](StepLimits& limits) { return limits.Prefill(tokens); }, [&] { return MeasurePrefill(*runner, tokens); }));
+    STRATA_TRY(const Limit limit, StepLimits(*runner).Prefill(tokens));
+    STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), limit,
+                        [&] { return MeasurePrefill(*runner, tokens); }));
   }
   for (const std::int64_t streams : options.streams) {
     STRATA_CHECK(use(options.LoadFor(streams)));
-    STRATA_CHECK(Repeat(
-        options, rows, fmt::format("decode {} streams", streams), *runner,
-        [&](StepLimits& limits) { return limits.Decode(streams, options.prompt, options.tokens); },
-        [&] { return MeasureDecode(*runner, streams, options.prompt, options.tokens); }));
+    STRATA_TRY(const Limit limit, StepLimits(*runner).Decode(streams, options.prompt, options.tokens));
+    STRATA_CHECK(Repeat(options, rows, fmt::format("decode {} streams", streams), limit,
+                        [&] { return MeasureDecode(*runner, streams, options.prompt, options.tokens); }));
   }
   STRATA_CHECK(use(load));
   StepLimits limits(*runner);
