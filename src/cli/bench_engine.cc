@@ -73,11 +73,9 @@ struct Batch {
       const auto seed = static_cast<std::uint64_t>(i);
       STRATA_CHECK(Prefill(runner, sequence, SomeTokens(shape.context, vocab, seed)));
       batch.tokens.push_back(SomeTokens(shape.rows, vocab, seed + 1));
-      batch.sequences.push_back(std::move(sequence));
-    }
-    for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
       batch.slices.push_back(
-          batch.sequences[i].Next(batch.tokens[i], phase, shape.context + shape.rows, WantLogits::kLast, result));
+          sequence.Next(batch.tokens.back(), phase, shape.context + shape.rows, WantLogits::kLast, result));
+      batch.sequences.push_back(std::move(sequence));
     }
     return batch;
   }

@@ -38,15 +38,14 @@ struct StepKind {
 };
 /// Of a model that embeds or scores: a query, and many passages.
 std::vector<StepKind> KindsOfTexts(const ModelRunner& runner) {
-  std::vector<StepKind> kinds;
-  for (const std::int64_t tokens : {16, 128}) {
-    if (tokens > runner.options().max_context) continue;
-    const std::int64_t texts = kinds.empty() ? 1 : TextsOfAStep(runner, tokens);
-    kinds.push_back(
-        {fmt::format("{} x {} tokens", texts, tokens), {.sequences = texts, .rows = tokens, .logit_rows = texts}});
-  }
-  return kinds;
+  const auto kind = [](std::int64_t texts, std::int64_t tokens) -> StepKind {
+    return {fmt::format("{} x {} tokens", texts, tokens), {.sequences = texts, .rows = tokens, .logit_rows = texts}};
+  };
+  const std::int64_t longest = runner.options().max_context;
+  const std::int64_t query = std::min<std::int64_t>(16, longest), passage = std::min<std::int64_t>(128, longest);
+  return {kind(1, query), kind(TextsOfAStep(runner, passage), passage)};
 }
+
 std::vector<StepKind> Kinds(const ModelRunner& runner) {
   if (runner.config().whole()) return KindsOfTexts(runner);
   const RunnerOptions& options = runner.options();

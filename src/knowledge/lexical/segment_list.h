@@ -5,6 +5,7 @@
 // addition waits for them. A text is written again log8(texts) times, and a search looks at no more than some fifty.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
