@@ -5,11 +5,13 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cpu_features.h"
 #include "base/hash.h"
 #include "base/mapped_file.h"
+#include "base/mapped_memory.h"
 #include "base/memory_limit.h"
 #include "base/result.h"
 #include "base/sha256.h"
@@ -39,6 +41,36 @@ class TemporaryDirectory {
  private:
   std::string path_;
 };
+
+/// Of the mapping that begins there, in kiB; -1 where the kernel does not tell.
+long HugeKib(const void* begin) {
+  std::ifstream maps("/proc/self/smaps");
+  const std::string start = fmt::format("{:x}-", reinterpret_cast<std::uintptr_t>(begin));
+  bool here = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find('-') < line.find(' ')) here = line.starts_with(start);
+    if (here && line.starts_with("AnonHugePages:")) return std::stol(line.substr(line.find(':') + 1));
+  }
+  return -1;
+}
+
+TEST(MappedMemory, SmallPagesBecomeHuge) {
+  constexpr std::size_t kPages = 4;
+  auto memory = MappedMemory::Map(kPages * MappedMemory::kHugePage + 4096, "a test");
+  ASSERT_TRUE(memory);
+  // As if there had been no huge ones when it was touched.
+  ASSERT_EQ(::madvise(memory->data(), memory->size(), MADV_NOHUGEPAGE), 0);
+  for (std::size_t i = 0; i < memory->size(); ++i) memory->data()[i] = static_cast<std::byte>(i * 2654435761U >> 13);
+  ASSERT_EQ(HugeKib(memory->data()), 0);
+  if (::madvise(memory->data(), memory->size(), MADV_HUGEPAGE) != 0) GTEST_SKIP() << "a kernel without huge pages";
+  const bool possible = ::madvise(memory->data(), MappedMemory::kHugePage, 25) == 0;  // MADV_COLLAPSE
+  memory->MakePagesHuge();
+  for (std::size_t i = 0; i < memory->size(); ++i) {
+    ASSERT_EQ(memory->data()[i], static_cast<std::byte>(i * 2654435761U >> 13)) << i;
+  }
+  if (!possible) GTEST_SKIP() << "a kernel before 6.1";
+  EXPECT_EQ(HugeKib(memory->data()), kPages * MappedMemory::kHugePage / 1024);
+}
 
 Result<int> Half(int n) {
   if (n % 2 != 0) return Fail(ErrorCode::kInvalidArgument, "{} is odd", n);

@@ -47,6 +47,7 @@ Status MappedMemory::Cover(int descriptor) {
 Status MappedMemory::MakeOwn(std::size_t offset, std::size_t bytes) {
   STRATA_TRY(MappedMemory copy, Map(bytes, "a copy of mapped memory"));
   std::memcpy(copy.data_, data_ + offset, bytes);
+  copy.MakePagesHuge();
   // Who reads there meanwhile waits in a page fault at most: both are under the lock of the address space.
   if (::mprotect(copy.data_, bytes, PROT_READ) != 0 ||
       ::mremap(copy.data_, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, data_ + offset) == MAP_FAILED) {
@@ -54,6 +55,15 @@ Status MappedMemory::MakeOwn(std::size_t offset, std::size_t bytes) {
   }
   copy.data_ = nullptr;  // it is part of this now
   return {};
+}
+
+void MappedMemory::MakePagesHuge() {
+  constexpr int kCollapse = 25;  // MADV_COLLAPSE, which the headers of Debian 12 lack
+  for (std::size_t at = 0; at + kHugePage <= size_; at += kHugePage) {
+    // Pages that are just on their way between the kernel's lists are refused once.
+    const bool refused = ::madvise(data_ + at, kHugePage, kCollapse) != 0 && errno == EAGAIN;
+    if (refused) ::madvise(data_ + at, kHugePage, kCollapse);
+  }
 }
 
 MappedMemory::~MappedMemory() {

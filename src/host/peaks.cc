@@ -96,10 +96,11 @@ Peaks MeasurePeaks(ThreadTeam& team, const CpuFeatures& cpu) {
 Result<double> MeasureReadBandwidth(ThreadTeam& team, std::size_t bytes, const CpuFeatures& cpu) {
   const auto ranks = static_cast<std::size_t>(team.size());
   const std::size_t share = std::max(kReadGrain, bytes / ranks / kReadGrain * kReadGrain);
-  STRATA_TRY(const MappedMemory memory, MappedMemory::Map(share * ranks, "measuring the memory's bandwidth"));
+  STRATA_TRY(MappedMemory memory, MappedMemory::Map(share * ranks, "measuring the memory's bandwidth"));
   const auto part = [&](int rank) { return memory.data() + share * static_cast<std::size_t>(rank); };
   // Each page is touched by the thread that will read it.
   team.Run([&](int rank) { std::memset(part(rank), rank + 1, share); });
+  memory.MakePagesHuge();
 
   const Probes probes = Choose(cpu);
   // Small footprints are read several times in a burst, so that starting the team does not count.

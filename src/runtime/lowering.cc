@@ -395,6 +395,7 @@ Status Lowering::PlaceWeights() {
   if (plan_.weights.size() == 0) {
     STRATA_TRY(plan_.weights, MappedMemory::Map(packed_bytes_, "packed weights"));
     STRATA_CHECK(PackWeights(nullptr));
+    plan_.weights.MakePagesHuge();
   }
   for (const Packing& packing : packings_) *packing.target = plan_.weights.data() + packing.offset;
   for (const HeadPacking& packing : head_packings_) packing.linears->weights = plan_.weights.data() + packing.offset;
