@@ -20,7 +20,8 @@ std::string_view NameOf(BoundBy by);
 
 class StepLimits {
  public:
-  /// Measures the machine with the runner's number of threads, about 0.1 s. Refers to `runner`.
+  /// Measures the machine with the runner's number of threads, about 0.1 s, and later its bandwidth, which takes seconds
+  /// where it is that of gigabytes. Refers to `runner`.
   explicit StepLimits(const ModelRunner& runner) : runner_(runner), meter_(runner.options().threads) {}
 
   /// Of MeasurePrefill. Errors of all: kResourceExhausted when there is no memory to measure the bandwidth with.

@@ -249,6 +249,7 @@ OperationCost ExpertsOperation::Cost(const StepShape& shape) const {
   for (const ExpertLinear* linear : {&gate_up, &down}) {
     const OperationCost one = LinearCost(*linear->kernel, linear->problem, tokens * used);
     cost.weight_bytes += touched * one.weight_bytes;
+    cost.other_bytes += (experts - touched) * one.weight_bytes;
     cost.integer_ops += one.integer_ops;
     cost.float_ops += one.float_ops;
     cost.planes = std::max(cost.planes, one.planes);

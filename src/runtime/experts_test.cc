@@ -235,6 +235,7 @@ TEST(ExpertCost, CountsTheExpertsThatRowsAreExpectedToReach) {
   EXPECT_GT(cost_of(1).weight_bytes, 0);
   EXPECT_DOUBLE_EQ(cost_of(2).weight_bytes,
                    (1 + 12.0 / 16) * cost_of(1).weight_bytes);  // 4 of 16, then 4 of the other 12
+  EXPECT_NEAR(cost_of(2).other_bytes, 4 * cost_of(1).weight_bytes - cost_of(2).weight_bytes, 1);
   EXPECT_NEAR(cost_of(1000).weight_bytes, 4 * cost_of(1).weight_bytes, 1e-6 * cost_of(1).weight_bytes);
 }
 

@@ -26,6 +26,7 @@ struct OperationCost {
   std::string value = {};        ///< the graph's name for what it computes; the runner fills it in
   std::string description = {};  ///< "linear linear_q4_1_int8_avx512vnni n=960 k=576 ..."; alike for all layers
   double weight_bytes = 0;       ///< packed, read once a step
+  double other_bytes = 0;        ///< packed weights that another step may read in their place: experts not chosen
   double kv_bytes = 0;           ///< of the cache, read once a step
   double integer_ops = 0;        ///< multiplications and additions with quantised weights, one product a weight and row
   int planes = 1;                ///< products of 8-bit integers that the kernel makes of each of them

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/memory_limit.h"
+
 namespace strata {
 namespace {
 
@@ -34,7 +36,8 @@ Bound OperationBound(const OperationCost& cost, const Roofline& roofline) {
 
 Result<Roofline> RooflineMeter::At(double footprint_bytes) {
   // Sixteen footprints an octave; below a MiB everything is in a core's own cache.
-  const double octaves = std::log2(std::max(footprint_bytes, 1048576.0));
+  const double possible = static_cast<double>(ReadMemoryLimit().available_bytes) / 2;
+  const double octaves = std::log2(std::max(std::min(footprint_bytes, possible), 1048576.0));
   const auto footprint = static_cast<std::size_t>(std::exp2(std::ceil(octaves * 16) / 16));
   auto known = bandwidths_.find(footprint);
   if (known == bandwidths_.end()) {
@@ -46,7 +49,7 @@ Result<Roofline> RooflineMeter::At(double footprint_bytes) {
 
 Result<Roofline> RooflineMeter::AtStep(std::span<const OperationCost> costs) {
   double bytes = 0;
-  for (const OperationCost& cost : costs) bytes += cost.bytes();
+  for (const OperationCost& cost : costs) bytes += cost.bytes() + cost.other_bytes;
   return At(bytes);
 }
 

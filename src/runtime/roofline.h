@@ -39,9 +39,12 @@ class RooflineMeter {
  public:
   explicit RooflineMeter(int threads) : team_(threads), peaks_(host::MeasurePeaks(team_)) {}
   const host::Peaks& peaks() const { return peaks_; }
-  /// Errors: kResourceExhausted when memory of that size cannot be mapped.
+  /// Of a footprint above half of the memory that is available, at that half. Errors: kResourceExhausted when memory of
+  /// that size cannot be mapped.
   Result<Roofline> At(double footprint_bytes);
-  /// At what a step reads, all of it: its weights come by again only in the next step.
+  /// At all that steps like it read: a weight comes by again in the next step, or later where a step chooses among
+  /// experts. Memory that is read rarely is read more slowly: by more TLB misses, and a virtual machine's host may have
+  /// unmapped it.
   Result<Roofline> AtStep(std::span<const OperationCost> costs);
 
  private:
