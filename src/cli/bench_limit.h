@@ -20,9 +20,10 @@ std::string_view NameOf(BoundBy by);
 
 class StepLimits {
  public:
-  /// Measures the machine with the runner's number of threads, about 0.1 s, and later its bandwidth, which takes seconds
-  /// where it is that of gigabytes. Refers to `runner`.
-  explicit StepLimits(const ModelRunner& runner) : runner_(runner), meter_(runner.options().threads) {}
+  /// Measures the machine with the runner's number of threads, about 0.1 s, and later the bandwidth of reading its
+  /// weights. Refers to `runner`.
+  explicit StepLimits(const ModelRunner& runner)
+      : runner_(runner), meter_(runner.options().threads, runner.packed_weights()) {}
 
   /// Of MeasurePrefill. Errors of all: kResourceExhausted when there is no memory to measure the bandwidth with.
   Result<Limit> Prefill(std::int64_t tokens);

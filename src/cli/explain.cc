@@ -125,7 +125,7 @@ Result<std::string> ExplainOperations(ModelRunner& runner) {
   STRATA_TRY(const graph::Graph built, GraphAt(runner, "model"));
   STRATA_TRY(const graph::Graph fused, GraphAt(runner, "final"));
   const std::vector<Group> groups = GroupsOf(runner.Costs({}), graph::Provenance(built, fused));
-  RooflineMeter meter(runner.options().threads);
+  RooflineMeter meter(runner.options().threads, runner.packed_weights());
   std::string names, heads;
   std::vector<std::string> columns(groups.size() + 1);
   for (const StepKind& kind : Kinds(runner)) {

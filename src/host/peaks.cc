@@ -93,15 +93,10 @@ Peaks MeasurePeaks(ThreadTeam& team, const CpuFeatures& cpu) {
   return peaks;
 }
 
-Result<double> MeasureReadBandwidth(ThreadTeam& team, std::size_t bytes, const CpuFeatures& cpu) {
+double MeasureReadBandwidth(ThreadTeam& team, std::span<const std::byte> memory, const CpuFeatures& cpu) {
   const auto ranks = static_cast<std::size_t>(team.size());
-  const std::size_t share = std::max(kReadGrain, bytes / ranks / kReadGrain * kReadGrain);
-  STRATA_TRY(MappedMemory memory, MappedMemory::Map(share * ranks, "measuring the memory's bandwidth"));
+  const std::size_t share = memory.size() / ranks / kReadGrain * kReadGrain;
   const auto part = [&](int rank) { return memory.data() + share * static_cast<std::size_t>(rank); };
-  // Each page is touched by the thread that will read it.
-  team.Run([&](int rank) { std::memset(part(rank), rank + 1, share); });
-  memory.MakePagesHuge();
-
   const Probes probes = Choose(cpu);
   // Small footprints are read several times in a burst, so that starting the team does not count.
   const std::size_t passes = std::max<std::size_t>(1, (std::size_t{32} << 20) / memory.size());
@@ -114,7 +109,17 @@ Result<double> MeasureReadBandwidth(ThreadTeam& team, std::size_t bytes, const C
       sums[static_cast<std::size_t>(rank)] ^= probes.read(part(rank), share);
     }
   });
-  return static_cast<double>(memory.size() * passes) / seconds;
+  return static_cast<double>(share * ranks * passes) / seconds;
+}
+
+Result<double> MeasureReadBandwidth(ThreadTeam& team, std::size_t bytes, const CpuFeatures& cpu) {
+  const auto ranks = static_cast<std::size_t>(team.size());
+  const std::size_t share = std::max(kReadGrain, bytes / ranks / kReadGrain * kReadGrain);
+  STRATA_TRY(MappedMemory memory, MappedMemory::Map(share * ranks, "measuring the memory's bandwidth"));
+  // Each page is touched by the thread that will read it.
+  team.Run([&](int rank) { std::memset(memory.data() + share * static_cast<std::size_t>(rank), rank + 1, share); });
+  memory.MakePagesHuge();
+  return MeasureReadBandwidth(team, std::span<const std::byte>(memory.data(), memory.size()), cpu);
 }
 
 std::size_t DramFootprint() {

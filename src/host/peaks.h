@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 
 #include "base/cpu_features.h"
@@ -31,9 +32,12 @@ struct Peaks {
 /// The arithmetic peaks and the barrier; about 0.1 s. `cpu` limits the instructions that are tried.
 Peaks MeasurePeaks(ThreadTeam& team, const CpuFeatures& cpu = Cpu());
 
-/// Bytes a second of reading `bytes` of memory again and again, each thread its own contiguous share: what weights of
-/// that size can be streamed at, be it from DRAM or from a cache that holds them. About 0.05 s after the first touch.
-/// Errors: kResourceExhausted when the memory cannot be mapped.
+/// Bytes a second of reading `memory` again and again, each thread its own contiguous share, of kilobytes at least:
+/// what weights of that size can be streamed at, be it from DRAM or from a cache that holds them. About 0.05 s, or five
+/// readings of gigabytes.
+double MeasureReadBandwidth(ThreadTeam& team, std::span<const std::byte> memory, const CpuFeatures& cpu = Cpu());
+
+/// The same of so many bytes of fresh memory. Errors: kResourceExhausted when they cannot be mapped.
 Result<double> MeasureReadBandwidth(ThreadTeam& team, std::size_t bytes, const CpuFeatures& cpu = Cpu());
 
 /// A footprint that the last-level cache cannot hold: twice its size, between 256 MiB and 1 GiB, and at most a quarter

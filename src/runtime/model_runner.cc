@@ -72,6 +72,7 @@ class CpuModelRunner : public ModelRunner {
   KvPool& kv() override { return *kv_; }
   const std::vector<graph::PassNote>& pass_notes() const override { return notes_; }
   const std::vector<kernels::Choice>& kernel_choices() const override { return plan_.choices; }
+  std::span<const std::byte> packed_weights() const override { return {plan_.weights.data(), plan_.weights.size()}; }
   MemoryUse memory() const override {
     MemoryUse use{plan_.weights.size(), plan_.arena.size() + plan_.expert_memory.size(), kv_->bytes()};
     if (draft_) {

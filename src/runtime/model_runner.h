@@ -172,6 +172,8 @@ class ModelRunner {
     std::uint64_t packed_weights, arena, kv;
   };
   virtual MemoryUse memory() const = 0;
+  /// The model's, without those of its module for drafts.
+  virtual std::span<const std::byte> packed_weights() const = 0;
 };
 
 }  // namespace strata

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/memory_limit.h"
-
 namespace strata {
 namespace {
 
@@ -36,12 +34,16 @@ Bound OperationBound(const OperationCost& cost, const Roofline& roofline) {
 
 Result<Roofline> RooflineMeter::At(double footprint_bytes) {
   // Sixteen footprints an octave; below a MiB everything is in a core's own cache.
-  const double possible = static_cast<double>(ReadMemoryLimit().available_bytes) / 2;
-  const double octaves = std::log2(std::max(std::min(footprint_bytes, possible), 1048576.0));
+  const double octaves = std::log2(std::max(footprint_bytes, 1048576.0));
   const auto footprint = static_cast<std::size_t>(std::exp2(std::ceil(octaves * 16) / 16));
   auto known = bandwidths_.find(footprint);
   if (known == bandwidths_.end()) {
-    STRATA_TRY(const double bandwidth, host::MeasureReadBandwidth(team_, footprint));
+    double bandwidth = 0;
+    if (footprint <= weights_.size() + weights_.size() / 16) {
+      bandwidth = host::MeasureReadBandwidth(team_, weights_.first(std::min(footprint, weights_.size())));
+    } else {
+      STRATA_TRY(bandwidth, host::MeasureReadBandwidth(team_, footprint));
+    }
     known = bandwidths_.emplace(footprint, bandwidth).first;
   }
   return Roofline{known->second, peaks_.int8_ops, std::max(peaks_.f32_ops, peaks_.bf16_ops)};

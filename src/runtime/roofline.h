@@ -37,10 +37,12 @@ Bound OperationBound(const OperationCost& cost, const Roofline& roofline);
 /// once, within a sixteenth).
 class RooflineMeter {
  public:
-  explicit RooflineMeter(int threads) : team_(threads), peaks_(host::MeasurePeaks(team_)) {}
+  /// `weights`, which must outlive this, are read where a footprint is not above their size: beside a large model there
+  /// may be no room for as much again, and to map and free gigabytes disturbs what is measured next.
+  RooflineMeter(int threads, std::span<const std::byte> weights)
+      : team_(threads), weights_(weights), peaks_(host::MeasurePeaks(team_)) {}
   const host::Peaks& peaks() const { return peaks_; }
-  /// Of a footprint above half of the memory that is available, at that half. Errors: kResourceExhausted when memory of
-  /// that size cannot be mapped.
+  /// Errors: kResourceExhausted when memory of that size cannot be mapped.
   Result<Roofline> At(double footprint_bytes);
   /// At all that steps like it read: a weight comes by again in the next step, or later where a step chooses among
   /// experts. Memory that is read rarely is read more slowly: by more TLB misses, and a virtual machine's host may have
@@ -49,6 +51,7 @@ class RooflineMeter {
 
  private:
   ThreadTeam team_;
+  std::span<const std::byte> weights_;
   host::Peaks peaks_;
   std::map<std::size_t, double> bandwidths_;
 };
