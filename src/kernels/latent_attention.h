@@ -1,10 +1,10 @@
 // The kernels' door to multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1). The cache holds one
 // row a token, [latent | rotated key], which all heads share.
 //
-// Queries pass over positions in lanes: a lane is one (row, head) and has one element of each vector, so that no sum
-// crosses lanes and a lane's bits depend on nothing but its own query, its position and what it sees. The same loops
-// serve both forms of the computation: absorbed, where queries were brought into latent space and keys and values are
-// the cache's rows as they lie there; and expanded, where a head's keys and values were made of them.
+// Queries pass over positions in lanes: a lane is one (row, head), no sum crosses lanes, and a lane's bits depend on
+// nothing but its own query, its position and what it sees. The same loops serve both forms of the computation:
+// absorbed, where queries were brought into latent space and keys and values are the cache's rows as they lie there;
+// and expanded, where a head's keys and values were made of them.
 //
 //   const LatentKernel* kernel = SelectLatentAttention(kv_rank, rope_dim, Cpu(), &log);   // never null
 //   kernel->store(store, sequence, 0, rows);

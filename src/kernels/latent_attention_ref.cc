@@ -103,9 +103,9 @@ void Attend(const LaneArgs& args, const auto& key, const auto& value) {
     sum = 0;
     const std::int64_t end = std::min(args.end, lane.position + 1);
     for (std::int64_t p = args.begin; p < end; ++p) {
-      float score = 0;
-      for (std::int64_t d = 0; d < args.key_dim; ++d) score += lane.query[d] * key(p, d);
-      score *= args.scale;
+      double exact = 0;  // in f32 the order of a sum would show
+      for (std::int64_t d = 0; d < args.key_dim; ++d) exact += static_cast<double>(lane.query[d]) * key(p, d);
+      const float score = static_cast<float>(exact) * args.scale;
       const float new_max = std::max(max, score);
       const float correction = std::exp(max - new_max);
       const float weight = std::exp(score - new_max);

@@ -1,16 +1,20 @@
 // Inside the kernels only: latent attention as every vector instruction set does it. Up to 2 kWidth lanes pass over the
-// positions of a stretch in spans of one cache block: scores [positions][lanes], softmax lane by lane, values
-// [value_dim][lanes]. All that lanes share (a key's or a value's element) is broadcast, so the cache's rows are read as
-// they lie there and sums go in the order of dimensions and of positions. Each file that includes this gets its own
-// copy, compiled for its instruction set, which it passes as Isa:
+// positions of a stretch in spans of one cache block: scores [positions][lanes], softmax lane by lane, values into the
+// lanes' states. Queries, keys and values are read as they lie, vectors along their dimensions, in tiles of kQueries
+// lanes: a score's order of summation depends on its width alone, and values go in the order of positions. Each file
+// that includes this gets its own copy, compiled for its instruction set, which it passes as Isa:
 //
 //   struct Isa {
 //     using Vector = ...;             // kWidth floats
 //     static constexpr int kWidth;
-//     static constexpr int kTile;     // sums of so many rows (of positions, or of value dimensions) are in registers
-//     static Vector Load(const float*); static void Store(float*, Vector); static Vector Set1(float);   // aligned
+//     static constexpr int kTile;     // by kQueries, positions (or vectors of a value) whose sums are in registers
+//     static Vector Load(const float*); static void Store(float*, Vector); static Vector Set1(float);
+//     static Vector LoadFirst(const float*, std::int64_t count);         // 0 < count < kWidth, zeros behind them
+//     static void StoreFirst(float*, Vector, std::int64_t count);
 //     static Vector Fma(Vector a, Vector b, Vector c);   // a b + c
 //     static Vector Add(Vector, Vector); Sub; Mul; Max;
+//     template <int kRows>                                               // of each vector, for kRows <= kTile
+//     static void SumEach(const Vector (&)[kRows][kQueries], float (&sums)[kRows][kQueries]);
 //     static Vector Exp2(Vector);                                        // of x <= 0
 //     static Vector Where(Vector a, Vector limit, Vector yes, Vector no);   // yes where a <= limit
 //     static void Widen(const std::uint16_t* f16, std::int64_t count, float* out);    // any count
@@ -21,6 +25,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <iterator>
 
 #include "kernels/attention_store.h"
 #include "kernels/kernel_list.h"
@@ -31,13 +36,14 @@ namespace {
 
 constexpr float kUnseen = -1e30f;  // the score of what a lane does not see, in units of log2: never NaN, weight 0
 
-/// Lanes at work, transposed: element l of each row is lane l's.
+/// Lanes whose sums are in registers together.
+constexpr int kQueries = 4;
+
+/// Of the lanes at work, over the span at hand: element l of each row is lane l's.
 template <class Isa>
 struct LaneTile {
   static constexpr std::int64_t kLanes = 2 * Isa::kWidth;
-  alignas(64) float query[kMaxLatentWidth][kLanes];
-  alignas(64) float out[kMaxLatentWidth][kLanes];
-  alignas(64) float weight[kKvBlock][kLanes];  ///< of a span: scores, then exp(score - max)
+  alignas(64) float weight[kKvBlock][kLanes];  ///< scores, then exp(score - max)
   alignas(64) float max[kLanes];
   alignas(64) float sum[kLanes];
   alignas(64) float correction[kLanes];
@@ -63,25 +69,46 @@ struct LaneSpan {
   std::int64_t positions;  ///< <= kKvBlock
 };
 
-template <class Isa, int kVectors>
-void ScoreSpan(const LaneSpan& span, std::int64_t key_dim, LaneTile<Isa>& tile) {
-  InTiles<Isa::kTile>(span.positions, [&]<int kRows>(std::int64_t first) {
-    typename Isa::Vector sums[kRows][kVectors];
-    for (auto& row : sums) {
-      for (auto& sum : row) sum = Isa::Set1(0);
-    }
-    const float* keys = span.rows.keys + first * span.rows.key_stride;
-    for (std::int64_t d = 0; d < key_dim; ++d) {
-      typename Isa::Vector q[kVectors];
-      for (int v = 0; v < kVectors; ++v) q[v] = Isa::Load(tile.query[d] + v * Isa::kWidth);
-      for (int r = 0; r < kRows; ++r) {
-        const auto key = Isa::Set1(keys[r * span.rows.key_stride + d]);
-        for (int v = 0; v < kVectors; ++v) sums[r][v] = Isa::Fma(key, q[v], sums[r][v]);
-      }
-    }
+/// Calls step(at, load) for the vectors of [0, count), of which the last may be part of one.
+template <class Isa, class Step>
+inline void ForVectors(std::int64_t count, const Step& step) {
+  std::int64_t d = 0;
+  for (; d + Isa::kWidth <= count; d += Isa::kWidth) step(d, Isa::Load);
+  if (d < count) step(d, [&](const float* from) { return Isa::LoadFirst(from, count - d); });
+}
+
+/// Queries of kLanes lanes from `lane` on, by kRows positions of the span.
+template <class Isa, int kLanes, int kRows>
+inline void ScoreTile(const LaneArgs& args, const LaneSpan& span, std::int64_t lane, std::int64_t row,
+                      LaneTile<Isa>& tile) {
+  typename Isa::Vector sums[kRows][kQueries];
+  const float* queries[kLanes];
+  for (int l = 0; l < kLanes; ++l) queries[l] = args.lanes[static_cast<std::size_t>(lane + l)].query;
+  for (auto& of_row : sums) {
+    for (auto& sum : of_row) sum = Isa::Set1(0);
+  }
+  const float* keys = span.rows.keys + row * span.rows.key_stride;
+  ForVectors<Isa>(args.key_dim, [&](std::int64_t d, const auto& load) {
+    typename Isa::Vector query[kLanes];
+    for (int l = 0; l < kLanes; ++l) query[l] = load(queries[l] + d);
     for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kVectors; ++v) Isa::Store(tile.weight[first + r] + v * Isa::kWidth, sums[r][v]);
+      const auto key = load(keys + r * span.rows.key_stride + d);
+      for (int l = 0; l < kLanes; ++l) sums[r][l] = Isa::Fma(key, query[l], sums[r][l]);
     }
+  });
+  alignas(64) float scores[kRows][kQueries];
+  Isa::SumEach(sums, scores);
+  for (int r = 0; r < kRows; ++r) {
+    for (int l = 0; l < kLanes; ++l) tile.weight[row + r][lane + l] = scores[r][l];
+  }
+}
+
+template <class Isa>
+void ScoreSpan(const LaneArgs& args, const LaneSpan& span, LaneTile<Isa>& tile) {
+  InTiles<kQueries>(std::ssize(args.lanes), [&]<int kLanes>(std::int64_t lane) {
+    InTiles<Isa::kTile>(span.positions, [&]<int kRows>(std::int64_t row) {
+      ScoreTile<Isa, kLanes, kRows>(args, span, lane, row, tile);
+    });
   });
 }
 
@@ -114,90 +141,78 @@ void SoftmaxSpan(const LaneSpan& span, float scale_log2, LaneTile<Isa>& tile) {
   }
 }
 
-template <class Isa, int kVectors>
-void ValueSpan(const LaneSpan& span, std::int64_t value_dim, LaneTile<Isa>& tile) {
-  typename Isa::Vector correction[kVectors];
-  for (int v = 0; v < kVectors; ++v) correction[v] = Isa::Load(tile.correction + v * Isa::kWidth);
-  InTiles<Isa::kTile>(value_dim, [&]<int kDims>(std::int64_t first) {
-    typename Isa::Vector out[kDims][kVectors];
-    for (int d = 0; d < kDims; ++d) {
-      for (int v = 0; v < kVectors; ++v) {
-        out[d][v] = Isa::Mul(Isa::Load(tile.out[first + d] + v * Isa::kWidth), correction[v]);
-      }
-    }
-    const float* values = span.rows.values + first;
-    for (std::int64_t p = 0; p < span.positions; ++p, values += span.rows.value_stride) {
-      typename Isa::Vector weight[kVectors];
-      for (int v = 0; v < kVectors; ++v) weight[v] = Isa::Load(tile.weight[p] + v * Isa::kWidth);
-      for (int d = 0; d < kDims; ++d) {
-        const auto value = Isa::Set1(values[d]);
-        for (int v = 0; v < kVectors; ++v) out[d][v] = Isa::Fma(value, weight[v], out[d][v]);
-      }
-    }
-    for (int d = 0; d < kDims; ++d) {
-      for (int v = 0; v < kVectors; ++v) Isa::Store(tile.out[first + d] + v * Isa::kWidth, out[d][v]);
-    }
-  });
-}
-
-/// Calls move(lane, dimension) for all of both, by blocks of dimensions whose rows stay in L1 from lane to lane.
-template <class Move>
-inline void ForLanesByBlocks(std::int64_t lanes, std::int64_t dimensions, const Move& move) {
-  constexpr std::int64_t kBlock = 16;
-  for (std::int64_t begin = 0; begin < dimensions; begin += kBlock) {
-    const std::int64_t end = begin + kBlock < dimensions ? begin + kBlock : dimensions;
-    for (std::int64_t l = 0; l < lanes; ++l) {
-      for (std::int64_t d = begin; d < end; ++d) move(l, d);
+/// kVectors vectors of values from `first` on (load and store are of one), weighed for kLanes lanes.
+template <class Isa, int kLanes, int kVectors, class Load, class Store>
+inline void ValueTile(const LaneArgs& args, const LaneSpan& span, std::int64_t lane, std::int64_t first,
+                      const LaneTile<Isa>& tile, const Load& load, const Store& store) {
+  typename Isa::Vector out[kLanes][kVectors];
+  float* states[kLanes];
+  for (int l = 0; l < kLanes; ++l) {
+    states[l] = args.lanes[static_cast<std::size_t>(lane + l)].state + first;
+    const auto correction = Isa::Set1(tile.correction[lane + l]);
+    for (int v = 0; v < kVectors; ++v) out[l][v] = Isa::Mul(load(states[l] + v * Isa::kWidth), correction);
+  }
+  const float* values = span.rows.values + first;
+  for (std::int64_t p = 0; p < span.positions; ++p, values += span.rows.value_stride) {
+    typename Isa::Vector value[kVectors];
+    for (int v = 0; v < kVectors; ++v) value[v] = load(values + v * Isa::kWidth);
+    for (int l = 0; l < kLanes; ++l) {
+      const auto weight = Isa::Set1(tile.weight[p][lane + l]);
+      for (int v = 0; v < kVectors; ++v) out[l][v] = Isa::Fma(value[v], weight, out[l][v]);
     }
   }
+  for (int l = 0; l < kLanes; ++l) {
+    for (int v = 0; v < kVectors; ++v) store(states[l] + v * Isa::kWidth, out[l][v]);
+  }
+}
+
+template <class Isa>
+void ValueSpan(const LaneArgs& args, const LaneSpan& span, const LaneTile<Isa>& tile) {
+  const std::int64_t vectors = args.value_dim / Isa::kWidth, rest = args.value_dim % Isa::kWidth;
+  InTiles<kQueries>(std::ssize(args.lanes), [&]<int kLanes>(std::int64_t lane) {
+    InTiles<Isa::kTile>(vectors, [&]<int kVectors>(std::int64_t vector) {
+      ValueTile<Isa, kLanes, kVectors>(args, span, lane, vector * Isa::kWidth, tile, Isa::Load, Isa::Store);
+    });
+    if (rest == 0) return;
+    ValueTile<Isa, kLanes, 1>(
+        args, span, lane, vectors * Isa::kWidth, tile, [&](const float* from) { return Isa::LoadFirst(from, rest); },
+        [&](float* to, typename Isa::Vector v) { Isa::StoreFirst(to, v, rest); });
+  });
 }
 
 /// span_at(position, positions): the span that begins there.
-template <class Isa, int kVectors, class SpanAt>
+template <class Isa, class SpanAt>
 void AttendLanes(const LaneArgs& args, LaneTile<Isa>& tile, const SpanAt& span_at) {
   constexpr float kLog2 = 1.44269504f;  // the softmax is taken in powers of two
-  constexpr std::int64_t kLanes = kVectors * Isa::kWidth;
-  const auto count = static_cast<std::int64_t>(args.lanes.size());
-  std::int64_t end = args.begin;
-  for (std::int64_t l = 0; l < kLanes; ++l) {
-    const Lane* lane = l < count ? &args.lanes[static_cast<std::size_t>(l)] : nullptr;
+  const std::int64_t count = std::ssize(args.lanes);
+  std::int64_t last = -1;
+  for (std::int64_t l = 0; l < tile.kLanes; ++l) {
     tile.max[l] = kUnseen;
-    tile.sum[l] = 0.0f;
-    const std::int64_t position = lane != nullptr ? lane->position : -1;
-    tile.position[l] = static_cast<float>(position);
-    end = end < position + 1 ? position + 1 : end;
+    tile.sum[l] = 0;
+    tile.position[l] = -1;
+    for (auto& of_position : tile.weight) of_position[l] = 0;
+    if (l >= count) continue;
+    const Lane& lane = args.lanes[static_cast<std::size_t>(l)];
+    tile.position[l] = static_cast<float>(lane.position);
+    last = last < lane.position ? lane.position : last;
+    for (std::int64_t d = 0; d < args.value_dim; ++d) lane.state[d] = 0;
   }
-  end = end < args.end ? end : args.end;
-  for (std::int64_t d = 0; d < args.key_dim; ++d) {
-    for (std::int64_t l = count; l < kLanes; ++l) tile.query[d][l] = 0.0f;
-  }
-  for (std::int64_t d = 0; d < args.value_dim; ++d) {
-    for (std::int64_t l = 0; l < kLanes; ++l) tile.out[d][l] = 0.0f;
-  }
-  const std::span<const Lane> lanes = args.lanes;
-  ForLanesByBlocks(count, args.key_dim, [&](std::int64_t l, std::int64_t d) {
-    tile.query[d][l] = lanes[static_cast<std::size_t>(l)].query[d];
-  });
+  const std::int64_t end = args.end < last + 1 ? args.end : last + 1;
   for (std::int64_t begin = args.begin; begin < end; begin += kKvBlock) {
     const LaneSpan span = span_at(begin, end - begin < kKvBlock ? end - begin : kKvBlock);
-    ScoreSpan<Isa, kVectors>(span, args.key_dim, tile);
-    SoftmaxSpan<Isa, kVectors>(span, args.scale * kLog2, tile);
-    ValueSpan<Isa, kVectors>(span, args.value_dim, tile);
+    ScoreSpan(args, span, tile);
+    if (count <= Isa::kWidth) {
+      SoftmaxSpan<Isa, 1>(span, args.scale * kLog2, tile);
+    } else {
+      SoftmaxSpan<Isa, 2>(span, args.scale * kLog2, tile);
+    }
+    ValueSpan(args, span, tile);
   }
-  ForLanesByBlocks(count, args.value_dim, [&](std::int64_t l, std::int64_t d) {
-    lanes[static_cast<std::size_t>(l)].state[d] = tile.out[d][l];
-  });
   for (std::int64_t l = 0; l < count; ++l) {
-    float* state = lanes[static_cast<std::size_t>(l)].state;
+    float* state = args.lanes[static_cast<std::size_t>(l)].state;
     state[args.value_dim] = tile.max[l];
     state[args.value_dim + 1] = tile.sum[l];
   }
-}
-
-template <class Isa, class SpanAt>
-void AttendLanes(const LaneArgs& args, LaneTile<Isa>& tile, const SpanAt& span_at) {
-  if (args.lanes.size() <= Isa::kWidth) return AttendLanes<Isa, 1>(args, tile, span_at);
-  AttendLanes<Isa, 2>(args, tile, span_at);
 }
 
 /// Columns [column, column + columns) of a stored row as f32.

@@ -34,13 +34,14 @@ void HeadLinears::Prepare(const float* x, std::int64_t x_stride, std::int64_t ro
 }
 
 void HeadLinears::Run(std::int64_t head, const std::byte* prepared, std::int64_t rows, float* out,
-                      std::int64_t out_stride) const {
+                      std::int64_t out_stride, std::int64_t next) const {
   kernels::Epilogue epilogue;
   epilogue.out = out;
   epilogue.out_stride = out_stride;
   epilogue.out_cols = problem.n;
-  const std::byte* packed = weights + static_cast<std::size_t>(head) * head_bytes();
-  kernel->run({prepared, packed, rows, problem.n, problem.k, &epilogue}, 0, kernels::Panels(problem.n));
+  const auto packed = [&](std::int64_t of) { return weights + static_cast<std::size_t>(of) * head_bytes(); };
+  const std::byte* const then = next == WorkQueue::kNone ? nullptr : packed(next);
+  kernel->run({prepared, packed(head), rows, problem.n, problem.k, &epilogue, then}, 0, kernels::Panels(problem.n));
 }
 
 LatentAttentionOperation::Own LatentAttentionOperation::OwnAt(std::byte* base) const {
@@ -76,18 +77,16 @@ float* LatentAttentionOperation::Partial(const Step& step, const SequenceRows& s
 void LatentAttentionOperation::Run(int rank, const Step& step) {
   const Own mine = OwnAt(rank_scratch[static_cast<std::size_t>(rank)]);
   Store(step);
+  Absorb(rank, mine, step);
   step.team->Barrier(rank);
-  if (!step.absorbed.empty()) {
-    Absorb(mine, step);
-    step.team->Barrier(rank);
-  }
   AttendExpanded(mine, step);  // first: its shares are the larger ones
   if (step.absorbed.empty()) return;
   AttendAbsorbed(mine, step);
   step.team->Barrier(rank);
-  Project(mine, step);
+  Project(rank, mine, step);
 }
 
+/// Into the cache and, of queries of the absorbed form, the rotated part to where Absorb puts the rest.
 void LatentAttentionOperation::Store(const Step& step) {
   const kernels::LatentStoreArgs args{.q = q.data,
                                       .q_stride = q.stride,
@@ -102,46 +101,69 @@ void LatentAttentionOperation::Store(const Step& step) {
                                       .kv = step.kv->latent_layer(layer)};
   store_queue.Drain(std::ssize(step.stores), 1, [&](std::int64_t unit, std::int64_t) {
     const Step::AttendChunk& chunk = step.stores[static_cast<std::size_t>(unit)];
-    kernel->store(args, step.sequences[static_cast<std::size_t>(chunk.sequence)], chunk.row_begin, chunk.row_end);
+    const SequenceRows& sequence = step.sequences[static_cast<std::size_t>(chunk.sequence)];
+    kernel->store(args, sequence, chunk.row_begin, chunk.row_end);
+    for (std::int64_t r = AbsorbedBegin(step, chunk); r < chunk.row_end; ++r) {
+      const float* from = Row(q, sequence.row_begin + r) + nope_dim;
+      float* to = Row(absorbed, sequence.row_begin + r) + kv_rank;
+      for (std::int64_t h = 0; h < heads; ++h) std::copy_n(from + h * head_dim(), rope_dim, to + h * width());
+    }
   });
 }
 
-void LatentAttentionOperation::Absorb(const Own& own, const Step& step) {
-  absorb_queue.Drain(heads, 1, [&](std::int64_t head, std::int64_t) {
-    const float* x = q.data + head * head_dim();
-    float* to = absorbed.data + head * width();
-    for (const RowRange& rows : step.absorbed) {
-      const std::int64_t count = rows.end - rows.begin;
-      absorb.Prepare(x + rows.begin * q.stride, q.stride, count, own.prepared);
-      absorb.Run(head, own.prepared, count, to + rows.begin * absorbed.stride, absorbed.stride);
-      for (std::int64_t r = rows.begin; r < rows.end; ++r) {
-        std::copy_n(x + r * q.stride + nope_dim, rope_dim, to + r * absorbed.stride + kv_rank);
-      }
-    }
+/// Reads nothing that Store writes: ranks need not wait in between.
+void LatentAttentionOperation::Absorb(int rank, const Own& own, const Step& step) {
+  ForHeads(rank, step, absorb_queue, [&](std::int64_t head, std::int64_t next) {
+    MapAbsorbed(absorb, head, next, own, step, {q.data + head * head_dim(), q.stride},
+                {absorbed.data + head * width(), absorbed.stride});
   });
+}
+
+/// Calls work(head, next) for the heads that the rank takes; `next` is the one after it, or WorkQueue::kNone.
+template <class Work>
+void LatentAttentionOperation::ForHeads(int rank, const Step& step, WorkQueue& queue, const Work& work) {
+  queue.DrainShares(rank, step.team->size(), heads, 1, [&](std::int64_t begin, std::int64_t end, std::int64_t next) {
+    for (std::int64_t head = begin; head < end; ++head) work(head, head + 1 < end ? head + 1 : next);
+  });
+}
+
+/// A head's linear over all rows of the absorbed form.
+void LatentAttentionOperation::MapAbsorbed(const HeadLinears& linears, std::int64_t head, std::int64_t next,
+                                           const Own& own, const Step& step, const Buffer& from,
+                                           const Buffer& to) const {
+  for (const RowRange& rows : step.absorbed) {
+    const std::int64_t count = rows.end - rows.begin;
+    const bool last = &rows == &step.absorbed.back();
+    linears.Prepare(Row(from, rows.begin), from.stride, count, own.prepared);
+    linears.Run(head, own.prepared, count, Row(to, rows.begin), to.stride, last ? next : WorkQueue::kNone);
+  }
 }
 
 void LatentAttentionOperation::AttendAbsorbed(const Own& own, const Step& step) {
   std::int64_t most = 0;
   for (const Step::AttendChunk& chunk : step.attends) most = std::max(most, chunk.row_end - AbsorbedBegin(step, chunk));
-  const std::int64_t groups = (most * heads + kernel->lanes - 1) / kernel->lanes;
-  attend_queue.Drain(std::ssize(step.attends) * groups, 1, [&](std::int64_t unit, std::int64_t) {
+  // Lanes of a unit: as many as share what is loaded, and few enough that all ranks have work, one as much as the
+  // other.
+  const std::int64_t chunks = std::ssize(step.attends), ranks = step.team->size();
+  const std::int64_t each = (chunks * most * heads + ranks - 1) / ranks;
+  const std::int64_t lanes = std::min(kernel->lanes, std::max(each / 4, std::clamp<std::int64_t>(each, 4, 8)));
+  const std::int64_t groups = (most * heads + lanes - 1) / lanes;
+  attend_queue.Drain(chunks * groups, 1, [&](std::int64_t unit, std::int64_t) {
     Step::AttendChunk chunk = step.attends[static_cast<std::size_t>(unit / groups)];
     chunk.row_begin = AbsorbedBegin(step, chunk);
-    const std::int64_t first = unit % groups * kernel->lanes;
-    if (first < (chunk.row_end - chunk.row_begin) * heads) AttendLanes(own, step, chunk, first);
+    const std::int64_t first = unit % groups * lanes, pairs = (chunk.row_end - chunk.row_begin) * heads;
+    if (first < pairs) AttendLanes(own, step, chunk, first, std::min(first + lanes, pairs));
   });
 }
 
-/// Pairs of row and head from `first` on, as many as there are lanes, over what the chunk sees.
+/// Pairs [first, last) of the chunk's rows and heads, no more than there are lanes, over what it sees.
 void LatentAttentionOperation::AttendLanes(const Own& own, const Step& step, const Step::AttendChunk& chunk,
-                                           std::int64_t first) const {
+                                           std::int64_t first, std::int64_t last) const {
   const SequenceRows& sequence = step.sequences[static_cast<std::size_t>(chunk.sequence)];
   const kernels::LatentKvLayer kv = step.kv->latent_layer(layer);
   std::array<Lane, kernels::kMaxLanes> lanes;
   std::array<float*, kernels::kMaxLanes> all;
-  const std::int64_t pairs = (chunk.row_end - chunk.row_begin) * heads;
-  const auto count = static_cast<std::size_t>(std::min(kernel->lanes, pairs - first));
+  const auto count = static_cast<std::size_t>(last - first);
   std::int64_t end = 0;
   for (std::size_t l = 0; l < count; ++l) {
     const std::int64_t pair = first + static_cast<std::int64_t>(l);
@@ -230,26 +252,30 @@ void LatentAttentionOperation::Expand(const Own& own, const kernels::LatentKvLay
   }
 }
 
-void LatentAttentionOperation::Project(const Own& own, const Step& step) {
-  project_queue.Drain(heads, 1, [&](std::int64_t head, std::int64_t) {
-    for (const Step::AttendChunk& chunk : step.merges) {
-      const SequenceRows& sequence = step.sequences[static_cast<std::size_t>(chunk.sequence)];
-      for (std::int64_t row = AbsorbedBegin(step, chunk); row < chunk.row_end; ++row) {
-        float* all = State(sequence.row_begin + row, head);
-        std::copy_n(Partial(step, sequence, row, head, 0), LaneState(kv_rank), all);
-        const std::int64_t reached = (sequence.position_begin + row) / kAttentionSplit;
-        for (std::int64_t split = 1; split <= reached; ++split) {
-          kernel->merge(Partial(step, sequence, row, head, split), kv_rank, all);
-        }
+void LatentAttentionOperation::Project(int rank, const Own& own, const Step& step) {
+  ForHeads(rank, step, project_queue, [&](std::int64_t head, std::int64_t next) {
+    Merge(head, step);
+    for (const RowRange& rows : step.absorbed) {
+      for (std::int64_t r = rows.begin; r < rows.end; ++r) kernel->finish(State(r, head), kv_rank, State(r, head));
+    }
+    MapAbsorbed(values, head, next, own, step, {State(0, head), states.stride},
+                {out.data + head * value_dim, out.stride});
+  });
+}
+
+/// Puts together what the splits gave of a head.
+void LatentAttentionOperation::Merge(std::int64_t head, const Step& step) const {
+  for (const Step::AttendChunk& chunk : step.merges) {
+    const SequenceRows& sequence = step.sequences[static_cast<std::size_t>(chunk.sequence)];
+    for (std::int64_t row = AbsorbedBegin(step, chunk); row < chunk.row_end; ++row) {
+      float* all = State(sequence.row_begin + row, head);
+      std::copy_n(Partial(step, sequence, row, head, 0), LaneState(kv_rank), all);
+      const std::int64_t reached = (sequence.position_begin + row) / kAttentionSplit;
+      for (std::int64_t split = 1; split <= reached; ++split) {
+        kernel->merge(Partial(step, sequence, row, head, split), kv_rank, all);
       }
     }
-    for (const RowRange& rows : step.absorbed) {
-      const std::int64_t count = rows.end - rows.begin;
-      for (std::int64_t r = rows.begin; r < rows.end; ++r) kernel->finish(State(r, head), kv_rank, State(r, head));
-      values.Prepare(State(rows.begin, head), states.stride, count, own.prepared);
-      values.Run(head, own.prepared, count, out.data + rows.begin * out.stride + head * value_dim, out.stride);
-    }
-  });
+  }
 }
 
 std::string LatentAttentionOperation::Describe() const {

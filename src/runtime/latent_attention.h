@@ -34,7 +34,9 @@ struct HeadLinears {
   std::size_t row_bytes() const { return kernel->prepared_row_bytes(problem.k); }
   /// `rows` rows of [k] as Run wants them; the same for all heads.
   void Prepare(const float* x, std::int64_t x_stride, std::int64_t rows, std::byte* prepared) const;
-  void Run(std::int64_t head, const std::byte* prepared, std::int64_t rows, float* out, std::int64_t out_stride) const;
+  /// `next`: the head that the rank computes behind this one, WorkQueue::kNone where that is the same or unknown.
+  void Run(std::int64_t head, const std::byte* prepared, std::int64_t rows, float* out, std::int64_t out_stride,
+           std::int64_t next = WorkQueue::kNone) const;
 };
 
 struct LatentAttentionOperation : Operation {
@@ -95,14 +97,20 @@ struct LatentAttentionOperation : Operation {
                  std::int64_t split) const;
 
   void Store(const Step& step);
-  void Absorb(const Own& own, const Step& step);
+  void Absorb(int rank, const Own& own, const Step& step);
+  template <class Work>
+  void ForHeads(int rank, const Step& step, WorkQueue& queue, const Work& work);
+  void MapAbsorbed(const HeadLinears& linears, std::int64_t head, std::int64_t next, const Own& own, const Step& step,
+                   const Buffer& from, const Buffer& to) const;
   void AttendAbsorbed(const Own& own, const Step& step);
-  void AttendLanes(const Own& own, const Step& step, const Step::AttendChunk& chunk, std::int64_t first) const;
+  void AttendLanes(const Own& own, const Step& step, const Step::AttendChunk& chunk, std::int64_t first,
+                   std::int64_t last) const;
   void AttendExpanded(const Own& own, const Step& step);
   void AttendHead(const Own& own, const Step& step, const kernels::SequenceRows& sequence, std::int64_t head) const;
   void Expand(const Own& own, const kernels::LatentKvLayer& kv, const kernels::SequenceRows& sequence,
               std::int64_t head, std::int64_t begin, std::int64_t end) const;
-  void Project(const Own& own, const Step& step);
+  void Project(int rank, const Own& own, const Step& step);
+  void Merge(std::int64_t head, const Step& step) const;
 };
 
 }  // namespace strata
