@@ -1,7 +1,10 @@
 #include "base/mapped_memory.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
+#include <vector>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -47,7 +50,6 @@ Status MappedMemory::Cover(int descriptor) {
 Status MappedMemory::MakeOwn(std::size_t offset, std::size_t bytes) {
   STRATA_TRY(MappedMemory copy, Map(bytes, "a copy of mapped memory"));
   std::memcpy(copy.data_, data_ + offset, bytes);
-  copy.MakePagesHuge();
   // Who reads there meanwhile waits in a page fault at most: both are under the lock of the address space.
   if (::mprotect(copy.data_, bytes, PROT_READ) != 0 ||
       ::mremap(copy.data_, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, data_ + offset) == MAP_FAILED) {
@@ -57,12 +59,19 @@ Status MappedMemory::MakeOwn(std::size_t offset, std::size_t bytes) {
   return {};
 }
 
-void MappedMemory::MakePagesHuge() {
+void MappedMemory::MakePagesHuge(const std::stop_token& stop) {
   constexpr int kCollapse = 25;  // MADV_COLLAPSE, which the headers of Debian 12 lack
-  for (std::size_t at = 0; at + kHugePage <= size_; at += kHugePage) {
-    // Pages that are just on their way between the kernel's lists are refused once.
-    const bool refused = ::madvise(data_ + at, kHugePage, kCollapse) != 0 && errno == EAGAIN;
-    if (refused) ::madvise(data_ + at, kHugePage, kCollapse);
+  constexpr int kPasses = 16;
+  std::vector<std::byte*> small;
+  for (std::size_t at = 0; at + kHugePage <= size_; at += kHugePage) small.push_back(data_ + at);
+  for (int pass = 0; pass < kPasses && !small.empty(); ++pass) {
+    // Pages that are just on their way between the kernel's lists are refused once. Huge ones beside a full page cache
+    // come bit by bit: the kernel looks for them for a while, and then is left to move others out of the way.
+    if (pass > 1) std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    std::erase_if(small, [&](std::byte* page) {
+      return stop.stop_requested() || ::madvise(page, kHugePage, kCollapse) == 0 ||
+             (errno != EAGAIN && errno != ENOMEM);
+    });
   }
 }
 

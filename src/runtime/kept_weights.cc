@@ -178,15 +178,17 @@ Status KeptWeights::Finish(MappedMemory& memory) {
 
 void OwnWeights(MappedMemory& memory, std::uint64_t spare, const std::stop_token& stop) {
   constexpr std::size_t kPiece = 16 * MappedMemory::kHugePage;
-  for (std::size_t at = 0; at < memory.size() && !stop.stop_requested(); at += kPiece) {
-    const Status own = ReadMemoryLimit().available_bytes < spare + memory.size() - at
-                           ? Fail(ErrorCode::kResourceExhausted, "there is no memory for them")
-                           : memory.MakeOwn(at, std::min(kPiece, memory.size() - at));
-    if (own) continue;
-    LogInfo("{} of {} bytes of packed weights stay a file's: {}", memory.size() - at, memory.size(),
-            own.error().ToString());
-    return;
+  Status own;
+  for (std::size_t at = 0; at < memory.size() && own && !stop.stop_requested(); at += kPiece) {
+    own = ReadMemoryLimit().available_bytes < spare + memory.size() - at
+              ? Fail(ErrorCode::kResourceExhausted, "there is no memory for them")
+              : memory.MakeOwn(at, std::min(kPiece, memory.size() - at));
+    if (!own) {
+      LogInfo("{} of {} bytes of packed weights stay a file's: {}", memory.size() - at, memory.size(),
+              own.error().ToString());
+    }
   }
+  memory.MakePagesHuge(stop);
 }
 
 }  // namespace strata

@@ -73,8 +73,8 @@ class KeptWeights {
 };
 
 /// Weights that are a file's become the process's own, piece by piece, for a model that stays: a file's pages are huge
-/// in few kernels, and in a virtual machine some of them are read a fifth slower even then. Ends early when asked to,
-/// and where less than `spare` bytes of memory would be left.
+/// in few kernels, and in a virtual machine some of them are read a fifth slower even then. Then their pages are made
+/// huge. Ends early when asked to, and where less than `spare` bytes of memory would be left.
 void OwnWeights(MappedMemory& memory, std::uint64_t spare, const std::stop_token& stop);
 
 }  // namespace strata
