@@ -76,16 +76,25 @@ void PrintJson(const BenchOptions& options, std::int64_t threads, const std::vec
   fmt::print("{}\n", out.dump(2));
 }
 
-/// Runs `measure` once to warm up and then as often as the user wants.
-template <class Measure>
-Status Repeat(const BenchOptions& options, std::vector<Measurement>& rows, std::string name, const Limit& limit,
-              Measure&& measure) {
+/// Runs `measure` once to warm up and then as often as the user wants. limit(StepLimits&) is measured before each of
+/// these, as the machine's bandwidth is not the same in every minute; the row has the median.
+template <class LimitOf, class Measure>
+Status Repeat(const BenchOptions& options, const ModelRunner& runner, std::vector<Measurement>& rows, std::string name,
+              LimitOf&& limit, Measure&& measure) {
   if (!options.json) fmt::print(stderr, "{} ...\n", name);
-  Measurement row{std::move(name), "tok/s", {}, limit};
+  Measurement row{std::move(name), "tok/s", {}, {}};
+  std::vector<Limit> limits;
   for (int i = -1; i < options.repetitions; ++i) {
+    if (i >= 0) {
+      StepLimits now(runner);
+      STRATA_TRY(limits.emplace_back(), limit(now));
+    }
     STRATA_TRY(const double value, measure(), "in {}", row.name);
     if (i >= 0) row.values.push_back(value);
   }
+  const auto middle = limits.begin() + std::ssize(limits) / 2;
+  std::ranges::nth_element(limits, middle, {}, &Limit::tokens_per_second);
+  row.limit = *middle;
   rows.push_back(std::move(row));
   return {};
 }
@@ -207,9 +216,10 @@ Status BenchTexts(const BenchOptions& options, const Session& session) {
   std::vector<Measurement> rows;
   for (const std::int64_t tokens : options.texts) {
     if (tokens > runner->options().max_context) continue;
-    STRATA_TRY(const Limit limit, StepLimits(*runner).Texts(TextsOfAStep(*runner, tokens), tokens));
-    STRATA_CHECK(Repeat(options, rows, fmt::format("texts of {}", tokens), limit,
-                        [&] { return MeasureTexts(*runner, tokens); }));
+    STRATA_CHECK(Repeat(
+        options, *runner, rows, fmt::format("texts of {}", tokens),
+        [&](StepLimits& limits) { return limits.Texts(TextsOfAStep(*runner, tokens), tokens); },
+        [&] { return MeasureTexts(*runner, tokens); }));
   }
   options.json ? PrintJson(options, runner->options().threads, rows) : PrintTable(rows);
   return {};
@@ -235,15 +245,16 @@ Status Bench(const BenchOptions& options) {
   STRATA_CHECK(use(load));
   const std::int64_t threads = runner->options().threads;
   for (const std::int64_t tokens : options.prefill) {
-    STRATA_TRY(const Limit limit, StepLimits(*runner).Prefill(tokens));
-    STRATA_CHECK(Repeat(options, rows, fmt::format("prefill {}", tokens), limit,
-                        [&] { return MeasurePrefill(*runner, tokens); }));
+    STRATA_CHECK(Repeat(
+        options, *runner, rows, fmt::format("prefill {}", tokens),
+        [&](StepLimits& limits) { return limits.Prefill(tokens); }, [&] { return MeasurePrefill(*runner, tokens); }));
   }
   for (const std::int64_t streams : options.streams) {
     STRATA_CHECK(use(options.LoadFor(streams)));
-    STRATA_TRY(const Limit limit, StepLimits(*runner).Decode(streams, options.prompt, options.tokens));
-    STRATA_CHECK(Repeat(options, rows, fmt::format("decode {} streams", streams), limit,
-                        [&] { return MeasureDecode(*runner, streams, options.prompt, options.tokens); }));
+    STRATA_CHECK(Repeat(
+        options, *runner, rows, fmt::format("decode {} streams", streams),
+        [&](StepLimits& limits) { return limits.Decode(streams, options.prompt, options.tokens); },
+        [&] { return MeasureDecode(*runner, streams, options.prompt, options.tokens); }));
   }
   STRATA_CHECK(use(load));
   StepLimits limits(*runner);
