@@ -8,7 +8,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/thread_team.h"
@@ -44,25 +43,32 @@ class WorkQueue {
  public:
   static constexpr std::int64_t kNone = -1;
   void Reset() { next_.store(0, std::memory_order_relaxed); }
-  /// Every rank calls work(begin, end, next) with its own share of 7/8 of [0, count), then with small chunks of the
-  /// rest until none is left: as even as shares where nothing disturbs a core, and not much worse where something does.
+  /// Every rank calls work(begin, end, next) with its own share of 7/8 of [0, count), then with chunks of the rest that
+  /// become smaller (guided self-scheduling, Polychronopoulos and Kuck, 1987) until none is left: as even as shares
+  /// where nothing disturbs a core, and not much worse where something does.
   /// Chunks are whole groups of `group` units, but for the last. `next`: where the rank's next chunk begins, kNone
   /// behind its last.
   template <class Work>
   void DrainShares(int rank, int ranks, std::int64_t count, std::int64_t group, const Work& work) {
     const std::int64_t groups = (count + group - 1) / group;
     const std::int64_t own = groups / ranks * 7 / 8;
-    const std::int64_t shared = ranks * own * group;
-    const std::int64_t chunk = std::max<std::int64_t>(1, (groups - ranks * own) / (8 * ranks)) * group;
+    const std::int64_t rest = groups - ranks * own;
+    const auto place = [&](std::int64_t of_rest) { return std::min((ranks * own + of_rest) * group, count); };
+    // Of the rest: [from, to), empty behind the rank's last chunk.
+    std::int64_t from = 0, to = 0;
     const auto take = [&] {
-      const std::int64_t begin = shared + next_.fetch_add(chunk, std::memory_order_relaxed);
-      return begin < count ? begin : kNone;
+      from = next_.load(std::memory_order_relaxed);
+      do {
+        to = from < rest ? from + std::max<std::int64_t>(1, (rest - from) / (2 * ranks)) : from;
+      } while (from < to && !next_.compare_exchange_weak(from, to, std::memory_order_relaxed));
+      return from < to ? place(from) : kNone;
     };
     std::int64_t next = take();
     if (own > 0) work(rank * own * group, (rank + 1) * own * group, next);
     while (next != kNone) {
-      const std::int64_t begin = std::exchange(next, take());
-      work(begin, std::min(begin + chunk, count), next);
+      const std::int64_t begin = next, end = place(to);
+      next = take();
+      work(begin, end, next);
     }
   }
   /// Calls work(begin, end) with disjoint chunks of [0, count) until none is left.

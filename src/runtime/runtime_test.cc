@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -54,6 +56,32 @@ Step StepOf(ThreadTeam& team) {
   step.sequences = {{.row_begin = 2, .row_count = 3, .position_begin = 40, .block_table = nullptr},
                     {.row_begin = 0, .row_count = 2, .position_begin = 7, .block_table = nullptr}};
   return step;
+}
+
+TEST(WorkQueue, SharesCoverEveryUnitOnceAndSayWhatIsNext) {
+  constexpr int kRanks = 3;
+  ThreadTeam team(kRanks);
+  WorkQueue queue;
+  for (const std::int64_t group : {1, 2, 6}) {
+    for (const std::int64_t count : {1, 2, 5, 48, 100, 1056}) {
+      std::vector<std::atomic<int>> taken(static_cast<std::size_t>(count));
+      std::atomic<bool> foretold = true, whole = true;
+      queue.Reset();
+      team.Run([&](int rank) {
+        std::int64_t expected = -2;  // of the first nothing is known
+        queue.DrainShares(rank, kRanks, count, group, [&](std::int64_t begin, std::int64_t end, std::int64_t next) {
+          if (expected != -2 && expected != begin) foretold = false;
+          if (begin % group != 0 || (end % group != 0 && end != count)) whole = false;
+          expected = next;
+          for (std::int64_t i = begin; i < end; ++i) ++taken[static_cast<std::size_t>(i)];
+        });
+        if (expected != -2 && expected != WorkQueue::kNone) foretold = false;
+      });
+      EXPECT_TRUE(std::ranges::all_of(taken, [](const auto& times) { return times == 1; })) << count << " by " << group;
+      EXPECT_TRUE(foretold) << count << " by " << group;
+      EXPECT_TRUE(whole) << count << " by " << group;
+    }
+  }
 }
 
 TEST(RopeOperation, TurnsEachRowByItsPosition) {
