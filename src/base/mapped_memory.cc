@@ -1,10 +1,7 @@
 #include "base/mapped_memory.h"
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <thread>
-#include <vector>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -59,20 +56,18 @@ Status MappedMemory::MakeOwn(std::size_t offset, std::size_t bytes) {
   return {};
 }
 
-void MappedMemory::MakePagesHuge(const std::stop_token& stop) {
-  constexpr int kCollapse = 25;  // MADV_COLLAPSE, which the headers of Debian 12 lack
-  constexpr int kPasses = 16;
-  std::vector<std::byte*> small;
-  for (std::size_t at = 0; at + kHugePage <= size_; at += kHugePage) small.push_back(data_ + at);
-  for (int pass = 0; pass < kPasses && !small.empty(); ++pass) {
-    // Pages that are just on their way between the kernel's lists are refused once. Huge ones beside a full page cache
-    // come bit by bit: the kernel looks for them for a while, and then is left to move others out of the way.
-    if (pass > 1) std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    std::erase_if(small, [&](std::byte* page) {
-      return stop.stop_requested() || ::madvise(page, kHugePage, kCollapse) == 0 ||
-             (errno != EAGAIN && errno != ENOMEM);
-    });
+std::size_t MappedMemory::MakePagesHuge(const std::stop_token& stop) {
+  const auto collapse = [](std::byte* page) {
+    constexpr int kCollapse = 25;  // MADV_COLLAPSE, which the headers of Debian 12 lack
+    return ::madvise(page, kHugePage, kCollapse) == 0 ? 0 : errno;
+  };
+  std::size_t small = 0;
+  for (std::size_t at = 0; at + kHugePage <= size_ && !stop.stop_requested(); at += kHugePage) {
+    int error = collapse(data_ + at);
+    if (error == EAGAIN) error = collapse(data_ + at);  // pages just on their way between the kernel's lists
+    if (error == EAGAIN || error == ENOMEM) ++small;
   }
+  return small;
 }
 
 MappedMemory::~MappedMemory() {

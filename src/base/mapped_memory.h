@@ -46,9 +46,9 @@ class MappedMemory {
 
   /// The kernel makes those pages huge that became small ones because it had no huge one at hand when they were first
   /// touched: up to a quarter of many gigabytes beside a full page cache, and small pages that lie scattered are read
-  /// six times as slowly. Where it has none at hand even now, asks again for some seconds. For memory all of which is
-  /// in use. A hint; Linux has it since 6.1.
-  void MakePagesHuge(const std::stop_token& stop = {});
+  /// six times as slowly. For memory all of which is in use; ends early when asked to. Returns how many it has no huge
+  /// one for even now, for whom it may have one soon. A hint; Linux has it since 6.1.
+  std::size_t MakePagesHuge(const std::stop_token& stop = {});
 
   /// Since it was mapped, of the process alone, which nothing else can use as long as they are wanted.
   bool anonymous() const { return anonymous_; }

@@ -83,18 +83,15 @@ Status Repeat(const BenchOptions& options, const ModelRunner& runner, std::vecto
               LimitOf&& limit, Measure&& measure) {
   if (!options.json) fmt::print(stderr, "{} ...\n", name);
   Measurement row{std::move(name), "tok/s", {}, {}};
-  std::vector<Limit> limits;
-  for (int i = -1; i < options.repetitions; ++i) {
-    if (i >= 0) {
-      StepLimits now(runner);
-      STRATA_TRY(limits.emplace_back(), limit(now));
-    }
-    STRATA_TRY(const double value, measure(), "in {}", row.name);
-    if (i >= 0) row.values.push_back(value);
+  STRATA_CHECK(measure(), "in {}", row.name);
+  std::vector<double> limits;
+  for (int i = 0; i < options.repetitions; ++i) {
+    StepLimits now(runner);
+    STRATA_TRY(row.limit, limit(now));
+    limits.push_back(row.limit->tokens_per_second);
+    STRATA_TRY(row.values.emplace_back(), measure(), "in {}", row.name);
   }
-  const auto middle = limits.begin() + std::ssize(limits) / 2;
-  std::ranges::nth_element(limits, middle, {}, &Limit::tokens_per_second);
-  row.limit = *middle;
+  row.limit->tokens_per_second = MedianOf(std::move(limits));
   rows.push_back(std::move(row));
   return {};
 }
@@ -268,7 +265,10 @@ Status Bench(const BenchOptions& options) {
   const auto tokens_of = [&](const std::string& text) {
     return static_cast<std::int64_t>(session.tokenizer->Encode(text).size());
   };
-  STRATA_TRY(const Limit copy_limit, limits.Decode(1, tokens_of(SomeRecords()), options.copy_tokens));
+  Limit copy_limit;
+  if (options.copy) {
+    STRATA_TRY(copy_limit, limits.Decode(1, tokens_of(SomeRecords()), options.copy_tokens));
+  }
   std::vector<Limit> http_limits;
   for (const std::int64_t clients : options.http) {
     STRATA_TRY(const Limit limit, limits.Serve(clients, tokens_of(HttpPrompt(0)), options.tokens));

@@ -39,12 +39,6 @@ class Sequence {
   std::int64_t length_ = 0;
 };
 
-double MedianOf(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t n = values.size();
-  return n == 0 ? 0 : (values[(n - 1) / 2] + values[n / 2]) / 2;
-}
-
 Status Prefill(ModelRunner& runner, Sequence& sequence, std::span<const TokenId> tokens) {
   const auto step = static_cast<std::size_t>(runner.options().max_step_tokens);
   for (std::size_t begin = 0; begin < tokens.size(); begin += step) {
@@ -91,6 +85,12 @@ std::vector<TokenId> SomeTokens(std::int64_t count, std::int64_t vocab, std::uin
     token = static_cast<TokenId>((state >> 33) % static_cast<std::uint64_t>(vocab));
   }
   return tokens;
+}
+
+double MedianOf(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t n = values.size();
+  return n == 0 ? 0 : (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
 double Measurement::Median() const { return MedianOf(values); }

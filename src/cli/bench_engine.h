@@ -16,6 +16,9 @@
 namespace strata::cli {
 
 /// One row of the table: a measure and its repetitions.
+/// 0 of none; of an even number the mean of the two in the middle.
+double MedianOf(std::vector<double> values);
+
 struct Measurement {
   std::string name;  ///< "prefill 512"
   std::string unit;  ///< "tok/s", "ppl"

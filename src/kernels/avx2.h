@@ -75,12 +75,15 @@ inline float Max(__m256 v) {
   return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes));
 }
 
+// Up to eight floats, zeros behind them.
+[[maybe_unused]] __m256 LoadFirst(const float* values, std::int64_t count) {
+  return _mm256_maskload_ps(values, _mm256_castps_si256(FirstLanes(count)));
+}
+
 // Rounds a row to integers of at most `most` and, times the scale that is returned, a norm of at most `longest`. What
 // is not finite makes the scale NaN.
 [[maybe_unused]] float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
-  const auto load = [&](std::int64_t i) {
-    return _mm256_maskload_ps(x + i, _mm256_castps_si256(FirstLanes(count - i)));
-  };
+  const auto load = [&](std::int64_t i) { return LoadFirst(x + i, count - i); };
   const __m256 sign = _mm256_set1_ps(-0.0f);
   __m256 greatest = _mm256_setzero_ps();
   for (std::int64_t i = 0; i < count; i += 8) {

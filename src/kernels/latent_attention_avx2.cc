@@ -14,9 +14,7 @@ struct LatentAvx2 {
 
   static Vector Load(const float* values) { return _mm256_loadu_ps(values); }
   static void Store(float* to, Vector v) { _mm256_storeu_ps(to, v); }
-  static Vector LoadFirst(const float* values, std::int64_t count) {
-    return _mm256_maskload_ps(values, _mm256_castps_si256(FirstLanes(count)));
-  }
+  static Vector LoadFirst(const float* values, std::int64_t count) { return kernels::LoadFirst(values, count); }
   static void StoreFirst(float* to, Vector v, std::int64_t count) {
     _mm256_maskstore_ps(to, _mm256_castps_si256(FirstLanes(count)), v);
   }

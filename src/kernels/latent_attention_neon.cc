@@ -15,11 +15,7 @@ struct LatentNeon {
 
   static Vector Load(const float* values) { return vld1q_f32(values); }
   static void Store(float* to, Vector v) { vst1q_f32(to, v); }
-  static Vector LoadFirst(const float* values, std::int64_t count) {
-    float first[kWidth] = {};
-    for (std::int64_t i = 0; i < count; ++i) first[i] = values[i];
-    return vld1q_f32(first);
-  }
+  static Vector LoadFirst(const float* values, std::int64_t count) { return kernels::LoadFirst(values, count); }
   static void StoreFirst(float* to, Vector v, std::int64_t count) {
     float first[kWidth];
     vst1q_f32(first, v);

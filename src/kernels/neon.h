@@ -78,15 +78,18 @@ inline uint16x4_t NarrowF16(float32x4_t values) { return vreinterpret_u16_f16(vc
   return vcgtq_s32(vdupq_n_s32(static_cast<std::int32_t>(count)), vld1q_s32(kLanes));
 }
 
+// Up to four floats, zeros behind them.
+[[maybe_unused]] float32x4_t LoadFirst(const float* values, std::int64_t count) {
+  if (count >= 4) return vld1q_f32(values);
+  float first[4] = {};
+  for (std::int64_t i = 0; i < count; ++i) first[i] = values[i];
+  return vld1q_f32(first);
+}
+
 // Rounds a row to integers of at most `most` and, times the scale that is returned, a norm of at most `longest`. What
 // is not finite makes the scale NaN.
 [[maybe_unused]] float RoundRow(const float* x, std::int64_t count, float most, float longest, std::int16_t* out) {
-  const auto load = [&](std::int64_t i) {
-    if (i + 4 <= count) return vld1q_f32(x + i);
-    float rest[4] = {};
-    for (std::int64_t j = 0; i + j < count; ++j) rest[j] = x[i + j];
-    return vld1q_f32(rest);
-  };
+  const auto load = [&](std::int64_t i) { return LoadFirst(x + i, count - i); };
   float32x4_t greatest = vdupq_n_f32(0);
   for (std::int64_t i = 0; i < count; i += 4) greatest = vmaxq_f32(greatest, vabsq_f32(load(i)));
   float32x4_t squares = vdupq_n_f32(0);

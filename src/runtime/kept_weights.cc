@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -188,7 +189,12 @@ void OwnWeights(MappedMemory& memory, std::uint64_t spare, const std::stop_token
               own.error().ToString());
     }
   }
-  memory.MakePagesHuge(stop);
+  // Beside a full page cache the kernel looks for huge pages for a while, and then is left to move others out of the
+  // way.
+  constexpr int kPasses = 16;
+  for (int pass = 0; pass < kPasses && memory.MakePagesHuge(stop) > 0 && !stop.stop_requested(); ++pass) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  }
 }
 
 }  // namespace strata

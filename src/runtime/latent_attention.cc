@@ -142,8 +142,7 @@ void LatentAttentionOperation::MapAbsorbed(const HeadLinears& linears, std::int6
 void LatentAttentionOperation::AttendAbsorbed(const Own& own, const Step& step) {
   std::int64_t most = 0;
   for (const Step::AttendChunk& chunk : step.attends) most = std::max(most, chunk.row_end - AbsorbedBegin(step, chunk));
-  // Lanes of a unit: as many as share what is loaded, and few enough that all ranks have work, one as much as the
-  // other.
+  // Lanes of a unit share what is loaded, a tile of them at least; they are so few that ranks end at about one time.
   const std::int64_t chunks = std::ssize(step.attends), ranks = step.team->size();
   const std::int64_t each = (chunks * most * heads + ranks - 1) / ranks;
   const std::int64_t lanes = std::min(kernel->lanes, std::max(each / 4, std::clamp<std::int64_t>(each, 4, 8)));
